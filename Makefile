@@ -1,0 +1,117 @@
+# signet's one Makefile: no configure, no recursion into folders, no generated build system.
+# Targets: all, deps, deps-test, demo, check, check-asan, check-tsan, bench, fuzz, lint, install, clean.
+
+VERSION  := 0.1.0
+MODULES  := ui mail crypto keyring
+PKGS_BASE    := glib-2.0 gio-2.0
+PKGS_ui      := ncursesw json-glib-1.0
+PKGS_mail    := libetpan gmime-3.0 sqlite3 inih gumbo
+PKGS_crypto  := nss zlib
+PKGS_keyring := libsecret-1
+PKGS     := $(PKGS_BASE) $(foreach m,$(MODULES),$(PKGS_$m))
+
+PREFIX   ?= /usr/local
+CFLAGS   ?= -O2 -g
+comma    := ,
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2 \
+            -Wvla -Wundef -Wno-unused-parameter -Werror=implicit -Werror=return-type \
+            -Werror=incompatible-pointer-types -Werror=int-conversion
+HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+LINKHARD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+B        := build
+ifeq ($(SAN),address)
+override CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANLINK  := -fsanitize=address,undefined
+HARDEN   :=
+LINKHARD := -Wl,--as-needed
+B        := build-asan
+endif
+ifeq ($(SAN),thread)
+override CFLAGS := -O1 -g -fsanitize=thread
+SANLINK  := -fsanitize=thread $(addprefix -Wl$(comma)--wrap=,$(shell grep -o '__real_g_[a-z_]*' tests/unit/tsan-glib.c 2>/dev/null | sort -u | sed s/__real_//))
+HARDEN   :=
+LINKHARD := -Wl,--as-needed
+B        := build-tsan
+TSAN_OBJ := $(if $(wildcard tests/unit/tsan-glib.c),$B/tests/tsan-glib.o)
+endif
+
+STD      := -std=c11 -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"' -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+# Who may include whom is compiled in: each folder sees only the folders that its arrows allow (as links
+# under $B/see/), and only the libraries that are its own. mail/ cannot even find nss.h or curses.h.
+SEE_ui      := ui mail crypto keyring
+SEE_mail    := mail crypto
+SEE_crypto  := crypto
+SEE_keyring := keyring
+define module
+CFLAGS_$1 := $$(shell pkg-config --cflags $$(PKGS_BASE) $$(PKGS_$1) 2>/dev/null)
+$B/see/$1/.made: ; mkdir -p $B/see/$1 && for m in $$(SEE_$1); do ln -sfn ../../../$$$$m $B/see/$1/$$$$m; done && touch $$@
+$B/$1/%.o: $1/%.c $B/see/$1/.made | $B/$1
+	$$(CC) $$(STD) -DG_LOG_DOMAIN='"$1"' $$(WARN) $$(HARDEN) $$(CFLAGS) -I$B/see/$1 $$(CFLAGS_$1) -MMD -MP -c -o $$@ $$<
+$B/$1: ; mkdir -p $$@
+OBJ_$1 := $$(patsubst %.c,$B/%.o,$$(wildcard $1/*.c))
+endef
+$(foreach m,$(MODULES),$(eval $(call module,$m)))
+
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
+OBJ  := $(foreach m,$(MODULES),$(OBJ_$m))
+LIBOBJ := $(filter-out $B/ui/main.o,$(OBJ))
+
+all: $B/signet
+$B/signet: $(OBJ) $(TSAN_OBJ)
+	$(CC) $(SANLINK) $(LINKHARD) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# One archive of everything but main(): a unit test links only what it uses.
+$B/libsignet.a: $(LIBOBJ)
+	rm -f $@ && ar rcs $@ $^
+
+UNIT := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test-*.c))
+$B/tests/%: tests/unit/%.c $(wildcard tests/unit/*.h) $B/libsignet.a $(TSAN_OBJ) | $B/tests
+	$(CC) $(STD) $(WARN) $(CFLAGS) $(SANLINK) -I. $(shell pkg-config --cflags $(PKGS)) -MMD -MP -MF $@.d -o $@ $< \
+	  $(TSAN_OBJ) $B/libsignet.a $(LDFLAGS) $(LIBS)
+$B/tests: ; mkdir -p $@
+$B/tests/tsan-glib.o: tests/unit/tsan-glib.c | $B/tests
+	$(CC) -O1 -g $(shell pkg-config --cflags gio-2.0) -c -o $@ $<
+
+unit: $B/signet $(UNIT)
+
+deps:
+	sh tests/lab/deps.sh run
+deps-test:
+	sh tests/lab/deps.sh test
+
+demo: deps
+	$(MAKE) all
+	$B/signet demo
+
+# The whole of it: what CI runs and what the README names. The TAP programs are listed by tests/run.
+check: deps deps-test
+	$(MAKE) check-built
+check-built: unit
+	$(MAKE) SAN=address unit
+	BUILD=$B BUILD_ASAN=build-asan sh tests/run
+
+check-unit: unit
+	BUILD=$B prove --exec '' $(UNIT)
+check-asan:
+	$(MAKE) SAN=address unit
+	BUILD=build-asan prove --exec 'sh tests/lab/limited.sh 300' $(patsubst $B/%,build-asan/%,$(UNIT))
+check-tsan:
+	$(MAKE) SAN=thread unit
+	BUILD=build-tsan prove --exec '' $(patsubst $B/%,build-tsan/%,$(UNIT))
+
+lint:
+	sh tests/lint.sh
+
+install: all
+	install -D -m 755 $B/signet $(DESTDIR)$(PREFIX)/bin/signet
+	install -D -m 644 doc/signet.1 $(DESTDIR)$(PREFIX)/share/man/man1/signet.1
+	install -D -m 644 doc/signet.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/signet.conf.5
+
+clean: ; rm -rf build build-asan build-tsan build-fuzz
+
+.PHONY: all unit deps deps-test demo check check-built check-unit check-asan check-tsan lint install clean
+-include $(wildcard $B/*/*.d)

@@ -1,0 +1,51 @@
+#ifndef CRYPTO_CERTDB_H
+#define CRYPTO_CERTDB_H
+
+#include "crypto/chain.h"
+#include "crypto/pin.h"
+
+/* The certificates that are kept: NSS's database and the tokens. Keys thread for everything that takes a
+ * CryptoPinSource, any thread for the rest. Changes are seen by other programs on the same database. */
+typedef enum {
+  CRYPTO_CERT_OWN = 1 << 0,       /* we have its private key */
+  CRYPTO_CERT_AUTHORITY = 1 << 1,
+  CRYPTO_CERT_TRUSTED_MAIL = 1 << 2,   /* trusted to issue certificates for mail */
+  CRYPTO_CERT_TRUSTED_SERVER = 1 << 3, /* trusted to issue certificates for servers */
+  CRYPTO_CERT_DISTRUSTED = 1 << 4,
+  CRYPTO_CERT_BUILTIN = 1 << 5,   /* one of NSS's own roots */
+} CryptoCertFlags;
+
+typedef struct {
+  CryptoCert *cert;
+  guint flags;
+  char *token;    /* where it lies: "database", or the token's name */
+  char *nickname;
+} CryptoCertEntry;
+void crypto_cert_entry_free(CryptoCertEntry *entry);
+
+/* Array of CryptoCertEntry. Own, people and authorities of the database and of tokens that need no login for
+ * it; built-in roots only if @builtin. */
+GPtrArray *crypto_certdb_list(gboolean builtin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* By SHA-256 fingerprint (hex, colons and case ignored, a unique prefix of 8 or more digits is enough) or by
+ * address. Errors: FAILED with a sentence when none or several fit. */
+CryptoCertEntry *crypto_certdb_find(const char *what, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Keeps @cert as a candidate: trusted for nothing by itself. An existing one stays; *was_there tells. */
+gboolean crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there, CryptoPinSource *pin,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Marks an authority as trusted for mail, for servers, both or neither; imports it if need be. */
+gboolean crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* PKCS#12 (RFC 7292). Import gives the certificates that were in it, own ones first; chain certificates are
+ * kept as candidates. Export writes AES-256 and the chain. Passwords: UTF-8. */
+GPtrArray *crypto_certdb_import_pkcs12(GBytes *file, const char *password, CryptoPinSource *pin,
+                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GBytes *crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, CryptoPinSource *pin,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char *crypto_cert_pem(CryptoCert *cert); /* transfer full */
+
+#endif

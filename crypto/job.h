@@ -1,0 +1,20 @@
+#ifndef CRYPTO_JOB_H
+#define CRYPTO_JOB_H
+
+#include <gio/gio.h>
+
+#include "crypto/pin.h"
+
+/* Two serial threads for what must not hold up the screen. KEYS may ask for a PIN through the source that the
+ * job is handed; VERIFY's source is NULL: opening a mail or scrolling the index can never pop up a question.
+ * Post from the UI thread; @done runs there (in the default main context), exactly once, cancelled or not. */
+typedef enum { CRYPTO_JOB_VERIFY, CRYPTO_JOB_KEYS } CryptoJobThread;
+typedef void (*CryptoJobFunc)(CryptoPinSource *pin, GCancellable *cancellable, gpointer data);
+typedef void (*CryptoJobDone)(GCancellable *cancellable, gpointer data);
+
+void crypto_job_start(CryptoPinFunc ask, gpointer user_data); /* once, after crypto_open() */
+void crypto_job_post(CryptoJobThread thread, CryptoJobFunc run, CryptoJobDone done, gpointer data,
+                     GCancellable *cancellable); /* @data belongs to the job until @done; cancellable may be NULL */
+void crypto_job_stop(void); /* cancels what runs, joins, runs the outstanding @done calls; before crypto_close() */
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef CRYPTO_PIN_H
+#define CRYPTO_PIN_H
+
+#include <gio/gio.h>
+
+/* How NSS gets a PIN without this folder knowing that a terminal exists.
+ *
+ * NSS asks from deep inside an operation, on whichever thread runs it, and waits. The question is passed to the
+ * function that the job was given. It may block for as long as a person needs, and returns the PIN (transfer
+ * full; wiped and freed here) or NULL to give up. A job without a source (NULL) never asks anybody.
+ *
+ * A refused PIN is never given again: after one refusal or cancel the source answers NULL to every further
+ * question of the same job about the same token, so that one wrong entry costs one try. */
+typedef struct {
+  const char *token;  /* the token's own name: untrusted text */
+  gboolean database;  /* it is the certificate database's password, not a card's PIN */
+  gboolean retry;     /* what was given before was wrong */
+  gboolean pinpad;    /* to be typed on the reader; any non-NULL answer means "go on" */
+  gboolean count_low; /* at least one wrong PIN since the last right one (CKF_USER_PIN_COUNT_LOW) */
+  gboolean final_try; /* one more wrong PIN locks the token (CKF_USER_PIN_FINAL_TRY) */
+  gboolean locked;    /* the token is locked: no PIN will do */
+} CryptoPinQuestion;
+
+typedef char *(*CryptoPinFunc)(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer user_data);
+
+/* One per job, on the caller's stack; passed to every NSS call of that job as its "wincx". */
+typedef struct {
+  CryptoPinFunc func;
+  gpointer user_data;
+  GCancellable *cancellable; /* never NULL */
+  /* private to crypto/pin.c */
+  gboolean asked, refused, cancelled;
+  const void *refused_slot;
+} CryptoPinSource;
+
+void crypto_pin_wipe(char *pin); /* overwrites and frees; NULL is fine */
+
+#endif

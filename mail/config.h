@@ -1,0 +1,62 @@
+#ifndef ML_CONFIG_H
+#define ML_CONFIG_H
+
+#include <glib.h>
+
+#include "mail/error.h"
+
+/* signet.conf (signet.conf(5)): INI, sections [account NAME], [ui], [keys], [policy]. An unknown section or key
+ * is an error that names the line and the nearest match; a password in the file is refused with the sentence
+ * that says where it belongs. Plain values, immutable after loading; any thread may read. */
+typedef enum { ML_ACCOUNT_IMAP, ML_ACCOUNT_MAILDIR, ML_ACCOUNT_MBOX } MlAccountKind;
+typedef enum { ML_TLS_IMPLICIT, ML_TLS_STARTTLS } MlTlsMode; /* imaps:// and imap://: there is no third */
+
+typedef struct {
+  char *host, *user;
+  guint16 port;
+  MlTlsMode tls;
+} MlServer;
+
+typedef struct {
+  char *name;           /* of the section */
+  char *address;        /* of the person; NULL if not given */
+  char *display_name;   /* `name =` */
+  char **also;          /* further addresses; never NULL */
+  MlAccountKind kind;
+  MlServer imap;        /* kind IMAP */
+  char *path;           /* maildir = or mbox =, ~ and relative (to the file) made absolute */
+  MlServer smtp;        /* host NULL: none */
+  char *sendmail;       /* command line, or NULL */
+  char *password_command; /* or NULL */
+  char *auth;           /* mechanism demanded: "plain", "login", "scram-sha-256", "external"; NULL: the best */
+  char *tls_cert;       /* client certificate: fingerprint or "auto"; NULL: none */
+  char *sign, *encrypt, *sign_cert, *encrypt_cert;
+  char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
+  guint undo_send;      /* seconds */
+} MlAccount;
+
+typedef struct {
+  char *file;           /* that was read; it need not exist */
+  GPtrArray *accounts;  /* of MlAccount, in file order */
+  /* [ui] */
+  gboolean mouse, ascii, hints;
+  char *pager_headers;  /* more headers to show, comma separated; NULL: none */
+  char *keymap;         /* "mutt" */
+  char *browser, *print_command; /* NULL: $BROWSER, lpr */
+  guint mark_seen_after; /* seconds; 0: at once */
+  /* [keys] */
+  char *nssdb;          /* absolute; NULL: the default */
+  gboolean system_tokens; /* load p11-kit's modules: yes */
+  guint pin_timeout;    /* minutes; 0: until ^F, removal or the end */
+  /* [policy] */
+  char *revocation;     /* "off", "soft", "hard" */
+} MlConfig;
+
+/* A file that is not there gives a configuration without accounts. */
+MlConfig *ml_config_load(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void ml_config_free(MlConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlConfig, ml_config_free)
+
+MlAccount *ml_config_account(const MlConfig *config, const char *name); /* borrowed; NULL name: the first; NULL: none */
+
+#endif

@@ -1,0 +1,95 @@
+#ifndef ML_DRIVER_H
+#define ML_DRIVER_H
+
+#include <gio/gio.h>
+
+#include "crypto/pin.h"
+#include "crypto/tls.h"
+#include "mail/config.h"
+#include "mail/folder.h"
+
+/* One account's mailbox, whatever keeps it: a table of functions with one implementation for IMAP, one for
+ * Maildir, one for mbox. All calls block and belong to one thread: the account's worker on the screen, the
+ * program's main thread in a subcommand. ml_driver_interrupt() alone may come from another thread: the call in
+ * progress ends within 100 ms as CANCELLED, and the connection is thrown away.
+ *
+ * Errors are ML_ERROR. After OFFLINE, PROTOCOL or CANCELLED the driver is disconnected and the next call
+ * connects anew. */
+typedef struct MlDriver MlDriver;
+
+/* Secrets come from above. @retry: what was given last was refused. Returns a password (transfer full, wiped
+ * by the caller with crypto_pin_wipe) or NULL to give up; sets *error to say why where there is a reason. */
+typedef char *(*MlPasswordFunc)(const MlAccount *account, const MlServer *server, gboolean retry,
+                                GCancellable *cancellable, gpointer user_data, GError **error);
+
+typedef struct {
+  MlPasswordFunc password;
+  CryptoTlsExceptionFunc exception; /* may be NULL */
+  gpointer user_data;
+  const char *state_dir; /* where Maildir and mbox numbers are kept; folder is made when needed */
+} MlDriverHooks;
+
+MlDriver *ml_driver_new(const MlAccount *account, const MlDriverHooks *hooks); /* both must outlive it */
+void ml_driver_free(MlDriver *driver); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlDriver, ml_driver_free)
+void ml_driver_interrupt(MlDriver *driver); /* any thread */
+void ml_driver_resume(MlDriver *driver);    /* owner's thread: forget an interrupt that came between two calls */
+
+/* One fact about each step of the way (connect, TLS, capabilities, login, list), for `account check`. */
+typedef void (*MlStepFunc)(const char *step, gboolean ok, const char *words, gpointer user_data);
+gboolean ml_driver_check(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error);
+
+gboolean ml_driver_connect(MlDriver *driver, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Array of MlFolder, INBOX first, then special uses, then by name; unread counts only with @counts. */
+GPtrArray *ml_driver_folders(MlDriver *driver, gboolean counts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+typedef struct {
+  guint32 uidvalidity;
+  guint total;     /* messages */
+  gboolean read_only;
+} MlSelected;
+gboolean ml_driver_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* Headers of the selected folder in chunks, newest first; within a chunk newest first too. @func gets an array of
+ * MlHeader (takes it) and returns FALSE to stop early. The first chunk is @first long (a screenful), later ones
+ * up to 1,000. @above: only messages with a greater uid (0: all). */
+typedef gboolean (*MlHeadersFunc)(GPtrArray *headers, guint done, guint total, gpointer user_data);
+gboolean ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One message, whole, without marking it seen. @func (may be NULL) hears of progress in octets. */
+typedef void (*MlProgressFunc)(guint64 done, guint64 total, gpointer user_data);
+GBytes *ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* @uids: array of guint32. */
+gboolean ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* those marked deleted */
+
+/* What changed by itself since the last look: new messages are fetched by the caller (ml_driver_headers with
+ * @above); flags and vanished ones are in the lists. Owned by the caller. */
+typedef struct {
+  gboolean new_mail;
+  gboolean reset;       /* UIDVALIDITY changed or the folder was replaced: load it again */
+  GArray *vanished;     /* guint32 uids */
+  GArray *flag_changes; /* MlFlagChange */
+} MlChanges;
+typedef struct {
+  guint32 uid;
+  guint flags;
+} MlFlagChange;
+MlChanges *ml_changes_new(void);
+void ml_changes_free(MlChanges *changes);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlChanges, ml_changes_free)
+
+/* Asks once, now (NOOP; a look at the directory). */
+gboolean ml_driver_poll(MlDriver *driver, MlChanges *changes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Waits for a change (IDLE; inotify; NOOP every minute where there is neither) until @wake_fd is readable. */
+gboolean ml_driver_wait(MlDriver *driver, int wake_fd, MlChanges *changes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

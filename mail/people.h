@@ -1,0 +1,38 @@
+#ifndef ML_PEOPLE_H
+#define ML_PEOPLE_H
+
+#include "mail/message.h"
+
+/* data/people.db: what decides a verdict or a recipient and cannot be fetched again: who signed with what and how
+ * often, when a mail was first seen, what correspondents' programs can read, where accepted certificates came
+ * from. It is apart from the mail store and survives every rebuild of it. SQLite in WAL mode; one handle a
+ * thread; several signets on one profile work together. Implemented in mail/store-people.c. */
+typedef struct MlPeople MlPeople;
+
+MlPeople *ml_people_open(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* made if missing */
+void ml_people_free(MlPeople *people);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlPeople, ml_people_free)
+
+/* Remembers one judged message, once per Message-ID and content. Only intact and trusted signatures that match
+ * From count as signed. Returns the time this message was first seen here. */
+gint64 ml_people_note(MlPeople *people, const MlMessage *message, const char *message_id, gint64 now, GError **error);
+gint64 ml_people_first_seen(MlPeople *people, const char *message_id, GBytes *raw); /* 0: never */
+
+typedef struct {
+  guint messages, with_signature; /* from this address, before this one */
+  char *last_sha256, *last_issuer; /* of the certificate that signed last; NULL: none did */
+  gboolean known_key;         /* this certificate signed before */
+} MlHistory;
+MlHistory *ml_people_history(MlPeople *people, const char *address, const char *sha256, GError **error);
+void ml_history_free(MlHistory *history);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlHistory, ml_history_free)
+
+/* A certificate that the user accepted for writing to @address. Several may be. */
+gboolean ml_people_accept(MlPeople *people, const char *address, const char *sha256, const char *source, gint64 now,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *ml_people_accepted(MlPeople *people, const char *address, GError **error); /* of char *: sha256 */
+
+/* SMIMECapabilities (DER) last announced by @address in a verified message. */
+GBytes *ml_people_capabilities(MlPeople *people, const char *address);
+
+#endif

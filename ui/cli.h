@@ -1,0 +1,94 @@
+#ifndef UI_CLI_H
+#define UI_CLI_H
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+#include "crypto/chain.h"
+#include "mail/config.h"
+#include "mail/driver.h"
+
+/* What every subcommand shares: the global options, where files lie, output as text or JSON, prompts on the
+ * terminal, and exit codes. Main thread only. */
+enum {
+  UI_EXIT_OK = 0,
+  UI_EXIT_NO = 1,       /* a negative answer */
+  UI_EXIT_USAGE = 2,
+  UI_EXIT_DATA = 65,    /* sysexits from here: not a message */
+  UI_EXIT_NOINPUT = 66,
+  UI_EXIT_UNAVAILABLE = 69,
+  UI_EXIT_SOFTWARE = 70,
+  UI_EXIT_IO = 74,
+  UI_EXIT_TEMPFAIL = 75,
+  UI_EXIT_PERMISSION = 77,
+  UI_EXIT_CONFIG = 78,
+};
+
+typedef struct {
+  /* global options */
+  char *profile, *config_file, *account;
+  gboolean offline, batch, json, verbose;
+  /* where things lie, absolute */
+  char *config_path, *data_dir, *state_dir, *cache_dir, *nssdb;
+  MlConfig *config;        /* loaded by ui_cli_config() */
+  gboolean crypto_is_open;
+  char *pin_file;          /* --pin-file, or NULL */
+  GHashTable *passwords;   /* of this run: account name -> password; wiped at the end */
+} UiCli;
+
+/* A subcommand: name, one line for `signet --help`, its own help text, and what runs it. @argv[0] is its name.
+ * Returns the exit code. */
+typedef struct {
+  const char *name, *summary, *help;
+  int (*run)(UiCli *cli, int argc, char **argv);
+} UiCommand;
+
+const UiCommand *ui_commands(void); /* table, ended by a NULL name (ui/main.c) */
+
+/* One option of a subcommand: long name without dashes, one letter or 0, and where its value goes. A repeated
+ * string-list option appends. Unknown options are errors that name the nearest match. */
+typedef enum { UI_OPTION_FLAG, UI_OPTION_STRING, UI_OPTION_LIST, UI_OPTION_COUNT } UiOptionKind;
+typedef struct {
+  const char *name;
+  char letter;
+  UiOptionKind kind;
+  void *value; /* gboolean *, char **, GPtrArray **, int * */
+} UiOption;
+
+/* Parses @argv in place, global options too (they are taken anywhere before "--"). Leaves positional arguments in
+ * argv[1..] and their number in *argc. Returns -1 to go on, else the exit code (help printed: 0, error: 2). */
+int ui_cli_options(UiCli *cli, const UiCommand *command, const UiOption *options, int *argc, char **argv);
+
+/* Each prints its error and returns FALSE with the exit code in *code. */
+gboolean ui_cli_config(UiCli *cli, int *code);
+MlAccount *ui_cli_account(UiCli *cli, int *code);       /* -A, else the first */
+gboolean ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean tokens, int *code);
+
+/* "anna/INBOX/12", "INBOX/12", a file, "-": the bytes of one message. @received is set from the store. */
+GBytes *ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code);
+MlDriver *ui_cli_driver(UiCli *cli, MlAccount *account, int *code);
+
+/* A sentence to stderr through the text gate: "signet: ...". Never a secret. */
+void ui_cli_error(UiCli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
+int ui_cli_exit_for(const GError *error); /* sysexits that fit an error of mail/ or crypto/ */
+
+/* One JSON object on a line of stdout; takes the builder's root. Strings must have passed ui_text_json(). */
+void ui_cli_json(JsonBuilder *builder);
+void ui_json_string(JsonBuilder *builder, const char *name, const char *value); /* through the gate; NULL: null */
+void ui_json_strings(JsonBuilder *builder, const char *name, const char *const *values);
+void ui_json_int(JsonBuilder *builder, const char *name, gint64 value);
+void ui_json_bool(JsonBuilder *builder, const char *name, gboolean value);
+void ui_json_time(JsonBuilder *builder, const char *name, gint64 unix_time); /* RFC 3339 UTC; 0: null */
+void ui_json_begin(JsonBuilder *builder, const char *name);                  /* a nested object */
+void ui_json_array(JsonBuilder *builder, const char *name);
+
+/* Secrets. The terminal is asked with echo off, from /dev/tty; with --batch, or without a terminal, NULL and
+ * *error names the option to give it by. Transfer full; wipe with crypto_pin_wipe(). */
+char *ui_cli_secret(UiCli *cli, const char *question, const char *option, GError **error);
+CryptoPinSource *ui_cli_pin_source(UiCli *cli); /* borrowed: for subcommands */
+char *ui_cli_read_secret_file(const char *file, GError **error); /* first line, newline stripped */
+gboolean ui_cli_confirm(UiCli *cli, const char *question); /* FALSE with --batch */
+GBytes *ui_cli_read_file(const char *file, GError **error); /* "-" is stdin; at most 1 GiB */
+gint64 ui_cli_parse_time(const char *text);  /* RFC 3339; -1: not one */
+
+#endif
