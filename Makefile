@@ -56,7 +56,8 @@ OBJ_$1 := $$(patsubst %.c,$B/%.o,$$(wildcard $1/*.c))
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$m)))
 
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
+# libsecret is loaded when it is asked for (keyring/keyring.c), so that a start stays quick.
+LIBS := $(shell pkg-config --libs $(filter-out $(PKGS_keyring),$(PKGS)) 2>/dev/null) -ldl
 OBJ  := $(foreach m,$(MODULES),$(OBJ_$m))
 LIBOBJ := $(filter-out $B/ui/main.o,$(OBJ))
 
@@ -76,7 +77,7 @@ $B/tests: ; mkdir -p $@
 $B/tests/tsan-glib.o: tests/unit/tsan-glib.c | $B/tests
 	$(CC) -O1 -g $(shell pkg-config --cflags gio-2.0) -c -o $@ $<
 
-unit: $B/signet $(UNIT)
+unit: $B/libsignet.a $(UNIT)
 
 deps:
 	sh tests/lab/deps.sh run

@@ -2,14 +2,14 @@
 #define UI_CLI_H
 
 #include <gio/gio.h>
-#include <json-glib/json-glib.h>
 
 #include "crypto/chain.h"
+#include "crypto/context.h"
 #include "mail/config.h"
 #include "mail/driver.h"
 
-/* What every subcommand shares: the global options, where files lie, output as text or JSON, prompts on the
- * terminal, and exit codes. Main thread only. */
+/* What every subcommand shares: the global options, where files lie, prompts on the terminal, and exit codes.
+ * Main thread only. */
 enum {
   UI_EXIT_OK = 0,
   UI_EXIT_NO = 1,       /* a negative answer */
@@ -33,7 +33,9 @@ typedef struct {
   MlConfig *config;        /* loaded by ui_cli_config() */
   gboolean crypto_is_open;
   char *pin_file;          /* --pin-file, or NULL */
-  GHashTable *passwords;   /* of this run: account name -> password; wiped at the end */
+  CryptoPinSource pin;     /* of this run; see ui_cli_pin_source() */
+  GCancellable *cancellable; /* of this run: Ctrl-C */
+  MlDriverHooks hooks;     /* of this run's driver */
 } UiCli;
 
 /* A subcommand: name, one line for `signet --help`, its own help text, and what runs it. @argv[0] is its name.
@@ -72,16 +74,6 @@ MlDriver *ui_cli_driver(UiCli *cli, MlAccount *account, int *code);
 void ui_cli_error(UiCli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 int ui_cli_exit_for(const GError *error); /* sysexits that fit an error of mail/ or crypto/ */
 
-/* One JSON object on a line of stdout; takes the builder's root. Strings must have passed ui_text_json(). */
-void ui_cli_json(JsonBuilder *builder);
-void ui_json_string(JsonBuilder *builder, const char *name, const char *value); /* through the gate; NULL: null */
-void ui_json_strings(JsonBuilder *builder, const char *name, const char *const *values);
-void ui_json_int(JsonBuilder *builder, const char *name, gint64 value);
-void ui_json_bool(JsonBuilder *builder, const char *name, gboolean value);
-void ui_json_time(JsonBuilder *builder, const char *name, gint64 unix_time); /* RFC 3339 UTC; 0: null */
-void ui_json_begin(JsonBuilder *builder, const char *name);                  /* a nested object */
-void ui_json_array(JsonBuilder *builder, const char *name);
-
 /* Secrets. The terminal is asked with echo off, from /dev/tty; with --batch, or without a terminal, NULL and
  * *error names the option to give it by. Transfer full; wipe with crypto_pin_wipe(). */
 char *ui_cli_secret(UiCli *cli, const char *question, const char *option, GError **error);
@@ -90,5 +82,9 @@ char *ui_cli_read_secret_file(const char *file, GError **error); /* first line, 
 gboolean ui_cli_confirm(UiCli *cli, const char *question); /* FALSE with --batch */
 GBytes *ui_cli_read_file(const char *file, GError **error); /* "-" is stdin; at most 1 GiB */
 gint64 ui_cli_parse_time(const char *text);  /* RFC 3339; -1: not one */
+
+/* The program's ends (ui/main.c). */
+void ui_cli_init(UiCli *cli);
+void ui_cli_clear(UiCli *cli);
 
 #endif

@@ -1,0 +1,131 @@
+#include "ui/text.h"
+
+#include <locale.h>
+#include <string.h>
+
+#define MARK "\xef\xbf\xbd"
+
+static void
+check_line(const char *in, const char *want)
+{
+  g_autofree char *got = ui_text_line(in);
+  g_assert_cmpstr(got, ==, want);
+}
+
+static void
+test_controls(void)
+{
+  check_line("a\033[31mred", "a" MARK "[31mred");
+  check_line("a\rb\nc\td", "a" MARK "b c d");
+  check_line("\x7f", MARK);
+  check_line("x\xc2\x9b" "2J", "x" MARK "2J"); /* C1 CSI as UTF-8 */
+  check_line("x\x9b" "2J", "x" MARK "2J");     /* and as a bare octet */
+  check_line(NULL, "");
+}
+
+static void
+test_bidi(void)
+{
+  check_line("exe.\xe2\x80\xaegpj", "exe." MARK "gpj");    /* RLO */
+  check_line("a\xe2\x81\xa6" "b", "a" MARK "b");           /* LRI */
+  check_line("a\xe2\x80\x8b" "b", "a" MARK "b");           /* zero width space */
+  check_line("a\xe2\x80\x8d" "b", "a" MARK "b");           /* joiner after ASCII */
+  check_line("\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9", "\xf0\x9f\x91\xa8\xf0\x9f\x91\xa9");
+  check_line("a\xe2\x80\xa8" "b", "a" MARK "b");           /* line separator */
+  check_line("\xf3\xa0\x81\x81", MARK);                    /* tag character */
+}
+
+static void
+test_marks(void)
+{
+  g_autoptr(GString) zalgo = g_string_new("a");
+  for (int i = 0; i < 100; i++)
+    g_string_append(zalgo, "\xcc\x81");
+  g_autofree char *got = ui_text_line(zalgo->str);
+  g_assert_cmpint(g_utf8_strlen(got, -1), ==, 101);
+  g_assert_nonnull(strstr(got, MARK));
+  check_line("\xcc\x81x", MARK "x"); /* would sit on whatever stands before */
+}
+
+static void
+test_lines_keep_their_number(void)
+{
+  g_autofree char *got = ui_text_lines("one\ntwo\xe2\x80\xa9\x0b\x0c\xc2\x85three\n\tx");
+  g_auto(GStrv) lines = g_strsplit(got, "\n", -1);
+  g_assert_cmpint(g_strv_length(lines), ==, 3);
+  g_assert_cmpstr(lines[2], ==, "        x");
+}
+
+static void
+test_width(void)
+{
+  g_assert_cmpint(ui_text_width("abc"), ==, 3);
+  g_assert_cmpint(ui_text_width("\xe6\x97\xa5\xe6\x9c\xac"), ==, 4);
+  g_assert_cmpint(ui_text_width("e\xcc\x81"), ==, 1);
+  g_assert_cmpint(ui_text_width("\xf0\x9f\x98\x80"), ==, 2);
+}
+
+static void
+test_fit(void)
+{
+  for (int columns = 0; columns < 12; columns++) {
+    g_autofree char *fit = ui_text_fit("\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e text", columns);
+    g_assert_cmpint(ui_text_width(fit), ==, columns);
+  }
+  g_autofree char *whole = ui_text_cut("whole", 5);
+  g_assert_cmpstr(whole, ==, "whole");
+}
+
+static void
+test_wrap(void)
+{
+  g_autoptr(GPtrArray) lines = ui_text_wrap("the quick brown\n\nfox \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 9);
+  const char *want[] = { "the quick", "brown", "", "fox", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e" };
+  g_assert_cmpint(lines->len, ==, G_N_ELEMENTS(want));
+  for (guint i = 0; i < lines->len; i++)
+    g_assert_cmpstr(lines->pdata[i], ==, want[i]);
+  g_autoptr(GPtrArray) narrow = ui_text_wrap("\xe6\x97\xa5\xe6\x9c\xac", 1); /* must end */
+  g_assert_cmpint(narrow->len, ==, 2);
+}
+
+static void
+test_size(void)
+{
+  static const struct {
+    guint64 octets;
+    const char *want;
+  } cases[] = { { 0, "0" }, { 999, "999" }, { 1000, "1.0k" }, { 12345, "12k" }, { 1300000, "1.2M" },
+                { 5000000000, "4.7G" }, { G_MAXUINT64, "16E" } };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *got = ui_text_size(cases[i].octets);
+    g_assert_cmpstr(got, ==, cases[i].want);
+  }
+}
+
+static void
+test_ascii(void)
+{
+  ui_text_set_utf8(FALSE);
+  check_line("M\xc3\xbcller", "Muller");
+  check_line("\xe6\x97\xa5", "?");
+  g_autofree char *json = ui_text_json("M\xc3\xbcller");
+  g_assert_cmpstr(json, ==, "M\xc3\xbcller");
+  ui_text_set_utf8(TRUE);
+}
+
+int
+main(int argc, char **argv)
+{
+  setlocale(LC_ALL, "C.UTF-8");
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/text/controls", test_controls);
+  g_test_add_func("/text/bidi", test_bidi);
+  g_test_add_func("/text/marks", test_marks);
+  g_test_add_func("/text/lines", test_lines_keep_their_number);
+  g_test_add_func("/text/width", test_width);
+  g_test_add_func("/text/fit", test_fit);
+  g_test_add_func("/text/wrap", test_wrap);
+  g_test_add_func("/text/size", test_size);
+  g_test_add_func("/text/ascii", test_ascii);
+  return g_test_run();
+}

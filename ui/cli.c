@@ -1,0 +1,350 @@
+#include "ui/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/token.h"
+#include "ui/password.h"
+#include "ui/text.h"
+
+enum { LARGEST_INPUT = 1 << 30 };
+
+void
+ui_cli_error(UiCli *cli, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_autofree char *safe = ui_text_line(text);
+  fprintf(stderr, "signet: %s\n", safe);
+}
+
+int
+ui_cli_exit_for(const GError *error)
+{
+  if (error->domain == ML_ERROR) {
+    static const int codes[] = {
+      [ML_ERROR_FAILED] = UI_EXIT_NO,         [ML_ERROR_CANCELLED] = UI_EXIT_NO,
+      [ML_ERROR_OFFLINE] = UI_EXIT_UNAVAILABLE, [ML_ERROR_AUTH] = UI_EXIT_PERMISSION,
+      [ML_ERROR_UNTRUSTED] = UI_EXIT_UNAVAILABLE, [ML_ERROR_PROTOCOL] = UI_EXIT_UNAVAILABLE,
+      [ML_ERROR_STORE] = UI_EXIT_IO,          [ML_ERROR_CONFIG] = UI_EXIT_CONFIG,
+      [ML_ERROR_NOT_FOUND] = UI_EXIT_NOINPUT, [ML_ERROR_MALFORMED] = UI_EXIT_DATA,
+    };
+    return error->code >= 0 && error->code < (int)G_N_ELEMENTS(codes) ? codes[error->code] : UI_EXIT_SOFTWARE;
+  }
+  if (error->domain == CRYPTO_ERROR) {
+    switch ((CryptoError)error->code) {
+    case CRYPTO_ERROR_LOCKED:
+    case CRYPTO_ERROR_PIN:
+      return UI_EXIT_PERMISSION;
+    case CRYPTO_ERROR_MALFORMED:
+      return UI_EXIT_DATA;
+    case CRYPTO_ERROR_BUSY:
+      return UI_EXIT_TEMPFAIL;
+    case CRYPTO_ERROR_DATABASE:
+      return UI_EXIT_CONFIG;
+    default:
+      return UI_EXIT_NO;
+    }
+  }
+  return error->domain == G_FILE_ERROR ? UI_EXIT_IO : UI_EXIT_NO;
+}
+
+void
+ui_cli_init(UiCli *cli)
+{
+  memset(cli, 0, sizeof *cli);
+  cli->cancellable = g_cancellable_new();
+}
+
+void
+ui_cli_clear(UiCli *cli)
+{
+  g_clear_pointer(&cli->config, ml_config_free);
+  if (cli->crypto_is_open) {
+    g_autoptr(GError) error = NULL;
+    if (!crypto_close(&error))
+      ui_cli_error(cli, "%s", error->message);
+  }
+  g_clear_object(&cli->cancellable);
+  g_clear_object(&cli->pin.cancellable);
+  char **strings[] = { &cli->profile,   &cli->config_file, &cli->account, &cli->config_path, &cli->data_dir,
+                       &cli->state_dir, &cli->cache_dir,   &cli->nssdb,   &cli->pin_file };
+  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+    g_clear_pointer(strings[i], g_free);
+}
+
+static char *
+absolute(const char *path)
+{
+  if (g_path_is_absolute(path))
+    return g_strdup(path);
+  g_autofree char *here = g_get_current_dir();
+  return g_build_filename(here, path, NULL);
+}
+
+/* Where things lie: DESIGN's XDG folders, or all of them below the profile. */
+static void
+find_places(UiCli *cli)
+{
+  if (cli->config_path)
+    return;
+  if (cli->profile) {
+    g_autofree char *top = absolute(cli->profile);
+    cli->config_path = g_build_filename(top, "signet.conf", NULL);
+    cli->data_dir = g_build_filename(top, "data", NULL);
+    cli->state_dir = g_build_filename(top, "state", NULL);
+    cli->cache_dir = g_build_filename(top, "cache", NULL);
+    cli->nssdb = g_build_filename(top, "nssdb", NULL);
+  } else {
+    cli->config_path = g_build_filename(g_get_user_config_dir(), "signet", "signet.conf", NULL);
+    cli->data_dir = g_build_filename(g_get_user_data_dir(), "signet", NULL);
+    cli->state_dir = g_build_filename(g_get_user_state_dir(), "signet", NULL);
+    cli->cache_dir = g_build_filename(g_get_user_cache_dir(), "signet", NULL);
+    cli->nssdb = g_build_filename(g_get_home_dir(), ".pki", "nssdb", NULL);
+  }
+  const char *file = cli->config_file ? cli->config_file : cli->profile ? NULL : g_getenv("SIGNET_CONFIG");
+  if (file) {
+    g_free(cli->config_path);
+    cli->config_path = absolute(file);
+  }
+}
+
+gboolean
+ui_cli_config(UiCli *cli, int *code)
+{
+  g_autoptr(GError) error = NULL;
+
+  find_places(cli);
+  if (cli->config)
+    return TRUE;
+  if (cli->config_file && access(cli->config_path, R_OK) != 0) {
+    ui_cli_error(cli, "%s cannot be read: %s", cli->config_path, g_strerror(errno));
+    *code = UI_EXIT_CONFIG;
+    return FALSE;
+  }
+  cli->config = ml_config_load(cli->config_path, &error);
+  if (!cli->config) {
+    ui_cli_error(cli, "%s", error->message);
+    *code = UI_EXIT_CONFIG;
+    return FALSE;
+  }
+  if (cli->config->nssdb) {
+    g_free(cli->nssdb);
+    cli->nssdb = g_strdup(cli->config->nssdb);
+  }
+  return TRUE;
+}
+
+MlAccount *
+ui_cli_account(UiCli *cli, int *code)
+{
+  if (!ui_cli_config(cli, code))
+    return NULL;
+  MlAccount *account = ml_config_account(cli->config, cli->account);
+  if (account)
+    return account;
+  if (cli->account)
+    ui_cli_error(cli, "there is no account %s in %s: see signet account list", cli->account, cli->config_path);
+  else
+    ui_cli_error(cli, "no account is set up: write an [account NAME] section into %s (signet.conf(5)), or try signet demo",
+                 cli->config_path);
+  *code = UI_EXIT_CONFIG;
+  return NULL;
+}
+
+gboolean
+ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean tokens, int *code)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (cli->crypto_is_open)
+    return TRUE;
+  if (!ui_cli_config(cli, code))
+    return FALSE;
+  const CryptoOptions options = {
+    .nssdb = cli->nssdb,
+    .create = need_database,
+    .read_only = !need_database,
+    .roots = roots,
+    .tokens = tokens && cli->config->system_tokens,
+  };
+  if (!crypto_open(&options, &error)) {
+    ui_cli_error(cli, "%s", error->message);
+    *code = ui_cli_exit_for(error);
+    return FALSE;
+  }
+  cli->crypto_is_open = TRUE;
+  return TRUE;
+}
+
+static char *
+on_password(const MlAccount *account, const MlServer *server, gboolean retry, GCancellable *cancellable, gpointer data,
+            GError **error)
+{
+  UiCli *cli = data;
+  g_autoptr(GError) local = NULL;
+
+  char *stored = retry ? NULL : ui_password_stored(account, server, cancellable, &local);
+  if (stored)
+    return stored;
+  if (local) {
+    g_propagate_error(error, g_steal_pointer(&local));
+    return NULL;
+  }
+  g_autofree char *question = g_strdup_printf("%sPassword of %s at %s:", retry ? "Refused. " : "",
+                                              server->user ? server->user : account->name, server->host);
+  char *answer = ui_cli_secret(cli, question, "password-command in signet.conf or $SIGNET_PASSWORD", &local);
+  if (!answer)
+    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "%s", local->message);
+  return answer;
+}
+
+MlDriver *
+ui_cli_driver(UiCli *cli, MlAccount *account, int *code)
+{
+  /* A TLS connection needs roots; a token may hold the client's key. */
+  if (account->kind == ML_ACCOUNT_IMAP && !ui_cli_crypto(cli, FALSE, TRUE, account->tls_cert != NULL, code))
+    return NULL;
+  if (account->kind == ML_ACCOUNT_IMAP && cli->offline) {
+    ui_cli_error(cli, "%s is on a server and --offline was given", account->name);
+    *code = UI_EXIT_UNAVAILABLE;
+    return NULL;
+  }
+  cli->hooks = (MlDriverHooks){ .password = on_password, .user_data = cli, .state_dir = cli->state_dir };
+  return ml_driver_new(account, &cli->hooks);
+}
+
+/* "INBOX/12" or "work/INBOX/12" into its parts. */
+static gboolean
+split_place(UiCli *cli, const char *input, char **folder, guint32 *uid, int *code)
+{
+  const char *slash = strrchr(input, '/');
+  guint64 number;
+
+  if (!slash || slash == input || !g_ascii_string_to_unsigned(slash + 1, 10, 1, G_MAXUINT32, &number, NULL))
+    return FALSE;
+  *uid = (guint32)number;
+  g_autofree char *place = g_strndup(input, (gsize)(slash - input));
+  if (!ui_cli_config(cli, code))
+    return TRUE;
+  const char *inner = strchr(place, '/');
+  g_autofree char *name = inner ? g_strndup(place, (gsize)(inner - place)) : NULL;
+  if (!cli->account && name && ml_config_account(cli->config, name)) {
+    cli->account = g_steal_pointer(&name);
+    *folder = g_strdup(inner + 1);
+  } else {
+    *folder = g_steal_pointer(&place);
+  }
+  return TRUE;
+}
+
+static GBytes *
+fetch_message(UiCli *cli, const char *folder, guint32 uid, gint64 *received, int *code)
+{
+  g_autoptr(GError) error = NULL;
+  MlSelected selected;
+  MlAccount *account = ui_cli_account(cli, code);
+  g_autoptr(MlDriver) driver = account ? ui_cli_driver(cli, account, code) : NULL;
+  GBytes *bytes = NULL;
+
+  if (!driver)
+    return NULL;
+  if (ml_driver_select(driver, folder, &selected, &error))
+    bytes = ml_driver_fetch(driver, uid, received, NULL, NULL, &error);
+  if (!bytes) {
+    ui_cli_error(cli, "%s/%u: %s", folder, uid, error->message);
+    *code = ui_cli_exit_for(error);
+  }
+  return bytes;
+}
+
+GBytes *
+ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *folder = NULL;
+  guint32 uid = 0;
+
+  *received = 0;
+  *code = UI_EXIT_OK;
+  gboolean is_file = !strcmp(input, "-") || g_file_test(input, G_FILE_TEST_EXISTS); /* a file wins */
+  if (!is_file && split_place(cli, input, &folder, &uid, code))
+    return folder ? fetch_message(cli, folder, uid, received, code) : NULL;
+  GBytes *bytes = ui_cli_read_file(input, &error);
+  if (!bytes) {
+    ui_cli_error(cli, "%s", error->message);
+    *code = ui_cli_exit_for(error);
+  }
+  return bytes;
+}
+
+static GBytes *
+read_stream(int fd, const char *name, GError **error)
+{
+  GByteArray *all = g_byte_array_new();
+  guint8 buffer[65536];
+  gssize n;
+
+  while ((n = read(fd, buffer, sizeof buffer)) != 0) {
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 || all->len + (gsize)n > LARGEST_INPUT) {
+      g_set_error(error, ML_ERROR, n < 0 ? ML_ERROR_STORE : ML_ERROR_MALFORMED, "%s: %s", name,
+                  n < 0 ? g_strerror(errno) : "more than 1 GiB");
+      g_byte_array_unref(all);
+      return NULL;
+    }
+    g_byte_array_append(all, buffer, (guint)n);
+  }
+  return g_byte_array_free_to_bytes(all);
+}
+
+GBytes *
+ui_cli_read_file(const char *file, GError **error)
+{
+  g_autoptr(GError) local = NULL;
+
+  if (!strcmp(file, "-"))
+    return read_stream(STDIN_FILENO, "standard input", error);
+  if (g_file_test(file, G_FILE_TEST_IS_DIR)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s is a folder: name a file in it, or FOLDER/UID", file);
+    return NULL;
+  }
+  if (g_file_test(file, G_FILE_TEST_EXISTS) && !g_file_test(file, G_FILE_TEST_IS_REGULAR)) { /* a pipe, say */
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    GBytes *bytes = fd >= 0 ? read_stream(fd, file, error) : NULL;
+    if (fd >= 0)
+      close(fd);
+    else
+      g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be read: %s", file, g_strerror(errno));
+    return bytes;
+  }
+  g_autoptr(GMappedFile) mapped = g_mapped_file_new(file, FALSE, &local);
+  if (!mapped) {
+    gboolean missing = g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+    g_set_error(error, ML_ERROR, missing ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE,
+                missing ? "there is no file %s (a message is a file, - or FOLDER/UID)" : "%s cannot be read", file);
+    return NULL;
+  }
+  if (g_mapped_file_get_length(mapped) > LARGEST_INPUT) {
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "%s is larger than 1 GiB", file);
+    return NULL;
+  }
+  return g_mapped_file_get_bytes(mapped);
+}
+
+gint64
+ui_cli_parse_time(const char *text)
+{
+  g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+  g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, utc);
+
+  return time ? g_date_time_to_unix(time) : -1;
+}

@@ -1,0 +1,16 @@
+#ifndef UI_COMMANDS_H
+#define UI_COMMANDS_H
+
+#include "ui/cli.h"
+
+/* The subcommands, one file each (ui/cmd-NAME.c), gathered in ui/main.c's table. Main thread. Each returns the
+ * exit code; @argv[0] is the subcommand's name. */
+#define UI_COMMAND(name)                                                                                               \
+  extern const char ui_cmd_##name##_help[];                                                                            \
+  int ui_cmd_##name(UiCli *cli, int argc, char **argv)
+
+UI_COMMAND(account);
+UI_COMMAND(folders);
+UI_COMMAND(list);
+
+#endif

@@ -1,0 +1,124 @@
+#include "ui/cli.h"
+
+#include <locale.h>
+#include <langinfo.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "mail/nearest.h"
+#include "ui/commands.h"
+#include "ui/text.h"
+
+static const UiCommand commands[] = {
+  { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
+  { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
+  { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
+  { NULL, NULL, NULL, NULL },
+};
+
+const UiCommand *
+ui_commands(void)
+{
+  return commands;
+}
+
+static void
+print_help(void)
+{
+  puts("signet: a mail reader for the terminal with S/MIME built in\n\n"
+       "  signet [FOLDER]          read mail\n"
+       "  signet SUBCOMMAND ...    the same from a script; each has --help\n");
+  for (const UiCommand *c = commands; c->name; c++)
+    printf("  %-12s %s\n", c->name, c->summary);
+  puts("\nEverywhere: --profile DIR, --config FILE, -A ACCOUNT, --offline, --batch, --json, -v, --version, --help.\n"
+       "Manual: signet(1), signet.conf(5).");
+}
+
+static const UiCommand *
+find_command(const char *name)
+{
+  for (const UiCommand *c = commands; c->name; c++)
+    if (!strcmp(c->name, name))
+      return c;
+  return NULL;
+}
+
+/* The first word that is neither an option nor an option's value: the subcommand, or a folder. */
+static int
+find_word(int argc, char **argv)
+{
+  static const char *const with_value[] = { "--profile", "--config", "--account", "-A", NULL };
+
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "--"))
+      return i + 1 < argc ? i + 1 : 0;
+    if (g_strv_contains(with_value, argv[i]))
+      i++;
+    else if (argv[i][0] != '-' || !argv[i][1])
+      return i;
+  }
+  return 0;
+}
+
+static int
+unknown_command(UiCli *cli, const char *word)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+  for (const UiCommand *c = commands; c->name; c++)
+    g_ptr_array_add(names, (char *)c->name);
+  g_ptr_array_add(names, NULL);
+  const char *near = ml_nearest(word, (const char *const *)names->pdata);
+  if (near)
+    ui_cli_error(cli, "there is no subcommand %s: did you mean %s? See signet --help", word, near);
+  else
+    ui_cli_error(cli, "there is no subcommand %s: see signet --help", word);
+  return UI_EXIT_USAGE;
+}
+
+static int
+run(UiCli *cli, int argc, char **argv)
+{
+  int word = find_word(argc, argv);
+  const UiCommand *command = word ? find_command(argv[word]) : NULL;
+
+  if (!command) {
+    for (int i = 1; i < argc; i++) {
+      if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+        print_help();
+        return UI_EXIT_OK;
+      }
+      if (!strcmp(argv[i], "--version")) {
+        puts("signet " SIGNET_VERSION);
+        return UI_EXIT_OK;
+      }
+    }
+    return word ? unknown_command(cli, argv[word]) : UI_EXIT_USAGE;
+  }
+  /* The subcommand's name goes to argv[0]; what stood before it are global options and stays. */
+  char *name = argv[word];
+  memmove(&argv[1 + 1], &argv[1], (gsize)(word - 1) * sizeof *argv);
+  argv[1] = name;
+  return command->run(cli, argc - 1, argv + 1);
+}
+
+int
+main(int argc, char **argv)
+{
+  UiCli cli;
+
+  umask(077);
+  signal(SIGPIPE, SIG_IGN);
+  if (!setlocale(LC_ALL, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
+    /* A terminal without UTF-8, or a locale that is not installed: our own text handling stays UTF-8. */
+    ui_text_set_utf8(FALSE);
+  }
+  ui_cli_init(&cli);
+  int code = run(&cli, argc, argv);
+  ui_cli_clear(&cli);
+  if (fflush(stdout) != 0 && code == UI_EXIT_OK)
+    code = UI_EXIT_IO;
+  return code;
+}
