@@ -3,7 +3,9 @@
 
 /* For crypto/ alone: the certificate's NSS side. */
 #include <cert.h>
+#include <certdb.h>
 #include <keyhi.h>
+#include <pk11pub.h>
 #include <secitem.h>
 
 #include "crypto/cert.h"
@@ -28,7 +30,33 @@ CryptoCert *crypto_keys_find(const SECItem *issuer, const SECItem *serial, const
 /* Its private key, logging in by @pin where the token asks. Errors: LOCKED (@pin is NULL and it is needed),
  * PIN, CANCELLED, NO_KEY. Free with SECKEY_DestroyPrivateKey(). */
 SECKEYPrivateKey *crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error);
+char *crypto_keys_token(CryptoCert *cert); /* which token holds it, transfer full; NULL: database or memory */
+GPtrArray *crypto_keys_list(void); /* every certificate with a key of ours; of CryptoCert, transfer full */
 void crypto_keys_forget(void); /* the cached list is stale: something was imported, a token came or went */
+
+/* A key of this run only: it lives in memory, on no token. Takes @key. (crypto/keys.c) */
+void crypto_keys_add_session(CryptoCert *cert, SECKEYPrivateKey *key);
+void crypto_keys_close(void); /* drops the cached list and every session key, at crypto_close() */
+
+/* Calls @func with the label and the base64 text of every PEM block; FALSE: there is none. (crypto/cert.c) */
+typedef void (*CryptoPemFunc)(const char *label, gsize label_length, const char *body, gsize length,
+                              gpointer user_data);
+gboolean crypto_pem_each(const char *text, gsize length, CryptoPemFunc func, gpointer user_data);
+
+/* SHA-1 of the public key, the identifier that stands in for a missing extension (RFC 5280 4.2.1.2 (1)). */
+gboolean crypto_cert_key_hash(CERTCertificate *nss, guint8 hash[20]);
+
+/* Logs in to @slot if that is needed. Errors: LOCKED, PIN, CANCELLED. (crypto/pin.c) */
+gboolean crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error);
+void crypto_pin_install(void);
+void crypto_pin_forget(void);
+
+/* crypto/context.c: is there a database that certificates can be kept in? */
+gboolean crypto_context_has_database(void);
+gboolean crypto_context_is_read_only(void);
+PK11SlotInfo *crypto_context_database(GError **error); /* PK11_FreeSlot() it */
+GPtrArray *crypto_context_session_certs(void);   /* of CryptoCert; borrowed */
+GPtrArray *crypto_context_session_crls(void);    /* of GBytes, DER; borrowed */
 
 /* Set @error from PORT_GetError(), after @what (a clause: "The signature cannot be made"). */
 void crypto_error_set_nss(GError **error, int code, const char *what);

@@ -1,0 +1,352 @@
+#include <sechash.h>
+#include <secoid.h>
+#include <secasn1.h>
+#include <string.h>
+
+#include "crypto/cert-private.h"
+
+/* Which certificates have a private key of ours, where, and how to open it.
+ *
+ * The list is made without logging in anywhere. What a token hides until then is taken on trust: a certificate
+ * on a card that belongs to no authority has its key there. */
+typedef struct {
+  CryptoCert *cert;
+  PK11SlotInfo *slot;        /* NULL: a key of this run only */
+  SECKEYPrivateKey *session; /* set where slot is NULL */
+  GBytes *key_id;            /* subject key identifier, or NULL */
+  guint8 key_hash[20];
+} KeyEntry;
+
+/* Stamp of one token at the time of listing: something came or went when it differs. */
+typedef struct {
+  PK11SlotInfo *slot; /* only compared */
+  int series;
+  gboolean logged_in;
+} TokenStamp;
+
+static GMutex lock; /* everything below; never held while a PIN is asked for */
+static GPtrArray *cached;  /* of KeyEntry; NULL: to be listed */
+static GArray *stamps;     /* of TokenStamp */
+static gint64 looked_at;   /* monotonic time when the stamps were last compared */
+static GPtrArray *session; /* of KeyEntry */
+
+static void
+entry_free(gpointer data)
+{
+  KeyEntry *entry = data;
+  crypto_cert_unref(entry->cert);
+  if (entry->slot)
+    PK11_FreeSlot(entry->slot);
+  SECKEY_DestroyPrivateKey(entry->session);
+  g_clear_pointer(&entry->key_id, g_bytes_unref);
+  g_free(entry);
+}
+
+static KeyEntry *
+entry_new(CERTCertificate *nss, PK11SlotInfo *slot)
+{
+  KeyEntry *entry = g_new0(KeyEntry, 1);
+  entry->cert = crypto_cert_wrap(nss);
+  entry->slot = slot ? PK11_ReferenceSlot(slot) : NULL;
+  SECItem id = { siBuffer, NULL, 0 };
+  if (CERT_FindSubjectKeyIDExtension(nss, &id) == SECSuccess) {
+    entry->key_id = g_bytes_new(id.data, id.len);
+    SECITEM_FreeItem(&id, PR_FALSE);
+  }
+  if (!crypto_cert_key_hash(nss, entry->key_hash))
+    memset(entry->key_hash, 0, sizeof entry->key_hash);
+  return entry;
+}
+
+static gboolean
+is_authority(CERTCertificate *nss)
+{
+  g_autoptr(CryptoCert) cert = crypto_cert_wrap(nss);
+  return crypto_cert_is_authority(cert);
+}
+
+static gboolean
+has_key(PK11SlotInfo *slot, CERTCertificate *nss)
+{
+  CERTCertTrust trust;
+  if (CERT_GetCertTrust(nss, &trust) == SECSuccess && (trust.emailFlags & CERTDB_USER))
+    return TRUE;
+  if (PK11_NeedLogin(slot) && !PK11_IsLoggedIn(slot, NULL))
+    return !PK11_IsInternal(slot) && !is_authority(nss);
+  SECKEYPrivateKey *key = PK11_FindPrivateKeyFromCert(slot, nss, NULL);
+  SECKEY_DestroyPrivateKey(key);
+  return key != NULL;
+}
+
+static gboolean
+is_looked_at(PK11SlotInfo *slot)
+{
+  return PK11_IsPresent(slot) && !PK11_HasRootCerts(slot);
+}
+
+static void
+list_slot(GPtrArray *entries, PK11SlotInfo *slot)
+{
+  CERTCertList *certs = PK11_ListCertsInSlot(slot);
+  if (!certs)
+    return;
+  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs); node = CERT_LIST_NEXT(node))
+    if (has_key(slot, node->cert))
+      g_ptr_array_add(entries, entry_new(node->cert, slot));
+  CERT_DestroyCertList(certs);
+}
+
+static void
+forget_locked(void)
+{
+  g_clear_pointer(&cached, g_ptr_array_unref);
+  g_clear_pointer(&stamps, g_array_unref);
+}
+
+static GArray *
+take_stamps(PK11SlotList *slots)
+{
+  GArray *array = g_array_new(FALSE, TRUE, sizeof(TokenStamp));
+  for (PK11SlotListElement *e = slots ? PK11_GetFirstSafe(slots) : NULL; e; e = PK11_GetNextSafe(slots, e, PR_FALSE)) {
+    if (!is_looked_at(e->slot))
+      continue;
+    TokenStamp stamp = { .slot = e->slot, .series = PK11_GetSlotSeries(e->slot) };
+    stamp.logged_in = PK11_IsLoggedIn(e->slot, NULL);
+    g_array_append_val(array, stamp);
+  }
+  return array;
+}
+
+static gboolean
+same_stamps(GArray *a, GArray *b)
+{
+  if (!a || a->len != b->len)
+    return FALSE;
+  for (guint i = 0; i < a->len; i++) {
+    const TokenStamp *x = &g_array_index(a, TokenStamp, i), *y = &g_array_index(b, TokenStamp, i);
+    if (x->slot != y->slot || x->series != y->series || x->logged_in != y->logged_in)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Looks for tokens that came or went at most once a second: on a reader that is a question over the wire. */
+static void
+refresh_locked(void)
+{
+  gint64 now = g_get_monotonic_time();
+  if (cached && now - looked_at < G_USEC_PER_SEC)
+    return;
+  looked_at = now;
+  PK11SlotList *slots = PK11_GetAllTokens(CKM_INVALID_MECHANISM, PR_FALSE, PR_FALSE, NULL);
+  GArray *fresh = take_stamps(slots);
+  if (cached && same_stamps(stamps, fresh)) {
+    g_array_unref(fresh);
+  } else {
+    forget_locked();
+    stamps = fresh;
+    cached = g_ptr_array_new_with_free_func(entry_free);
+    for (PK11SlotListElement *e = slots ? PK11_GetFirstSafe(slots) : NULL; e;
+         e = PK11_GetNextSafe(slots, e, PR_FALSE))
+      if (is_looked_at(e->slot))
+        list_slot(cached, e->slot);
+  }
+  if (slots)
+    PK11_FreeSlotList(slots);
+}
+
+void
+crypto_keys_forget(void)
+{
+  g_mutex_lock(&lock);
+  forget_locked();
+  g_mutex_unlock(&lock);
+}
+
+void
+crypto_keys_close(void)
+{
+  g_mutex_lock(&lock);
+  forget_locked();
+  g_clear_pointer(&session, g_ptr_array_unref);
+  g_mutex_unlock(&lock);
+}
+
+void
+crypto_keys_add_session(CryptoCert *cert, SECKEYPrivateKey *key)
+{
+  KeyEntry *entry = entry_new(cert->nss, NULL);
+  entry->session = key;
+  g_mutex_lock(&lock);
+  if (!session)
+    session = g_ptr_array_new_with_free_func(entry_free);
+  g_ptr_array_add(session, entry);
+  g_mutex_unlock(&lock);
+}
+
+/* --- finding */
+
+static gboolean
+same_number(const SECItem *a, const SECItem *b)
+{
+  const guint8 *x = a->data, *y = b->data;
+  gsize n = a->len, m = b->len;
+  for (; n > 1 && *x == 0; x++, n--)
+    ;
+  for (; m > 1 && *y == 0; y++, m--)
+    ;
+  return n == m && n && memcmp(x, y, n) == 0;
+}
+
+/* Byte for byte; else as names, since some senders write the issuer's strings in another type. */
+static gboolean
+same_issuer(CERTCertificate *nss, const SECItem *issuer)
+{
+  if (SECITEM_ItemsAreEqual(&nss->derIssuer, issuer))
+    return TRUE;
+  if (issuer->len > 64 * 1024)
+    return FALSE;
+  PLArenaPool *arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
+  CERTName name = { 0 };
+  SECItem copy = { siBuffer, NULL, 0 };
+  gboolean same = arena && SECITEM_CopyItem(arena, &copy, issuer) == SECSuccess
+                  && SEC_QuickDERDecodeItem(arena, &name, SEC_ASN1_GET(CERT_NameTemplate), &copy) == SECSuccess
+                  && CERT_CompareName(&nss->issuer, &name) == SECEqual;
+  if (arena)
+    PORT_FreeArena(arena, PR_FALSE);
+  return same;
+}
+
+static gboolean
+fits(const KeyEntry *entry, const SECItem *issuer, const SECItem *serial, const SECItem *key_id)
+{
+  CERTCertificate *nss = entry->cert->nss;
+  if (issuer && serial)
+    return same_number(&nss->serialNumber, serial) && same_issuer(nss, issuer);
+  if (!key_id || !key_id->len)
+    return FALSE;
+  if (entry->key_id) {
+    gsize length = 0;
+    const void *id = g_bytes_get_data(entry->key_id, &length);
+    return length == key_id->len && memcmp(id, key_id->data, length) == 0;
+  }
+  return key_id->len == sizeof entry->key_hash && memcmp(entry->key_hash, key_id->data, key_id->len) == 0;
+}
+
+static gboolean
+opens_without_login(const KeyEntry *entry)
+{
+  return !entry->slot || !PK11_NeedLogin(entry->slot) || PK11_IsLoggedIn(entry->slot, NULL);
+}
+
+/* The best of @entries that fits: one that opens without a question, then the database's, then a token's. */
+static const KeyEntry *
+best(GPtrArray *entries, const SECItem *issuer, const SECItem *serial, const SECItem *key_id)
+{
+  const KeyEntry *found = NULL;
+  for (guint i = 0; entries && i < entries->len; i++) {
+    const KeyEntry *entry = entries->pdata[i];
+    if (!fits(entry, issuer, serial, key_id))
+      continue;
+    if (opens_without_login(entry))
+      return entry;
+    if (!found || (PK11_IsInternal(entry->slot) && !PK11_IsInternal(found->slot)))
+      found = entry;
+  }
+  return found;
+}
+
+CryptoCert *
+crypto_keys_find(const SECItem *issuer, const SECItem *serial, const SECItem *key_id)
+{
+  g_mutex_lock(&lock);
+  const KeyEntry *entry = best(session, issuer, serial, key_id);
+  if (!entry) {
+    refresh_locked();
+    entry = best(cached, issuer, serial, key_id);
+  }
+  CryptoCert *cert = entry ? crypto_cert_ref(entry->cert) : NULL;
+  g_mutex_unlock(&lock);
+  return cert;
+}
+
+/* --- opening */
+
+/* The places of this certificate's key, those that need no login first; a session key ends the search. */
+static GPtrArray *
+places(CryptoCert *cert, SECKEYPrivateKey **key)
+{
+  GPtrArray *slots = g_ptr_array_new_with_free_func((GDestroyNotify) PK11_FreeSlot);
+  *key = NULL;
+  g_mutex_lock(&lock);
+  for (guint i = 0; session && i < session->len && !*key; i++) {
+    const KeyEntry *entry = session->pdata[i];
+    if (g_bytes_equal(entry->cert->der, cert->der))
+      *key = SECKEY_CopyPrivateKey(entry->session);
+  }
+  if (!*key)
+    refresh_locked();
+  for (int pass = 0; pass < 2 && !*key; pass++)
+    for (guint i = 0; cached && i < cached->len; i++) {
+      const KeyEntry *entry = cached->pdata[i];
+      if (g_bytes_equal(entry->cert->der, cert->der) && opens_without_login(entry) == (pass == 0))
+        g_ptr_array_add(slots, PK11_ReferenceSlot(entry->slot));
+    }
+  g_mutex_unlock(&lock);
+  return slots;
+}
+
+SECKEYPrivateKey *
+crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
+{
+  SECKEYPrivateKey *key = NULL;
+  g_autoptr(GError) problem = NULL;
+  GPtrArray *slots = places(cert, &key);
+  for (guint i = 0; i < slots->len && !key; i++) {
+    g_autoptr(GError) failed = NULL;
+    if (crypto_pin_login(slots->pdata[i], pin, &failed))
+      key = PK11_FindPrivateKeyFromCert(slots->pdata[i], cert->nss, pin);
+    else if (!problem)
+      problem = g_steal_pointer(&failed);
+    if (problem && problem->code == CRYPTO_ERROR_CANCELLED)
+      break;
+  }
+  g_ptr_array_unref(slots);
+  if (key)
+    return key;
+  if (problem)
+    g_propagate_error(error, g_steal_pointer(&problem));
+  else
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+                "The private key of “%s” is not here. Import it (signet cert import FILE.p12) or insert its card.",
+                cert->common_name);
+  return NULL;
+}
+
+/* The name of the token that holds the key of @cert; NULL: the database, or this run's memory. */
+char *
+crypto_keys_token(CryptoCert *cert)
+{
+  SECKEYPrivateKey *key = NULL;
+  GPtrArray *slots = places(cert, &key);
+  char *name = NULL;
+  if (!key && slots->len && !PK11_IsInternal(slots->pdata[0]))
+    name = g_strdup(PK11_GetTokenName(slots->pdata[0]));
+  SECKEY_DestroyPrivateKey(key);
+  g_ptr_array_unref(slots);
+  return name;
+}
+
+GPtrArray *
+crypto_keys_list(void)
+{
+  GPtrArray *certs = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_unref);
+  g_mutex_lock(&lock);
+  refresh_locked();
+  for (guint i = 0; session && i < session->len; i++)
+    g_ptr_array_add(certs, crypto_cert_ref(((KeyEntry *) session->pdata[i])->cert));
+  for (guint i = 0; i < cached->len; i++)
+    g_ptr_array_add(certs, crypto_cert_ref(((KeyEntry *) cached->pdata[i])->cert));
+  g_mutex_unlock(&lock);
+  return certs;
+}

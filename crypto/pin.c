@@ -1,0 +1,167 @@
+#include "crypto/pin.h"
+
+#include <pk11pub.h>
+#include <secmodt.h>
+#include <string.h>
+
+#include "crypto/cert-private.h"
+
+/* The token whose last login was refused, so that the next job's question can say so. Only compared, never
+ * followed. */
+static GMutex refused_lock;
+static const void *refused_last;
+
+void
+crypto_pin_wipe(char *pin)
+{
+  if (!pin)
+    return;
+  explicit_bzero(pin, strlen(pin));
+  g_free(pin);
+}
+
+static void
+remember_refused(const void *slot, gboolean refused)
+{
+  g_mutex_lock(&refused_lock);
+  if (refused)
+    refused_last = slot;
+  else if (refused_last == slot)
+    refused_last = NULL;
+  g_mutex_unlock(&refused_lock);
+}
+
+static gboolean
+was_refused(const void *slot)
+{
+  g_mutex_lock(&refused_lock);
+  gboolean refused = refused_last == slot;
+  g_mutex_unlock(&refused_lock);
+  return refused;
+}
+
+static CK_FLAGS
+token_flags(PK11SlotInfo *slot)
+{
+  CK_TOKEN_INFO info;
+  return PK11_GetTokenInfo(slot, &info) == SECSuccess ? info.flags : 0;
+}
+
+/* NSS's one callback. It is called again, with @retry, for as long as it answers: a wrong PIN must end here, or
+ * one slip of a finger locks a card. Every lookup of one operation may log in again, hence the memory in the
+ * source. */
+static char *
+ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
+{
+  CryptoPinSource *source = wincx;
+
+  if (!source || !source->func)
+    return NULL;
+  if (retry) {
+    source->refused = TRUE;
+    source->refused_slot = slot;
+    remember_refused(slot, TRUE);
+    return NULL;
+  }
+  if (source->cancelled || g_cancellable_is_cancelled(source->cancellable)
+      || (source->refused && source->refused_slot == slot))
+    return NULL;
+
+  CK_FLAGS flags = token_flags(slot);
+  CryptoPinQuestion question = {
+    .token = PK11_GetTokenName(slot),
+    .database = PK11_IsInternal(slot),
+    .retry = was_refused(slot),
+    .pinpad = PK11_ProtectedAuthenticationPath(slot),
+    .count_low = (flags & CKF_USER_PIN_COUNT_LOW) != 0,
+    .final_try = (flags & CKF_USER_PIN_FINAL_TRY) != 0,
+    .locked = (flags & CKF_USER_PIN_LOCKED) != 0,
+  };
+  source->asked = TRUE;
+  char *pin = source->func(&question, source->cancellable, source->user_data);
+  if (!pin || g_cancellable_is_cancelled(source->cancellable)) {
+    source->cancelled = TRUE;
+    crypto_pin_wipe(pin);
+    return NULL;
+  }
+  char *answer = PORT_Strdup(question.pinpad ? PK11_PW_TRY : pin); /* NSS wipes and frees this copy */
+  crypto_pin_wipe(pin);
+  return answer;
+}
+
+void
+crypto_pin_install(void)
+{
+  PK11_SetPasswordFunc(ask);
+}
+
+void
+crypto_pin_forget(void)
+{
+  g_mutex_lock(&refused_lock);
+  refused_last = NULL;
+  g_mutex_unlock(&refused_lock);
+}
+
+static gboolean
+fail_locked(PK11SlotInfo *slot, GError **error)
+{
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
+              "The token “%s” is locked after too many wrong PINs. Unblock it with its PUK, or ask whoever issued it.",
+              PK11_GetTokenName(slot));
+  return FALSE;
+}
+
+static gboolean
+fail_refused(PK11SlotInfo *slot, GError **error)
+{
+  if (token_flags(slot) & CKF_USER_PIN_LOCKED)
+    return fail_locked(slot, error);
+  if (PK11_IsInternal(slot))
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "That is not the password of the certificate database.");
+  else
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "The PIN for “%s” is wrong.%s", PK11_GetTokenName(slot),
+                token_flags(slot) & CKF_USER_PIN_FINAL_TRY ? " One more wrong PIN locks it." : "");
+  return FALSE;
+}
+
+gboolean
+crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
+{
+  if (!PK11_NeedLogin(slot) || PK11_IsLoggedIn(slot, pin))
+    return TRUE;
+  if (!pin || !pin->func) {
+    if (PK11_IsInternal(slot))
+      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED, "The certificate database needs its password.");
+    else
+      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED, "The token “%s” needs its PIN.",
+                  PK11_GetTokenName(slot));
+    return FALSE;
+  }
+  if (token_flags(slot) & CKF_USER_PIN_LOCKED)
+    return fail_locked(slot, error);
+  if (pin->refused && pin->refused_slot == slot)
+    return fail_refused(slot, error);
+
+  pin->asked = FALSE;
+  SECStatus rv = PK11_Authenticate(slot, PR_TRUE, pin);
+  int code = PORT_GetError();
+  if (rv == SECSuccess) {
+    remember_refused(slot, FALSE);
+    crypto_keys_forget(); /* some cards show their certificates only now */
+    return TRUE;
+  }
+  if (pin->cancelled || g_cancellable_is_cancelled(pin->cancellable)) {
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");
+    return FALSE;
+  }
+  if (pin->refused || pin->asked) {
+    pin->refused = TRUE;
+    pin->refused_slot = slot;
+    remember_refused(slot, TRUE);
+    return fail_refused(slot, error);
+  }
+  g_autofree char *what = g_strdup_printf("Logging in to “%s” failed", PK11_GetTokenName(slot));
+  crypto_error_set_nss(error, code, what);
+  return FALSE;
+}
