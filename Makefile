@@ -38,6 +38,7 @@ endif
 STD      := -std=c11 -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"' -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74
 
 .DEFAULT_GOAL := all
+Q := $(if $(V),,@)
 .DELETE_ON_ERROR:
 
 # Who may include whom is compiled in: each folder sees only the folders that its arrows allow (as links
@@ -48,10 +49,10 @@ SEE_crypto  := crypto
 SEE_keyring := keyring
 define module
 CFLAGS_$1 := $$(shell pkg-config --cflags $$(PKGS_BASE) $$(PKGS_$1) 2>/dev/null)
-$B/see/$1/.made: ; mkdir -p $B/see/$1 && for m in $$(SEE_$1); do ln -sfn ../../../$$$$m $B/see/$1/$$$$m; done && touch $$@
+$B/see/$1/.made: ; $$(Q)mkdir -p $B/see/$1 && for m in $$(SEE_$1); do ln -sfn ../../../$$$$m $B/see/$1/$$$$m; done && touch $$@
 $B/$1/%.o: $1/%.c $B/see/$1/.made | $B/$1
-	$$(CC) $$(STD) -DG_LOG_DOMAIN='"$1"' $$(WARN) $$(HARDEN) $$(CFLAGS) -I$B/see/$1 $$(CFLAGS_$1) -MMD -MP -c -o $$@ $$<
-$B/$1: ; mkdir -p $$@
+	$$(Q)echo '  CC $$@'; $$(CC) $$(STD) -DG_LOG_DOMAIN='"$1"' $$(WARN) $$(HARDEN) $$(CFLAGS) -I$B/see/$1 $$(CFLAGS_$1) -MMD -MP -c -o $$@ $$<
+$B/$1: ; $$(Q)mkdir -p $$@
 OBJ_$1 := $$(patsubst %.c,$B/%.o,$$(wildcard $1/*.c))
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$m)))
@@ -63,17 +64,17 @@ LIBOBJ := $(filter-out $B/ui/main.o,$(OBJ))
 
 all: $B/signet
 $B/signet: $(OBJ) $(TSAN_OBJ)
-	$(CC) $(SANLINK) $(LINKHARD) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)echo '  LD $@'; $(CC) $(SANLINK) $(LINKHARD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # One archive of everything but main(): a unit test links only what it uses.
 $B/libsignet.a: $(LIBOBJ)
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 UNIT := $(patsubst tests/unit/%.c,$B/tests/%,$(wildcard tests/unit/test-*.c))
 $B/tests/%: tests/unit/%.c $(wildcard tests/unit/*.h) $B/libsignet.a $(TSAN_OBJ) | $B/tests
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(SANLINK) -I. $(shell pkg-config --cflags $(PKGS)) -MMD -MP -MF $@.d -o $@ $< \
+	$(Q)echo '  CC $@'; $(CC) $(STD) $(WARN) $(CFLAGS) $(SANLINK) -I. $(shell pkg-config --cflags $(PKGS)) -MMD -MP -MF $@.d -o $@ $< \
 	  $(TSAN_OBJ) $B/libsignet.a $(LDFLAGS) $(LIBS)
-$B/tests: ; mkdir -p $@
+$B/tests: ; $(Q)mkdir -p $@
 $B/tests/tsan-glib.o: tests/unit/tsan-glib.c | $B/tests
 	$(CC) -O1 -g $(shell pkg-config --cflags gio-2.0) -c -o $@ $<
 

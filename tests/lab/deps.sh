@@ -1,0 +1,60 @@
+#!/bin/sh
+# Installs what signet needs: `deps.sh run` to build and run it, `deps.sh test` also what its tests drive. Debian and
+# its kin by apt-get (as root, or through sudo); elsewhere it names the packages and stops. Servers that the tests
+# drive are installed but never started: the tests run their own on loopback.
+set -eu
+
+run='gcc make pkg-config libc6-dev libglib2.0-dev libncurses-dev libjson-glib-dev libetpan-dev libgmime-3.0-dev
+libsqlite3-dev libinih-dev libgumbo-dev libnss3-dev libnspr4-dev libsecret-1-dev zlib1g-dev libsasl2-modules
+p11-kit-modules ncurses-term'
+tests='perl python3 openssl gpgsm libnss3-tools softhsm2 tmux dovecot-core dovecot-imapd git clang
+libclang-rt-14-dev'
+
+want=$run
+[ "${1:-run}" = test ] && want="$run $tests"
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "signet: this system has no apt-get. Install the development packages of: glib2, ncurses (wide), json-glib,"
+	echo "libetpan, gmime 3, sqlite3, inih, gumbo, nss, nspr, libsecret, zlib; and cyrus-sasl's SCRAM, p11-kit, gcc, make."
+	if command -v dnf >/dev/null 2>&1; then
+		echo "  dnf install gcc make pkgconf glib2-devel ncurses-devel json-glib-devel libetpan-devel gmime30-devel sqlite-devel inih-devel gumbo-parser-devel nss-devel nspr-devel libsecret-devel zlib-devel cyrus-sasl-scram p11-kit"
+	elif command -v pacman >/dev/null 2>&1; then
+		echo "  pacman -S gcc make pkgconf glib2 ncurses json-glib libetpan gmime3 sqlite libinih gumbo-parser nss nspr libsecret zlib libsasl p11-kit"
+	elif command -v brew >/dev/null 2>&1; then
+		echo "  brew install pkg-config glib ncurses json-glib libetpan gmime sqlite inih gumbo-parser nss nspr libsecret zlib cyrus-sasl p11-kit"
+	fi
+	[ "${1:-run}" = test ] && echo "For the tests also: perl, python3, openssl, gpgsm, nss-tools, softhsm2, tmux, dovecot, git, clang."
+	echo "Then: make all"
+	exit 1
+fi
+
+missing=
+for p in $want; do
+	case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" in
+	ii*) ;;
+	*) missing="$missing $p" ;;
+	esac
+done
+[ -z "$missing" ] && exit 0
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	if ! command -v sudo >/dev/null 2>&1; then
+		echo "signet: these Debian packages are missing and only root can install them:$missing" >&2
+		exit 1
+	fi
+	as_root=sudo
+fi
+
+# While we install, a package may not start its server: that is policy-rc.d's 101.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+	$as_root chmod 755 $policy
+	trap '$as_root rm -f $policy' EXIT
+fi
+echo "signet: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get -q update
+# shellcheck disable=SC2086
+$as_root apt-get -q -y --no-install-recommends install $missing
