@@ -35,6 +35,15 @@ B        := build-tsan
 TSAN_OBJ := $(if $(wildcard tests/unit/tsan-glib.c),$B/tests/tsan-glib.o)
 endif
 
+ifeq ($(SAN),fuzz)
+override CC := clang
+override CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
+SANLINK  := -fsanitize=address,undefined
+HARDEN   :=
+LINKHARD := -Wl,--as-needed
+B        := build-fuzz
+endif
+
 STD      := -std=c11 -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"' -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74
 
 .DEFAULT_GOAL := all
@@ -78,7 +87,17 @@ $B/tests: ; $(Q)mkdir -p $@
 $B/tests/tsan-glib.o: tests/unit/tsan-glib.c | $B/tests
 	$(CC) -O1 -g $(shell pkg-config --cflags gio-2.0) -c -o $@ $<
 
-unit: $B/libsignet.a $(UNIT)
+# Each harness twice: replayed over its seeds as a test, and under libFuzzer by `make fuzz`.
+FUZZ   := $(patsubst tests/fuzz/fuzz-%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+REPLAY := $(patsubst %,$B/tests/replay-%,$(FUZZ))
+$B/tests/replay-%: tests/fuzz/fuzz-%.c tests/fuzz/replay.c $B/libsignet.a $(TSAN_OBJ) | $B/tests
+	$(Q)echo '  CC $@'; $(CC) $(STD) $(WARN) -Wno-missing-prototypes $(CFLAGS) $(SANLINK) -I. $(shell pkg-config --cflags $(PKGS)) -o $@ \
+	  tests/fuzz/fuzz-$*.c tests/fuzz/replay.c $(TSAN_OBJ) $B/libsignet.a $(LDFLAGS) $(LIBS)
+$B/tests/fuzz-%: tests/fuzz/fuzz-%.c $B/libsignet.a | $B/tests
+	$(Q)echo '  CC $@'; $(CC) $(STD) $(WARN) -Wno-missing-prototypes $(CFLAGS) -fsanitize=fuzzer,address,undefined -I. \
+	  $(shell pkg-config --cflags $(PKGS)) -o $@ $< $B/libsignet.a $(LDFLAGS) $(LIBS)
+
+unit: $B/libsignet.a $(UNIT) $(REPLAY)
 
 deps:
 	sh tests/lab/deps.sh run
@@ -105,6 +124,14 @@ check-tsan:
 	$(MAKE) SAN=thread unit
 	BUILD=build-tsan prove --exec '' $(patsubst $B/%,build-tsan/%,$(UNIT))
 
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(MAKE) SAN=fuzz fuzz-build
+	set -e; for f in $(FUZZ); do mkdir -p build-fuzz/corpus/$$f; \
+	  build-fuzz/tests/fuzz-$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$f tests/fuzz/seeds/$$f; done
+fuzz-build: $(patsubst %,$B/tests/fuzz-%,$(FUZZ))
+
 lint:
 	sh tests/lint.sh
 
@@ -115,5 +142,5 @@ install: all
 
 clean: ; rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all unit deps deps-test demo check check-built check-unit check-asan check-tsan lint install clean
+.PHONY: all unit deps deps-test demo check check-built check-unit check-asan check-tsan fuzz fuzz-build lint install clean
 -include $(wildcard $B/*/*.d)

@@ -10,7 +10,6 @@
   int ui_cmd_##name(UiCli *cli, int argc, char **argv)
 
 UI_COMMAND(account);
-UI_COMMAND(demo);
 UI_COMMAND(doctor);
 UI_COMMAND(folders);
 UI_COMMAND(list);

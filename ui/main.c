@@ -13,7 +13,6 @@
 
 static const UiCommand commands[] = {
   { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
-  { "demo", "a throw-away mailbox with every verdict in it", ui_cmd_demo_help, ui_cmd_demo },
   { "doctor", "look at every part: OK, or why not and what next", ui_cmd_doctor_help, ui_cmd_doctor },
   { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
