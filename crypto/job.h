@@ -7,7 +7,8 @@
 
 /* Two serial threads for what must not hold up the screen. KEYS may ask for a PIN through the source that the
  * job is handed; VERIFY's source is NULL: opening a mail or scrolling the index can never pop up a question.
- * Post from the UI thread; @done runs there (in the default main context), exactly once, cancelled or not. */
+ * Post from the UI thread; @done runs there (in the default main context), exactly once, cancelled or not. A job
+ * that is cancelled before its turn is never run: @done looks at the cancellable first. */
 typedef enum { CRYPTO_JOB_VERIFY, CRYPTO_JOB_KEYS } CryptoJobThread;
 typedef void (*CryptoJobFunc)(CryptoPinSource *pin, GCancellable *cancellable, gpointer data);
 typedef void (*CryptoJobDone)(GCancellable *cancellable, gpointer data);
