@@ -126,7 +126,8 @@ crypto_job_stop(void)
   if (!jobs.running)
     return;
   jobs.running = FALSE;
-  for (GList *link = jobs.outstanding.head; link; link = link->next)
+  /* What waits before what runs, so that nothing begins any more. */
+  for (GList *link = jobs.outstanding.tail; link; link = link->prev)
     g_cancellable_cancel(((Job *)link->data)->cancellable);
   for (int i = 0; i < THREADS; i++)
     g_async_queue_push(jobs.queues[i], &stop_marker);
