@@ -50,10 +50,11 @@ crypto_ber_next(CryptoBerReader *reader, CryptoBerItem *item)
   const guint8 *at = reader->at, *end = reader->end;
   if (reader->depth >= CRYPTO_BER_DEPTH || end - at < 2)
     return FALSE;
-  *item = (CryptoBerItem){ .start = at, .tag = *at++, .depth = reader->depth };
+  *item = (CryptoBerItem){ .start = at, .tag = at[0], .depth = reader->depth };
   if ((item->tag & 0x1f) == 0x1f || item->tag == 0)
     return FALSE;
-  guint8 first = *at++;
+  guint8 first = at[1];
+  at += 2;
   if (first == 0x80) {
     item->indefinite = TRUE;
     if (!(item->tag & CRYPTO_BER_CONSTRUCTED) ||

@@ -37,6 +37,10 @@ CryptoCert *
 crypto_cms_id_lookup(const CryptoCmsId *id)
 {
   CERTCertificate *found = NULL;
+  GPtrArray *given = crypto_context_session_certs();
+  for (guint i = 0; given && i < given->len; i++)
+    if (crypto_cms_id_fits(id, given->pdata[i]))
+      return crypto_cert_ref(given->pdata[i]);
   if (!id->by_key_id) {
     CERTIssuerAndSN name = { 0 };
     if (id->issuer.total > 64 * 1024 || id->serial.length > 64)

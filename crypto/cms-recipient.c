@@ -24,7 +24,7 @@ unsupported(GError **error, const char *what, const char *name)
 static void
 select_key(guint8 *cek, const guint8 *unwrapped, guint length, gboolean good)
 {
-  guint8 mask = (guint8) - (good != 0);
+  guint8 mask = (guint8)(0 - (guint)(good != 0));
   for (guint i = 0; i < length; i++)
     cek[i] = (guint8)((cek[i] & ~mask) | (unwrapped[i] & mask));
 }

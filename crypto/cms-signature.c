@@ -74,6 +74,13 @@ unsupported(char **reason, const char *what, const char *name)
   return CRYPTO_SIGNATURE_UNSUPPORTED;
 }
 
+/* NSS takes such a key for an ordinary RSA key. */
+static gboolean
+is_pss_only(CryptoCert *cert)
+{
+  return SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm) == SEC_OID_PKCS1_RSA_PSS_SIGNATURE;
+}
+
 /* --- RSA PKCS#1 v1.5: recover the DigestInfo and compare all of it with the two forms that RFC 8017 allows --- */
 
 static gboolean
@@ -88,9 +95,9 @@ digest_info_is(const guint8 *data, gsize length, const CryptoCmsDigest *digest, 
 
 static CryptoSignatureState
 check_pkcs1(SECKEYPublicKey *key, const SECItem *value, const CryptoCmsDigest *digest, const guint8 *hash,
-            gboolean over_content, char **reason)
+            gboolean over_content, CryptoCert *cert, char **reason)
 {
-  if (SECKEY_GetPublicKeyType(key) != rsaKey)
+  if (SECKEY_GetPublicKeyType(key) != rsaKey || is_pss_only(cert))
     return breaks_rule(reason, "its algorithm does not fit the signer's key");
   unsigned size = SECKEY_PublicKeyStrength(key);
   if (size < 64 || size > 2048 || value->len != size)
@@ -119,8 +126,7 @@ static gboolean
 pss_key_allows(CryptoCert *cert, const CryptoCmsRsaParameters *used)
 {
   const SECItem *der = &cert->nss->subjectPublicKeyInfo.algorithm.parameters;
-  if (SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm) != SEC_OID_PKCS1_RSA_PSS_SIGNATURE ||
-      der->len == 0)
+  if (!is_pss_only(cert) || der->len == 0)
     return TRUE;
   CryptoBerReader reader = crypto_ber_reader(der->data, der->len);
   CryptoBerItem item;
@@ -221,7 +227,7 @@ crypto_cms_check_signature(const CryptoCmsSignerInfo *info, const CryptoCmsDiges
   CryptoSignatureState state = CRYPTO_SIGNATURE_FORGED;
   switch (algorithms[index].scheme) {
   case SCHEME_PKCS1:
-    state = check_pkcs1(key, &value, digest, hash, info->attributes.tag == 0, reason);
+    state = check_pkcs1(key, &value, digest, hash, info->attributes.tag == 0, cert, reason);
     break;
   case SCHEME_PSS:
     state = check_pss(key, info, &value, digest, hash, cert, reason);

@@ -1,0 +1,368 @@
+#include "crypto/cms.h"
+
+#include <string.h>
+
+#include "crypto/context.h"
+#include "tests/unit/pki.h"
+
+/* The codec against what openssl writes. One folder of keys for the whole program: making them is slow. */
+static char *folder;
+
+static const char mail_extensions[] = "subjectAltName=email:%s@test.example\nkeyUsage=digitalSignature,%s\n"
+                                      "extendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\n"
+                                      "authorityKeyIdentifier=keyid\n";
+
+static const struct {
+  const char *name, *key, *usage;
+} people[] = {
+  { "rsa", "rsa:2048", "keyEncipherment" }, { "ec256", "ec:P-256", "keyAgreement" },
+  { "ec384", "ec:P-384", "keyAgreement" },  { "ec521", "ec:P-521", "keyAgreement" },
+  { "other", "rsa:2048", "keyEncipherment" },
+  { "pss", "rsa-pss", "nonRepudiation" },   { "ed", "ed25519", "nonRepudiation" },
+};
+
+static void
+make_people(void)
+{
+  folder = pki_folder();
+  pki_root(folder);
+  for (guint i = 0; i < G_N_ELEMENTS(people); i++) {
+    g_autofree char *subject = g_strconcat("/CN=", people[i].name, NULL);
+    g_autofree char *extensions = NULL;
+    GString *text = g_string_new(mail_extensions);
+    g_string_replace(text, "%s@", "@@", 1);
+    g_string_replace(text, "%s", people[i].usage, 1);
+    g_string_replace(text, "@@", people[i].name, 1);
+    g_string_replace(text, "test.example", "@test.example", 1);
+    extensions = g_string_free(text, FALSE);
+    pki_leaf(folder, people[i].name, subject, extensions, people[i].key);
+  }
+}
+
+static GBytes *
+flip(GBytes *bytes, gsize at)
+{
+  gsize length;
+  guint8 *copy = g_memdup2(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+  length = g_bytes_get_size(bytes);
+  g_assert_cmpuint(at, <, length);
+  copy[at] ^= 1;
+  return g_bytes_new_take(copy, length);
+}
+
+static CryptoCms *
+parse(GBytes *bytes)
+{
+  g_autoptr(GError) error = NULL;
+  CryptoCms *cms = crypto_cms_parse(bytes, &error);
+  g_assert_no_error(error);
+  return cms;
+}
+
+/* The one signer of @bytes over @detached; freed with the array. */
+static GPtrArray *
+verify(GBytes *bytes, GBytes *detached)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CryptoCms) cms = parse(bytes);
+  GPtrArray *signers = crypto_cms_verify(cms, detached, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(signers->len, ==, 1);
+  return signers;
+}
+
+static void
+assert_state(GBytes *bytes, GBytes *detached, CryptoSignatureState state)
+{
+  g_autoptr(GPtrArray) signers = verify(bytes, detached);
+  const CryptoSigner *signer = signers->pdata[0];
+  if (signer->state != state)
+    g_test_message("%s", signer->reason);
+  g_assert_cmpint(signer->state, ==, state);
+  g_assert_true((signer->reason == NULL) == (state == CRYPTO_SIGNATURE_INTACT));
+}
+
+typedef struct {
+  const char *name, *signer, *digest, *algorithm, *options; /* options: further arguments of openssl cms -sign */
+} SignCase;
+
+static const SignCase sign_cases[] = {
+  { "rsa-sha256", "rsa", "sha256", "RSA", "" },
+  { "rsa-sha224", "rsa", "sha224", "RSA", "" },
+  { "rsa-sha384", "rsa", "sha384", "RSA", "" },
+  { "rsa-sha512", "rsa", "sha512", "RSA", "" },
+  { "rsa-sha1", "rsa", "sha1", "RSA", "" },
+  { "rsa-md5", "rsa", "md5", "RSA", "" },
+  { "rsa-noattr", "rsa", "sha256", "RSA", "-noattr" },
+  { "rsa-keyid", "rsa", "sha256", "RSA", "-keyid" },
+  { "rsa-ess", "rsa", "sha256", "RSA", "-cades" },
+  { "pss-sha1", "rsa", "sha1", "RSA-PSS", "-keyopt rsa_padding_mode:pss" },
+  { "pss-sha256", "rsa", "sha256", "RSA-PSS", "-keyopt rsa_padding_mode:pss" },
+  { "pss-sha256-salt0", "rsa", "sha256", "RSA-PSS", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:0" },
+  { "pss-sha384-max", "rsa", "sha384", "RSA-PSS", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:-3" },
+  { "pss-sha512-mgf1", "rsa", "sha512", "RSA-PSS", "-keyopt rsa_padding_mode:pss -keyopt rsa_mgf1_md:sha1" },
+  { "pss-noattr", "rsa", "sha256", "RSA-PSS", "-noattr -keyopt rsa_padding_mode:pss" },
+  { "psskey-sha256", "pss", "sha256", "RSA-PSS", "-keyopt rsa_padding_mode:pss" },
+  { "ec256-sha256", "ec256", "sha256", "ECDSA", "" },
+  { "ec256-sha1", "ec256", "sha1", "ECDSA", "" },
+  { "ec256-sha512", "ec256", "sha512", "ECDSA", "" },
+  { "ec384-sha384", "ec384", "sha384", "ECDSA", "" },
+  { "ec384-sha224", "ec384", "sha224", "ECDSA", "" },
+  { "ec521-sha512", "ec521", "sha512", "ECDSA", "" },
+  { "ec521-noattr", "ec521", "sha256", "ECDSA", "-noattr" },
+};
+
+static void
+openssl(GPtrArray *argv)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *errors = NULL;
+  int status = 0;
+  g_ptr_array_insert(argv, 0, (char *)"openssl");
+  g_ptr_array_add(argv, NULL);
+  g_spawn_sync(folder, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, &errors, &status, &error);
+  g_assert_no_error(error);
+  if (status != 0)
+    g_test_message("%s", errors);
+  g_assert_cmpint(status, ==, 0);
+}
+
+static GBytes *
+openssl_sign(const SignCase *test, gboolean opaque, gboolean stream)
+{
+  g_autofree char *pem = g_strconcat(test->signer, ".pem", NULL), *key = g_strconcat(test->signer, ".key", NULL);
+  g_auto(GStrv) options = g_strsplit(test->options, " ", -1);
+  g_autoptr(GPtrArray) argv = g_ptr_array_new();
+  const char *const always[] = { "cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "out", "-md",
+                                 test->digest, "-signer", pem, "-inkey", key };
+  for (guint i = 0; i < G_N_ELEMENTS(always); i++)
+    g_ptr_array_add(argv, (char *)always[i]);
+  if (opaque)
+    g_ptr_array_add(argv, (char *)"-nodetach");
+  if (stream)
+    g_ptr_array_add(argv, (char *)"-stream");
+  for (guint i = 0; options[i]; i++)
+    if (*options[i])
+      g_ptr_array_add(argv, options[i]);
+  openssl(argv);
+  return pki_read(folder, "out");
+}
+
+static void
+test_openssl_signs(gconstpointer data)
+{
+  const SignCase *test = data;
+  g_autoptr(GBytes) content = pki_read(folder, "content"), changed = flip(content, 5);
+  /* OpenSSL 3.0 cannot stream RSA-PSS. */
+  for (guint form = 0; form < (strcmp(test->algorithm, "RSA-PSS") == 0 ? 2 : 3); form++) {
+    g_autoptr(GBytes) bytes = openssl_sign(test, form > 0, form == 2);
+    GBytes *detached = form == 0 ? content : NULL;
+    g_autoptr(GPtrArray) signers = verify(bytes, detached);
+    const CryptoSigner *signer = signers->pdata[0];
+    g_assert_cmpstr(signer->reason, ==, NULL);
+    g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_INTACT);
+    g_assert_cmpstr(signer->digest, ==, test->digest);
+    g_assert_cmpstr(signer->algorithm, ==, test->algorithm);
+    g_assert_cmpint(signer->weak_digest, ==, strcmp(test->digest, "sha1") == 0 || strcmp(test->digest, "md5") == 0);
+    g_assert_cmpstr(crypto_cert_common_name(signer->cert), ==, test->signer);
+    gboolean attributes = !strstr(test->options, "-noattr");
+    g_assert_cmpint(signer->has_signing_time, ==, attributes);
+    g_assert_cmpint(signer->capabilities != NULL, ==, attributes);
+    if (attributes)
+      g_assert_cmpint(ABS(signer->signing_time - g_get_real_time() / G_USEC_PER_SEC), <, 100);
+    assert_state(bytes, changed, attributes || strcmp(test->algorithm, "RSA") == 0 ? CRYPTO_SIGNATURE_ALTERED
+                                                                                    : CRYPTO_SIGNATURE_FORGED);
+    /* The signature value is the last thing but for the ends of an indefinite length. */
+    gsize back = form == 2 ? 12 : 3;
+    g_autoptr(GBytes) bent = flip(bytes, g_bytes_get_size(bytes) - back);
+    assert_state(bent, detached, CRYPTO_SIGNATURE_FORGED);
+    if (form == 0)
+      continue;
+    g_autoptr(CryptoCms) cms = parse(bytes);
+    g_autoptr(GBytes) enclosed = crypto_cms_content(cms);
+    g_assert_true(g_bytes_equal(enclosed, content));
+    g_assert_cmpstr(crypto_cms_type_name(cms), ==, "SignedData");
+    g_assert_cmpstr(crypto_cms_content_type(cms), ==, "data");
+  }
+}
+
+static void
+test_unknown_algorithm(void)
+{
+  g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_sign(&sign_cases[20], FALSE, FALSE);
+  static const guint8 from[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01 };
+  gsize length = g_bytes_get_size(bytes);
+  g_autofree guint8 *copy = g_memdup2(g_bytes_get_data(bytes, NULL), length);
+  guint8 *at = NULL;
+  for (gsize i = 0; i + sizeof from < length; i++)
+    if (memcmp(copy + i, from, sizeof from) == 0)
+      at = copy + i;
+  g_assert_nonnull(at);
+  at[11] = 0x7f; /* an OID that nobody knows */
+  g_autoptr(GBytes) renamed = g_bytes_new(copy, length);
+  g_autoptr(GPtrArray) signers = verify(renamed, content);
+  const CryptoSigner *signer = signers->pdata[0];
+  g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_UNSUPPORTED);
+  g_assert_nonnull(strstr(signer->reason, "1.2.840.10045.4.3.127"));
+  g_assert_nonnull(signer->cert);
+}
+
+/* OpenSSL 3.0, unless told otherwise, makes PKCS#1 signatures with keys that are for RSA-PSS alone. */
+static void
+test_wrong_scheme(void)
+{
+  static const SignCase wrong = { "pss-key-pkcs1", "pss", "sha256", "RSA", "" };
+  g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_sign(&wrong, FALSE, FALSE);
+  g_autoptr(GPtrArray) signers = verify(bytes, content);
+  const CryptoSigner *signer = signers->pdata[0];
+  g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_FORGED);
+  g_assert_nonnull(strstr(signer->reason, "does not fit the signer's key"));
+}
+
+static void
+test_no_cert(void)
+{
+  static const SignCase bare = { "nocerts", "other", "sha256", "RSA", "-nocerts" };
+  g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_sign(&bare, FALSE, FALSE);
+  g_autoptr(GPtrArray) signers = verify(bytes, content);
+  const CryptoSigner *signer = signers->pdata[0];
+  g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_NO_CERT);
+  g_assert_nonnull(strstr(signer->identifier, "Test Root"));
+  g_autoptr(GBytes) pem = pki_read(folder, "other.pem");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) extra = crypto_certs_parse(pem, &error);
+  g_assert_no_error(error);
+  g_autoptr(CryptoCms) cms = parse(bytes);
+  g_autoptr(GPtrArray) found = crypto_cms_verify(cms, content, extra, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(((CryptoSigner *)found->pdata[0])->state, ==, CRYPTO_SIGNATURE_INTACT);
+}
+
+/* The DER of one message's signed attributes as the content of another, with none of its own: Johnny's forgery. */
+static void
+test_attributes_as_content(void)
+{
+  g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_sign(&sign_cases[0], FALSE, FALSE);
+  gsize length;
+  const guint8 *data = g_bytes_get_data(bytes, &length);
+  static const guint8 content_type[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03 };
+  const guint8 *at = NULL;
+  for (gsize i = 4; i + sizeof content_type < length && !at; i++)
+    if (memcmp(data + i, content_type, sizeof content_type) == 0)
+      at = data + i;
+  g_assert_nonnull(at);
+  while (*at != 0xa0) /* [0] signedAttrs */
+    at--;
+  g_autofree guint8 *attributes = NULL;
+  gsize attributes_length = at[1] == 0x82 ? 4u + at[2] * 256u + at[3] : at[1] == 0x81 ? 3u + at[2] : 2u + at[1];
+  attributes = g_memdup2(at, attributes_length);
+  attributes[0] = 0x31;
+  g_autoptr(GBytes) as_content = g_bytes_new(attributes, attributes_length);
+  /* Cut the attributes out and mend the four lengths around them. */
+  g_autoptr(GByteArray) forged = g_byte_array_new();
+  gsize offset = (gsize)(at - data);
+  g_byte_array_append(forged, data, (guint)offset);
+  g_byte_array_append(forged, at + attributes_length, (guint)(length - offset - attributes_length));
+  for (guint i = 0; i + 3 < offset; i++)
+    if ((data[i] & 0x20) && data[i + 1] == 0x82) {
+      gsize size = data[i + 2] * 256u + data[i + 3];
+      if (i + 4 + size >= offset + attributes_length && i + 4 + size <= length) {
+        size -= attributes_length;
+        forged->data[i + 2] = (guint8)(size >> 8);
+        forged->data[i + 3] = (guint8)size;
+      }
+    }
+  g_autoptr(GBytes) message = g_bytes_new(forged->data, forged->len);
+  assert_state(bytes, content, CRYPTO_SIGNATURE_INTACT);
+  g_autoptr(GPtrArray) signers = verify(message, as_content);
+  const CryptoSigner *signer = signers->pdata[0];
+  g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_FORGED);
+  g_assert_nonnull(strstr(signer->reason, "another message"));
+}
+
+static void
+test_two_signers(void)
+{
+  pki_run(folder, "openssl", "cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "out", "-signer",
+          "rsa.pem", "-inkey", "rsa.key", "-signer", "ec256.pem", "-inkey", "ec256.key");
+  g_autoptr(GBytes) bytes = pki_read(folder, "out"), content = pki_read(folder, "content");
+  g_autoptr(CryptoCms) cms = parse(bytes);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) signers = crypto_cms_verify(cms, content, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(signers->len, ==, 2);
+  for (guint i = 0; i < 2; i++)
+    g_assert_cmpint(((CryptoSigner *)signers->pdata[i])->state, ==, CRYPTO_SIGNATURE_INTACT);
+  g_autoptr(GPtrArray) certs = crypto_cms_certs(cms);
+  g_assert_cmpuint(certs->len, ==, 2);
+}
+
+static void
+test_certs_only(void)
+{
+  pki_run(folder, "openssl", "crl2pkcs7", "-nocrl", "-certfile", "rsa.pem", "-certfile", "root.pem", "-outform", "DER",
+          "-out", "out");
+  g_autoptr(GBytes) bytes = pki_read(folder, "out");
+  g_autoptr(CryptoCms) cms = parse(bytes);
+  g_assert_cmpint(crypto_cms_kind(cms), ==, CRYPTO_CMS_CERTS_ONLY);
+  g_autoptr(GPtrArray) certs = crypto_cms_certs(cms);
+  g_assert_cmpuint(certs->len, ==, 2);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) signers = crypto_cms_verify(cms, NULL, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(signers->len, ==, 0);
+}
+
+static void
+test_malformed(void)
+{
+  g_autoptr(GBytes) bytes = openssl_sign(&sign_cases[0], TRUE, FALSE);
+  gsize length = g_bytes_get_size(bytes);
+  for (gsize n = 0; n < length; n += 7) {
+    g_autoptr(GBytes) cut = g_bytes_new(g_bytes_get_data(bytes, NULL), n);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(crypto_cms_parse(cut, &error));
+    g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED);
+  }
+  for (guint tail = 0; tail < 2; tail++) {
+    g_autoptr(GByteArray) longer = g_byte_array_new();
+    g_byte_array_append(longer, g_bytes_get_data(bytes, NULL), (guint)length);
+    g_byte_array_append(longer, (const guint8 *)(tail ? "\r\nx" : "\r\n"), tail ? 3 : 2);
+    g_autoptr(GBytes) with_tail = g_bytes_new(longer->data, longer->len);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(CryptoCms) cms = crypto_cms_parse(with_tail, &error);
+    g_assert_true((cms == NULL) == (tail == 1));
+  }
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  make_people();
+  pki_write(folder, "content", "Content-Type: text/plain\r\n\r\nThree thousand, by Friday.\r\n", -1);
+  g_autofree char *database = g_build_filename(folder, "nssdb", NULL);
+  CryptoOptions options = { .nssdb = database, .create = TRUE };
+  g_autoptr(GError) error = NULL;
+  gboolean opened = crypto_open(&options, &error);
+  g_assert_no_error(error);
+  g_assert_true(opened);
+  for (guint i = 0; i < G_N_ELEMENTS(sign_cases); i++) {
+    g_autofree char *path = g_strconcat("/cms/openssl-signs/", sign_cases[i].name, NULL);
+    g_test_add_data_func(path, &sign_cases[i], test_openssl_signs);
+  }
+  g_test_add_func("/cms/unsupported", test_unknown_algorithm);
+  g_test_add_func("/cms/wrong-scheme", test_wrong_scheme);
+  g_test_add_func("/cms/no-cert", test_no_cert);
+  g_test_add_func("/cms/attributes-as-content", test_attributes_as_content);
+  g_test_add_func("/cms/two-signers", test_two_signers);
+  g_test_add_func("/cms/certs-only", test_certs_only);
+  g_test_add_func("/cms/malformed", test_malformed);
+  int result = g_test_run();
+  gboolean closed = crypto_close(&error);
+  g_assert_no_error(error);
+  g_assert_true(closed);
+  pki_remove_tree(folder);
+  g_free(folder);
+  return result;
+}
