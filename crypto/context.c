@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "crypto/cert-private.h"
+#include "crypto/pkcs12-private.h"
 
 /* NSS is one for the process, and so is this. Set by crypto_open(), cleared by crypto_close(); in between only
  * read, but for the session lists, which grow before any job runs. */
@@ -451,4 +451,31 @@ crypto_session_add_crls(GBytes *file, GError **error)
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
               count.found ? "The revocation list is malformed." : "There is no revocation list (CRL) in this file.");
   return FALSE;
+}
+
+/* Keys of this run live in NSS's memory, as session objects of its crypto slot, which never asks for a login. */
+gboolean
+crypto_session_add_pkcs12(GBytes *file, const char *password, GError **error)
+{
+  g_autoptr(CryptoPkcs12) pkcs12 = crypto_pkcs12_read(file, password, error);
+  if (!pkcs12)
+    return FALSE;
+  PK11SlotInfo *slot = PK11_GetInternalSlot();
+  guint keys = 0;
+  gboolean good = TRUE;
+  for (guint i = 0; i < pkcs12->certs->len && good; i++) {
+    CryptoPkcs12Cert *entry = pkcs12->certs->pdata[i];
+    g_ptr_array_add(context.certs, crypto_cert_ref(entry->cert));
+    if (!entry->key)
+      continue;
+    SECKEYPrivateKey *key = crypto_pkcs12_import_key(entry->key, entry->cert, slot, FALSE, NULL, NULL, error);
+    good = key != NULL;
+    if (key)
+      crypto_keys_add_session(entry->cert, key);
+    keys++;
+  }
+  PK11_FreeSlot(slot);
+  if (!good || keys)
+    return good;
+  return crypto_pkcs12_fail_empty(pkcs12, error);
 }
