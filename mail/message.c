@@ -1,0 +1,351 @@
+#include "mail/headers-private.h"
+#include "mail/message-private.h"
+
+#include <string.h>
+
+enum { MESSAGE_SIZE = 1024 * 1024 * 1024 };
+
+static void
+signer_free(MlSigner *signer)
+{
+  crypto_signer_free(signer->cms);
+  crypto_chain_free(signer->now);
+  crypto_chain_free(signer->then);
+  g_strfreev(signer->trust_words);
+  g_free(signer);
+}
+
+void
+ml_message_free(MlMessage *message)
+{
+  if (!message)
+    return;
+  g_clear_pointer(&message->headers, g_ptr_array_unref);
+  g_clear_pointer(&message->blocks, g_ptr_array_unref);
+  g_clear_pointer(&message->parts, g_ptr_array_unref);
+  g_clear_pointer(&message->entities, g_ptr_array_unref);
+  g_clear_pointer(&message->notes, g_ptr_array_unref);
+  g_clear_pointer(&message->layers, g_ptr_array_unref);
+  g_clear_pointer(&message->certs, g_ptr_array_unref);
+  g_clear_pointer(&message->locked, g_hash_table_unref);
+  g_clear_pointer(&message->opened, g_hash_table_unref);
+  if (message->text)
+    g_string_free(message->text, TRUE);
+  g_strfreev(message->outer_differs);
+  g_strfreev(message->from_addresses);
+  ml_verdict_free(message->verdict);
+  ml_entity_free(message->root);
+  g_free(message);
+}
+
+static const MlLayer *
+signature_layer(const MlMessage *message)
+{
+  return message->message_signature < 0 ? NULL : g_ptr_array_index(message->layers, (guint)message->message_signature);
+}
+
+static gboolean
+all_intact(const MlLayer *layer)
+{
+  if (!layer || !layer->signers || !layer->signers->len)
+    return FALSE;
+  for (guint i = 0; i < layer->signers->len; i++)
+    if (((CryptoSigner *)g_ptr_array_index(layer->signers, i))->state != CRYPTO_SIGNATURE_INTACT)
+      return FALSE;
+  return TRUE;
+}
+
+/* Everything that a chain may be built with; borrowed elements. */
+static GPtrArray *
+chain_candidates(const MlMessage *message, const MlReadOptions *options)
+{
+  GPtrArray *all = g_ptr_array_new();
+  for (guint i = 0; i < message->certs->len; i++)
+    g_ptr_array_add(all, g_ptr_array_index(message->certs, i));
+  for (guint i = 0; options->certs && i < options->certs->len; i++)
+    g_ptr_array_add(all, g_ptr_array_index(options->certs, i));
+  return all;
+}
+
+/* Moves the layer's signers into the verdict's form, each with its chain: now, and where time is all that is
+ * wrong with it, at the time of receipt too. */
+static GPtrArray *
+check_signers(MlMessage *message, const MlReadOptions *options)
+{
+  GPtrArray *signers = g_ptr_array_new_with_free_func((GDestroyNotify)signer_free);
+  const MlLayer *layer = signature_layer(message);
+  g_autoptr(GPtrArray) extra = chain_candidates(message, options);
+  for (guint i = 0; layer && layer->signers && i < layer->signers->len; i++) {
+    MlSigner *signer = g_new0(MlSigner, 1);
+    signer->cms = g_ptr_array_index(layer->signers, i);
+    g_ptr_array_add(signers, signer);
+    if (!signer->cms->cert)
+      continue;
+    signer->now = crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
+    const guint time = CRYPTO_TRUST_EXPIRED | CRYPTO_TRUST_ISSUER_EXPIRED;
+    if (options->received && signer->now->problems && !(signer->now->problems & ~time))
+      signer->then =
+          crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->received, options->revocation, extra);
+  }
+  return signers;
+}
+
+static void
+fill_facts(MlSignerFacts *facts, const MlSigner *signer)
+{
+  static const char *const nobody[] = { NULL };
+  const CryptoSigner *cms = signer->cms;
+  facts->state = cms->state;
+  facts->reason = cms->reason;
+  facts->weak_digest = cms->weak_digest;
+  facts->has_time = cms->has_signing_time;
+  facts->signing_time = cms->signing_time;
+  facts->digest = cms->digest;
+  facts->addresses = nobody;
+  if (!cms->cert)
+    return;
+  facts->has_cert = TRUE;
+  facts->addresses = crypto_cert_addresses(cms->cert);
+  facts->not_before = crypto_cert_not_before(cms->cert);
+  facts->not_after = crypto_cert_not_after(cms->cert);
+  facts->subject = crypto_cert_subject(cms->cert);
+  facts->problems = signer->now->problems;
+  facts->sentence = signer->now->sentence;
+  facts->received_inside = signer->then && !signer->then->problems;
+}
+
+/* The envelope of the verdict: the innermost one that was opened, or the one that could not be. */
+static const MlLayer *
+cipher_layer(const MlMessage *message)
+{
+  const MlLayer *found = NULL;
+  for (guint i = 0; i < message->layers->len; i++) {
+    const MlLayer *layer = g_ptr_array_index(message->layers, i);
+    if (layer->kind == ML_LAYER_ENCRYPTED)
+      found = layer;
+  }
+  return found;
+}
+
+static gboolean
+same_authors(const MlAuthors *a, const MlAuthors *b)
+{
+  if (a->mailboxes->len != b->mailboxes->len)
+    return FALSE;
+  for (guint i = 0; i < a->mailboxes->len; i++) {
+    const MlMailbox *x = g_ptr_array_index(a->mailboxes, i), *y = g_ptr_array_index(b->mailboxes, i);
+    if (strcmp(x->address, y->address) != 0 && !ml_address_equal(x->address, y->address))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+fill_encryption(MlFacts *facts, const MlMessage *message)
+{
+  const MlLayer *cipher = cipher_layer(message);
+  facts->errant_encryption = message->errant_encryption;
+  if (!cipher)
+    return;
+  facts->encrypted = TRUE;
+  facts->decrypt_error = cipher->error;
+  facts->cipher = "a cipher that cannot be read";
+  for (guint i = 0; i < message->layers->len; i++) {
+    const MlLayer *layer = g_ptr_array_index(message->layers, i);
+    if (layer->kind != ML_LAYER_ENCRYPTED || !layer->envelope)
+      continue;
+    facts->cipher = layer->envelope->algorithm;
+    facts->authenticated = facts->authenticated || layer->envelope->authenticated;
+    facts->legacy = facts->legacy || layer->envelope->legacy;
+  }
+}
+
+/* Is there a signature in the envelope that is only around ciphertext? */
+static gboolean
+has_ciphertext_signature(const MlMessage *message)
+{
+  gboolean signature = FALSE;
+  for (guint i = 0; i < message->layers->len; i++) {
+    MlLayerKind kind = ((MlLayer *)g_ptr_array_index(message->layers, i))->kind;
+    if (kind == ML_LAYER_ENCRYPTED && signature)
+      return TRUE;
+    signature = signature || kind == ML_LAYER_SIGNED;
+  }
+  return FALSE;
+}
+
+static void
+finish_signers(MlMessage *message, GPtrArray *signers, GPtrArray **words)
+{
+  MlVerdict *verdict = message->verdict;
+  for (guint i = 0; i < signers->len; i++) {
+    MlSigner *signer = g_ptr_array_index(signers, i);
+    g_ptr_array_add(words[i], NULL);
+    signer->trust_words = (char **)g_ptr_array_free(words[i], FALSE);
+    const char *const *addresses = signer->cms->cert ? crypto_cert_addresses(signer->cms->cert) : NULL;
+    for (guint a = 0; addresses && addresses[a] && verdict->signer_matches_from == ML_YES; a++)
+      signer->matches_from = signer->matches_from || ml_address_equal(addresses[a], verdict->signer_address);
+  }
+  verdict->signers = signers;
+}
+
+static void
+judge(MlMessage *message, const MlReadOptions *options)
+{
+  const MlLayer *layer = signature_layer(message);
+  GPtrArray *signers = check_signers(message, options);
+  if (layer && layer->signers)
+    g_ptr_array_set_free_func(layer->signers, NULL); /* they are the verdict's now */
+  g_autofree MlSignerFacts *signer_facts = g_new0(MlSignerFacts, signers->len + 1);
+  g_autofree GPtrArray **words = g_new0(GPtrArray *, signers->len + 1);
+  for (guint i = 0; i < signers->len; i++) {
+    fill_facts(&signer_facts[i], g_ptr_array_index(signers, i));
+    words[i] = g_ptr_array_new();
+  }
+  g_autoptr(MlAuthors) authors = ml_protect_authors(message->protected_by);
+  g_autoptr(MlAuthors) outer = message->header_protection ? ml_protect_authors(message->root) : NULL;
+  MlFacts facts = { .at = options->at, .signed_layer = layer != NULL, .signers = signer_facts,
+                    .n_signers = signers->len, .authors = authors, .broken = layer ? layer->error : NULL };
+  facts.errant_signature = message->errant_signature;
+  facts.ciphertext_signature = has_ciphertext_signature(message);
+  facts.outer = outer && !same_authors(authors, outer) ? outer : NULL;
+  const MlField *date = ml_mime_field(message->protected_by, "Date", 0);
+  g_autofree char *raw_date = date ? ml_mime_field_raw(message->protected_by, date) : NULL;
+  facts.date = ml_headers_date(raw_date);
+  fill_encryption(&facts, message);
+  MlProtected protected_headers = message->verdict->protected_headers;
+  ml_verdict_free(message->verdict);
+  message->verdict = ml_verdict_judge(&facts, words);
+  message->verdict->protected_headers = protected_headers;
+  finish_signers(message, signers, words);
+  g_autoptr(GPtrArray) folded = g_ptr_array_new();
+  for (guint i = 0; i < authors->mailboxes->len; i++) {
+    const MlMailbox *mailbox = g_ptr_array_index(authors->mailboxes, i);
+    char *address = ml_address_fold(mailbox->address);
+    if (address)
+      g_ptr_array_add(folded, address);
+  }
+  g_ptr_array_add(folded, NULL);
+  message->from_addresses = (char **)g_ptr_array_free(g_steal_pointer(&folded), FALSE);
+}
+
+MlMessage *
+ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
+{
+  if (g_bytes_get_size(raw) > MESSAGE_SIZE) {
+    g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED, "This message is larger than 1 GiB and is not read.");
+    return NULL;
+  }
+  g_autoptr(MlMessage) message = g_new0(MlMessage, 1);
+  message->message_signature = -1;
+  message->layers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_layer_free);
+  message->certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+  message->locked = g_hash_table_new(NULL, NULL);
+  message->opened = g_hash_table_new(NULL, NULL);
+  message->verdict = g_new0(MlVerdict, 1);
+  message->root = ml_scan(raw, TRUE, error);
+  if (!message->root || !ml_layers_open(message, options, cancellable, error))
+    return NULL;
+  ml_protect_read(message, all_intact(signature_layer(message)));
+  ml_layout(message, options);
+  judge(message, options);
+  ml_protect_lines(message);
+  MlLayer *cipher = (MlLayer *)cipher_layer(message);
+  if (cipher)
+    message->verdict->envelope = g_steal_pointer(&cipher->envelope);
+  return g_steal_pointer(&message);
+}
+
+const MlVerdict *
+ml_message_verdict(const MlMessage *message)
+{
+  return message->verdict;
+}
+
+GPtrArray *
+ml_message_headers(const MlMessage *message)
+{
+  return message->headers;
+}
+
+GPtrArray *
+ml_message_blocks(const MlMessage *message)
+{
+  return message->blocks;
+}
+
+GPtrArray *
+ml_message_parts(const MlMessage *message)
+{
+  return message->parts;
+}
+
+const char *
+ml_message_text(const MlMessage *message)
+{
+  return message->text->str;
+}
+
+const char *
+ml_message_header(const MlMessage *message, const char *name)
+{
+  for (guint i = 0; i < message->headers->len; i++) {
+    const MlHeaderLine *line = g_ptr_array_index(message->headers, i);
+    if (g_ascii_strcasecmp(line->name, name) == 0)
+      return line->value;
+  }
+  return NULL;
+}
+
+char **
+ml_message_outer_differs(const MlMessage *message)
+{
+  return message->outer_differs;
+}
+
+char **
+ml_message_from_addresses(const MlMessage *message)
+{
+  return message->from_addresses;
+}
+
+GPtrArray *
+ml_message_certs(const MlMessage *message)
+{
+  return message->certs;
+}
+
+static MlEntity *
+part_entity(const MlMessage *message, guint part, GError **error)
+{
+  if (part >= message->entities->len) {
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "This message has no part %u.", part + 1);
+    return NULL;
+  }
+  return g_ptr_array_index(message->entities, part);
+}
+
+GBytes *
+ml_message_part_content(const MlMessage *message, guint part, GError **error)
+{
+  const MlEntity *entity = part_entity(message, part, error);
+  if (!entity)
+    return NULL;
+  if (g_str_has_prefix(entity->type, "multipart/") && entity->children)
+    return ml_scan_exact(entity);
+  return ml_mime_decode(entity, 0, NULL);
+}
+
+char *
+ml_message_part_text(const MlMessage *message, guint part, GError **error)
+{
+  const MlEntity *entity = part_entity(message, part, error);
+  if (!entity)
+    return NULL;
+  if (entity->children || !ml_mime_is(entity, "text/")) {
+    g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED, "This part is not text. It can be saved.");
+    return NULL;
+  }
+  gboolean cut = FALSE;
+  return ml_layout_text(entity, message->legacy_display, NULL, 16 * 1024 * 1024, &cut);
+}

@@ -1,0 +1,220 @@
+#include "mail/headers-private.h"
+#include "mail/message-private.h"
+
+#include <string.h>
+
+enum { LINES = 2000 }; /* header lines that are kept for display */
+
+static const char *const main_fields[] = { "From", "To", "Cc", "Subject", "Date", "Reply-To", "Sender", NULL };
+/* Where the header is protected these count from inside only: an outer one that is not there was not the
+ * sender's (RFC 9788 4.6), and an answer must not go where it says. */
+static const char *const inside_only[] = { "From", "To", "Cc", "Bcc", "Subject", "Date", "Reply-To", "Sender",
+                                           "Followup-To", "Mail-Followup-To", "Mail-Reply-To", "Comments",
+                                           "Keywords", NULL };
+
+static gboolean
+is_named(const char *name, const char *const *names)
+{
+  for (; *names; names++)
+    if (g_ascii_strcasecmp(name, *names) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+header_line_free(MlHeaderLine *line)
+{
+  g_free(line->name);
+  g_free(line->value);
+  g_free(line->outer);
+  g_free(line);
+}
+
+static gboolean
+has_decrypted_layer(const MlMessage *message)
+{
+  for (guint i = 0; i < message->layers->len; i++) {
+    const MlLayer *layer = g_ptr_array_index(message->layers, i);
+    if (layer->kind == ML_LAYER_ENCRYPTED && !layer->error)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+param_is(const MlEntity *entity, const char *name, const char *value)
+{
+  const char *given = ml_mime_param(entity, name);
+  return given && g_ascii_strcasecmp(given, value) == 0;
+}
+
+/* Whose header fields are the message's, and how they are protected. */
+void
+ml_protect_read(MlMessage *message, gboolean signature_intact)
+{
+  MlEntity *payload = message->payload;
+  gboolean encrypted = has_decrypted_layer(message);
+  message->protected_by = message->root;
+  if (!payload || payload == message->root || !(signature_intact || encrypted))
+    return;
+  gboolean hp_clear = param_is(payload, "hp", "clear"), hp_cipher = param_is(payload, "hp", "cipher");
+  gboolean draft = param_is(payload, "protected-headers", "v1"); /* what programs sent before RFC 9788 */
+  gboolean wrapped = (ml_mime_is(payload, "message/rfc822") || ml_mime_is(payload, "message/global")) &&
+                     param_is(payload, "forwarded", "no") && payload->children; /* RFC 8551 3.1 */
+  if (!hp_clear && !hp_cipher && !draft && !wrapped)
+    return;
+  message->header_protection = TRUE;
+  message->protected_by = wrapped && !hp_clear && !hp_cipher ? g_ptr_array_index(payload->children, 0) : payload;
+  message->hp_cipher = encrypted && !hp_clear;
+  message->legacy_display = encrypted && (hp_cipher || draft);
+  MlProtected how = message->hp_cipher ? (signature_intact ? ML_PROTECTED_BOTH : ML_PROTECTED_ENCRYPTED)
+                                       : (signature_intact ? ML_PROTECTED_SIGNED : ML_PROTECTED_NONE);
+  message->verdict->protected_headers = how;
+}
+
+MlAuthors *
+ml_protect_authors(const MlEntity *entity)
+{
+  MlAuthors *authors = g_new0(MlAuthors, 1);
+  authors->mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)ml_mailbox_free);
+  authors->fields = ml_mime_field_count(entity, "From");
+  for (guint i = 0; i < MIN(authors->fields, 20u); i++) {
+    g_autofree char *raw = ml_mime_field_raw(entity, ml_mime_field(entity, "From", i));
+    g_autoptr(MlAddresses) addresses = ml_address_parse(raw);
+    authors->group = authors->group || addresses->group;
+    authors->broken = authors->broken || addresses->broken;
+    for (guint m = 0; m < addresses->mailboxes->len; m++)
+      g_ptr_array_add(authors->mailboxes, g_ptr_array_index(addresses->mailboxes, m));
+    g_ptr_array_set_free_func(addresses->mailboxes, NULL);
+  }
+  return authors;
+}
+
+void
+ml_authors_free(MlAuthors *authors)
+{
+  if (!authors)
+    return;
+  g_ptr_array_unref(authors->mailboxes);
+  g_free(authors);
+}
+
+/* Folds and runs of blanks do not make a difference, nor does another spelling of the same time. */
+static gboolean
+same_value(const char *name, const char *a, const char *b)
+{
+  if (!a || !b)
+    return a == b;
+  if (g_ascii_strcasecmp(name, "Date") == 0 && ml_headers_date(a) && ml_headers_date(a) == ml_headers_date(b))
+    return TRUE;
+  for (;; a++, b++) {
+    gboolean gap = *a == ' ' || *a == '\t' || *b == ' ' || *b == '\t';
+    a += strspn(a, " \t");
+    b += strspn(b, " \t");
+    if (gap && (!*a || !*b))
+      return *a == *b;
+    if (*a != *b)
+      return FALSE;
+    if (!*a)
+      return TRUE;
+  }
+}
+
+/* What the sender recorded that the outer field would say (RFC 9788 2.2), NULL: that it would not be there. */
+static char *
+hp_outer(const MlEntity *entity, const char *name)
+{
+  gsize length = strlen(name);
+  for (guint i = 0;; i++) {
+    const MlField *field = ml_mime_field(entity, "HP-Outer", i);
+    if (!field || i > 100)
+      return NULL;
+    g_autofree char *raw = ml_mime_field_raw(entity, field);
+    const char *colon = strchr(raw, ':');
+    if (colon && (gsize)(colon - raw) == length && g_ascii_strncasecmp(raw, name, length) == 0) {
+      g_autofree char *value = g_strstrip(g_strdup(colon + 1));
+      return ml_headers_decode(value);
+    }
+  }
+}
+
+/* The outer field where it says something that it should not; NULL: as expected. */
+static char *
+outer_value(const MlMessage *message, const char *name, const char *inner)
+{
+  if (!message->header_protection)
+    return NULL;
+  g_autofree char *outer = ml_headers_text(message->root, name);
+  gboolean recorded = ml_mime_field(message->protected_by, "HP-Outer", 0) != NULL;
+  if (message->hp_cipher && !recorded && (!outer || inner))
+    return NULL; /* hidden by intent, and nobody said what would show */
+  g_autofree char *expected = message->hp_cipher && recorded ? hp_outer(message->protected_by, name) : g_strdup(inner);
+  if (same_value(name, outer, expected))
+    return NULL;
+  return outer ? g_steal_pointer(&outer) : g_strdup("");
+}
+
+static void
+add_line(MlMessage *message, const MlEntity *entity, const MlField *field)
+{
+  if (message->headers->len >= LINES)
+    return;
+  MlHeaderLine *line = g_new0(MlHeaderLine, 1);
+  g_autofree char *name = ml_mime_field_name(entity, field);
+  line->name = ml_headers_plain(name);
+  g_autofree char *raw = ml_mime_field_raw(entity, field);
+  line->value = ml_headers_decode(raw);
+  gboolean inside = message->header_protection && entity == message->protected_by;
+  MlProtected how = message->verdict->protected_headers;
+  line->is_signed = inside && (how == ML_PROTECTED_SIGNED || how == ML_PROTECTED_BOTH);
+  if (inside && message->hp_cipher) {
+    g_autofree char *recorded = hp_outer(entity, line->name);
+    line->encrypted = !recorded || !same_value(line->name, recorded, line->value);
+  }
+  g_ptr_array_add(message->headers, line);
+}
+
+static void
+add_main_lines(MlMessage *message, GPtrArray *differs)
+{
+  const MlEntity *entity = message->protected_by;
+  for (gsize n = 0; main_fields[n]; n++) {
+    guint count = ml_mime_field_count(entity, main_fields[n]), before = message->headers->len;
+    for (guint i = 0; i < MIN(count, 20u); i++)
+      add_line(message, entity, ml_mime_field(entity, main_fields[n], i));
+    MlHeaderLine *first = count ? g_ptr_array_index(message->headers, before) : NULL;
+    g_autofree char *outer = outer_value(message, main_fields[n], first ? first->value : NULL);
+    if (!outer)
+      continue;
+    g_ptr_array_add(differs, g_ascii_strdown(main_fields[n], -1));
+    if (first)
+      first->outer = g_steal_pointer(&outer);
+  }
+}
+
+static void
+add_other_lines(MlMessage *message, const MlEntity *entity)
+{
+  gboolean outer = entity != message->protected_by;
+  for (guint i = 0; i < entity->fields->len; i++) {
+    const MlField *field = &g_array_index(entity->fields, MlField, i);
+    g_autofree char *name = ml_mime_field_name(entity, field);
+    if (is_named(name, main_fields) || (outer && is_named(name, inside_only)) ||
+        (outer && ml_mime_field(message->protected_by, name, 0)) || g_ascii_strcasecmp(name, "HP-Outer") == 0)
+      continue;
+    add_line(message, entity, field);
+  }
+}
+
+void
+ml_protect_lines(MlMessage *message)
+{
+  message->headers = g_ptr_array_new_with_free_func((GDestroyNotify)header_line_free);
+  g_autoptr(GPtrArray) differs = g_ptr_array_new();
+  add_main_lines(message, differs);
+  add_other_lines(message, message->protected_by);
+  if (message->header_protection)
+    add_other_lines(message, message->root);
+  g_ptr_array_add(differs, NULL);
+  message->outer_differs = (char **)g_ptr_array_free(g_steal_pointer(&differs), FALSE);
+}
