@@ -1,0 +1,519 @@
+#include "mail/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <ini.h>
+
+#include "mail/config-private.h"
+#include "mail/nearest.h"
+
+enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_NAME = 40 };
+
+typedef enum { KEY_TEXT, KEY_BOOL, KEY_NUMBER, KEY_CHOICE, KEY_SERVER, KEY_LIST, KEY_PATH, KEY_MAILDIR, KEY_MBOX } KeyKind;
+
+typedef struct {
+  const char *name;
+  KeyKind kind;
+  size_t offset;       /* into MlAccount or MlConfig */
+  const char *choices; /* KEY_CHOICE: words separated by blanks; KEY_SERVER: the schemes */
+} Key;
+
+#define ACCOUNT(field) offsetof(MlAccount, field)
+#define CONFIG(field) offsetof(MlConfig, field)
+
+static const Key account_keys[] = {
+  { "address", KEY_TEXT, ACCOUNT(address), NULL },
+  { "name", KEY_TEXT, ACCOUNT(display_name), NULL },
+  { "also", KEY_LIST, ACCOUNT(also), NULL },
+  { "imap", KEY_SERVER, ACCOUNT(imap), "imap" },
+  { "maildir", KEY_MAILDIR, ACCOUNT(path), NULL },
+  { "mbox", KEY_MBOX, ACCOUNT(path), NULL },
+  { "smtp", KEY_SERVER, ACCOUNT(smtp), "smtp" },
+  { "sendmail", KEY_TEXT, ACCOUNT(sendmail), NULL },
+  { "password-command", KEY_TEXT, ACCOUNT(password_command), NULL },
+  { "auth", KEY_CHOICE, ACCOUNT(auth), "plain login scram-sha-256 external" },
+  { "tls-cert", KEY_TEXT, ACCOUNT(tls_cert), NULL },
+  { "sign", KEY_CHOICE, ACCOUNT(sign), "never ask always" },
+  { "encrypt", KEY_CHOICE, ACCOUNT(encrypt), "never ask when-possible always" },
+  { "sign-cert", KEY_TEXT, ACCOUNT(sign_cert), NULL },
+  { "encrypt-cert", KEY_TEXT, ACCOUNT(encrypt_cert), NULL },
+  { "sent", KEY_TEXT, ACCOUNT(sent), NULL },
+  { "drafts", KEY_TEXT, ACCOUNT(drafts), NULL },
+  { "trash", KEY_TEXT, ACCOUNT(trash), NULL },
+  { "archive", KEY_TEXT, ACCOUNT(archive), NULL },
+  { "undo-send", KEY_NUMBER, ACCOUNT(undo_send), NULL },
+  { NULL, KEY_TEXT, 0, NULL },
+};
+
+static const Key ui_keys[] = {
+  { "mouse", KEY_BOOL, CONFIG(mouse), NULL },
+  { "ascii", KEY_BOOL, CONFIG(ascii), NULL },
+  { "hints", KEY_BOOL, CONFIG(hints), NULL },
+  { "pager-headers", KEY_TEXT, CONFIG(pager_headers), NULL },
+  { "keymap", KEY_CHOICE, CONFIG(keymap), "mutt" },
+  { "browser", KEY_TEXT, CONFIG(browser), NULL },
+  { "print-command", KEY_TEXT, CONFIG(print_command), NULL },
+  { "mark-seen-after", KEY_NUMBER, CONFIG(mark_seen_after), NULL },
+  { NULL, KEY_TEXT, 0, NULL },
+};
+
+static const Key keys_keys[] = {
+  { "nssdb", KEY_PATH, CONFIG(nssdb), NULL },
+  { "system-tokens", KEY_BOOL, CONFIG(system_tokens), NULL },
+  { "pin-timeout", KEY_NUMBER, CONFIG(pin_timeout), NULL },
+  { NULL, KEY_TEXT, 0, NULL },
+};
+
+static const Key policy_keys[] = {
+  { "revocation", KEY_CHOICE, CONFIG(revocation), "off soft hard" },
+  { NULL, KEY_TEXT, 0, NULL },
+};
+
+static const struct {
+  const char *name;
+  const Key *keys;
+} sections[] = { { "ui", ui_keys }, { "keys", keys_keys }, { "policy", policy_keys }, { NULL, NULL } };
+
+/* One run over the file. inih reads lines through next_line(), so that the number of the line is known in every
+ * callback, with or without inih's own line numbers compiled in. */
+typedef struct {
+  MlConfig *config;
+  char **lines;
+  guint line;          /* the one that inih works on, from 1 */
+  guint account_line;  /* where the section began */
+  MlAccount *account;  /* of the section; NULL outside of account sections */
+  const Key *keys;     /* of the section; NULL before the first */
+  char *section;
+  GHashTable *given;   /* "section\nkey" of this file */
+  GError *error;       /* the first */
+} Reading;
+
+static void G_GNUC_PRINTF(3, 4)
+fail(Reading *reading, guint line, const char *format, ...)
+{
+  if (reading->error)
+    return;
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *words = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  reading->error = g_error_new(ML_ERROR, ML_ERROR_CONFIG, "%s:%u: %s", reading->config->file, line, words);
+}
+
+static const char *
+nearest_key(const Key *keys, const char *given)
+{
+  const char *names[G_N_ELEMENTS(account_keys)] = { NULL };
+  for (guint i = 0; keys[i].name; i++)
+    names[i] = keys[i].name;
+  return ml_nearest(given, names);
+}
+
+static gboolean
+is_secret(const char *name)
+{
+  static const char *const secrets[] = { "password", "pass", "passwd", "secret", "pin", "token", NULL };
+  for (guint i = 0; secrets[i]; i++) {
+    if (g_ascii_strcasecmp(name, secrets[i]) == 0)
+      return TRUE;
+    /* imap-password, smtp_pass */
+    size_t length = strlen(name), tail = strlen(secrets[i]);
+    if (length > tail + 1 && (name[length - tail - 1] == '-' || name[length - tail - 1] == '_') &&
+        g_ascii_strcasecmp(name + length - tail, secrets[i]) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+valid_account_name(const char *name)
+{
+  if (!*name || strlen(name) > MAX_NAME || !g_utf8_validate(name, -1, NULL) || *name == '.' || *name == '-')
+    return FALSE;
+  for (const char *p = name; *p; p++)
+    if ((guchar)*p < 0x80 && !g_ascii_isalnum(*p) && !strchr("._-@+", *p))
+      return FALSE;
+  return TRUE;
+}
+
+static MlAccount *
+account_new(const char *name)
+{
+  MlAccount *account = g_new0(MlAccount, 1);
+  account->name = g_strdup(name);
+  account->also = g_new0(char *, 1);
+  account->sign = g_strdup("ask");
+  account->encrypt = g_strdup("ask");
+  account->undo_send = 10;
+  return account;
+}
+
+static void
+account_free(gpointer data)
+{
+  MlAccount *account = data;
+  if (!account)
+    return;
+  g_strfreev(account->also);
+  char *strings[] = { account->name, account->address, account->display_name, account->imap.host,
+                      account->imap.user, account->path, account->smtp.host, account->smtp.user,
+                      account->sendmail, account->password_command, account->auth, account->tls_cert,
+                      account->sign, account->encrypt, account->sign_cert, account->encrypt_cert,
+                      account->sent, account->drafts, account->trash, account->archive };
+  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+    g_free(strings[i]);
+  g_free(account);
+}
+
+void
+ml_config_free(MlConfig *config)
+{
+  if (!config)
+    return;
+  g_clear_pointer(&config->accounts, g_ptr_array_unref);
+  char *strings[] = { config->file, config->pager_headers, config->keymap, config->browser,
+                      config->print_command, config->nssdb, config->revocation };
+  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+    g_free(strings[i]);
+  g_free(config);
+}
+
+MlAccount *
+ml_config_account(const MlConfig *config, const char *name)
+{
+  if (!name)
+    return config->accounts->len ? g_ptr_array_index(config->accounts, 0) : NULL;
+  for (guint i = 0; i < config->accounts->len; i++) {
+    MlAccount *account = g_ptr_array_index(config->accounts, i);
+    if (strcmp(account->name, name) == 0)
+      return account;
+  }
+  return NULL;
+}
+
+/* What an account needs to be one; said at the line where its section began. */
+static void
+finish_account(Reading *reading)
+{
+  MlAccount *account = reading->account;
+  reading->account = NULL;
+  if (!account || reading->error)
+    return;
+  if (!account->imap.host && !account->path)
+    fail(reading, reading->account_line,
+         "[account %s] does not say where its mail is: give one of imap = imaps://user@host, "
+         "maildir = FOLDER or mbox = FILE",
+         account->name);
+  else if (account->imap.host && account->path)
+    fail(reading, reading->account_line,
+         "[account %s] has more than one place for its mail: keep one of imap, maildir and mbox",
+         account->name);
+  else if (account->smtp.host && account->sendmail)
+    fail(reading, reading->account_line, "[account %s] has both smtp and sendmail: keep one", account->name);
+}
+
+static void
+begin_account(Reading *reading, const char *name)
+{
+  if (!valid_account_name(name)) {
+    fail(reading, reading->line,
+         "\"%s\" cannot be an account's name: use up to %d letters, digits and . _ - @ +, and begin with a letter or digit",
+         name, MAX_NAME);
+    return;
+  }
+  if (ml_config_account(reading->config, name)) {
+    fail(reading, reading->line, "there are two sections [account %s]: give one another name", name);
+    return;
+  }
+  if (reading->config->accounts->len >= MAX_ACCOUNTS) {
+    fail(reading, reading->line, "more than %d accounts", MAX_ACCOUNTS);
+    return;
+  }
+  reading->account = account_new(name);
+  reading->account_line = reading->line;
+  reading->keys = account_keys;
+  g_ptr_array_add(reading->config->accounts, reading->account);
+}
+
+/* inih cuts long section names and never speaks of an empty section, so sections are read here. */
+static void
+begin_section(Reading *reading, const char *line)
+{
+  const char *end = strchr(line, ']');
+  if (!end) {
+    fail(reading, reading->line, "the section's closing ] is missing");
+    return;
+  }
+  finish_account(reading);
+  g_free(reading->section);
+  reading->section = g_strstrip(g_strndup(line + 1, (gsize)(end - line - 1)));
+  reading->keys = NULL;
+  if (g_str_has_prefix(reading->section, "account") && g_ascii_isspace(reading->section[7])) {
+    begin_account(reading, reading->section + 8 + strspn(reading->section + 8, " \t"));
+    return;
+  }
+  const char *names[G_N_ELEMENTS(sections)] = { NULL };
+  for (guint i = 0; sections[i].name; i++) {
+    names[i] = sections[i].name;
+    if (strcmp(reading->section, sections[i].name) == 0)
+      reading->keys = sections[i].keys;
+  }
+  const char *nearest = ml_nearest(reading->section, names);
+  if (reading->keys)
+    return;
+  if (g_str_has_prefix(reading->section, "account"))
+    fail(reading, reading->line, "an account needs a name: [account work]");
+  else if (nearest)
+    fail(reading, reading->line, "unknown section [%s]; did you mean [%s]?", reading->section, nearest);
+  else
+    fail(reading, reading->line, "unknown section [%s]; there are [account NAME], [ui], [keys] and [policy]",
+         reading->section);
+}
+
+/* inih's fgets. Blanks at the front go, or inih would take the line for the last one's continuation. */
+static char *
+next_line(char *buffer, int size, void *data)
+{
+  Reading *reading = data;
+  const char *line = reading->lines[reading->line];
+  if (!line || reading->error)
+    return NULL;
+  reading->line++;
+  line += strspn(line, " \t");
+  gsize length = strlen(line);
+  while (length && g_ascii_isspace(line[length - 1]))
+    length--;
+  if (length + 3 > (gsize)size) {
+    if (*line != '#' && *line != ';')
+      fail(reading, reading->line, "the line is longer than %d characters", size - 3);
+    length = 0;
+  }
+  memcpy(buffer, line, length);
+  buffer[length] = '\n';
+  buffer[length + 1] = '\0';
+  if (*line == '[')
+    begin_section(reading, line);
+  return buffer;
+}
+
+static void
+set_number(Reading *reading, guint *field, const char *name, const char *value)
+{
+  guint64 number;
+  if (!g_ascii_string_to_unsigned(value, 10, 0, 86400, &number, NULL))
+    fail(reading, reading->line, "%s = %s is not a number from 0 to 86400", name, value);
+  else
+    *field = (guint)number;
+}
+
+static void
+set_bool(Reading *reading, gboolean *field, const char *name, const char *value)
+{
+  static const char *const yes[] = { "yes", "true", "on", "1", NULL };
+  static const char *const no[] = { "no", "false", "off", "0", NULL };
+  g_autofree char *lower = g_ascii_strdown(value, -1);
+  if (g_strv_contains(yes, lower))
+    *field = TRUE;
+  else if (g_strv_contains(no, lower))
+    *field = FALSE;
+  else
+    fail(reading, reading->line, "%s = %s is neither yes nor no", name, value);
+}
+
+static void
+set_choice(Reading *reading, char **field, const Key *key, const char *value)
+{
+  g_auto(GStrv) choices = g_strsplit(key->choices, " ", -1);
+  g_autofree char *lower = g_ascii_strdown(value, -1);
+  if (g_strv_contains((const char *const *)choices, lower)) {
+    g_free(*field);
+    *field = g_steal_pointer(&lower);
+    return;
+  }
+  g_autofree char *all = g_strjoinv(", ", choices);
+  fail(reading, reading->line, "%s = %s is not known; it can be: %s", key->name, value, all);
+}
+
+static void
+set_list(char ***field, const char *value)
+{
+  g_autoptr(GPtrArray) all = g_ptr_array_new();
+  for (char **p = *field; *p; p++)
+    g_ptr_array_add(all, *p);
+  g_auto(GStrv) more = g_strsplit(value, ",", 256);
+  for (char **p = more; *p; p++)
+    if (*g_strstrip(*p))
+      g_ptr_array_add(all, g_strdup(*p));
+  g_ptr_array_add(all, NULL);
+  g_free(*field);
+  *field = (char **)g_ptr_array_free(g_steal_pointer(&all), FALSE);
+}
+
+/* ~ is the home; what is relative is so to the configuration's folder. */
+static char *
+absolute_path(const char *config_file, const char *value)
+{
+  if (strcmp(value, "~") == 0)
+    return g_strdup(g_get_home_dir());
+  if (g_str_has_prefix(value, "~/"))
+    return g_build_filename(g_get_home_dir(), value + 2, NULL);
+  g_autofree char *folder = g_path_get_dirname(config_file);
+  return g_canonicalize_filename(value, folder);
+}
+
+static void
+set_path(Reading *reading, const Key *key, char **field, const char *value)
+{
+  if (*field) {
+    fail(reading, reading->line, "[%s] has both maildir and mbox: keep one", reading->section);
+    return;
+  }
+  *field = absolute_path(reading->config->file, value);
+  if (key->kind != KEY_PATH)
+    reading->account->kind = key->kind == KEY_MAILDIR ? ML_ACCOUNT_MAILDIR : ML_ACCOUNT_MBOX;
+}
+
+static void
+set_value(Reading *reading, const Key *key, const char *value)
+{
+  void *base = reading->account ? (void *)reading->account : (void *)reading->config;
+  void *field = (char *)base + key->offset;
+  g_autoptr(GError) error = NULL;
+  switch (key->kind) {
+  case KEY_TEXT:
+    g_free(*(char **)field);
+    *(char **)field = g_strdup(value);
+    break;
+  case KEY_BOOL:
+    set_bool(reading, field, key->name, value);
+    break;
+  case KEY_NUMBER:
+    set_number(reading, field, key->name, value);
+    break;
+  case KEY_CHOICE:
+    set_choice(reading, field, key, value);
+    break;
+  case KEY_LIST:
+    set_list(field, value);
+    break;
+  case KEY_SERVER:
+    if (!ml_config_server(value, key->choices, field, &error))
+      fail(reading, reading->line, "%s", error->message);
+    break;
+  case KEY_PATH:
+  case KEY_MAILDIR:
+  case KEY_MBOX:
+    set_path(reading, key, field, value);
+    break;
+  }
+}
+
+/* inih strips what follows " ;": harmless in a name, a trap in a command. */
+static gboolean
+cut_by_comment(Reading *reading, const char *value)
+{
+  const char *line = reading->lines[reading->line - 1];
+  const char *comment = strchr(line, ';');
+  while (comment && !(comment > line && g_ascii_isspace(comment[-1])))
+    comment = strchr(comment + 1, ';');
+  return comment && *value;
+}
+
+static int
+on_value(void *data, const char *section, const char *name, const char *value)
+{
+  Reading *reading = data;
+  (void)section;
+  if (reading->error)
+    return 1;
+  if (is_secret(name)) {
+    fail(reading, reading->line,
+         "passwords do not belong in signet.conf: use password-command = ... or let signet ask once and keep it in the keyring");
+    return 1;
+  }
+  if (!reading->keys) {
+    fail(reading, reading->line, "%s stands before any section: begin with [account NAME], [ui], [keys] or [policy]",
+         name);
+    return 1;
+  }
+  for (const Key *key = reading->keys; key->name; key++) {
+    if (strcmp(key->name, name) != 0)
+      continue;
+    if (!*value)
+      fail(reading, reading->line, "%s has no value", name);
+    else if (!g_hash_table_add(reading->given, g_strconcat(reading->section, "\n", name, NULL)) &&
+             key->kind != KEY_LIST)
+      fail(reading, reading->line, "%s is given twice in [%s]", name, reading->section);
+    else if (cut_by_comment(reading, value) && (strstr(name, "command") || strcmp(name, "sendmail") == 0))
+      fail(reading, reading->line, "in %s, \" ;\" would begin a comment: put the command into a script", name);
+    else
+      set_value(reading, key, value);
+    return 1;
+  }
+  const char *nearest = nearest_key(reading->keys, name);
+  if (nearest)
+    fail(reading, reading->line, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, reading->section, nearest);
+  else
+    fail(reading, reading->line, "unknown key \"%s\" in [%s]; signet.conf(5) lists what there is", name,
+         reading->section);
+  return 1;
+}
+
+static MlConfig *
+config_new(const char *file)
+{
+  MlConfig *config = g_new0(MlConfig, 1);
+  config->file = g_strdup(file);
+  config->accounts = g_ptr_array_new_with_free_func(account_free);
+  config->mouse = TRUE;
+  config->hints = TRUE;
+  config->system_tokens = TRUE;
+  config->keymap = g_strdup("mutt");
+  config->revocation = g_strdup("soft");
+  return config;
+}
+
+static gboolean
+parse(MlConfig *config, const char *text, GError **error)
+{
+  Reading reading = { .config = config, .lines = g_strsplit(text, "\n", -1) };
+  reading.given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  int bad = ini_parse_stream(next_line, &reading, on_value, &reading);
+  if (bad > 0)
+    fail(&reading, (guint)bad, "neither a [section], a \"key = value\", nor a comment");
+  else if (bad < 0)
+    fail(&reading, reading.line, "not enough memory");
+  finish_account(&reading);
+  g_strfreev(reading.lines);
+  g_hash_table_unref(reading.given);
+  g_free(reading.section);
+  if (reading.error)
+    g_propagate_error(error, reading.error);
+  return reading.error == NULL;
+}
+
+MlConfig *
+ml_config_load(const char *file, GError **error)
+{
+  g_autoptr(MlConfig) config = config_new(file);
+  g_autofree char *text = NULL;
+  gsize length;
+  g_autoptr(GError) why = NULL;
+  if (!g_file_get_contents(file, &text, &length, &why)) {
+    if (g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+      return g_steal_pointer(&config);
+    g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s cannot be read: %s", file, why->message);
+    return NULL;
+  }
+  if (length > MAX_FILE || memchr(text, '\0', length) || !g_utf8_validate(text, (gssize)length, NULL)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s is no configuration: it must be UTF-8 text of at most 1 MiB",
+                file);
+    return NULL;
+  }
+  if (!parse(config, g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, error))
+    return NULL;
+  return g_steal_pointer(&config);
+}

@@ -1,0 +1,327 @@
+#include "mail/folder-private.h"
+
+#include <string.h>
+
+#include <gmime/gmime.h>
+
+#include "mail/init.h"
+
+enum { MAX_VALUE = 64 * 1024, MAX_BLOCK = 1024 * 1024 };
+
+MlFolder *
+ml_folder_new(const char *name, MlFolderRole role, gboolean selectable)
+{
+  MlFolder *folder = g_new0(MlFolder, 1);
+  folder->name = g_strdup(name);
+  folder->role = role;
+  folder->selectable = selectable;
+  folder->total = folder->unseen = -1;
+  return folder;
+}
+
+void
+ml_folder_free(MlFolder *folder)
+{
+  if (!folder)
+    return;
+  g_free(folder->name);
+  g_free(folder);
+}
+
+MlFolder *
+ml_folder_copy(const MlFolder *folder)
+{
+  MlFolder *copy = g_memdup2(folder, sizeof *folder);
+  copy->name = g_strdup(folder->name);
+  return copy;
+}
+
+static int
+compare_folders(gconstpointer a, gconstpointer b)
+{
+  const MlFolder *one = *(MlFolder *const *)a, *other = *(MlFolder *const *)b;
+  int rank = one->role ? (int)one->role : 100, other_rank = other->role ? (int)other->role : 100;
+  if (rank != other_rank)
+    return rank - other_rank;
+  g_autofree char *key = g_utf8_casefold(one->name, -1), *other_key = g_utf8_casefold(other->name, -1);
+  int order = strcmp(key, other_key);
+  return order ? order : strcmp(one->name, other->name);
+}
+
+void
+ml_folder_sort(GPtrArray *folders)
+{
+  g_ptr_array_sort(folders, compare_folders);
+}
+
+MlFolderRole
+ml_folder_guess_role(const MlAccount *account, const char *name)
+{
+  static const struct {
+    const char *name;
+    MlFolderRole role;
+  } usual[] = {
+    { "Drafts", ML_ROLE_DRAFTS },      { "Sent", ML_ROLE_SENT },     { "Sent Items", ML_ROLE_SENT },
+    { "Sent Messages", ML_ROLE_SENT }, { "Trash", ML_ROLE_TRASH },   { "Deleted Items", ML_ROLE_TRASH },
+    { "Junk", ML_ROLE_JUNK },          { "Spam", ML_ROLE_JUNK },     { "Archive", ML_ROLE_ARCHIVE },
+    { "Archives", ML_ROLE_ARCHIVE },
+  };
+  const struct {
+    const char *name;
+    MlFolderRole role;
+  } chosen[] = { { account->drafts, ML_ROLE_DRAFTS },
+                 { account->sent, ML_ROLE_SENT },
+                 { account->trash, ML_ROLE_TRASH },
+                 { account->archive, ML_ROLE_ARCHIVE } };
+  if (g_ascii_strcasecmp(name, "INBOX") == 0)
+    return ML_ROLE_INBOX;
+  for (guint i = 0; i < G_N_ELEMENTS(chosen); i++)
+    if (chosen[i].name && strcmp(chosen[i].name, name) == 0)
+      return chosen[i].role;
+  for (guint i = 0; i < G_N_ELEMENTS(usual); i++) {
+    if (g_ascii_strcasecmp(usual[i].name, name) != 0)
+      continue;
+    for (guint j = 0; j < G_N_ELEMENTS(chosen); j++)
+      if (chosen[j].role == usual[i].role && chosen[j].name)
+        return ML_ROLE_NONE; /* the account names another one */
+    return usual[i].role;
+  }
+  return ML_ROLE_NONE;
+}
+
+void
+ml_header_free(MlHeader *header)
+{
+  if (!header)
+    return;
+  char *strings[] = { header->from, header->from_name, header->from_address, header->to,
+                      header->cc,   header->subject,   header->message_id,   header->references };
+  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+    g_free(strings[i]);
+  g_free(header);
+}
+
+gsize
+ml_header_block_length(const char *data, gsize length)
+{
+  gsize at = 0;
+  while (at < length) {
+    const char *newline = memchr(data + at, '\n', length - at);
+    if (!newline)
+      return length;
+    gsize next = (gsize)(newline - data) + 1;
+    if (newline == data + at || (newline == data + at + 1 && data[at] == '\r'))
+      return next;
+    at = next;
+  }
+  return length;
+}
+
+/* One header with its continuation lines: [*at, the result). */
+static gsize
+field_end(const char *block, gsize length, gsize at)
+{
+  for (;;) {
+    const char *newline = memchr(block + at, '\n', length - at);
+    if (!newline)
+      return length;
+    at = (gsize)(newline - block) + 1;
+    if (at >= length || (block[at] != ' ' && block[at] != '\t'))
+      return at;
+  }
+}
+
+/* Line ends go, the blanks after them stay: RFC 5322 2.2.3. NUL and lone CR become blanks. */
+static char *
+unfold(const char *text, gsize length)
+{
+  length = MIN(length, MAX_VALUE);
+  char *out = g_malloc(length + 1);
+  gsize n = 0;
+  for (gsize i = 0; i < length; i++) {
+    if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == length || text[i + 1] == '\n')))
+      continue;
+    out[n++] = text[i] == '\0' || text[i] == '\r' ? ' ' : text[i];
+  }
+  out[n] = '\0';
+  return g_strstrip(out);
+}
+
+char *
+ml_header_value(const char *block, gsize length, const char *name)
+{
+  gsize name_length = strlen(name);
+  for (gsize at = 0; at < length;) {
+    gsize end = field_end(block, length, at);
+    if (end - at > name_length && g_ascii_strncasecmp(block + at, name, name_length) == 0) {
+      gsize colon = at + name_length;
+      while (colon < end && (block[colon] == ' ' || block[colon] == '\t'))
+        colon++;
+      if (colon < end && block[colon] == ':')
+        return unfold(block + colon + 1, end - colon - 1);
+    }
+    at = end;
+  }
+  return NULL;
+}
+
+/* Encoded words decoded, bytes that are no UTF-8 guessed at, one line. Takes @raw; never NULL. */
+static char *
+decode(char *raw)
+{
+  if (!raw)
+    return g_strdup("");
+  char *text = g_mime_utils_header_decode_text(NULL, raw);
+  g_free(raw);
+  char *valid = g_utf8_make_valid(text ? text : "", -1);
+  g_free(text);
+  for (char *p = valid; *p; p++)
+    if (*p == '\n' || *p == '\r' || *p == '\t')
+      *p = ' ';
+  return g_strstrip(valid);
+}
+
+static char *
+one_line(const char *text)
+{
+  return decode(g_strdup(text ? text : ""));
+}
+
+/* The first author. A group without members is a name only. */
+static void
+parse_from(MlHeader *header, const char *raw)
+{
+  InternetAddressList *list = raw && *raw ? internet_address_list_parse(NULL, raw) : NULL;
+  InternetAddress *first = list && internet_address_list_length(list) > 0
+                               ? internet_address_list_get_address(list, 0)
+                               : NULL;
+  const char *name = first ? internet_address_get_name(first) : NULL;
+  g_autofree char *group = NULL;
+  if (first && INTERNET_ADDRESS_IS_GROUP(first)) {
+    group = g_strdup(name);
+    InternetAddressList *members = internet_address_group_get_members(INTERNET_ADDRESS_GROUP(first));
+    InternetAddress *member = members && internet_address_list_length(members) > 0
+                                  ? internet_address_list_get_address(members, 0)
+                                  : NULL;
+    first = member;
+    name = member ? internet_address_get_name(member) : group;
+  }
+  const char *address = first && INTERNET_ADDRESS_IS_MAILBOX(first)
+                            ? internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(first))
+                            : NULL;
+  header->from_address = one_line(address);
+  header->from_name = one_line(name);
+  if (!*header->from_name) {
+    g_free(header->from_name);
+    header->from_name = g_strdup(*header->from_address ? header->from_address : header->from);
+  }
+  if (list)
+    g_object_unref(list);
+}
+
+static gint64
+parse_date(const char *raw)
+{
+  GDateTime *date = raw && *raw ? g_mime_utils_header_decode_date(raw) : NULL;
+  if (!date)
+    return 0;
+  gint64 when = g_date_time_to_unix(date);
+  g_date_time_unref(date);
+  return when;
+}
+
+static char *
+bare_id(const char *raw)
+{
+  if (!raw)
+    return g_strdup("");
+  const char *open = strchr(raw, '<');
+  const char *close = open ? strrchr(open, '>') : NULL;
+  g_autofree char *id = close ? g_strndup(open + 1, (gsize)(close - open - 1)) : g_strdup(raw);
+  return g_utf8_make_valid(g_strstrip(id), -1);
+}
+
+static guint
+pkcs7_hint(GMimeContentType *type)
+{
+  const char *kind = g_mime_content_type_get_parameter(type, "smime-type");
+  if (!kind)
+    return ML_HINT_ENCRYPTED; /* nearly always; the verdict will tell */
+  if (g_ascii_strcasecmp(kind, "signed-data") == 0)
+    return ML_HINT_SIGNED;
+  if (g_ascii_strcasecmp(kind, "certs-only") == 0 || g_ascii_strcasecmp(kind, "compressed-data") == 0)
+    return 0;
+  return ML_HINT_ENCRYPTED;
+}
+
+static guint
+parse_hints(const char *raw)
+{
+  if (!raw || !*raw)
+    return 0;
+  GMimeContentType *type = g_mime_content_type_parse(NULL, raw);
+  if (!type)
+    return 0;
+  guint hints = 0;
+  const char *name = g_mime_content_type_get_parameter(type, "name");
+  if (g_mime_content_type_is_type(type, "multipart", "signed"))
+    hints = ML_HINT_SIGNED;
+  else if (g_mime_content_type_is_type(type, "multipart", "encrypted"))
+    hints = ML_HINT_ENCRYPTED;
+  else if (g_mime_content_type_is_type(type, "multipart", "mixed"))
+    hints = ML_HINT_ATTACHMENT;
+  else if (g_mime_content_type_is_type(type, "application", "pkcs7-mime") ||
+           g_mime_content_type_is_type(type, "application", "x-pkcs7-mime"))
+    hints = pkcs7_hint(type);
+  else if (g_mime_content_type_is_type(type, "application", "octet-stream") && name &&
+           strlen(name) > 4 && g_ascii_strcasecmp(name + strlen(name) - 4, ".p7m") == 0)
+    hints = ML_HINT_ENCRYPTED; /* RFC 8551 3.9 */
+  g_object_unref(type);
+  return hints;
+}
+
+MlHeader *
+ml_header_parse(const char *block, gsize length)
+{
+  ml_init();
+  length = MIN(length, MAX_BLOCK);
+  MlHeader *header = g_new0(MlHeader, 1);
+  g_autofree char *from = ml_header_value(block, length, "From");
+  header->from = decode(g_strdup(from));
+  parse_from(header, from);
+  header->to = decode(ml_header_value(block, length, "To"));
+  header->cc = decode(ml_header_value(block, length, "Cc"));
+  header->subject = decode(ml_header_value(block, length, "Subject"));
+  g_autofree char *id = ml_header_value(block, length, "Message-ID");
+  header->message_id = bare_id(id);
+  g_autofree char *references = ml_header_value(block, length, "References");
+  if (!references || !*references) {
+    g_free(references);
+    references = ml_header_value(block, length, "In-Reply-To");
+  }
+  header->references = g_utf8_make_valid(references ? references : "", -1);
+  g_autofree char *date = ml_header_value(block, length, "Date");
+  header->date = parse_date(date);
+  g_autofree char *type = ml_header_value(block, length, "Content-Type");
+  header->hints = parse_hints(type);
+  return header;
+}
+
+char **
+ml_flags_words(guint flags)
+{
+  static const struct {
+    guint flag;
+    const char *word;
+  } words[] = {
+    { ML_FLAG_SEEN, "seen" },   { ML_FLAG_ANSWERED, "answered" },   { ML_FLAG_FLAGGED, "flagged" },
+    { ML_FLAG_DELETED, "deleted" }, { ML_FLAG_DRAFT, "draft" }, { ML_FLAG_FORWARDED, "forwarded" },
+    { ML_FLAG_RECENT, "recent" },
+  };
+  GPtrArray *all = g_ptr_array_new();
+  for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+    if (flags & words[i].flag)
+      g_ptr_array_add(all, g_strdup(words[i].word));
+  g_ptr_array_add(all, NULL);
+  return (char **)g_ptr_array_free(all, FALSE);
+}
