@@ -1,0 +1,60 @@
+#ifndef ML_DRIVER_PRIVATE_H
+#define ML_DRIVER_PRIVATE_H
+
+#include "mail/driver.h"
+#include "mail/folder-private.h"
+
+enum {
+  ML_MESSAGE_MAX = 256 * 1024 * 1024, /* octets of one message */
+  ML_HEADER_MAX = 256 * 1024,         /* of its header block: what is beyond is not looked at for the index */
+  ML_CHUNK_MAX = 1000,                /* messages in one call of MlHeadersFunc */
+};
+
+/* What a kind of mailbox must do. driver.c has checked the arguments, connected where @connected says no, and
+ * turns every error after an interrupt into CANCELLED; so these only need to end soon once
+ * ml_driver_interrupted(). An MlHeadersFunc may call fetch() and flags() of the same driver between chunks. */
+typedef struct {
+  void (*free)(MlDriver *driver);
+  void (*interrupt)(MlDriver *driver); /* any thread, under the driver's lock; may be NULL */
+  gboolean (*connected)(MlDriver *driver);
+  gboolean (*connect)(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error); /* step may be NULL */
+  void (*disconnect)(MlDriver *driver); /* without a word to the other side */
+  GPtrArray *(*folders)(MlDriver *driver, gboolean counts, GError **error);
+  gboolean (*select)(MlDriver *driver, const char *folder, MlSelected *selected, GError **error);
+  gboolean (*headers)(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                      GError **error);
+  GBytes *(*fetch)(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+                   GError **error);
+  gboolean (*flags)(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+  gboolean (*copy)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+  gboolean (*move)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+  gboolean (*expunge)(MlDriver *driver, GArray *uids, GError **error);
+  gboolean (*wait)(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error); /* once: poll */
+} MlDriverOps;
+
+/* Every kind's own struct begins with this one. */
+struct MlDriver {
+  const MlDriverOps *ops;
+  const MlAccount *account;
+  const MlDriverHooks *hooks;
+  GMutex lock;               /* guards the next field, and ops->interrupt */
+  GCancellable *cancellable; /* replaced by ml_driver_resume() */
+};
+
+MlDriver *ml_imap_new(const MlAccount *account, const MlDriverHooks *hooks);
+MlDriver *ml_maildir_new(const MlAccount *account, const MlDriverHooks *hooks);
+MlDriver *ml_mbox_new(const MlAccount *account, const MlDriverHooks *hooks);
+
+gboolean ml_driver_interrupted(MlDriver *driver);
+/* Owner's thread; borrowed until the next ml_driver_resume(). */
+GCancellable *ml_driver_cancellable(MlDriver *driver);
+
+/* Waits for @fd (-1: none), the wake descriptor (-1: none), an interrupt, or the time. */
+typedef enum { ML_WAIT_DATA, ML_WAIT_WOKEN, ML_WAIT_TIMEOUT, ML_WAIT_INTERRUPTED } MlWait;
+MlWait ml_driver_wait_fd(MlDriver *driver, int fd, int wake_fd, int timeout_ms);
+
+/* Takes @later's contents over into @changes. */
+void ml_changes_merge(MlChanges *changes, MlChanges *later);
+gboolean ml_changes_empty(const MlChanges *changes);
+
+#endif

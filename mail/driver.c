@@ -1,0 +1,276 @@
+#include "mail/driver-private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+MlDriver *
+ml_driver_new(const MlAccount *account, const MlDriverHooks *hooks)
+{
+  MlDriver *driver = NULL;
+  switch (account->kind) {
+  case ML_ACCOUNT_IMAP:
+    driver = ml_imap_new(account, hooks);
+    break;
+  case ML_ACCOUNT_MAILDIR:
+    driver = ml_maildir_new(account, hooks);
+    break;
+  case ML_ACCOUNT_MBOX:
+    driver = ml_mbox_new(account, hooks);
+    break;
+  }
+  g_assert(driver != NULL);
+  driver->account = account;
+  driver->hooks = hooks;
+  driver->cancellable = g_cancellable_new();
+  g_mutex_init(&driver->lock);
+  return driver;
+}
+
+void
+ml_driver_free(MlDriver *driver)
+{
+  if (!driver)
+    return;
+  driver->ops->disconnect(driver);
+  g_object_unref(driver->cancellable);
+  g_mutex_clear(&driver->lock);
+  driver->ops->free(driver);
+}
+
+void
+ml_driver_interrupt(MlDriver *driver)
+{
+  g_mutex_lock(&driver->lock);
+  g_cancellable_cancel(driver->cancellable);
+  if (driver->ops->interrupt)
+    driver->ops->interrupt(driver);
+  g_mutex_unlock(&driver->lock);
+}
+
+void
+ml_driver_resume(MlDriver *driver)
+{
+  if (!ml_driver_interrupted(driver))
+    return;
+  driver->ops->disconnect(driver);
+  g_mutex_lock(&driver->lock);
+  g_object_unref(driver->cancellable);
+  driver->cancellable = g_cancellable_new();
+  g_mutex_unlock(&driver->lock);
+}
+
+gboolean
+ml_driver_interrupted(MlDriver *driver)
+{
+  /* Only the owner's thread replaces it, and it is the owner's thread that asks. */
+  return g_cancellable_is_cancelled(driver->cancellable);
+}
+
+GCancellable *
+ml_driver_cancellable(MlDriver *driver)
+{
+  return driver->cancellable;
+}
+
+/* The end of every call: an interrupted one is CANCELLED whatever it made of it, and lost connections are let go. */
+static gboolean
+finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
+{
+  if (ok)
+    return TRUE;
+  GError *why = *reason;
+  if (ml_driver_interrupted(driver)) {
+    g_clear_error(&why);
+    why = g_error_new(ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+    ml_driver_resume(driver);
+  } else if (g_error_matches(why, ML_ERROR, ML_ERROR_OFFLINE) || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL) ||
+             g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED)) {
+    driver->ops->disconnect(driver);
+  }
+  g_assert(why != NULL);
+  g_propagate_error(error, why);
+  return FALSE;
+}
+
+static gboolean
+ready(MlDriver *driver, GError **why)
+{
+  if (ml_driver_interrupted(driver)) {
+    g_set_error(why, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+    return FALSE;
+  }
+  return driver->ops->connected(driver) || driver->ops->connect(driver, NULL, NULL, why);
+}
+
+gboolean
+ml_driver_connect(MlDriver *driver, GError **error)
+{
+  GError *why = NULL;
+  return finish(driver, ready(driver, &why), &why, error);
+}
+
+gboolean
+ml_driver_check(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error)
+{
+  GError *why = NULL;
+  driver->ops->disconnect(driver);
+  if (!driver->ops->connect(driver, step, user_data, &why))
+    return finish(driver, FALSE, &why, error);
+  g_autoptr(GPtrArray) folders = driver->ops->folders(driver, FALSE, &why);
+  if (!folders) {
+    step("folders", FALSE, why->message, user_data);
+    return finish(driver, FALSE, &why, error);
+  }
+  g_autofree char *words = g_strdup_printf("%u folder%s", folders->len, folders->len == 1 ? "" : "s");
+  step("folders", TRUE, words, user_data);
+  return TRUE;
+}
+
+GPtrArray *
+ml_driver_folders(MlDriver *driver, gboolean counts, GError **error)
+{
+  GError *why = NULL;
+  GPtrArray *folders = ready(driver, &why) ? driver->ops->folders(driver, counts, &why) : NULL;
+  if (finish(driver, folders != NULL, &why, error))
+    ml_folder_sort(folders);
+  return folders;
+}
+
+gboolean
+ml_driver_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
+{
+  GError *why = NULL;
+  memset(selected, 0, sizeof *selected);
+  return finish(driver, ready(driver, &why) && driver->ops->select(driver, folder, selected, &why), &why, error);
+}
+
+gboolean
+ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  GError *why = NULL;
+  first = CLAMP(first, 1, ML_CHUNK_MAX);
+  return finish(driver, ready(driver, &why) && driver->ops->headers(driver, above, first, func, user_data, &why), &why,
+                error);
+}
+
+GBytes *
+ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+                GError **error)
+{
+  GError *why = NULL;
+  gint64 ignored;
+  GBytes *bytes =
+      ready(driver, &why) ? driver->ops->fetch(driver, uid, received ? received : &ignored, func, user_data, &why) : NULL;
+  finish(driver, bytes != NULL, &why, error);
+  return bytes;
+}
+
+gboolean
+ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
+{
+  GError *why = NULL;
+  add &= ~(guint)ML_FLAG_RECENT;
+  remove &= ~(guint)ML_FLAG_RECENT & ~add;
+  if (!uids->len || (!add && !remove))
+    return TRUE;
+  return finish(driver, ready(driver, &why) && driver->ops->flags(driver, uids, add, remove, &why), &why, error);
+}
+
+gboolean
+ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
+{
+  GError *why = NULL;
+  return !uids->len || finish(driver, ready(driver, &why) && driver->ops->copy(driver, uids, folder, &why), &why, error);
+}
+
+gboolean
+ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
+{
+  GError *why = NULL;
+  return !uids->len || finish(driver, ready(driver, &why) && driver->ops->move(driver, uids, folder, &why), &why, error);
+}
+
+gboolean
+ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error)
+{
+  GError *why = NULL;
+  return !uids->len || finish(driver, ready(driver, &why) && driver->ops->expunge(driver, uids, &why), &why, error);
+}
+
+gboolean
+ml_driver_poll(MlDriver *driver, MlChanges *changes, GError **error)
+{
+  GError *why = NULL;
+  return finish(driver, ready(driver, &why) && driver->ops->wait(driver, -1, TRUE, changes, &why), &why, error);
+}
+
+gboolean
+ml_driver_wait(MlDriver *driver, int wake_fd, MlChanges *changes, GError **error)
+{
+  GError *why = NULL;
+  return finish(driver, ready(driver, &why) && driver->ops->wait(driver, wake_fd, FALSE, changes, &why), &why, error);
+}
+
+MlChanges *
+ml_changes_new(void)
+{
+  MlChanges *changes = g_new0(MlChanges, 1);
+  changes->vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
+  changes->flag_changes = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  return changes;
+}
+
+void
+ml_changes_free(MlChanges *changes)
+{
+  if (!changes)
+    return;
+  g_array_unref(changes->vanished);
+  g_array_unref(changes->flag_changes);
+  g_free(changes);
+}
+
+void
+ml_changes_merge(MlChanges *changes, MlChanges *later)
+{
+  changes->new_mail |= later->new_mail;
+  changes->reset |= later->reset;
+  g_array_append_vals(changes->vanished, later->vanished->data, later->vanished->len);
+  g_array_append_vals(changes->flag_changes, later->flag_changes->data, later->flag_changes->len);
+  later->new_mail = later->reset = FALSE;
+  g_array_set_size(later->vanished, 0);
+  g_array_set_size(later->flag_changes, 0);
+}
+
+gboolean
+ml_changes_empty(const MlChanges *changes)
+{
+  return !changes->new_mail && !changes->reset && !changes->vanished->len && !changes->flag_changes->len;
+}
+
+MlWait
+ml_driver_wait_fd(MlDriver *driver, int fd, int wake_fd, int timeout_ms)
+{
+  gint64 end = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  GPollFD cancel = { .fd = -1 };
+  gboolean watched = g_cancellable_make_pollfd(driver->cancellable, &cancel);
+  MlWait result = ML_WAIT_TIMEOUT;
+  for (;;) {
+    struct pollfd fds[] = { { cancel.fd, POLLIN, 0 }, { wake_fd, POLLIN, 0 }, { fd, POLLIN, 0 } };
+    gint64 left = MAX(0, end - g_get_monotonic_time());
+    int n = poll(fds, G_N_ELEMENTS(fds), (int)((left + 999) / 1000));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (fds[0].revents || ml_driver_interrupted(driver))
+      result = ML_WAIT_INTERRUPTED;
+    else if (fds[1].revents)
+      result = ML_WAIT_WOKEN;
+    else if (fds[2].revents)
+      result = ML_WAIT_DATA;
+    break;
+  }
+  if (watched)
+    g_cancellable_release_fd(driver->cancellable);
+  return result;
+}

@@ -1,0 +1,108 @@
+#include "mail/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+void
+ml_files_error(GError **error, int number, const char *doing, const char *path)
+{
+  const char *next = number == ENOSPC || number == EDQUOT ? ". Make room, then do it again"
+                     : number == EACCES || number == EPERM ? ". Look at the owner and the permissions"
+                                                           : "";
+  g_set_error(error, ML_ERROR, number == ENOENT ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE, "%s cannot be %s: %s%s.", path,
+              doing, g_strerror(number), next);
+}
+
+gboolean
+ml_files_sync_folder(const char *path, GError **error)
+{
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    ml_files_error(error, errno, "opened", path);
+    return FALSE;
+  }
+  /* Some network file systems cannot sync a folder and say EINVAL; their names are durable already. */
+  int number = fsync(fd) < 0 && errno != EINVAL ? errno : 0;
+  close(fd);
+  if (number)
+    ml_files_error(error, number, "written", path);
+  return number == 0;
+}
+
+gboolean
+ml_files_write_all(int fd, const void *data, gsize length, const char *path, GError **error)
+{
+  const char *p = data;
+  while (length) {
+    ssize_t n = write(fd, p, length);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0) {
+      ml_files_error(error, n < 0 ? errno : ENOSPC, "written", path);
+      return FALSE;
+    }
+    p += n;
+    length -= (gsize)n;
+  }
+  return TRUE;
+}
+
+gboolean
+ml_files_pwrite_all(int fd, const void *data, gsize length, goffset at, const char *path, GError **error)
+{
+  const char *p = data;
+  while (length) {
+    ssize_t n = pwrite(fd, p, length, at);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0) {
+      ml_files_error(error, n < 0 ? errno : ENOSPC, "written", path);
+      return FALSE;
+    }
+    p += n;
+    at += n;
+    length -= (gsize)n;
+  }
+  return TRUE;
+}
+
+gssize
+ml_files_pread(int fd, void *buffer, gsize length, goffset at, const char *path, GError **error)
+{
+  gsize done = 0;
+  while (done < length) {
+    ssize_t n = pread(fd, (char *)buffer + done, length - done, at + (goffset)done);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0) {
+      ml_files_error(error, errno, "read", path);
+      return -1;
+    }
+    if (n == 0)
+      break;
+    done += (gsize)n;
+  }
+  return (gssize)done;
+}
+
+int
+ml_files_lock(const char *path, GError **error)
+{
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    ml_files_error(error, errno, "opened", path);
+    return -1;
+  }
+  for (guint tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+    if ((errno != EWOULDBLOCK && errno != EINTR) || tries >= 250) {
+      ml_files_error(error, errno, "locked", path);
+      close(fd);
+      return -1;
+    }
+    g_usleep(20000);
+  }
+  return fd;
+}

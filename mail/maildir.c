@@ -1,0 +1,723 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "mail/files.h"
+#include "mail/maildir-private.h"
+#include "mail/numbers.h"
+
+/* A Maildir. Other programs move its files at any time: a name is only a hint, the part before the colon is the
+ * message, and a file that is not where it was is looked for again before it counts as gone. */
+typedef struct {
+  char *key;
+  char *name;   /* in cur/ or new/ */
+  gboolean new; /* it is in new/ */
+  guint flags;
+  guint32 uid;
+} Entry;
+
+typedef struct {
+  MlDriver base;
+  char *folder, *path;   /* the selected one; NULL: none */
+  GHashTable *entries;   /* key -> Entry */
+  GHashTable *by_uid;    /* number -> Entry, borrowed */
+  MlNumbers *numbers;
+  MlChanges *pending;    /* found while something else was done; told by the next wait() */
+  int inotify;
+} Maildir;
+
+static void
+entry_free(gpointer data)
+{
+  Entry *entry = data;
+  g_free(entry->key);
+  g_free(entry->name);
+  g_free(entry);
+}
+
+static char *
+entry_path(const Maildir *maildir, const Entry *entry)
+{
+  return g_build_filename(maildir->path, entry->new ? "new" : "cur", entry->name, NULL);
+}
+
+static void
+unselect(Maildir *maildir)
+{
+  g_clear_pointer(&maildir->folder, g_free);
+  g_clear_pointer(&maildir->path, g_free);
+  g_clear_pointer(&maildir->by_uid, g_hash_table_unref);
+  g_clear_pointer(&maildir->entries, g_hash_table_unref);
+  g_clear_pointer(&maildir->numbers, ml_numbers_free);
+  g_clear_pointer(&maildir->pending, ml_changes_free);
+  if (maildir->inotify >= 0)
+    close(maildir->inotify);
+  maildir->inotify = -1;
+}
+
+static gboolean
+scan_dir(Maildir *maildir, GHashTable *found, gboolean new, struct stat *seen, GError **error)
+{
+  g_autofree char *path = g_build_filename(maildir->path, new ? "new" : "cur", NULL);
+  DIR *dir = opendir(path);
+  if (!dir || fstat(dirfd(dir), seen) < 0) {
+    ml_files_error(error, errno, "read", path);
+    if (dir)
+      closedir(dir);
+    return FALSE;
+  }
+  for (;;) {
+    errno = 0;
+    struct dirent *file = readdir(dir);
+    if (!file)
+      break;
+    if (*file->d_name == '.' || file->d_type == DT_DIR)
+      continue;
+    Entry *entry = g_new0(Entry, 1);
+    entry->key = ml_maildir_key(file->d_name);
+    entry->name = g_strdup(file->d_name);
+    entry->new = new;
+    entry->flags = ml_maildir_name_flags(file->d_name) | (new ? ML_FLAG_RECENT : 0);
+    g_hash_table_replace(found, entry->key, entry);
+  }
+  int number = errno;
+  closedir(dir);
+  if (number)
+    ml_files_error(error, number, "read", path);
+  return number == 0;
+}
+
+static gboolean
+same_time(const struct stat *a, const struct stat *b)
+{
+  return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* What is there now. A file that is renamed while a directory is read may be missed or seen twice, so a look counts
+ * only when neither directory changed meanwhile, or when several looks in a row found what we knew. */
+static GHashTable *
+scan(Maildir *maildir, GError **error)
+{
+  g_autofree char *new = g_build_filename(maildir->path, "new", NULL);
+  g_autofree char *cur = g_build_filename(maildir->path, "cur", NULL);
+  g_autoptr(GHashTable) all = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
+  for (guint tries = 0; tries < 8; tries++) {
+    struct stat before_new, before_cur, after_new, after_cur;
+    /* What one of the looks saw is there: all of them together are the answer if it never gets quiet. */
+    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
+    if (!scan_dir(maildir, found, TRUE, &before_new, error) || !scan_dir(maildir, found, FALSE, &before_cur, error))
+      return NULL;
+    if (stat(new, &after_new) == 0 && stat(cur, &after_cur) == 0 && same_time(&before_new, &after_new) &&
+        same_time(&before_cur, &after_cur)) {
+      /* Times tick in milliseconds; what we knew and miss now is looked for once more. */
+      gboolean missing = FALSE;
+      GHashTableIter iter;
+      gpointer key;
+      g_hash_table_iter_init(&iter, maildir->entries);
+      while (tries == 0 && !missing && g_hash_table_iter_next(&iter, &key, NULL))
+        missing = !g_hash_table_contains(found, key);
+      if (!missing)
+        return g_steal_pointer(&found);
+    }
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, found);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+      g_hash_table_iter_steal(&iter);
+      g_hash_table_replace(all, key, value);
+    }
+    if (ml_driver_interrupted(&maildir->base)) {
+      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+      return NULL;
+    }
+  }
+  return g_steal_pointer(&all);
+}
+
+static int
+compare_keys(gconstpointer a, gconstpointer b)
+{
+  const char *one = *(char *const *)a, *other = *(char *const *)b;
+  /* Names begin with the seconds of delivery: numbers follow the time of arrival. */
+  gint64 when = g_ascii_strtoll(one, NULL, 10), other_when = g_ascii_strtoll(other, NULL, 10);
+  return when != other_when ? (when < other_when ? -1 : 1) : strcmp(one, other);
+}
+
+static gboolean
+give_numbers(Maildir *maildir, GHashTable *found, GError **error)
+{
+  gboolean unknown = FALSE;
+  GHashTableIter iter;
+  gpointer key, value;
+  g_autoptr(GPtrArray) keys = g_ptr_array_sized_new(g_hash_table_size(found));
+  g_hash_table_iter_init(&iter, found);
+  while (g_hash_table_iter_next(&iter, &key, &value)) {
+    Entry *old = g_hash_table_lookup(maildir->entries, key);
+    ((Entry *)value)->uid = old ? old->uid : 0;
+    unknown |= old == NULL;
+    g_ptr_array_add(keys, key);
+  }
+  if (!unknown)
+    return TRUE;
+  g_ptr_array_sort(keys, compare_keys);
+  g_autofree guint32 *uids = g_new(guint32, keys->len + 1);
+  if (!ml_numbers_assign(maildir->numbers, keys, uids, error))
+    return FALSE;
+  for (guint i = 0; i < keys->len; i++)
+    ((Entry *)g_hash_table_lookup(found, g_ptr_array_index(keys, i)))->uid = uids[i];
+  return TRUE;
+}
+
+/* Looks again; the differences go to maildir->pending. */
+static gboolean
+rescan(Maildir *maildir, GError **error)
+{
+  g_autoptr(GHashTable) found = scan(maildir, error);
+  if (!found || !give_numbers(maildir, found, error))
+    return FALSE;
+  g_autoptr(GHashTable) by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init(&iter, found);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    Entry *entry = value, *old = g_hash_table_lookup(maildir->entries, entry->key);
+    g_hash_table_insert(by_uid, GUINT_TO_POINTER(entry->uid), entry);
+    if (!old) {
+      maildir->pending->new_mail = TRUE;
+    } else if (old->flags != entry->flags) {
+      MlFlagChange change = { entry->uid, entry->flags };
+      g_array_append_val(maildir->pending->flag_changes, change);
+    }
+  }
+  g_hash_table_iter_init(&iter, maildir->entries);
+  while (g_hash_table_iter_next(&iter, NULL, &value))
+    if (!g_hash_table_contains(found, ((Entry *)value)->key))
+      g_array_append_val(maildir->pending->vanished, ((Entry *)value)->uid);
+  g_hash_table_unref(maildir->by_uid);
+  g_hash_table_unref(maildir->entries);
+  maildir->by_uid = g_steal_pointer(&by_uid);
+  maildir->entries = g_steal_pointer(&found);
+  return TRUE;
+}
+
+static void
+watch(Maildir *maildir)
+{
+  maildir->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  static const char *const subs[] = { "new", "cur" };
+  for (guint i = 0; i < 2 && maildir->inotify >= 0; i++) {
+    g_autofree char *path = g_build_filename(maildir->path, subs[i], NULL);
+    if (inotify_add_watch(maildir->inotify, path, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0) {
+      /* No watches left: wait() looks every minute instead. */
+      close(maildir->inotify);
+      maildir->inotify = -1;
+    }
+  }
+}
+
+static gboolean
+maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  unselect(maildir);
+  g_autofree char *path = ml_maildir_find(driver->account->path, folder, error);
+  if (!path)
+    return FALSE;
+  maildir->numbers = ml_numbers_open(driver->hooks->state_dir, driver->account->name, folder, path, error);
+  if (!maildir->numbers)
+    return FALSE;
+  maildir->folder = g_strdup(folder);
+  maildir->path = g_steal_pointer(&path);
+  maildir->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
+  maildir->by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
+  maildir->pending = ml_changes_new();
+  watch(maildir);
+  if (!rescan(maildir, error)) {
+    unselect(maildir);
+    return FALSE;
+  }
+  ml_changes_free(maildir->pending);
+  maildir->pending = ml_changes_new();
+  g_autofree char *cur = g_build_filename(maildir->path, "cur", NULL);
+  selected->uidvalidity = ml_numbers_validity(maildir->numbers);
+  selected->total = g_hash_table_size(maildir->entries);
+  selected->read_only = access(cur, W_OK) < 0;
+  return TRUE;
+}
+
+static gboolean
+need_folder(Maildir *maildir, GError **error)
+{
+  if (!maildir->folder)
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No folder is open.");
+  return maildir->folder != NULL;
+}
+
+static void
+gone(GError **error, guint count)
+{
+  g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s", count == 1
+                                                              ? "The message is no longer in this folder."
+                                                              : "Some of the messages are no longer in this folder.");
+}
+
+/* Opens the file of a message, wherever another program has put it by now. *entry is the one that was opened. */
+static int
+open_entry(Maildir *maildir, guint32 uid, Entry **entry, GError **error)
+{
+  for (guint tries = 0; tries < 4; tries++) {
+    *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(uid));
+    if (!*entry)
+      break;
+    g_autofree char *path = entry_path(maildir, *entry);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0)
+      return fd;
+    if (errno != ENOENT) {
+      ml_files_error(error, errno, "opened", path);
+      return -1;
+    }
+    if (!rescan(maildir, error))
+      return -1;
+  }
+  gone(error, 1);
+  return -1;
+}
+
+static MlHeader *
+read_header(Maildir *maildir, guint32 uid, char *buffer, GError **error)
+{
+  Entry *entry;
+  int fd = open_entry(maildir, uid, &entry, error);
+  if (fd < 0)
+    return NULL;
+  g_autofree char *path = entry_path(maildir, entry);
+  struct stat about;
+  gssize length = 0;
+  if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
+    ml_files_error(error, EINVAL, "read", path);
+    length = -1;
+  }
+  /* Most header blocks fit into the first read. */
+  for (gsize want = 8192; length >= 0; want = ML_HEADER_MAX) {
+    length = ml_files_pread(fd, buffer, want, 0, path, error);
+    if (length < (gssize)want || want == ML_HEADER_MAX || ml_header_block_length(buffer, want) < want)
+      break;
+  }
+  close(fd);
+  if (length < 0)
+    return NULL;
+  MlHeader *header = ml_header_parse(buffer, ml_header_block_length(buffer, (gsize)length));
+  header->uid = uid;
+  header->flags = entry->flags;
+  header->received = about.st_mtim.tv_sec;
+  header->size = (guint64)about.st_size;
+  if (!header->date)
+    header->date = header->received;
+  return header;
+}
+
+static int
+newest_first(gconstpointer a, gconstpointer b)
+{
+  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+  return one < other ? 1 : one > other ? -1 : 0;
+}
+
+static gboolean
+maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  if (!need_folder(maildir, error))
+    return FALSE;
+  /* Numbers, not entries: a rescan on the way replaces those. */
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init(&iter, maildir->by_uid);
+  while (g_hash_table_iter_next(&iter, &key, NULL)) {
+    guint32 uid = GPOINTER_TO_UINT(key);
+    if (uid > above)
+      g_array_append_val(uids, uid);
+  }
+  g_array_sort(uids, newest_first);
+  g_autofree char *buffer = g_malloc(ML_HEADER_MAX);
+  guint chunk = first;
+  for (guint i = 0; i < uids->len; chunk = ML_CHUNK_MAX) {
+    g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+    for (; i < uids->len && headers->len < chunk; i++) {
+      if (ml_driver_interrupted(driver)) {
+        g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+        return FALSE;
+      }
+      g_autoptr(GError) why = NULL;
+      MlHeader *header = read_header(maildir, g_array_index(uids, guint32, i), buffer, &why);
+      if (header)
+        g_ptr_array_add(headers, header);
+      else if (!g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+      }
+    }
+    if (headers->len && !func(g_steal_pointer(&headers), i, uids->len, user_data))
+      break;
+  }
+  return TRUE;
+}
+
+static GBytes *
+maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  Entry *entry;
+  int fd = need_folder(maildir, error) ? open_entry(maildir, uid, &entry, error) : -1;
+  if (fd < 0)
+    return NULL;
+  g_autofree char *path = entry_path(maildir, entry);
+  struct stat about;
+  if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode) || about.st_size > ML_MESSAGE_MAX) {
+    close(fd);
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "%s is no message: it is larger than %d MiB, or no file.", path,
+                ML_MESSAGE_MAX / 1024 / 1024);
+    return NULL;
+  }
+  gsize total = (gsize)about.st_size, done = 0;
+  g_autofree char *data = g_malloc(total + 1);
+  while (done < total && !ml_driver_interrupted(driver)) {
+    gssize n = ml_files_pread(fd, data + done, MIN(total - done, 4 * 1024 * 1024), (goffset)done, path, error);
+    if (n < 0) {
+      close(fd);
+      return NULL;
+    }
+    if (n == 0)
+      break;
+    done += (gsize)n;
+    if (func)
+      func(done, total, user_data);
+  }
+  close(fd);
+  if (ml_driver_interrupted(driver)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+    return NULL;
+  }
+  *received = about.st_mtim.tv_sec;
+  return g_bytes_new_take(g_steal_pointer(&data), done);
+}
+
+/* Does @work on each message; one that is not where it was is looked for again. 0: done, else errno. */
+typedef int (*EntryFunc)(Maildir *maildir, Entry *entry, gpointer data);
+
+static gboolean
+each_entry(Maildir *maildir, GArray *uids, EntryFunc work, gpointer data, const char *doing, GError **error)
+{
+  guint missing = 0;
+  if (!need_folder(maildir, error))
+    return FALSE;
+  for (guint i = 0; i < uids->len; i++) {
+    int number = ENOENT;
+    for (guint tries = 0; tries < 4 && number == ENOENT; tries++) {
+      if (tries && !rescan(maildir, error))
+        return FALSE;
+      Entry *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
+      if (!entry)
+        break;
+      number = work(maildir, entry, data);
+    }
+    if (number == ENOENT) {
+      missing++;
+    } else if (number) {
+      ml_files_error(error, number, doing, maildir->path);
+      return FALSE;
+    }
+  }
+  if (missing)
+    gone(error, missing);
+  return missing == 0;
+}
+
+static gboolean
+sync_folder(const char *path, GError **error)
+{
+  g_autofree char *cur = g_build_filename(path, "cur", NULL);
+  g_autofree char *new = g_build_filename(path, "new", NULL);
+  return ml_files_sync_folder(cur, error) && ml_files_sync_folder(new, error);
+}
+
+typedef struct {
+  guint add, remove;
+} FlagWork;
+
+static int
+flag_entry(Maildir *maildir, Entry *entry, gpointer data)
+{
+  FlagWork *work = data;
+  g_autofree char *name = ml_maildir_name_with(entry->name, work->add, work->remove);
+  if (!entry->new && strcmp(name, entry->name) == 0)
+    return 0;
+  g_autofree char *from = entry_path(maildir, entry);
+  g_autofree char *to = g_build_filename(maildir->path, "cur", name, NULL);
+  if (!ml_maildir_rename(from, to))
+    return errno;
+  g_free(entry->name);
+  entry->name = g_steal_pointer(&name);
+  entry->new = FALSE;
+  entry->flags = ml_maildir_name_flags(entry->name);
+  return 0;
+}
+
+static gboolean
+maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  FlagWork work = { add, remove };
+  return each_entry(maildir, uids, flag_entry, &work, "changed", error) && sync_folder(maildir->path, error);
+}
+
+/* The file appears in cur/ only when all of it is on the disk. */
+static int
+copy_file(const char *from, const char *folder, const char *name)
+{
+  int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (in < 0)
+    return errno;
+  g_autofree char *unique = ml_maildir_unique();
+  g_autofree char *temporary = g_build_filename(folder, "tmp", unique, NULL);
+  g_autofree char *final = g_build_filename(folder, "cur", name, NULL);
+  struct stat about;
+  int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int number = out < 0 || fstat(in, &about) < 0 ? (errno == ENOENT ? ENOTDIR : errno) : 0;
+  g_autofree char *buffer = g_malloc(256 * 1024);
+  while (!number) {
+    ssize_t n = read(in, buffer, 256 * 1024);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      number = errno;
+    if (n <= 0)
+      break;
+    if (!ml_files_write_all(out, buffer, (gsize)n, temporary, NULL))
+      number = errno ? errno : EIO;
+  }
+  if (!number) {
+    struct timespec times[2] = { about.st_mtim, about.st_mtim };
+    if (futimens(out, times) < 0 || fsync(out) < 0)
+      number = errno;
+  }
+  if (!number && !ml_maildir_rename(temporary, final))
+    number = errno;
+  if (number && out >= 0)
+    unlink(temporary);
+  close(in);
+  if (out >= 0)
+    close(out);
+  return number;
+}
+
+typedef struct {
+  char *path; /* of the folder that receives */
+} CopyWork;
+
+static int
+copy_entry(Maildir *maildir, Entry *entry, gpointer data)
+{
+  CopyWork *work = data;
+  g_autofree char *from = entry_path(maildir, entry);
+  const char *info = strrchr(entry->name, ':');
+  g_autofree char *unique = ml_maildir_unique();
+  g_autofree char *name = g_strconcat(unique, info ? info : ":2,", NULL);
+  return copy_file(from, work->path, name);
+}
+
+static int
+move_entry(Maildir *maildir, Entry *entry, gpointer data)
+{
+  CopyWork *work = data;
+  g_autofree char *from = entry_path(maildir, entry);
+  const char *info = strrchr(entry->name, ':');
+  g_autofree char *name = info ? g_strdup(entry->name) : g_strconcat(entry->name, ":2,", NULL);
+  g_autofree char *to = g_build_filename(work->path, "cur", name, NULL);
+  int number = ml_maildir_rename(from, to) ? 0 : errno;
+  if (number == EXDEV || number == EEXIST) {
+    number = copy_entry(maildir, entry, data);
+    if (!number && unlink(from) < 0 && errno != ENOENT)
+      number = errno;
+  }
+  if (!number) {
+    g_array_append_val(maildir->pending->vanished, entry->uid);
+    g_hash_table_remove(maildir->by_uid, GUINT_TO_POINTER(entry->uid));
+    g_hash_table_remove(maildir->entries, entry->key);
+  }
+  return number;
+}
+
+static gboolean
+transfer(MlDriver *driver, GArray *uids, const char *folder, EntryFunc work, const char *doing, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  if (!need_folder(maildir, error))
+    return FALSE;
+  g_autofree char *path = ml_maildir_find(driver->account->path, folder, error);
+  if (!path)
+    return FALSE;
+  if (work == move_entry && strcmp(path, maildir->path) == 0)
+    return TRUE;
+  CopyWork to = { path };
+  gboolean ok = each_entry(maildir, uids, work, &to, doing, error);
+  return sync_folder(path, ok ? error : NULL) && sync_folder(maildir->path, ok ? error : NULL) && ok;
+}
+
+static gboolean
+maildir_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
+{
+  return transfer(driver, uids, folder, copy_entry, "copied", error);
+}
+
+static gboolean
+maildir_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
+{
+  return transfer(driver, uids, folder, move_entry, "moved", error);
+}
+
+/* Only what is marked deleted by its name at this moment. */
+static int
+expunge_entry(Maildir *maildir, Entry *entry, gpointer data)
+{
+  (void)data;
+  if (!(entry->flags & ML_FLAG_DELETED))
+    return 0;
+  g_autofree char *path = entry_path(maildir, entry);
+  if (unlink(path) < 0)
+    return errno;
+  g_array_append_val(maildir->pending->vanished, entry->uid);
+  g_hash_table_remove(maildir->by_uid, GUINT_TO_POINTER(entry->uid));
+  g_hash_table_remove(maildir->entries, entry->key);
+  return 0;
+}
+
+static gboolean
+maildir_expunge(MlDriver *driver, GArray *uids, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  return each_entry(maildir, uids, expunge_entry, NULL, "removed", error) && sync_folder(maildir->path, error);
+}
+
+static void
+drain(int inotify)
+{
+  char buffer[4096];
+  while (read(inotify, buffer, sizeof buffer) > 0)
+    continue;
+}
+
+static gboolean
+maildir_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error)
+{
+  Maildir *maildir = (Maildir *)driver;
+  while (maildir->folder) {
+    if (maildir->inotify >= 0)
+      drain(maildir->inotify);
+    if (!rescan(maildir, error))
+      return FALSE;
+    ml_changes_merge(changes, maildir->pending);
+    if (once || !ml_changes_empty(changes))
+      return TRUE;
+    MlWait what = ml_driver_wait_fd(driver, maildir->inotify, wake_fd, 60000);
+    if (what == ML_WAIT_WOKEN)
+      return TRUE;
+    if (what == ML_WAIT_INTERRUPTED) {
+      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+      return FALSE;
+    }
+  }
+  while (!once) {
+    MlWait what = ml_driver_wait_fd(driver, -1, wake_fd, 3600000);
+    if (what == ML_WAIT_WOKEN)
+      break;
+    if (what == ML_WAIT_INTERRUPTED) {
+      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static GPtrArray *
+maildir_folders(MlDriver *driver, gboolean counts, GError **error)
+{
+  g_autoptr(GPtrArray) places = ml_maildir_places(driver->account->path, error);
+  if (!places)
+    return NULL;
+  GPtrArray *folders = g_ptr_array_new_with_free_func((GDestroyNotify)ml_folder_free);
+  for (guint i = 0; i < places->len; i++) {
+    MlMaildirPlace *place = g_ptr_array_index(places, i);
+    MlFolder *folder = ml_folder_new(place->name, ml_folder_guess_role(driver->account, place->name), TRUE);
+    if (counts && !ml_maildir_count(place->path, &folder->total, &folder->unseen))
+      folder->total = folder->unseen = -1;
+    g_ptr_array_add(folders, folder);
+  }
+  return folders;
+}
+
+static gboolean
+maildir_connected(MlDriver *driver)
+{
+  (void)driver;
+  return TRUE;
+}
+
+static gboolean
+maildir_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error)
+{
+  const char *path = driver->account->path;
+  gboolean ok = g_file_test(path, G_FILE_TEST_IS_DIR) && access(path, R_OK | X_OK) == 0;
+  if (step)
+    step("maildir", ok, path, user_data);
+  if (!ok)
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
+                "%s cannot be opened: look at maildir = in signet.conf and the folder's permissions.", path);
+  return ok;
+}
+
+static void
+maildir_disconnect(MlDriver *driver)
+{
+  (void)driver; /* nothing is half done that a later call could trip over */
+}
+
+static void
+maildir_free(MlDriver *driver)
+{
+  unselect((Maildir *)driver);
+  g_free(driver);
+}
+
+static const MlDriverOps ops = {
+  .free = maildir_free,
+  .connected = maildir_connected,
+  .connect = maildir_connect,
+  .disconnect = maildir_disconnect,
+  .folders = maildir_folders,
+  .select = maildir_select,
+  .headers = maildir_headers,
+  .fetch = maildir_fetch,
+  .flags = maildir_flags,
+  .copy = maildir_copy,
+  .move = maildir_move,
+  .expunge = maildir_expunge,
+  .wait = maildir_wait,
+};
+
+MlDriver *
+ml_maildir_new(const MlAccount *account, const MlDriverHooks *hooks)
+{
+  (void)account;
+  (void)hooks;
+  Maildir *maildir = g_new0(Maildir, 1);
+  maildir->inotify = -1;
+  maildir->base.ops = &ops;
+  return &maildir->base;
+}

@@ -1,0 +1,450 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mail/driver.h"
+
+/* A Maildir of a temporary folder, driven as the worker drives it. */
+typedef struct {
+  char *dir, *root;
+  MlAccount account;
+  MlDriverHooks hooks;
+  MlDriver *driver;
+} Fixture;
+
+static void
+make_maildir(const char *path)
+{
+  static const char *const subs[] = { "cur", "new", "tmp" };
+  for (guint i = 0; i < 3; i++) {
+    g_autofree char *sub = g_build_filename(path, subs[i], NULL);
+    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
+  }
+}
+
+static void
+put(Fixture *f, const char *sub, const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename(f->root, sub, name, NULL);
+  g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void
+set_up(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  f->dir = g_dir_make_tmp("signet-maildir-XXXXXX", NULL);
+  f->root = g_build_filename(f->dir, "Maildir", NULL);
+  make_maildir(f->root);
+  f->account = (MlAccount){ .name = g_strdup("here"), .kind = ML_ACCOUNT_MAILDIR, .path = f->root };
+  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
+  f->driver = ml_driver_new(&f->account, &f->hooks);
+}
+
+static void
+remove_tree(const char *path)
+{
+  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name(dir));) {
+    g_autofree char *child = g_build_filename(path, name, NULL);
+    if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
+      remove_tree(child);
+    else
+      g_assert_cmpint(g_unlink(child), ==, 0);
+  }
+  g_assert_cmpint(g_rmdir(path), ==, 0);
+}
+
+static void
+tear_down(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  ml_driver_free(f->driver);
+  remove_tree(f->dir);
+  g_free((char *)f->hooks.state_dir);
+  g_free(f->account.name);
+  g_free(f->root);
+  g_free(f->dir);
+}
+
+typedef struct {
+  GPtrArray *all;
+  guint chunks, first;
+} Headers;
+
+static gboolean
+collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  Headers *to = user_data;
+  g_assert_cmpuint(done, <=, total);
+  if (!to->chunks++)
+    to->first = headers->len;
+  g_ptr_array_extend_and_steal(to->all, headers);
+  return TRUE;
+}
+
+static GPtrArray *
+headers_of(Fixture *f, guint32 above)
+{
+  g_autoptr(GError) error = NULL;
+  Headers to = { g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free), 0, 0 };
+  g_assert_true(ml_driver_headers(f->driver, above, 20, collect, &to, &error));
+  g_assert_no_error(error);
+  return to.all;
+}
+
+static MlHeader *
+by_subject(GPtrArray *headers, const char *subject)
+{
+  for (guint i = 0; i < headers->len; i++) {
+    MlHeader *header = g_ptr_array_index(headers, i);
+    if (strcmp(header->subject, subject) == 0)
+      return header;
+  }
+  return NULL;
+}
+
+static void
+open_folder(Fixture *f, const char *name, guint total)
+{
+  g_autoptr(GError) error = NULL;
+  MlSelected selected;
+  gboolean ok = ml_driver_select(f->driver, name, &selected, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_assert_cmpuint(selected.total, ==, total);
+  g_assert_cmpuint(selected.uidvalidity, !=, 0);
+}
+
+static GArray *
+one(guint32 uid)
+{
+  GArray *uids = g_array_new(FALSE, FALSE, sizeof uid);
+  return g_array_append_val(uids, uid);
+}
+
+static gboolean
+exists(Fixture *f, const char *sub, const char *name)
+{
+  g_autofree char *path = g_build_filename(f->root, sub, name, NULL);
+  return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+#define MAIL(subject) "From: =?utf-8?q?Anna_K=C3=A9ller?= <anna@example.org>\nTo: Bob <bob@example.org>\n" \
+                      "Subject: " subject "\nMessage-ID: <" subject "@example.org>\n" \
+                      "Date: Thu, 12 Mar 2026 14:02:00 +0100\n\nText of " subject "\n"
+
+static void
+test_headers(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  put(f, "cur", "1700000001.a:2,FS", MAIL("one"));
+  put(f, "cur", "1700000002.b:2,RS", "Subject: =?iso-8859-1?q?Gr=FC=DFe?=\n two\nContent-Type: multipart/signed;\n\tprotocol=x\n\nx\n");
+  put(f, "new", "1700000003.c", "Subject: three\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\n");
+  open_folder(f, "INBOX", 3);
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  g_assert_cmpuint(headers->len, ==, 3);
+  MlHeader *newest = g_ptr_array_index(headers, 0);
+  g_assert_cmpstr(newest->subject, ==, "three");
+  g_assert_cmpuint(newest->uid, ==, 3);
+  g_assert_cmpuint(newest->flags, ==, ML_FLAG_RECENT);
+  g_assert_cmpuint(newest->hints, ==, ML_HINT_ENCRYPTED);
+  g_assert_cmpstr(newest->from, ==, "");
+  g_assert_cmpint(newest->date, ==, newest->received);
+  MlHeader *two = g_ptr_array_index(headers, 1);
+  g_assert_cmpstr(two->subject, ==, "Gr\xc3\xbc\xc3\x9f" "e two");
+  g_assert_cmpuint(two->hints, ==, ML_HINT_SIGNED);
+  g_assert_cmpuint(two->flags, ==, ML_FLAG_SEEN | ML_FLAG_ANSWERED);
+  MlHeader *first = g_ptr_array_index(headers, 2);
+  g_assert_cmpstr(first->from_name, ==, "Anna K\xc3\xa9ller");
+  g_assert_cmpstr(first->from_address, ==, "anna@example.org");
+  g_assert_cmpstr(first->message_id, ==, "one@example.org");
+  g_assert_cmpint(first->date, ==, 1773320520);
+  g_assert_cmpuint(first->size, ==, strlen(MAIL("one")));
+  g_autoptr(GPtrArray) above = headers_of(f, 2);
+  g_assert_cmpuint(above->len, ==, 1);
+}
+
+/* Numbers stay when files are renamed, when the program starts again, and when others come and go. */
+static void
+test_numbers(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  put(f, "new", "1700000001.a", MAIL("one"));
+  put(f, "new", "1700000002.b", MAIL("two"));
+  open_folder(f, "INBOX", 2);
+  g_autofree char *from = g_build_filename(f->root, "new", "1700000001.a", NULL);
+  g_autofree char *to = g_build_filename(f->root, "cur", "1700000001.a:2,S", NULL);
+  g_assert_cmpint(g_rename(from, to), ==, 0);
+  g_autofree char *two = g_build_filename(f->root, "new", "1700000002.b", NULL);
+  g_assert_cmpint(g_unlink(two), ==, 0);
+  put(f, "new", "1600000000.z", MAIL("old but late"));
+  ml_driver_free(f->driver);
+  f->driver = ml_driver_new(&f->account, &f->hooks);
+  open_folder(f, "INBOX", 2);
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  g_assert_cmpuint(by_subject(headers, "one")->uid, ==, 1);
+  g_assert_cmpuint(by_subject(headers, "one")->flags, ==, ML_FLAG_SEEN);
+  g_assert_cmpuint(by_subject(headers, "old but late")->uid, ==, 3);
+
+  /* A crash while a line was written: what is cut short does not count, the rest does. */
+  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  int fd = open(file, O_WRONLY | O_APPEND);
+  g_assert_cmpint(write(fd, "99 17000", 8), ==, 8);
+  close(fd);
+  put(f, "new", "1700000009.q", MAIL("next"));
+  open_folder(f, "INBOX", 3);
+  g_autoptr(GPtrArray) again = headers_of(f, 0);
+  g_assert_cmpuint(by_subject(again, "next")->uid, ==, 4);
+  g_assert_cmpuint(by_subject(again, "one")->uid, ==, 1);
+}
+
+static void
+test_fetch_moved(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  put(f, "new", "1700000001.a", MAIL("one"));
+  open_folder(f, "INBOX", 1);
+  g_autofree char *from = g_build_filename(f->root, "new", "1700000001.a", NULL);
+  g_autofree char *to = g_build_filename(f->root, "cur", "1700000001.a:2,FS", NULL);
+  g_assert_cmpint(g_rename(from, to), ==, 0); /* another program, behind our back */
+  gint64 received = 0;
+  g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, 1, &received, NULL, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(g_bytes_get_data(bytes, NULL), ==, MAIL("one"));
+  g_assert_cmpint(received, >, 0);
+
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_true(ml_driver_poll(f->driver, changes, &error));
+  g_assert_cmpuint(changes->flag_changes->len, ==, 1);
+  g_assert_cmpuint(g_array_index(changes->flag_changes, MlFlagChange, 0).flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
+
+  g_autoptr(GArray) uids = one(1);
+  g_autofree char *again = g_build_filename(f->root, "cur", "1700000001.a:2,S", NULL);
+  g_assert_cmpint(g_rename(to, again), ==, 0);
+  g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_ANSWERED, 0, &error));
+  g_assert_no_error(error);
+  g_assert_true(exists(f, "cur", "1700000001.a:2,RS"));
+
+  g_autofree char *last = g_build_filename(f->root, "cur", "1700000001.a:2,RS", NULL);
+  g_assert_cmpint(g_unlink(last), ==, 0);
+  g_autoptr(GBytes) none = ml_driver_fetch(f->driver, 1, NULL, NULL, NULL, &error);
+  g_assert_null(none);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+}
+
+static void
+test_flags_expunge(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  put(f, "new", "1700000001.a", MAIL("one"));
+  put(f, "cur", "1700000002.b:2,Sab", MAIL("two"));
+  open_folder(f, "INBOX", 2);
+  g_autoptr(GArray) uids = one(1);
+  guint32 two = 2;
+  g_array_append_val(uids, two);
+  g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_SEEN | ML_FLAG_FLAGGED, 0, &error));
+  g_assert_true(exists(f, "cur", "1700000001.a:2,FS"));
+  g_assert_true(exists(f, "cur", "1700000002.b:2,FSab"));
+  g_assert_true(ml_driver_expunge(f->driver, uids, &error)); /* none is marked deleted */
+  g_assert_true(exists(f, "cur", "1700000001.a:2,FS"));
+  g_autoptr(GArray) first = one(1);
+  g_assert_true(ml_driver_flags(f->driver, first, ML_FLAG_DELETED, ML_FLAG_FLAGGED, &error));
+  g_assert_true(exists(f, "cur", "1700000001.a:2,ST"));
+  g_assert_true(ml_driver_expunge(f->driver, uids, &error));
+  g_assert_no_error(error);
+  g_assert_false(exists(f, "cur", "1700000001.a:2,ST"));
+  g_assert_true(exists(f, "cur", "1700000002.b:2,FSab"));
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  g_assert_cmpuint(headers->len, ==, 1);
+}
+
+static void
+test_folders(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  static const char *const names[] = { ".Sent", ".Projects.Budget 2027", ".Entw&APw-rfe", "Plain/Deep", ".Sent.2024", NULL };
+  for (guint i = 0; names[i]; i++) {
+    g_autofree char *path = g_build_filename(f->root, names[i], NULL);
+    make_maildir(path);
+  }
+  put(f, "new", "1700000001.a", MAIL("one"));
+  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, TRUE, &error);
+  g_assert_no_error(error);
+  static const char *const want[] = { "INBOX", "Sent", "Entw\xc3\xbcrfe", "Plain/Deep", "Projects/Budget 2027", "Sent/2024" };
+  g_assert_cmpuint(folders->len, ==, G_N_ELEMENTS(want));
+  for (guint i = 0; i < G_N_ELEMENTS(want); i++)
+    g_assert_cmpstr(((MlFolder *)g_ptr_array_index(folders, i))->name, ==, want[i]);
+  MlFolder *inbox = g_ptr_array_index(folders, 0);
+  g_assert_cmpint(inbox->total, ==, 2);
+  g_assert_cmpint(inbox->unseen, ==, 1);
+  g_assert_cmpint(inbox->role, ==, ML_ROLE_INBOX);
+  g_assert_cmpint(((MlFolder *)g_ptr_array_index(folders, 1))->role, ==, ML_ROLE_SENT);
+  open_folder(f, "Entw\xc3\xbcrfe", 0);
+  MlSelected selected;
+  g_assert_false(ml_driver_select(f->driver, "../state", &selected, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+}
+
+static void
+test_copy_move(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *sent = g_build_filename(f->root, ".Sent", NULL);
+  make_maildir(sent);
+  put(f, "cur", "1700000001.a:2,FS", MAIL("one"));
+  put(f, "new", "1700000002.b", MAIL("two"));
+  open_folder(f, "INBOX", 2);
+  g_autoptr(GArray) first = one(1);
+  g_autoptr(GArray) second = one(2);
+  g_assert_true(ml_driver_copy(f->driver, first, "Sent", &error));
+  g_assert_true(ml_driver_move(f->driver, second, "Sent", &error));
+  g_assert_no_error(error);
+  g_assert_true(exists(f, "cur", "1700000001.a:2,FS"));
+  g_assert_false(exists(f, "new", "1700000002.b"));
+  g_assert_false(ml_driver_copy(f->driver, second, "Sent", &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_clear_error(&error);
+  g_assert_false(ml_driver_copy(f->driver, first, "Nowhere", &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  open_folder(f, "Sent", 2);
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  MlHeader *copied = by_subject(headers, "one");
+  g_assert_cmpuint(copied->flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
+  g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, copied->uid, NULL, NULL, NULL, &error);
+  g_assert_cmpstr(g_bytes_get_data(bytes, NULL), ==, MAIL("one"));
+  g_assert_nonnull(by_subject(headers, "two"));
+}
+
+/* While another thread renames the same files as fast as it can, none is ever reported as gone. */
+typedef struct {
+  const char *root;
+  gint stop;
+} Mover;
+
+static gpointer
+move_about(gpointer data)
+{
+  Mover *mover = data;
+  for (guint round = 0; !g_atomic_int_get(&mover->stop); round++) {
+    for (guint i = 0; i < 50; i++) {
+      g_autofree char *plain = g_strdup_printf("%s/cur/17000000%02u.m:2,", mover->root, i);
+      g_autofree char *seen = g_strconcat(plain, "S", NULL);
+      g_rename(round % 2 ? seen : plain, round % 2 ? plain : seen);
+    }
+  }
+  return NULL;
+}
+
+static void
+test_race(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  for (guint i = 0; i < 50; i++) {
+    g_autofree char *name = g_strdup_printf("17000000%02u.m:2,", i);
+    put(f, "cur", name, MAIL("moving"));
+  }
+  open_folder(f, "INBOX", 50);
+  Mover mover = { f->root, 0 };
+  GThread *thread = g_thread_new("mover", move_about, &mover);
+  guint vanished = 0, fetched = 0;
+  for (guint i = 0; i < 100; i++) {
+    g_autoptr(MlChanges) changes = ml_changes_new();
+    g_assert_true(ml_driver_poll(f->driver, changes, &error));
+    vanished += changes->vanished->len;
+    g_assert_false(changes->new_mail);
+    g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, i % 50 + 1, NULL, NULL, NULL, NULL);
+    fetched += bytes != NULL;
+  }
+  g_atomic_int_set(&mover.stop, 1);
+  g_thread_join(thread);
+  g_assert_cmpuint(vanished, ==, 0);
+  g_assert_cmpuint(fetched, >, 90);
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  g_assert_cmpuint(headers->len, ==, 50);
+}
+
+static gpointer
+deliver_later(gpointer data)
+{
+  put(data, "tmp", "1700000005.n", MAIL("arrived"));
+  Fixture *f = data;
+  g_autofree char *from = g_build_filename(f->root, "tmp", "1700000005.n", NULL);
+  g_autofree char *to = g_build_filename(f->root, "new", "1700000005.n", NULL);
+  g_assert_cmpint(g_rename(from, to), ==, 0);
+  return NULL;
+}
+
+static void
+test_wait(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  open_folder(f, "INBOX", 0);
+  int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  GThread *thread = g_thread_new("deliver", deliver_later, f);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  gint64 start = g_get_monotonic_time();
+  g_assert_true(ml_driver_wait(f->driver, wake, changes, &error));
+  g_thread_join(thread);
+  g_assert_true(changes->new_mail);
+  g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC); /* inotify, not the minute's look */
+  guint64 number = 1;
+  g_assert_cmpint(write(wake, &number, sizeof number), ==, sizeof number);
+  g_autoptr(MlChanges) none = ml_changes_new();
+  g_assert_true(ml_driver_wait(f->driver, wake, none, &error));
+  g_assert_false(none->new_mail);
+  close(wake);
+}
+
+static gpointer
+interrupt_later(gpointer data)
+{
+  g_usleep(20000);
+  ml_driver_interrupt(data);
+  return NULL;
+}
+
+static void
+test_interrupt(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  open_folder(f, "INBOX", 0);
+  GThread *thread = g_thread_new("interrupt", interrupt_later, f->driver);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_false(ml_driver_wait(f->driver, -1, changes, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_CANCELLED);
+  g_thread_join(thread);
+  g_assert_true(ml_driver_poll(f->driver, changes, NULL)); /* an interrupt is over when it was told */
+  ml_driver_interrupt(f->driver);
+  ml_driver_resume(f->driver);
+  g_assert_true(ml_driver_poll(f->driver, changes, NULL));
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+#define ADD(name, func) g_test_add("/maildir/" name, Fixture, NULL, set_up, func, tear_down)
+  ADD("headers", test_headers);
+  ADD("numbers", test_numbers);
+  ADD("fetch-moved", test_fetch_moved);
+  ADD("flags-expunge", test_flags_expunge);
+  ADD("folders", test_folders);
+  ADD("copy-move", test_copy_move);
+  ADD("race", test_race);
+  ADD("wait", test_wait);
+  ADD("interrupt", test_interrupt);
+  return g_test_run();
+}
