@@ -58,6 +58,9 @@ PK11SlotInfo *crypto_context_database(GError **error); /* PK11_FreeSlot() it */
 GPtrArray *crypto_context_session_certs(void);   /* of CryptoCert; borrowed */
 GPtrArray *crypto_context_session_crls(void);    /* of GBytes, DER; borrowed */
 
+/* A name for @cert in the database that no other subject has. (crypto/certdb.c) */
+char *crypto_certdb_nickname(CryptoCert *cert, const char *wanted);
+
 /* Set @error from PORT_GetError(), after @what (a clause: "The signature cannot be made"). */
 void crypto_error_set_nss(GError **error, int code, const char *what);
 

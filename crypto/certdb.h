@@ -22,6 +22,7 @@ typedef struct {
   char *nickname;
 } CryptoCertEntry;
 void crypto_cert_entry_free(CryptoCertEntry *entry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoCertEntry, crypto_cert_entry_free)
 
 /* Array of CryptoCertEntry. Own, people and authorities of the database and of tokens that need no login for
  * it; built-in roots only if @builtin. */

@@ -316,7 +316,8 @@ crypto_open(const CryptoOptions *options, GError **error)
     return FALSE;
   }
   /* NSS would time a few thousand calls of access() on the folder first, to see whether it is on a network. */
-  g_setenv("NSS_SDB_USE_CACHE", "no", FALSE);
+  if (!g_getenv("NSS_SDB_USE_CACHE"))
+    g_setenv("NSS_SDB_USE_CACHE", "no", FALSE);
   if (!open_database(options, error))
     return FALSE;
   context.open = TRUE;
@@ -372,23 +373,28 @@ crypto_session_add_certs(GBytes *file, GError **error)
   return certs != NULL;
 }
 
-/* Trust of a certificate that lies in no database stays in memory. One that does lie there would have its trust
- * written to it: that is left alone, and a copy outside of NSS's store cannot be an anchor. */
+/* NSS keeps the trust of a certificate that lies in no database in memory. For one that lies there it would write
+ * it into the database: then only the copy in memory is changed, which stays for as long as we hold it. */
 static gboolean
 trust_for_mail(CryptoCert *cert, GError **error)
 {
+  CERTCertificate *nss = cert->nss;
   CERTCertTrust trust;
   memset(&trust, 0, sizeof trust);
-  gboolean had = CERT_GetCertTrust(cert->nss, &trust) == SECSuccess;
-  if (had && (trust.emailFlags & CERTDB_TRUSTED_CA))
-    return TRUE;
-  trust.emailFlags = CERTDB_VALID_CA | CERTDB_TRUSTED_CA;
-  if (!had)
-    trust.sslFlags = trust.objectSigningFlags = 0;
-  if (CERT_ChangeCertTrust(CERT_GetDefaultCertDB(), cert->nss, &trust) == SECSuccess)
-    return TRUE;
-  crypto_error_set_nss(error, PORT_GetError(), "The root cannot be trusted for this run");
-  return FALSE;
+  gboolean known = CERT_GetCertTrust(nss, &trust) == SECSuccess;
+  trust.emailFlags = CERTDB_VALID_CA | CERTDB_TRUSTED_CA | (trust.emailFlags & CERTDB_USER);
+  if (nss->slot && known) {
+    *nss->trust = trust;
+  } else if (nss->slot) {
+    CERTCertTrust *own = PORT_ArenaZAlloc(nss->arena, sizeof *own);
+    if (own)
+      *own = trust;
+    nss->trust = own;
+  } else if (CERT_ChangeCertTrust(CERT_GetDefaultCertDB(), nss, &trust) != SECSuccess) {
+    crypto_error_set_nss(error, PORT_GetError(), "The root cannot be trusted for this run");
+    return FALSE;
+  }
+  return TRUE;
 }
 
 gboolean

@@ -257,22 +257,21 @@ typedef struct {
   int iterations;
 } Mac;
 
-static gboolean
-mac_fits(const Mac *mac, GBytes *secret, GBytes *content)
+/* 0: NSS failed. */
+static guint
+mac_compute(const Mac *mac, GBytes *secret, GBytes *content, guint8 digest[64])
 {
   SECItem text = item_of(secret, 0), salt = mac->salt, empty = { siBuffer, NULL, 0 };
   PK11SlotInfo *slot = PK11_GetInternalSlot();
   SECItem *parameters = PK11_CreatePBEParams(&salt, &text, mac->iterations);
   PK11SymKey *key = slot && parameters ? PK11_KeyGen(slot, mac->derive, parameters, 0, NULL) : NULL;
   PK11Context *context = key ? PK11_CreateContextBySymKey(mac->hmac, CKA_SIGN, key, &empty) : NULL;
-  guint8 digest[64];
   unsigned int size = 0;
   gsize length = 0;
   const guint8 *bytes = g_bytes_get_data(content, &length);
-  gboolean fits = context && PK11_DigestBegin(context) == SECSuccess
+  gboolean done = context && PK11_DigestBegin(context) == SECSuccess
                   && PK11_DigestOp(context, bytes, length) == SECSuccess
-                  && PK11_DigestFinal(context, digest, &size, sizeof digest) == SECSuccess
-                  && size == mac->digest.len && memcmp(digest, mac->digest.data, size) == 0;
+                  && PK11_DigestFinal(context, digest, &size, 64) == SECSuccess;
   if (context)
     PK11_DestroyContext(context, PR_TRUE);
   if (key)
@@ -281,7 +280,35 @@ mac_fits(const Mac *mac, GBytes *secret, GBytes *content)
     PK11_DestroyPBEParams(parameters);
   if (slot)
     PK11_FreeSlot(slot);
-  return fits;
+  return done ? size : 0;
+}
+
+static gboolean
+mac_fits(const Mac *mac, GBytes *secret, GBytes *content)
+{
+  guint8 digest[64];
+  guint size = mac_compute(mac, secret, content, digest);
+  return size && size == mac->digest.len && memcmp(digest, mac->digest.data, size) == 0;
+}
+
+gboolean
+crypto_pkcs12_password_put_mac(CryptoPkcs12Password *password, GBytes *content, int iterations, GByteArray *out)
+{
+  static const guint8 sha256[] = { 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0 };
+  guint8 salt[16], digest[64];
+  if (PK11_GenerateRandom(salt, sizeof salt) != SECSuccess)
+    return FALSE;
+  const Mac mac = { .derive = CKM_NSS_PKCS12_PBE_SHA256_HMAC_KEY_GEN, .hmac = CKM_SHA256_HMAC,
+                    .salt = { siBuffer, salt, sizeof salt }, .iterations = iterations };
+  guint size = mac_compute(&mac, password->utf16, content, digest);
+  g_autoptr(GByteArray) info = g_byte_array_new(), all = g_byte_array_new();
+  g_byte_array_append(info, sha256, sizeof sha256);
+  crypto_ber_put(info, CRYPTO_BER_OCTET_STRING, digest, size);
+  crypto_ber_put_array(all, CRYPTO_BER_SEQUENCE, info);
+  crypto_ber_put(all, CRYPTO_BER_OCTET_STRING, salt, sizeof salt);
+  crypto_ber_put_small(all, iterations);
+  crypto_ber_put_array(out, CRYPTO_BER_SEQUENCE, all);
+  return size != 0;
 }
 
 /* MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 } */
@@ -318,4 +345,40 @@ crypto_pkcs12_password_check(CryptoPkcs12Password *password, const CryptoBerItem
     return TRUE;
   }
   return wrong_password(error);
+}
+
+/* --- encryption */
+
+/* Appends AlgorithmIdentifier (PBES2, PBKDF2 with HMAC-SHA-256, AES-256-CBC) to @out and gives what @plain became. */
+GBytes *
+crypto_pkcs12_password_encrypt(CryptoPkcs12Password *password, const GByteArray *plain, int iterations, GByteArray *out)
+{
+  PK11SlotInfo *slot = PK11_GetInternalSlot();
+  SECAlgorithmID *algorithm = PK11_CreatePBEV2AlgorithmID(SEC_OID_PKCS5_PBES2, SEC_OID_AES_256_CBC,
+                                                          SEC_OID_HMAC_SHA256, 32, iterations, NULL);
+  SECItem text = item_of(password->utf8, 1), *parameters = NULL;
+  SECItem *der = algorithm ? SEC_ASN1EncodeItem(NULL, NULL, algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate)) : NULL;
+  PK11SymKey *key = slot && der ? PK11_PBEKeyGen(slot, algorithm, &text, PR_FALSE, NULL) : NULL;
+  CK_MECHANISM_TYPE mechanism = key ? PK11_GetPBECryptoMechanism(algorithm, &parameters, &text) : CKM_INVALID_MECHANISM;
+  guint8 *bytes = g_malloc(plain->len + 32);
+  unsigned int size = 0;
+  gboolean done = mechanism != CKM_INVALID_MECHANISM
+                  && PK11_Encrypt(key, PK11_GetPadMechanism(mechanism), parameters, bytes, &size, plain->len + 32,
+                                  plain->data, plain->len) == SECSuccess;
+  if (done)
+    g_byte_array_append(out, der->data, der->len);
+  if (parameters)
+    SECITEM_FreeItem(parameters, PR_TRUE);
+  if (der)
+    SECITEM_FreeItem(der, PR_TRUE);
+  if (key)
+    PK11_FreeSymKey(key);
+  if (algorithm)
+    SECOID_DestroyAlgorithmID(algorithm, PR_TRUE);
+  if (slot)
+    PK11_FreeSlot(slot);
+  if (done)
+    return g_bytes_new_take(bytes, size);
+  g_free(bytes);
+  return NULL;
 }

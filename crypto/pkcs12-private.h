@@ -54,6 +54,10 @@ gboolean crypto_pkcs12_password_check(CryptoPkcs12Password *password, const Cryp
 /* What @algorithm (an AlgorithmIdentifier of PBES1 or PBES2) made of one SEQUENCE; wiped when freed. */
 GBytes *crypto_pkcs12_password_decrypt(CryptoPkcs12Password *password, const CryptoBerItem *algorithm, GBytes *data,
                                        GError **error);
+GBytes *crypto_pkcs12_password_encrypt(CryptoPkcs12Password *password, const GByteArray *plain, int iterations,
+                                       GByteArray *out); /* writes the algorithm to @out; NULL: NSS failed */
+gboolean crypto_pkcs12_password_put_mac(CryptoPkcs12Password *password, GBytes *content, int iterations,
+                                        GByteArray *out); /* writes MacData */
 GBytes *crypto_pkcs12_secret(guint8 *data, gsize length); /* takes @data (g_malloc); wiped when freed */
 gboolean crypto_pkcs12_fail_malformed(GError **error);
 

@@ -1,0 +1,416 @@
+#include "crypto/certdb.h"
+
+#include <secerr.h>
+#include <secmod.h>
+#include <string.h>
+
+#include "crypto/cert-private.h"
+
+enum { FINGERPRINT_MIN = 8, FINGERPRINT_LENGTH = 64 };
+
+void
+crypto_cert_entry_free(CryptoCertEntry *entry)
+{
+  if (!entry)
+    return;
+  crypto_cert_unref(entry->cert);
+  g_free(entry->token);
+  g_free(entry->nickname);
+  g_free(entry);
+}
+
+/* --- listing */
+
+static guint
+trust_flags(CERTCertificate *nss)
+{
+  CERTCertTrust trust;
+  if (CERT_GetCertTrust(nss, &trust) != SECSuccess)
+    return 0;
+  guint flags = 0;
+  if (trust.emailFlags & CERTDB_TRUSTED_CA)
+    flags |= CRYPTO_CERT_TRUSTED_MAIL;
+  if (trust.sslFlags & CERTDB_TRUSTED_CA)
+    flags |= CRYPTO_CERT_TRUSTED_SERVER;
+  const guint never = CERTDB_TERMINAL_RECORD, ever = CERTDB_TRUSTED | CERTDB_TRUSTED_CA;
+  if ((trust.emailFlags & never) && !(trust.emailFlags & ever))
+    flags |= CRYPTO_CERT_DISTRUSTED;
+  return flags;
+}
+
+/* "Token:name" is how NSS names what lies on a token; the name alone is wanted. */
+static char *
+bare_nickname(CERTCertificate *nss, PK11SlotInfo *slot)
+{
+  const char *name = nss->nickname ? nss->nickname : "";
+  gsize length = strlen(PK11_GetTokenName(slot));
+  if (strncmp(name, PK11_GetTokenName(slot), length) == 0 && name[length] == ':')
+    name += length + 1;
+  return g_utf8_make_valid(name, -1);
+}
+
+/* @own: DER of every certificate with a key of ours. */
+static CryptoCertEntry *
+entry_new(CERTCertificate *nss, PK11SlotInfo *slot, GHashTable *own)
+{
+  CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
+  entry->cert = crypto_cert_wrap(nss);
+  entry->token = PK11_IsInternal(slot) ? g_strdup("database") : g_utf8_make_valid(PK11_GetTokenName(slot), -1);
+  entry->nickname = bare_nickname(nss, slot);
+  entry->flags = trust_flags(nss);
+  if (g_hash_table_contains(own, entry->cert->der))
+    entry->flags |= CRYPTO_CERT_OWN;
+  if (crypto_cert_is_authority(entry->cert))
+    entry->flags |= CRYPTO_CERT_AUTHORITY;
+  if (PK11_HasRootCerts(slot))
+    entry->flags |= CRYPTO_CERT_BUILTIN;
+  return entry;
+}
+
+static GHashTable *
+own_certs(void)
+{
+  GHashTable *own = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  g_autoptr(GPtrArray) certs = crypto_keys_list();
+  for (guint i = 0; i < certs->len; i++)
+    g_hash_table_add(own, g_bytes_ref(((CryptoCert *) certs->pdata[i])->der));
+  return own;
+}
+
+static void
+list_slot(GPtrArray *entries, GHashTable *seen, GHashTable *own, PK11SlotInfo *slot)
+{
+  CERTCertList *certs = PK11_ListCertsInSlot(slot);
+  if (!certs)
+    return;
+  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs); node = CERT_LIST_NEXT(node)) {
+    CryptoCertEntry *entry = entry_new(node->cert, slot, own);
+    if (g_hash_table_add(seen, g_bytes_ref(entry->cert->der)))
+      g_ptr_array_add(entries, entry);
+    else
+      crypto_cert_entry_free(entry);
+  }
+  CERT_DestroyCertList(certs);
+}
+
+/* The database first, then tokens, then NSS's roots: a certificate is told once, where it was found first. */
+static int
+slot_rank(PK11SlotInfo *slot)
+{
+  return PK11_HasRootCerts(slot) ? 2 : PK11_IsInternal(slot) ? 0 : 1;
+}
+
+GPtrArray *
+crypto_certdb_list(gboolean builtin, GError **error)
+{
+  PK11SlotList *slots = PK11_GetAllTokens(CKM_INVALID_MECHANISM, PR_FALSE, PR_FALSE, NULL);
+  if (!slots) {
+    crypto_error_set_nss(error, PORT_GetError(), "The certificates cannot be listed");
+    return NULL;
+  }
+  GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_entry_free);
+  g_autoptr(GHashTable) own = own_certs();
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  for (int rank = 0; rank < (builtin ? 3 : 2); rank++)
+    for (PK11SlotListElement *e = PK11_GetFirstSafe(slots); e; e = PK11_GetNextSafe(slots, e, PR_FALSE))
+      if (slot_rank(e->slot) == rank && PK11_IsPresent(e->slot))
+        list_slot(entries, seen, own, e->slot);
+  PK11_FreeSlotList(slots);
+  return entries;
+}
+
+/* Hex digits alone, lower case; NULL: @what is no fingerprint. */
+static char *
+fingerprint_digits(const char *what)
+{
+  g_autofree char *digits = g_malloc(strlen(what) + 1);
+  gsize length = 0;
+  for (; *what; what++) {
+    if (g_ascii_isxdigit(*what))
+      digits[length++] = g_ascii_tolower(*what);
+    else if (*what != ':' && *what != ' ')
+      return NULL;
+  }
+  digits[length] = 0;
+  return length >= FINGERPRINT_MIN && length <= FINGERPRINT_LENGTH ? g_steal_pointer(&digits) : NULL;
+}
+
+static gboolean
+has_address(CryptoCert *cert, const char *address)
+{
+  for (char **a = cert->addresses; *a; a++)
+    if (g_ascii_strcasecmp(*a, address) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+fail_find(const char *what, GPtrArray *fitting, GError **error)
+{
+  if (!fitting->len) {
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                "No certificate here fits “%s”. Give its SHA-256 fingerprint (eight digits or more) or an address in it; "
+                "signet cert list shows what is here.",
+                what);
+    return;
+  }
+  g_autoptr(GString) names = g_string_new(NULL);
+  for (guint i = 0; i < fitting->len && i < 5; i++)
+    g_string_append_printf(names, "%s%.16s", i ? ", " : "", ((CryptoCertEntry *) fitting->pdata[i])->cert->sha256);
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+              "%u certificates fit “%s”: %s%s. Name one by its fingerprint.", fitting->len, what, names->str,
+              fitting->len > 5 ? ", ..." : "");
+}
+
+CryptoCertEntry *
+crypto_certdb_find(const char *what, GError **error)
+{
+  g_autofree char *digits = fingerprint_digits(what);
+  g_autoptr(GPtrArray) entries = crypto_certdb_list(digits != NULL, error);
+  if (!entries)
+    return NULL;
+  g_autoptr(GPtrArray) fitting = g_ptr_array_new();
+  for (guint i = 0; i < entries->len; i++) {
+    CryptoCertEntry *entry = entries->pdata[i];
+    if (digits ? g_str_has_prefix(entry->cert->sha256, digits) : has_address(entry->cert, what))
+      g_ptr_array_add(fitting, entry);
+  }
+  if (fitting->len != 1) {
+    fail_find(what, fitting, error);
+    return NULL;
+  }
+  CryptoCertEntry *found = fitting->pdata[0];
+  guint index = 0;
+  g_assert(g_ptr_array_find(entries, found, &index));
+  return g_ptr_array_steal_index_fast(entries, index);
+}
+
+/* --- changing */
+
+static gboolean
+check_writable(GError **error)
+{
+  if (!crypto_context_is_read_only())
+    return TRUE;
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+              "The certificate database is read-only here. Check the permissions of its folder and its files.");
+  return FALSE;
+}
+
+/* The copy of @cert in the database itself; NULL: it is not there. CERT_DestroyCertificate() it. */
+static CERTCertificate *
+find_stored(PK11SlotInfo *slot, CryptoCert *cert)
+{
+  SECItem der = { siDERCertBuffer, (guint8 *) g_bytes_get_data(cert->der, NULL), g_bytes_get_size(cert->der) };
+  CERTCertificate *nss = PK11_FindCertFromDERCertItem(slot, &der, NULL);
+  if (nss && (nss->derCert.len != der.len || memcmp(nss->derCert.data, der.data, der.len) != 0)) {
+    CERT_DestroyCertificate(nss);
+    nss = NULL;
+  }
+  return nss;
+}
+
+/* NSS wants one name for all certificates of one subject, and another for each other subject. */
+char *
+crypto_certdb_nickname(CryptoCert *cert, const char *wanted)
+{
+  const char *base = wanted && *wanted ? wanted : cert->common_name;
+  g_autofree char *clean = g_strndup(base, 200);
+  char *valid = g_utf8_make_valid(clean, -1);
+  for (char *p = valid; *p; p++)
+    if (*p == ':' || (guchar) *p < 0x20 || *p == 0x7f)
+      *p = ' ';
+  for (int i = 2; i < 10000 && SEC_CertNicknameConflict(valid, &cert->nss->derSubject, CERT_GetDefaultCertDB()); i++) {
+    g_free(valid);
+    valid = g_strdup_printf("%s (%d)", clean, i);
+  }
+  return valid;
+}
+
+/* Runs @change, and again after a login where the database has a password and wants it for this. */
+typedef SECStatus (*Change)(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer data);
+
+static gboolean
+change(PK11SlotInfo *slot, Change func, CryptoCert *cert, gconstpointer data, CryptoPinSource *pin, const char *what,
+       GError **error)
+{
+  SECStatus rv = func(slot, cert, data);
+  if (rv != SECSuccess && PK11_NeedLogin(slot) && !PK11_IsLoggedIn(slot, NULL)) {
+    if (!crypto_pin_login(slot, pin, error))
+      return FALSE;
+    rv = func(slot, cert, data);
+  }
+  if (rv != SECSuccess) {
+    crypto_error_set_nss(error, PORT_GetError(), what);
+    return FALSE;
+  }
+  crypto_keys_forget();
+  return TRUE;
+}
+
+static SECStatus
+do_import(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer nickname)
+{
+  return PK11_ImportCert(slot, cert->nss, CK_INVALID_HANDLE, nickname, PR_FALSE);
+}
+
+gboolean
+crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there, CryptoPinSource *pin,
+                     GError **error)
+{
+  PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
+  if (!slot)
+    return FALSE;
+  CERTCertificate *stored = find_stored(slot, cert);
+  gboolean there = stored != NULL, done = TRUE;
+  if (stored)
+    CERT_DestroyCertificate(stored);
+  if (was_there)
+    *was_there = there;
+  CERTIssuerAndSN id = { .derIssuer = cert->nss->derIssuer, .issuer = cert->nss->issuer,
+                         .serialNumber = cert->nss->serialNumber };
+  CERTCertificate *twin = there ? NULL : CERT_FindCertByIssuerAndSN(CERT_GetDefaultCertDB(), &id);
+  if (twin && !SECITEM_ItemsAreEqual(&twin->derCert, &cert->nss->derCert)) {
+    crypto_error_set_nss(error, SEC_ERROR_REUSED_ISSUER_AND_SERIAL, "The certificate cannot be stored");
+    done = FALSE;
+  } else if (!there) {
+    g_autofree char *name = crypto_certdb_nickname(cert, nickname);
+    done = change(slot, do_import, cert, name, pin, "The certificate cannot be stored", error);
+  }
+  if (twin)
+    CERT_DestroyCertificate(twin);
+  PK11_FreeSlot(slot);
+  return done;
+}
+
+static SECStatus
+do_delete(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer unused)
+{
+  CERTCertificate *stored = find_stored(slot, cert);
+  if (!stored)
+    return SECFailure;
+  SECStatus rv = SEC_DeletePermCertificate(stored);
+  CERT_DestroyCertificate(stored);
+  return rv;
+}
+
+/* Takes the key along, unless another certificate (an older or newer one) has the same. */
+static SECStatus
+do_delete_own(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer unused)
+{
+  SECKEYPrivateKey *key = PK11_FindPrivateKeyFromCert(slot, cert->nss, NULL);
+  guint users = 0;
+  g_autoptr(GPtrArray) own = crypto_keys_list();
+  for (guint i = 0; i < own->len; i++)
+    users += SECITEM_ItemsAreEqual(&((CryptoCert *) own->pdata[i])->nss->derPublicKey, &cert->nss->derPublicKey);
+  SECStatus rv = do_delete(slot, cert, NULL);
+  if (rv == SECSuccess && key && users <= 1)
+    return PK11_DeleteTokenPrivateKey(key, PR_TRUE); /* frees it too */
+  SECKEY_DestroyPrivateKey(key);
+  return rv;
+}
+
+static gboolean
+fail_elsewhere(CryptoCert *cert, GError **error)
+{
+  g_autoptr(GPtrArray) entries = crypto_certdb_list(TRUE, NULL);
+  for (guint i = 0; entries && i < entries->len; i++) {
+    const CryptoCertEntry *entry = entries->pdata[i];
+    if (!g_bytes_equal(entry->cert->der, cert->der))
+      continue;
+    if (entry->flags & CRYPTO_CERT_BUILTIN)
+      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                  "“%s” is one of NSS's own roots: it cannot be deleted, but trust in it can be taken away.",
+                  cert->common_name);
+    else
+      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                  "“%s” lies on the token “%s”: delete it there, with the card's own program.", cert->common_name,
+                  entry->token);
+    return FALSE;
+  }
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "“%s” is not in the certificate database.", cert->common_name);
+  return FALSE;
+}
+
+gboolean
+crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
+{
+  PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
+  if (!slot)
+    return FALSE;
+  CERTCertificate *stored = find_stored(slot, cert);
+  g_autoptr(GHashTable) own = own_certs();
+  gboolean mine = g_hash_table_contains(own, cert->der), done;
+  g_clear_pointer(&own, g_hash_table_unref);
+  if (!stored)
+    done = fail_elsewhere(cert, error);
+  else if (mine && !crypto_pin_login(slot, pin, error)) /* without it the key could not be deleted with it */
+    done = FALSE;
+  else
+    done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin, "The certificate cannot be deleted", error);
+  if (stored)
+    CERT_DestroyCertificate(stored);
+  PK11_FreeSlot(slot);
+  return done;
+}
+
+typedef struct {
+  gboolean mail, server;
+} Trust;
+
+static unsigned int
+column(unsigned int old, gboolean trusted)
+{
+  return (old & CERTDB_USER) | CERTDB_VALID_CA | (trusted ? CERTDB_TRUSTED_CA : 0);
+}
+
+static SECStatus
+do_trust(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer data)
+{
+  const Trust *wanted = data;
+  CERTCertificate *stored = find_stored(slot, cert);
+  if (!stored)
+    return SECFailure;
+  CERTCertTrust trust;
+  memset(&trust, 0, sizeof trust);
+  if (CERT_GetCertTrust(stored, &trust) != SECSuccess)
+    memset(&trust, 0, sizeof trust);
+  trust.emailFlags = column(trust.emailFlags, wanted->mail);
+  trust.sslFlags = column(trust.sslFlags, wanted->server);
+  SECStatus rv = CERT_ChangeCertTrust(CERT_GetDefaultCertDB(), stored, &trust);
+  CERT_DestroyCertificate(stored);
+  return rv;
+}
+
+gboolean
+crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin, GError **error)
+{
+  if (!crypto_cert_is_authority(cert) && !(crypto_cert_self_signed(cert) && !cert->nss->extensions)) {
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
+                "“%s” is no authority: only the certificate of one that issues others can be trusted to do so. Trust "
+                "its issuer, %s, instead.",
+                cert->common_name, cert->issuer_name);
+    return FALSE;
+  }
+  gboolean was_there;
+  PK11SlotInfo *slot = NULL;
+  if (!crypto_certdb_import(cert, NULL, &was_there, pin, error) || !(slot = crypto_context_database(error)))
+    return FALSE;
+  const Trust wanted = { mail, server };
+  gboolean done = change(slot, do_trust, cert, &wanted, pin, "The trust cannot be changed", error);
+  PK11_FreeSlot(slot);
+  return done;
+}
+
+char *
+crypto_cert_pem(CryptoCert *cert)
+{
+  gsize length = 0;
+  const guint8 *der = g_bytes_get_data(cert->der, &length);
+  g_autofree char *base64 = g_base64_encode(der, length);
+  GString *pem = g_string_new("-----BEGIN CERTIFICATE-----\n");
+  for (gsize at = 0, size = strlen(base64); at < size; at += 64)
+    g_string_append_printf(pem, "%.64s\n", base64 + at);
+  g_string_append(pem, "-----END CERTIFICATE-----\n");
+  return g_string_free(pem, FALSE);
+}
