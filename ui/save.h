@@ -1,0 +1,17 @@
+#ifndef UI_SAVE_H
+#define UI_SAVE_H
+
+#include <gio/gio.h>
+
+/* Files that come out of a mail. Any thread. */
+
+/* A name in @folder (NULL: here) like @name that does not exist yet: "report.pdf", "report-1.pdf". Transfer full. */
+char *ui_save_free_name(const char *folder, const char *name);
+
+/* "~/" is the home folder; a folder gets @name in it. Transfer full. */
+char *ui_save_path(const char *typed, const char *name);
+
+/* Never overwrites, never follows a link in the last step; nothing is left behind where it fails. */
+gboolean ui_save_file(const char *path, GBytes *content, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,368 @@
+#include "ui/screen.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "ui/text.h"
+
+#include <term.h> /* last: it makes macros of everyday words */
+#undef columns
+#undef lines
+
+/* One terminal a process has, so its state is one too. */
+static struct {
+  gboolean open, suspended, ascii, colours;
+  int saved_stderr;        /* -1: not moved */
+  struct termios before;   /* as we found it, for a crash */
+  char leave[128];         /* what ends the alternate screen, for a crash */
+  char *log;               /* where stderr goes meanwhile */
+  attr_t attributes[UI_STYLES];
+  short pairs[UI_STYLES];
+} term = { .saved_stderr = -1 };
+
+/* How each style looks: without colours, with 8, with 256, with direct colour. -1 is the terminal's own. The first
+ * eight numbers are the user's palette everywhere, direct colour included. */
+static const struct {
+  attr_t plain, coloured;
+  int front, back, front_256, front_direct;
+} looks[UI_STYLES] = {
+  [UI_STYLE_NORMAL] = { A_NORMAL, A_NORMAL, -1, -1, -1, -1 },
+  [UI_STYLE_BOLD] = { A_BOLD, A_BOLD, -1, -1, -1, -1 },
+  [UI_STYLE_QUIET] = { A_NORMAL, A_NORMAL, -1, -1, 245, 0x8a8a8a },
+  [UI_STYLE_TITLE] = { A_REVERSE, A_REVERSE, -1, -1, -1, -1 },
+  [UI_STYLE_CURSOR] = { A_REVERSE, A_REVERSE, -1, -1, -1, -1 },
+  [UI_STYLE_NEW] = { A_BOLD, A_BOLD, -1, -1, -1, -1 },
+  [UI_STYLE_DELETED] = { A_DIM, A_NORMAL, COLOR_RED, -1, COLOR_RED, COLOR_RED },
+  [UI_STYLE_TAGGED] = { A_BOLD, A_BOLD, COLOR_YELLOW, -1, COLOR_YELLOW, COLOR_YELLOW },
+  [UI_STYLE_HEADER] = { A_BOLD, A_NORMAL, COLOR_CYAN, -1, COLOR_CYAN, COLOR_CYAN },
+  [UI_STYLE_QUOTE] = { A_NORMAL, A_NORMAL, -1, -1, 109, 0x87afaf },
+  [UI_STYLE_MATCH] = { A_REVERSE | A_BOLD, A_BOLD, COLOR_BLACK, COLOR_YELLOW, COLOR_BLACK, COLOR_BLACK },
+  [UI_STYLE_GOOD] = { A_NORMAL, A_NORMAL, COLOR_GREEN, -1, COLOR_GREEN, COLOR_GREEN },
+  [UI_STYLE_WARN] = { A_BOLD, A_BOLD, COLOR_YELLOW, -1, COLOR_YELLOW, COLOR_YELLOW },
+  [UI_STYLE_BAD] = { A_REVERSE | A_BOLD, A_BOLD, COLOR_WHITE, COLOR_RED, COLOR_WHITE, COLOR_WHITE },
+  [UI_STYLE_SIGNED] = { A_NORMAL, A_NORMAL, COLOR_GREEN, -1, COLOR_GREEN, COLOR_GREEN },
+  [UI_STYLE_ENCRYPTED] = { A_NORMAL, A_NORMAL, COLOR_BLUE, -1, 69, 0x5f87ff },
+  [UI_STYLE_BOTH] = { A_BOLD, A_BOLD, COLOR_GREEN, -1, COLOR_GREEN, COLOR_GREEN },
+  [UI_STYLE_BARE] = { A_NORMAL, A_NORMAL, COLOR_YELLOW, -1, COLOR_YELLOW, COLOR_YELLOW },
+  [UI_STYLE_RULE] = { A_NORMAL, A_NORMAL, -1, -1, 245, 0x8a8a8a },
+  [UI_STYLE_PROMPT] = { A_BOLD, A_BOLD, -1, -1, -1, -1 },
+};
+
+static void
+set_up_styles(void)
+{
+  const char *no_color = g_getenv("NO_COLOR");
+
+  term.colours = has_colors() && !(no_color && *no_color);
+  if (term.colours) {
+    start_color();
+    term.colours = use_default_colors() == OK;
+  }
+  for (int i = 0; i < UI_STYLES; i++) {
+    int front = COLORS > 256 ? looks[i].front_direct : COLORS == 256 ? looks[i].front_256 : looks[i].front;
+    term.attributes[i] = term.colours ? looks[i].coloured : looks[i].plain;
+    term.pairs[i] = 0;
+    if (!term.colours || (front < 0 && looks[i].back < 0))
+      continue;
+    if (init_extended_pair(i + 1, front, looks[i].back) == OK)
+      term.pairs[i] = (short)(i + 1);
+    else
+      term.attributes[i] = looks[i].plain;
+  }
+}
+
+/* A crash must not leave a terminal in which nothing can be typed. Only what a signal handler may do. */
+static void
+on_crash(int number)
+{
+  if (term.open && !term.suspended) {
+    gssize unused = write(STDOUT_FILENO, term.leave, strlen(term.leave));
+    (void)unused;
+    tcsetattr(STDIN_FILENO, TCSANOW, &term.before);
+  }
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+static void
+watch_crashes(void)
+{
+  static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+  struct sigaction before, action = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+      sigaction(numbers[i], &action, NULL);
+}
+
+/* Cards' drivers and other libraries speak on stderr, in the middle of our picture. */
+static void
+move_stderr(void)
+{
+  if (!isatty(STDERR_FILENO) || term.saved_stderr >= 0)
+    return;
+  int file = term.log ? open(term.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+  if (file < 0)
+    file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (file < 0)
+    return;
+  term.saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (term.saved_stderr >= 0)
+    dup2(file, STDERR_FILENO);
+  close(file);
+}
+
+static void
+put_back_stderr(void)
+{
+  if (term.saved_stderr < 0)
+    return;
+  dup2(term.saved_stderr, STDERR_FILENO);
+  close(term.saved_stderr);
+  term.saved_stderr = -1;
+}
+
+static void
+set_modes(void)
+{
+  raw();
+  nonl();
+  noecho();
+  keypad(stdscr, TRUE);
+  nodelay(stdscr, TRUE);
+  intrflush(stdscr, FALSE);
+  leaveok(stdscr, FALSE);
+  idlok(stdscr, TRUE);
+}
+
+gboolean
+ui_screen_open(gboolean ascii, const char *log, GError **error)
+{
+  static gboolean registered;
+
+  if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &term.before) != 0) {
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                        "The screen needs a terminal. `signet --help` lists the commands that do not.");
+    return FALSE;
+  }
+  set_escdelay(25);
+  if (!newterm(NULL, stdout, stdin)) {
+    const char *name = g_getenv("TERM");
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                "This terminal cannot show a screen, or its kind is not known here: TERM is \"%s\".",
+                name ? name : "");
+    return FALSE;
+  }
+  const char *leave = tigetstr("rmcup");
+  if (leave && leave != (const char *)-1)
+    g_strlcpy(term.leave, leave, sizeof term.leave);
+  term.ascii = ascii || !ui_text_is_utf8();
+  term.open = TRUE;
+  set_modes();
+  set_up_styles();
+  watch_crashes();
+  g_free(term.log);
+  term.log = g_strdup(log);
+  move_stderr();
+  if (!registered)
+    atexit(ui_screen_close);
+  registered = TRUE;
+  return TRUE;
+}
+
+void
+ui_screen_close(void)
+{
+  if (!term.open)
+    return;
+  if (!term.suspended)
+    endwin();
+  term.open = FALSE;
+  put_back_stderr();
+}
+
+void
+ui_screen_size(int *rows, int *columns)
+{
+  *rows = LINES;
+  *columns = COLS;
+}
+
+gboolean
+ui_screen_ascii(void)
+{
+  return term.ascii;
+}
+
+void
+ui_screen_resize(void)
+{
+  struct winsize size;
+
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
+    resizeterm(MIN(size.ws_row, 1000), MIN(size.ws_col, 1000));
+  clearok(curscr, TRUE);
+}
+
+void
+ui_screen_redraw(void)
+{
+  clearok(curscr, TRUE);
+}
+
+void
+ui_screen_begin(void)
+{
+  erase();
+}
+
+/* The C library and the gate may know different editions of Unicode. Where curses would not give a character the
+ * columns that we counted, marks that it does know stand in, so that columns hold. */
+static gsize
+append_cell(wchar_t *out, gunichar c, int width)
+{
+  int known = wcwidth((wchar_t)c);
+
+  if (known == width) {
+    out[0] = (wchar_t)c;
+    return 1;
+  }
+  if (width == 0)
+    return 0;
+  out[0] = ui_text_is_utf8() ? 0xfffd : '?';
+  out[1] = ' ';
+  return (gsize)width;
+}
+
+static int
+put(int row, int column, int width, UiStyle style, const char *text)
+{
+  wchar_t cells[2048];
+  gsize n = 0;
+  int used = 0;
+
+  if (row < 0 || row >= LINES || column < 0 || column >= COLS || !text)
+    return 0;
+  width = MIN(width, COLS - column);
+  for (const char *p = text; *p && n + 3 < G_N_ELEMENTS(cells); p = g_utf8_next_char(p)) {
+    gunichar c = g_utf8_get_char(p);
+    int w = ui_text_char_width(c);
+    if (used + w > width)
+      break;
+    n += append_cell(cells + n, c, w);
+    used += w;
+  }
+  attr_set(term.attributes[style], term.pairs[style], NULL);
+  mvaddnwstr(row, column, cells, (int)n);
+  attr_set(A_NORMAL, 0, NULL);
+  return used;
+}
+
+void
+ui_screen_put(int row, int column, int width, UiStyle style, const char *text)
+{
+  put(row, column, width, style, text);
+}
+
+void
+ui_screen_fill(int row, int column, int width, UiStyle style, const char *text)
+{
+  int used = put(row, column, width, style, text);
+
+  width = MIN(width, COLS - column);
+  if (row < 0 || row >= LINES || used >= width)
+    return;
+  attr_set(term.attributes[style], term.pairs[style], NULL);
+  mvhline(row, column + used, ' ' | term.attributes[style] | (chtype)COLOR_PAIR(term.pairs[style]), width - used);
+  attr_set(A_NORMAL, 0, NULL);
+}
+
+void
+ui_screen_rule(int row, int column, int width, UiStyle style)
+{
+  g_autoptr(GString) line = g_string_new(NULL);
+
+  for (int i = 0; i < MIN(width, COLS - column); i++)
+    g_string_append(line, term.ascii ? "-" : "─");
+  put(row, column, width, style, line->str);
+}
+
+void
+ui_screen_end(int row, int column, gboolean show)
+{
+  if (term.suspended)
+    return;
+  move(CLAMP(row, 0, LINES - 1), CLAMP(column, 0, COLS - 1));
+  curs_set(show ? 1 : 0);
+  refresh();
+}
+
+int
+ui_screen_key(void)
+{
+  wint_t key;
+  int result = get_wch(&key);
+
+  if (result == ERR || term.suspended)
+    return UI_KEY_NONE;
+  if (result == OK)
+    return key == '\n' || key == '\r' ? UI_KEY_ENTER : key == 8 ? UI_KEY_BACKSPACE : (int)key;
+  switch (key) {
+  case KEY_UP: return UI_KEY_UP;
+  case KEY_DOWN: return UI_KEY_DOWN;
+  case KEY_LEFT: return UI_KEY_LEFT;
+  case KEY_RIGHT: return UI_KEY_RIGHT;
+  case KEY_PPAGE: return UI_KEY_PAGE_UP;
+  case KEY_NPAGE: return UI_KEY_PAGE_DOWN;
+  case KEY_HOME: return UI_KEY_HOME;
+  case KEY_END: return UI_KEY_END;
+  case KEY_DC: return UI_KEY_DELETE;
+  case KEY_ENTER: return UI_KEY_ENTER;
+  case KEY_BACKSPACE: return UI_KEY_BACKSPACE;
+  default: return UI_KEY_RESIZE; /* a key that means nothing to us; the screen is drawn again */
+  }
+}
+
+void
+ui_screen_suspend(void)
+{
+  if (term.suspended || !term.open)
+    return;
+  def_prog_mode();
+  endwin();
+  put_back_stderr();
+  term.suspended = TRUE;
+}
+
+void
+ui_screen_resume(void)
+{
+  if (!term.suspended)
+    return;
+  term.suspended = FALSE;
+  reset_prog_mode();
+  flushinp();
+  move_stderr();
+  ui_screen_resize();
+}
+
+void
+ui_screen_stop(void)
+{
+  struct sigaction before, standard = { .sa_handler = SIG_DFL };
+
+  ui_screen_suspend();
+  sigaction(SIGTSTP, &standard, &before);
+  kill(0, SIGTSTP); /* the whole job: make, or a script, may have started us */
+  sigaction(SIGTSTP, &before, NULL);
+  ui_screen_resume();
+}
