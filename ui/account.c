@@ -1,0 +1,235 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+
+void
+ui_account_free(UiAccount *account)
+{
+  if (!account)
+    return;
+  ml_worker_free(account->worker);
+  if (account->folders)
+    g_ptr_array_unref(account->folders);
+  g_free(account->why);
+  g_free(account);
+}
+
+static void
+on_state(UiAccount *account, const MlEvent *event)
+{
+  UiApp *app = account->app;
+  MlState before = account->state;
+
+  account->state = event->state;
+  g_clear_pointer(&account->why, g_free);
+  if (event->state == ML_STATE_OFFLINE && event->error) {
+    account->why = g_strdup(event->error->message);
+    if (before != ML_STATE_OFFLINE)
+      ui_app_complain(app, "%s: %s", account->account->name, event->error->message);
+  }
+  if (event->state == ML_STATE_ONLINE && before != ML_STATE_ONLINE)
+    ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
+}
+
+/* New counts; a folder whose counts are not known this time keeps the old ones. */
+static void
+take_folders(UiAccount *account, MlEvent *event)
+{
+  GPtrArray *before = account->folders;
+
+  account->folders = g_steal_pointer(&event->folders);
+  for (guint i = 0; before && i < account->folders->len; i++) {
+    MlFolder *folder = account->folders->pdata[i];
+    for (guint j = 0; folder->unseen < 0 && j < before->len; j++) {
+      const MlFolder *old = before->pdata[j];
+      if (strcmp(old->name, folder->name) != 0)
+        continue;
+      folder->unseen = old->unseen;
+      folder->total = old->total;
+    }
+  }
+  if (before)
+    g_ptr_array_unref(before);
+}
+
+static void
+on_event(MlEvent *event, gpointer data)
+{
+  UiAccount *account = data;
+  UiApp *app = account->app;
+  UiOp *op = ui_ops_find(app, account, event->id);
+
+  switch (event->kind) {
+  case ML_EVENT_STATE: on_state(account, event); break;
+  case ML_EVENT_FOLDERS:
+    if (event->folders)
+      take_folders(account, event);
+    break;
+  case ML_EVENT_PROGRESS:
+    if (op) {
+      op->done = event->done;
+      op->total = event->total;
+    }
+    break;
+  case ML_EVENT_DONE:
+    if (op)
+      ui_ops_end(app, op, event->error);
+    break;
+  case ML_EVENT_MESSAGE:
+    if (op && op->event)
+      op->event(app, event, op->data);
+    break;
+  default:
+    if (app->box && app->box->account == account)
+      ui_box_event(app, event);
+  }
+  ui_app_dirty(app);
+}
+
+void
+ui_account_start(UiApp *app, const MlAccount *account)
+{
+  UiAccount *started = g_new0(UiAccount, 1);
+
+  started->app = app;
+  started->account = account;
+  started->state = ML_STATE_CONNECTING;
+  started->hooks.state_dir = app->cli->state_dir;
+  ui_ask_hooks(app, &started->hooks);
+  started->worker = ml_worker_new(account, &started->hooks, on_event, started);
+  g_ptr_array_add(app->accounts, started);
+}
+
+UiAccount *
+ui_account_find(UiApp *app, const char *name)
+{
+  for (guint i = 0; i < app->accounts->len; i++) {
+    UiAccount *account = app->accounts->pdata[i];
+    if (!strcmp(account->account->name, name))
+      return account;
+  }
+  return NULL;
+}
+
+const MlFolder *
+ui_account_folder(const UiAccount *account, const char *name)
+{
+  for (guint i = 0; account->folders && i < account->folders->len; i++) {
+    const MlFolder *folder = account->folders->pdata[i];
+    if (!strcmp(folder->name, name))
+      return folder;
+  }
+  return NULL;
+}
+
+const char *
+ui_account_special(const UiAccount *account, MlFolderRole role)
+{
+  const MlAccount *config = account->account;
+  const char *named = role == ML_ROLE_TRASH     ? config->trash
+                      : role == ML_ROLE_ARCHIVE ? config->archive
+                      : role == ML_ROLE_SENT    ? config->sent
+                      : role == ML_ROLE_DRAFTS  ? config->drafts
+                                                : NULL;
+
+  if (named)
+    return named;
+  for (guint i = 0; account->folders && i < account->folders->len; i++) {
+    const MlFolder *folder = account->folders->pdata[i];
+    if (folder->role == role && folder->selectable)
+      return folder->name;
+  }
+  return NULL;
+}
+
+gboolean
+ui_account_split(UiApp *app, const char *name, UiAccount **account, char **folder)
+{
+  const char *slash = strchr(name, '/');
+  g_autofree char *first = slash ? g_strndup(name, (gsize)(slash - name)) : g_strdup(name);
+  UiAccount *current = app->box ? app->box->account : app->accounts->len ? app->accounts->pdata[0] : NULL;
+  UiAccount *named = ui_account_find(app, first);
+
+  if (!current)
+    return FALSE;
+  /* An account's name wins, but for a folder of the account in use that is known by the whole name. */
+  if (named && !(named != current && ui_account_folder(current, name))) {
+    *account = named;
+    *folder = g_strdup(slash && slash[1] ? slash + 1 : "INBOX");
+  } else {
+    *account = current;
+    *folder = g_strdup(name);
+  }
+  return TRUE;
+}
+
+char *
+ui_account_join(UiApp *app, const UiAccount *account, const char *folder)
+{
+  if (app->accounts->len < 2)
+    return ui_text_line(folder);
+  g_autofree char *name = g_strdup_printf("%s/%s", account->account->name, folder);
+  return ui_text_line(name);
+}
+
+static gsize
+common_length(const char *a, const char *b)
+{
+  gsize n = 0;
+
+  while (a[n] && a[n] == b[n])
+    n++;
+  while (n && (b[n] & 0xc0) == 0x80)
+    n--;
+  return n;
+}
+
+/* Are the letters of @typed in @name, in this order? */
+static gboolean
+fuzzy(const char *typed, const char *name)
+{
+  for (const char *p = name; *typed; p++) {
+    if (!*p)
+      return FALSE;
+    if (*p == *typed)
+      typed++;
+  }
+  return TRUE;
+}
+
+/* Tab: the longest beginning that all fitting folders share; where none begins so, the first that has what was
+ * typed in it, then the first that has its letters in this order; pressed again, the next one. */
+char *
+ui_account_complete(const char *typed, gpointer data)
+{
+  UiApp *app = data;
+  g_autofree char *folded = ui_limit_fold(typed);
+  g_autofree char *common = NULL, *inside = NULL, *scattered = NULL, *next = NULL;
+  gboolean exact = FALSE;
+
+  for (guint a = 0; a < app->accounts->len; a++) {
+    const UiAccount *account = app->accounts->pdata[a];
+    for (guint i = 0; account->folders && i < account->folders->len; i++) {
+      const MlFolder *folder = account->folders->pdata[i];
+      g_autofree char *name = ui_account_join(app, account, folder->name);
+      g_autofree char *name_folded = ui_limit_fold(name);
+      if (exact && !next)
+        next = g_strdup(name);
+      exact = exact || !strcmp(name, typed);
+      if (g_str_has_prefix(name_folded, folded)) {
+        if (common)
+          common[common_length(common, name)] = 0;
+        else
+          common = g_strdup(name);
+      } else if (!inside && strstr(name_folded, folded))
+        inside = g_strdup(name);
+      else if (!scattered && fuzzy(folded, name_folded))
+        scattered = g_strdup(name);
+    }
+  }
+  if (common && strlen(common) > strlen(typed))
+    return g_steal_pointer(&common);
+  if (exact)
+    return g_steal_pointer(&next);
+  return inside ? g_steal_pointer(&inside) : g_steal_pointer(&scattered);
+}

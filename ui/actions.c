@@ -1,0 +1,244 @@
+#include <string.h>
+
+#include "crypto/token.h"
+#include "ui/app-private.h"
+
+/* What keys do in every view: moving about, searching, help. */
+
+static gboolean
+move(UiApp *app, UiMove move)
+{
+  UiView *view = ui_app_top(app);
+
+  return view->type->move(app, view, move);
+}
+
+void
+ui_action_down(UiApp *app)
+{
+  move(app, UI_MOVE_DOWN);
+}
+
+void
+ui_action_up(UiApp *app)
+{
+  move(app, UI_MOVE_UP);
+}
+
+void
+ui_action_page_down(UiApp *app)
+{
+  if (!move(app, UI_MOVE_PAGE_DOWN) && ui_app_top(app)->type->context == UI_IN_READER)
+    ui_app_say(app, "This is the end; j reads the next message.");
+}
+
+void
+ui_action_page_up(UiApp *app)
+{
+  move(app, UI_MOVE_PAGE_UP);
+}
+
+void
+ui_action_first(UiApp *app)
+{
+  move(app, UI_MOVE_FIRST);
+}
+
+void
+ui_action_last(UiApp *app)
+{
+  move(app, UI_MOVE_LAST);
+}
+
+void
+ui_action_space(UiApp *app)
+{
+  ui_action_page_down(app);
+}
+
+void
+ui_action_open(UiApp *app)
+{
+  UiItem *item;
+
+  switch (ui_app_top(app)->type->context) {
+  case UI_IN_INDEX:
+    item = ui_box_item(app->box);
+    if (item)
+      ui_reader_open(app, item);
+    break;
+  case UI_IN_FOLDERS: ui_folders_choose(app); break;
+  case UI_IN_PARTS: ui_parts_show(app); break;
+  default: break;
+  }
+}
+
+void
+ui_action_back(UiApp *app)
+{
+  ui_app_pop(app);
+}
+
+static void
+end(UiApp *app, gpointer data)
+{
+  ui_app_end(app);
+}
+
+void
+ui_action_leave(UiApp *app)
+{
+  ui_sync_pending(app, end, NULL);
+}
+
+void
+ui_action_help(UiApp *app)
+{
+  UiView *view = ui_app_top(app);
+
+  ui_app_push(app, ui_help_new(view->type->context, view->type->name));
+}
+
+void
+ui_action_log(UiApp *app)
+{
+  ui_app_push(app, ui_log_new(app));
+}
+
+void
+ui_action_redraw(UiApp *app)
+{
+  ui_screen_resize();
+}
+
+void
+ui_action_stop(UiApp *app)
+{
+  ui_screen_stop();
+}
+
+void
+ui_action_cancel(UiApp *app)
+{
+  if (ui_ops_cancel(app))
+    ui_app_say(app, "Cancelled.");
+  else if (app->box && app->box->limit && ui_app_top(app)->type->context == UI_IN_INDEX)
+    ui_box_set_limit(app->box, NULL, NULL);
+}
+
+static void
+search_on(UiApp *app, gboolean backwards)
+{
+  UiView *view = ui_app_top(app);
+
+  if (!app->search)
+    ui_app_say(app, "Nothing was searched for yet: / does.");
+  else if (!view->type->search(app, view, app->search, backwards)) {
+    g_autofree char *safe = ui_text_line(app->search);
+    ui_app_say(app, "\"%s\" is not to be found here.", safe);
+  }
+}
+
+static void
+search_answered(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+
+  if (!answer || !*answer)
+    return;
+  g_free(app->search);
+  app->search = g_strdup(answer);
+  search_on(app, FALSE);
+}
+
+void
+ui_action_search(UiApp *app)
+{
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Search for", NULL, NULL, search_answered, app);
+}
+
+void
+ui_action_search_next(UiApp *app)
+{
+  search_on(app, FALSE);
+}
+
+void
+ui_action_search_previous(UiApp *app)
+{
+  search_on(app, TRUE);
+}
+
+static void
+limit_answered(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+  g_autofree char *why = NULL;
+
+  if (!answer || !app->box)
+    return;
+  if (!*answer || !strcmp(answer, "all") || !strcmp(answer, ".") || !strcmp(answer, "~A")) {
+    ui_box_set_limit(app->box, NULL, NULL);
+    return;
+  }
+  UiLimit *limit = ui_limit_parse(answer, &why);
+  if (!limit) {
+    ui_app_complain(app, "%s", why);
+    return;
+  }
+  ui_box_set_limit(app->box, limit, answer);
+  if (!app->box->shown->len)
+    ui_app_say(app, "No message fits.");
+}
+
+void
+ui_action_limit(UiApp *app)
+{
+  if (app->box)
+    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Show messages with", NULL, NULL, limit_answered, app);
+}
+
+static void
+run_logout(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  crypto_token_logout_all();
+}
+
+static void
+logout_done(UiApp *app, gboolean cancelled, gpointer data)
+{
+  ui_app_say(app, "PINs and the database's password are forgotten.");
+}
+
+void
+ui_action_forget_pins(UiApp *app)
+{
+  ui_ops_job(app, CRYPTO_JOB_KEYS, "Logging out", run_logout, logout_done, NULL);
+}
+
+void
+ui_action_refresh(UiApp *app)
+{
+  UiReader *reader = ui_reader_top(app);
+
+  switch (ui_app_top(app)->type->context) {
+  case UI_IN_READER:
+    if (reader->box == app->box && app->box && !reader->raw) {
+      UiItem *item = ui_box_by_uid(app->box, reader->uid);
+      if (item)
+        ui_reader_open(app, item);
+    } else
+      ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, reader->open_errant);
+    break;
+  case UI_IN_INDEX:
+    if (app->box)
+      ml_worker_poll(app->box->account->worker);
+    ui_box_reload(app);
+    break;
+  default:
+    for (guint i = 0; i < app->accounts->len; i++) {
+      UiAccount *account = app->accounts->pdata[i];
+      ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders");
+    }
+  }
+}

@@ -1,0 +1,568 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+#include "ui/terminal.h"
+
+enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250 };
+
+static void draw(UiApp *app);
+
+static gboolean
+on_draw(gpointer data)
+{
+  UiApp *app = data;
+
+  app->draw_source = 0;
+  app->dirty = FALSE;
+  draw(app);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whatever a turn of the loop brings, it is drawn once, in the next; at the priority of everything else, so that a
+ * flood of events does not keep it from the screen. */
+void
+ui_app_dirty(UiApp *app)
+{
+  app->dirty = TRUE;
+  if (!app->draw_source)
+    app->draw_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_draw, app, NULL);
+}
+
+static void
+log_line_free(UiLogLine *line)
+{
+  g_free(line->text);
+  g_free(line);
+}
+
+static void
+add_log(UiApp *app, UiStyle style, const char *safe)
+{
+  UiLogLine *line = g_new(UiLogLine, 1);
+
+  if (app->log->len >= LOG_LINES)
+    g_ptr_array_remove_range(app->log, 0, LOG_LINES / 10);
+  *line = (UiLogLine){ g_get_real_time() / G_USEC_PER_SEC, style, g_strdup(safe) };
+  g_ptr_array_add(app->log, line);
+}
+
+static void
+set_status(UiApp *app, UiStyle style, char *safe)
+{
+  g_free(app->status);
+  app->status = safe;
+  app->status_style = style;
+  ui_app_dirty(app);
+}
+
+void
+ui_app_say(UiApp *app, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *words = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  set_status(app, UI_STYLE_NORMAL, ui_text_line(words));
+}
+
+void
+ui_app_complain(UiApp *app, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *words = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  set_status(app, UI_STYLE_WARN, ui_text_line(words));
+  add_log(app, UI_STYLE_WARN, app->status);
+}
+
+void
+ui_app_error(UiApp *app, const GError *error)
+{
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) || g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED) ||
+      g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  ui_app_complain(app, "%s", error->message);
+}
+
+void
+ui_app_note(UiApp *app, UiStyle style, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *words = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_autofree char *safe = ui_text_line(words);
+  add_log(app, style, safe);
+}
+
+UiView *
+ui_app_top(UiApp *app)
+{
+  return app->views->pdata[app->views->len - 1];
+}
+
+void
+ui_app_push(UiApp *app, UiView *view)
+{
+  g_ptr_array_add(app->views, view);
+  ui_app_dirty(app);
+}
+
+void
+ui_app_pop(UiApp *app)
+{
+  if (app->views->len < 2)
+    return;
+  UiView *view = ui_app_top(app);
+  g_ptr_array_set_size(app->views, (int)app->views->len - 1);
+  view->type->free(app, view);
+  ui_app_dirty(app);
+}
+
+void
+ui_app_pop_to(UiApp *app, UiContext context)
+{
+  while (app->views->len > 1 && ui_app_top(app)->type->context != context)
+    ui_app_pop(app);
+}
+
+UiView *
+ui_app_view(UiApp *app, UiContext context)
+{
+  for (guint i = app->views->len; i-- > 0;) {
+    UiView *view = app->views->pdata[i];
+    if (view->type->context == context)
+      return view;
+  }
+  return NULL;
+}
+
+void
+ui_app_end(UiApp *app)
+{
+  app->ending = TRUE;
+  g_main_loop_quit(app->loop);
+}
+
+MlPeople *
+ui_app_people(UiApp *app, CryptoJobThread thread)
+{
+  if (!app->people[thread]) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *file = g_build_filename(app->cli->data_dir, "people.db", NULL);
+    app->people[thread] = ml_people_open(file, &error);
+    if (!app->people[thread])
+      g_message("%s", error->message);
+  }
+  return app->people[thread];
+}
+
+static gboolean
+on_tick(gpointer data)
+{
+  UiApp *app = data;
+
+  ui_app_dirty(app);
+  if (app->ops->len)
+    return G_SOURCE_CONTINUE;
+  app->tick_source = 0;
+  return G_SOURCE_REMOVE;
+}
+
+void
+ui_app_tick(UiApp *app)
+{
+  if (!app->tick_source)
+    app->tick_source = g_timeout_add(TICK_MS, on_tick, app);
+}
+
+/* How many rows a question takes, above the last one. */
+static GPtrArray *
+explanation_rows(const UiPromptShown *prompt, int rows, int columns)
+{
+  GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+
+  for (guint i = 0; prompt->explanation[i]; i++) {
+    g_autoptr(GPtrArray) wrapped = ui_text_wrap(prompt->explanation[i], MAX(columns - 2, 4));
+    for (guint j = 0; j < wrapped->len && (int)lines->len < rows - 2; j++)
+      g_ptr_array_add(lines, g_strdup(wrapped->pdata[j]));
+  }
+  return lines;
+}
+
+/* The part of what is typed that fits, the cursor in it. Returns the cursor's column. */
+static int
+draw_typed(const UiPromptShown *prompt, int row, int column, int columns)
+{
+  int room = MAX(columns - column - 1, 1);
+
+  if (prompt->kind == UI_PROMPT_SECRET) {
+    g_autofree char *stars = g_strnfill(MIN((gsize)prompt->typed, (gsize)room), '*');
+    ui_screen_put(row, column, room, UI_STYLE_NORMAL, stars);
+    return column + (int)strlen(stars);
+  }
+  g_autofree char *before = g_strndup(prompt->edit->text, prompt->edit->cursor);
+  g_autofree char *safe_before = ui_text_line(before);
+  g_autofree char *safe = ui_text_line(prompt->edit->text);
+  const char *from = safe;
+  int cursor = ui_text_width(safe_before);
+  while (cursor > room && *from) {
+    cursor -= ui_text_char_width(g_utf8_get_char(from));
+    from = g_utf8_next_char(from);
+  }
+  ui_screen_put(row, column, room + 1, UI_STYLE_NORMAL, from);
+  return column + cursor;
+}
+
+static int
+draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns, int *cursor)
+{
+  static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) " };
+  int top = rows - 1 - (int)explanation->len;
+
+  ui_screen_rule(top - 1, 0, columns, UI_STYLE_PROMPT);
+  for (guint i = 0; i < explanation->len; i++)
+    ui_screen_put(top + (int)i, 1, columns - 1, UI_STYLE_NORMAL, explanation->pdata[i]);
+  g_autofree char *end = ui_text_cut(prompt->question, MAX(columns - 12, 4));
+  g_autofree char *words = g_strconcat(end, ends[prompt->kind], NULL);
+  ui_screen_put(rows - 1, 0, columns, UI_STYLE_PROMPT, words);
+  int width = ui_text_width(words);
+  *cursor = prompt->kind == UI_PROMPT_YES_NO || prompt->kind == UI_PROMPT_NOTICE
+                ? width : draw_typed(prompt, rows - 1, width, columns);
+  return top - 1;
+}
+
+static void
+draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
+{
+  UiView *view = ui_app_top(app);
+
+  if (hints) {
+    g_autoptr(GString) hint = g_string_new(" ");
+    view->type->hint(app, view, hint);
+    ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
+  }
+  g_autofree char *running = ui_ops_words(app);
+  g_autofree char *words = ui_text_cut(running ? running : app->status ? app->status : "", MAX(columns - 1, 1));
+  ui_screen_put(rows - 1, 0, columns, running ? UI_STYLE_NORMAL : app->status_style, words);
+}
+
+static void
+draw(UiApp *app)
+{
+  UiView *view = ui_app_top(app);
+  UiPromptShown prompt;
+  int rows, columns, cursor = 0;
+
+  ui_screen_size(&rows, &columns);
+  gboolean asking = ui_prompts_shown(app->prompts, &prompt), hints = app->config->hints && rows >= 10;
+  g_autoptr(GPtrArray) explanation = asking ? explanation_rows(&prompt, rows, columns) : NULL;
+  int bottom = asking ? MIN((int)explanation->len + 2, rows) : hints ? 2 : 1;
+  ui_screen_begin();
+  if (rows - bottom > 0)
+    view->type->draw(app, view, rows - bottom, columns);
+  if (asking)
+    draw_prompt(app, &prompt, explanation, rows, columns, &cursor);
+  else
+    draw_bottom(app, rows, columns, hints);
+  ui_screen_end(rows - 1, cursor, asking);
+}
+
+static void
+handle_key(UiApp *app, int key)
+{
+  UiPromptShown prompt;
+
+  if (key == UI_KEY_RESIZE)
+    return;
+  if (ui_prompts_shown(app->prompts, &prompt)) {
+    ui_prompts_key(app->prompts, key);
+    return;
+  }
+  g_clear_pointer(&app->status, g_free);
+  const UiBinding *binding = ui_keys_find(key, ui_app_top(app)->type->context);
+  if (!binding) {
+    g_autofree char *name = ui_keys_name(key);
+    ui_app_say(app, "%s does nothing here: ? shows the keys.", name);
+    return;
+  }
+  gboolean applied = app->apply_to_tagged;
+  binding->run(app);
+  if (applied)
+    app->apply_to_tagged = FALSE;
+}
+
+static gboolean
+on_keys(int fd, GIOCondition condition, gpointer data)
+{
+  UiApp *app = data;
+
+  for (int i = 0; i < KEYS_A_TURN && !app->ending && app->keys_source; i++) {
+    int key = ui_screen_key();
+    if (key == UI_KEY_NONE)
+      break;
+    handle_key(app, key);
+  }
+  ui_app_dirty(app);
+  if (condition & (G_IO_HUP | G_IO_ERR)) {
+    app->keys_source = 0;
+    ui_app_end(app);
+    return G_SOURCE_REMOVE;
+  }
+  return app->keys_source ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+void
+ui_app_watch_keys(UiApp *app, gboolean watch)
+{
+  if (watch && !app->keys_source)
+    app->keys_source = ui_terminal_watch(on_keys, app);
+  else if (!watch && app->keys_source) {
+    g_source_remove(app->keys_source);
+    app->keys_source = 0;
+  }
+}
+
+static void
+on_terminal(UiTerminalEvent event, gpointer data)
+{
+  UiApp *app = data;
+
+  switch (event) {
+  case UI_TERMINAL_RESIZED:
+  case UI_TERMINAL_CONTINUED:
+    if (app->keys_source) /* else another program has the terminal */
+      ui_screen_resize();
+    ui_app_dirty(app);
+    break;
+  case UI_TERMINAL_STOP:
+    if (app->keys_source)
+      ui_screen_stop();
+    ui_app_dirty(app);
+    break;
+  case UI_TERMINAL_END:
+    app->exit_code = UI_EXIT_OK;
+    ui_app_end(app);
+    break;
+  case UI_TERMINAL_INTERRUPT:
+    break; /* Ctrl-C for a program that has the terminal; ours comes as a key */
+  }
+}
+
+/* What libraries and other threads have to say goes to the log, by way of this thread. */
+typedef struct {
+  UiApp *app;
+  char *text;
+} Said;
+
+static gboolean
+on_said(gpointer data)
+{
+  Said *said = data;
+
+  ui_app_note(said->app, UI_STYLE_QUIET, "%s", said->text);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+said_free(gpointer data)
+{
+  Said *said = data;
+
+  g_free(said->text);
+  g_free(said);
+}
+
+static void
+on_log(const char *domain, GLogLevelFlags level, const char *text, gpointer data)
+{
+  if (level & (G_LOG_FLAG_FATAL | G_LOG_LEVEL_ERROR)) {
+    ui_screen_close();
+    g_log_default_handler(domain, level, text, NULL);
+    return;
+  }
+  Said *said = g_new(Said, 1);
+  *said = (Said){ data, g_strdup(text) };
+  g_idle_add_full(G_PRIORITY_DEFAULT, on_said, said, said_free);
+}
+
+static void
+prompts_changed(gpointer data)
+{
+  ui_app_dirty(data);
+}
+
+/* Logs out of every token when it has been idle for pin-timeout minutes. */
+static gboolean
+on_idle_keys(gpointer data)
+{
+  ui_action_forget_pins(data);
+  ((UiApp *)data)->logout_source = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* The PIN came from the person: from now on the clock of pin-timeout runs. */
+static gboolean
+restart_pin_clock(gpointer data)
+{
+  UiApp *app = data;
+
+  if (app->logout_source)
+    g_source_remove(app->logout_source);
+  app->logout_source = app->config->pin_timeout
+                           ? g_timeout_add_seconds(app->config->pin_timeout * 60, on_idle_keys, app) : 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* On the keys thread. */
+static char *
+ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer data)
+{
+  UiApp *app = data;
+  char *pin = ui_prompts_pin(question, cancellable, app->prompts);
+
+  if (pin && !app->ending)
+    g_idle_add(restart_pin_clock, app);
+  return pin;
+}
+
+static void
+set_up(UiApp *app, UiCli *cli)
+{
+  app->cli = cli;
+  app->config = cli->config;
+  app->loop = g_main_loop_new(NULL, FALSE);
+  app->accounts = g_ptr_array_new_with_free_func((GDestroyNotify)ui_account_free);
+  app->views = g_ptr_array_new();
+  app->ops = g_ptr_array_new();
+  app->log = g_ptr_array_new_with_free_func((GDestroyNotify)log_line_free);
+  app->prompts = ui_prompts_new(prompts_changed, app);
+  app->secrets = ui_ask_new(app);
+  g_ptr_array_add(app->views, ui_index_new());
+  g_log_set_default_handler(on_log, app);
+}
+
+static void
+remove_source(guint *source)
+{
+  if (*source)
+    g_source_remove(*source);
+  *source = 0;
+}
+
+/* Threads first, while what they hand back still has somebody to take it; the screen last, so that a crash on the
+ * way still finds the terminal in our hands. */
+static void
+take_down(UiApp *app)
+{
+  app->ending = TRUE;
+  ui_app_watch_keys(app, FALSE);
+  remove_source(&app->logout_source);
+  for (guint i = 0; i < app->ops->len; i++) {
+    UiOp *op = app->ops->pdata[i];
+    if (op->cancellable)
+      g_cancellable_cancel(op->cancellable);
+  }
+  ui_prompts_close(app->prompts);
+  crypto_job_stop();
+  g_ptr_array_set_size(app->accounts, 0);
+  while (g_main_context_iteration(NULL, FALSE))
+    ;
+  while (app->views->len > 1)
+    ui_app_pop(app);
+  ui_app_top(app)->type->free(app, ui_app_top(app));
+  remove_source(&app->draw_source);
+  remove_source(&app->tick_source);
+  ui_terminal_unwatch();
+  ui_screen_close();
+  g_log_set_default_handler(g_log_default_handler, NULL);
+}
+
+static void
+clear(UiApp *app)
+{
+  ui_box_free(app->box);
+  for (guint i = 0; i < G_N_ELEMENTS(app->people); i++)
+    if (app->people[i])
+      ml_people_free(app->people[i]);
+  ui_prompts_free(app->prompts);
+  ui_ask_free(app->secrets);
+  g_ptr_array_unref(app->accounts);
+  g_ptr_array_unref(app->views);
+  for (guint i = 0; i < app->ops->len; i++)
+    ui_ops_free(app->ops->pdata[i]);
+  g_ptr_array_unref(app->ops);
+  g_ptr_array_unref(app->log);
+  g_free(app->status);
+  g_free(app->search);
+  g_main_loop_unref(app->loop);
+}
+
+static gboolean
+start(UiApp *app, const char *folder)
+{
+  const MlAccount *first = ml_config_account(app->config, app->cli->account);
+
+  if (!first) {
+    ui_cli_error(app->cli, "there is no account %s in %s", app->cli->account, app->config->file);
+    return FALSE;
+  }
+  for (guint i = 0; i < app->config->accounts->len; i++)
+    ui_account_start(app, app->config->accounts->pdata[i]);
+  UiAccount *account = ui_account_find(app, first->name);
+  const char *name = folder ? folder : "INBOX", *slash = strchr(name, '/');
+  g_autofree char *prefix = slash ? g_strndup(name, (gsize)(slash - name)) : g_strdup(name);
+  UiAccount *named = ui_account_find(app, prefix);
+  if (named) {
+    account = named;
+    name = slash && slash[1] ? slash + 1 : "INBOX";
+  }
+  ui_box_open(app, account, name);
+  for (guint i = 0; i < app->accounts->len; i++) {
+    UiAccount *each = app->accounts->pdata[i];
+    UiOp *op = ui_ops_command(app, each, ml_worker_folders(each->worker, TRUE), "Asking for the folders");
+    op->silent = TRUE;
+  }
+  return TRUE;
+}
+
+int
+ui_app_run(UiCli *cli, const char *folder)
+{
+  UiApp app = { .exit_code = UI_EXIT_OK };
+  g_autoptr(GError) error = NULL;
+  int code = UI_EXIT_OK;
+
+  if (!ui_cli_config(cli, &code))
+    return code;
+  if (!cli->config->accounts->len) {
+    ui_cli_error(cli, "no account is set up: write one into %s (see signet.conf(5)), or try `signet demo`",
+                 cli->config->file);
+    return UI_EXIT_CONFIG;
+  }
+  if (!ui_cli_crypto(cli, TRUE, TRUE, cli->config->system_tokens, &code))
+    return code;
+  g_autofree char *log = g_build_filename(cli->state_dir, "stderr.log", NULL);
+  g_mkdir_with_parents(cli->state_dir, 0700);
+  g_mkdir_with_parents(cli->data_dir, 0700);
+  if (!ui_screen_open(cli->config->ascii, log, &error)) {
+    ui_cli_error(cli, "%s", error->message);
+    return UI_EXIT_USAGE;
+  }
+  set_up(&app, cli);
+  crypto_job_start(ask_pin, &app);
+  ui_terminal_watch_signals(on_terminal, &app);
+  ui_app_watch_keys(&app, TRUE);
+  if (start(&app, folder)) {
+    ui_app_dirty(&app);
+    g_main_loop_run(app.loop);
+  } else
+    app.exit_code = UI_EXIT_CONFIG;
+  take_down(&app);
+  clear(&app);
+  return app.exit_code;
+}

@@ -1,0 +1,117 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ui/app-private.h"
+#include "ui/exception.h"
+#include "ui/password.h"
+
+/* What workers ask for, on their threads: passwords, and whether a server's refused certificate is to be accepted.
+ * Passwords that were right are kept for the session, by server. */
+typedef struct {
+  UiApp *app;
+  GMutex lock;
+  GHashTable *passwords; /* server -> password; under the lock */
+} Secrets;
+
+gpointer
+ui_ask_new(UiApp *app)
+{
+  Secrets *secrets = g_new0(Secrets, 1);
+
+  secrets->app = app;
+  g_mutex_init(&secrets->lock);
+  secrets->passwords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)crypto_pin_wipe);
+  return secrets;
+}
+
+void
+ui_ask_free(gpointer data)
+{
+  Secrets *secrets = data;
+
+  if (!secrets)
+    return;
+  g_hash_table_unref(secrets->passwords);
+  g_mutex_clear(&secrets->lock);
+  g_free(secrets);
+}
+
+static void
+remember(Secrets *secrets, const char *server, const char *password)
+{
+  char *copy = g_strdup(password);
+
+  mlock(copy, strlen(copy) + 1); /* where the limit allows */
+  g_mutex_lock(&secrets->lock);
+  g_hash_table_replace(secrets->passwords, g_strdup(server), copy);
+  g_mutex_unlock(&secrets->lock);
+}
+
+static char *
+recall(Secrets *secrets, const char *server)
+{
+  g_mutex_lock(&secrets->lock);
+  char *password = g_strdup(g_hash_table_lookup(secrets->passwords, server));
+  g_mutex_unlock(&secrets->lock);
+  return password;
+}
+
+static char *
+ask_password(const MlAccount *account, const MlServer *server, gboolean retry, GCancellable *cancellable,
+             gpointer user_data, GError **error)
+{
+  Secrets *secrets = user_data;
+  g_autofree char *name = ui_password_server(server, server == &account->smtp ? "smtp" : "imap");
+  g_autoptr(GError) local = NULL;
+  char *password = retry ? NULL : recall(secrets, name);
+
+  if (!password && !retry)
+    password = ui_password_stored(account, server, cancellable, &local);
+  if (password)
+    return password;
+  g_autofree char *host = ui_text_line(server->host), *user = ui_text_line(server->user ? server->user : "");
+  g_autofree char *question = g_strdup_printf("Password of %s at %s", user, host);
+  g_autofree char *why = local ? ui_text_line(local->message) : NULL;
+  const char *explanation[] = { retry ? "The server refused the password." : why, NULL };
+  password = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SECRET, explanation, question, cancellable);
+  if (password)
+    remember(secrets, name, password);
+  else if (local)
+    g_propagate_error(error, g_steal_pointer(&local));
+  return password;
+}
+
+static gboolean
+ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
+{
+  Secrets *secrets = user_data;
+  g_autofree char *file = ui_exception_file(secrets->app->cli->state_dir);
+
+  if (ui_exception_is_stored(file, problem->host, problem->port, problem->sha256))
+    return TRUE;
+  g_autofree char *host = ui_text_line(problem->host), *wrong = ui_text_line(problem->sentence);
+  g_autofree char *print = ui_details_fingerprint(problem->sha256);
+  g_autofree char *first = g_strdup_printf("SHA-256 %.40s", print);
+  g_autofree char *second = g_strdup_printf("        %s", strlen(print) > 40 ? print + 40 : "");
+  g_autofree char *question = g_strdup_printf("Accept this certificate for %s from now on? Spell out yes", host);
+  const char *explanation[] = { wrong, first, second, "Your password would go to whoever holds this key.", NULL };
+  char *answer = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SPELLED, explanation, question, NULL);
+  gboolean yes = answer != NULL;
+  crypto_pin_wipe(answer);
+  g_autoptr(GError) error = NULL;
+  if (yes && !ui_exception_store(file, problem->host, problem->port, problem->sha256, &error))
+    g_message("%s", error->message);
+  return yes;
+}
+
+void
+ui_ask_hooks(UiApp *app, MlDriverHooks *hooks)
+{
+  hooks->password = ask_password;
+  hooks->exception = ask_exception;
+  hooks->user_data = app->secrets;
+}

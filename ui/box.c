@@ -1,0 +1,440 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+
+static void
+item_free(UiItem *item)
+{
+  ml_header_free(item->header);
+  g_free(item);
+}
+
+void
+ui_box_free(UiBox *box)
+{
+  if (!box)
+    return;
+  g_hash_table_unref(box->by_uid);
+  g_ptr_array_unref(box->shown);
+  g_ptr_array_unref(box->all);
+  ui_limit_free(box->limit);
+  g_free(box->limit_words);
+  g_free(box->folder);
+  g_free(box);
+}
+
+UiItem *
+ui_box_item(UiBox *box)
+{
+  return box && box->cursor >= 0 && box->cursor < (int)box->shown->len ? box->shown->pdata[box->cursor] : NULL;
+}
+
+UiItem *
+ui_box_by_uid(UiBox *box, guint32 uid)
+{
+  return g_hash_table_lookup(box->by_uid, GUINT_TO_POINTER(uid));
+}
+
+gboolean
+ui_box_seek(UiBox *box, const UiItem *item)
+{
+  guint at;
+
+  if (!item || !g_ptr_array_find(box->shown, item, &at))
+    return FALSE;
+  box->cursor = (int)at;
+  box->placed = TRUE;
+  return TRUE;
+}
+
+UiLimitItem
+ui_box_facts(const UiItem *item)
+{
+  return (UiLimitItem){ .header = item->header, .flags = item->header->flags, .tagged = item->tagged,
+                        .deleted = item->deleted, .verified = item->verified };
+}
+
+static gboolean
+is_within(const UiBox *box, const UiItem *item)
+{
+  UiLimitItem facts = ui_box_facts(item);
+
+  return !box->limit || ui_limit_matches(box->limit, &facts);
+}
+
+static void
+show_again(UiBox *box)
+{
+  const UiItem *current = ui_box_item(box);
+  int before = box->cursor;
+
+  g_ptr_array_set_size(box->shown, 0);
+  box->cursor = -1;
+  for (guint i = 0; i < box->all->len; i++) {
+    UiItem *item = box->all->pdata[i];
+    if (!is_within(box, item))
+      continue;
+    if (item == current)
+      box->cursor = (int)box->shown->len;
+    g_ptr_array_add(box->shown, item);
+  }
+  if (box->cursor < 0)
+    box->cursor = MIN(before, (int)box->shown->len - 1);
+  box->cursor = MAX(box->cursor, 0);
+}
+
+void
+ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words)
+{
+  ui_limit_free(box->limit);
+  box->limit = limit;
+  g_free(box->limit_words);
+  box->limit_words = ui_text_line(words ? words : "");
+  show_again(box);
+}
+
+guint
+ui_box_count(UiBox *box, gboolean deleted)
+{
+  if (!box->counted) {
+    box->unread = box->pending = 0;
+    for (guint i = 0; i < box->all->len; i++) {
+      const UiItem *item = box->all->pdata[i];
+      box->pending += item->deleted && !(item->header->flags & ML_FLAG_DELETED);
+      box->unread += !(item->header->flags & ML_FLAG_SEEN);
+    }
+    box->counted = TRUE;
+  }
+  return deleted ? box->pending : box->unread;
+}
+
+guint
+ui_box_number(const UiBox *box, const UiItem *item)
+{
+  guint at = 0;
+
+  /* Within a limit the number stays what it is without: it is found by its place among all. */
+  if (box->limit) {
+    if (!g_ptr_array_find(box->all, item, &at))
+      return 0;
+  } else if (item == ui_box_item((UiBox *)box))
+    at = (guint)box->cursor;
+  else if (!g_ptr_array_find(box->shown, item, &at))
+    return 0;
+  return MAX(box->total, box->all->len) - at;
+}
+
+static UiItem *
+item_new(MlHeader *header)
+{
+  UiItem *item = g_new0(UiItem, 1);
+
+  item->header = header;
+  item->deleted = (header->flags & ML_FLAG_DELETED) != 0;
+  return item;
+}
+
+/* The oldest of the unread ones at the end, so that reading on goes through them; else the newest. */
+static void
+place_cursor(UiBox *box)
+{
+  box->cursor = 0;
+  for (guint i = 0; i < box->shown->len; i++) {
+    const UiItem *item = box->shown->pdata[i];
+    if (item->header->flags & ML_FLAG_SEEN)
+      break;
+    box->cursor = (int)i;
+  }
+  box->placed = TRUE;
+}
+
+/* Older ones go to the end. */
+static void
+take_headers(UiBox *box, MlEvent *event)
+{
+  for (guint i = 0; i < event->headers->len; i++) {
+    MlHeader *header = event->headers->pdata[i];
+    if (ui_box_by_uid(box, header->uid))
+      continue;
+    UiItem *item = item_new(header);
+    event->headers->pdata[i] = NULL;
+    g_ptr_array_add(box->all, item);
+    g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
+    if (is_within(box, item))
+      g_ptr_array_add(box->shown, item);
+  }
+  if (event->total)
+    box->total = MAX((guint)event->total, box->all->len);
+  if (!box->placed && box->shown->len)
+    place_cursor(box);
+}
+
+/* New ones go to the front; the cursor stays on its message, and follows where it stood on the newest. */
+static void
+take_new(UiApp *app, UiBox *box, MlEvent *event)
+{
+  guint added = 0;
+  UiItem *only = NULL;
+
+  for (guint i = event->headers->len; i-- > 0;) {
+    MlHeader *header = event->headers->pdata[i];
+    if (ui_box_by_uid(box, header->uid))
+      continue;
+    UiItem *item = item_new(header);
+    event->headers->pdata[i] = NULL;
+    g_ptr_array_insert(box->all, 0, item);
+    g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
+    if (is_within(box, item)) {
+      g_ptr_array_insert(box->shown, 0, item);
+      if (box->shown->len > 1)
+        box->cursor++;
+    }
+    added++;
+    only = item;
+  }
+  box->total += added;
+  if (added == 1)
+    ui_app_say(app, "New: %s: %s", only->header->from_name, only->header->subject);
+  else if (added)
+    ui_app_say(app, "%u new messages.", added);
+}
+
+static guint
+compact(GPtrArray *items, int *cursor)
+{
+  guint kept = 0;
+  int before = cursor ? *cursor : 0;
+
+  for (guint i = 0; i < items->len; i++) {
+    if (((UiItem *)items->pdata[i])->gone) {
+      if (cursor && (int)i < before)
+        (*cursor)--;
+      continue;
+    }
+    gpointer item = items->pdata[i];
+    items->pdata[i] = items->pdata[kept];
+    items->pdata[kept++] = item;
+  }
+  return kept;
+}
+
+guint
+ui_box_forget(UiBox *box, const GArray *uids)
+{
+  guint n = 0;
+
+  for (guint i = 0; uids && i < uids->len; i++) {
+    UiItem *item = ui_box_by_uid(box, g_array_index(uids, guint32, i));
+    if (!item || item->gone)
+      continue;
+    item->gone = TRUE;
+    n++;
+  }
+  if (!n)
+    return 0;
+  box->counted = FALSE;
+  g_ptr_array_set_size(box->shown, (int)compact(box->shown, &box->cursor));
+  box->cursor = CLAMP(box->cursor, 0, MAX((int)box->shown->len - 1, 0));
+  for (guint i = 0; i < uids->len; i++)
+    g_hash_table_remove(box->by_uid, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
+  g_ptr_array_set_size(box->all, (int)compact(box->all, NULL)); /* frees them */
+  box->total = MAX(box->total - MIN(n, box->total), box->all->len);
+  return n;
+}
+
+static void
+take_changes(UiApp *app, UiBox *box, const MlChanges *changes)
+{
+  guint gone = ui_box_forget(box, changes->vanished);
+
+  for (guint i = 0; changes->flag_changes && i < changes->flag_changes->len; i++) {
+    const MlFlagChange *change = &g_array_index(changes->flag_changes, MlFlagChange, i);
+    UiItem *item = ui_box_by_uid(box, change->uid);
+    if (!item)
+      continue;
+    if ((change->flags ^ item->header->flags) & ML_FLAG_DELETED)
+      item->deleted = (change->flags & ML_FLAG_DELETED) != 0;
+    item->header->flags = change->flags;
+  }
+  if (changes->reset) {
+    ui_app_say(app, "The folder was replaced on the server; it is read anew.");
+    ui_box_reload(app);
+  } else if (gone)
+    ui_app_note(app, UI_STYLE_NORMAL, "%u messages were removed elsewhere.", gone);
+}
+
+gboolean
+ui_box_event(UiApp *app, MlEvent *event)
+{
+  UiBox *box = app->box;
+
+  if (event->folder && strcmp(event->folder, box->folder) != 0)
+    return FALSE;
+  box->counted = FALSE;
+  switch (event->kind) {
+  case ML_EVENT_OPENED: {
+    /* The connection may have been made anew: what is known already stays, if the numbers are still the same. */
+    gboolean same = box->uidvalidity && box->uidvalidity == event->selected.uidvalidity;
+    if (!same && box->all->len) {
+      g_ptr_array_set_size(box->shown, 0);
+      g_hash_table_remove_all(box->by_uid);
+      g_ptr_array_set_size(box->all, 0);
+      box->cursor = 0;
+      box->placed = FALSE;
+    }
+    box->uidvalidity = event->selected.uidvalidity;
+    box->total = event->selected.total;
+    box->read_only = event->selected.read_only;
+    box->stale = FALSE;
+    break;
+  }
+  case ML_EVENT_HEADERS:
+    if (event->headers)
+      take_headers(box, event);
+    break;
+  case ML_EVENT_NEW:
+    if (event->headers)
+      take_new(app, box, event);
+    break;
+  case ML_EVENT_CHANGES:
+    if (event->changes)
+      take_changes(app, box, event->changes);
+    break;
+  default: return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+opened(UiApp *app, const GError *error, gpointer data)
+{
+  UiBox *box = app->box;
+
+  if (box != data)
+    return;
+  box->loading = FALSE;
+  box->stale = error != NULL;
+  if (error)
+    ui_app_error(app, error);
+  else if (box->all->len < box->total)
+    box->total = box->all->len;
+}
+
+static void
+load(UiApp *app)
+{
+  UiBox *box = app->box;
+  int rows, columns;
+
+  ui_screen_size(&rows, &columns);
+  box->loading = TRUE;
+  guint64 id = ml_worker_open(box->account->worker, box->folder, (guint)MAX(rows, 20));
+  UiOp *op = ui_ops_command(app, box->account, id, "Reading the list of messages");
+  op->silent = TRUE; /* the title line tells how far it is */
+  op->finished = opened;
+  op->data = box;
+}
+
+void
+ui_box_open(UiApp *app, UiAccount *account, const char *folder)
+{
+  UiBox *box = g_new0(UiBox, 1);
+
+  box->account = account;
+  box->folder = g_strdup(folder);
+  box->all = g_ptr_array_new_with_free_func((GDestroyNotify)item_free);
+  box->shown = g_ptr_array_new();
+  box->by_uid = g_hash_table_new(NULL, NULL);
+  if (app->box) {
+    ui_ops_forget(app, app->box);
+    ui_box_free(app->box);
+  }
+  app->box = box;
+  ui_app_pop_to(app, UI_IN_INDEX);
+  load(app);
+  ui_app_dirty(app);
+}
+
+void
+ui_box_reload(UiApp *app)
+{
+  if (!app->box)
+    return;
+  ui_ops_forget(app, app->box);
+  load(app);
+}
+
+GPtrArray *
+ui_box_chosen(UiApp *app)
+{
+  GPtrArray *items = g_ptr_array_new();
+  UiBox *box = app->box;
+
+  if (!box)
+    return items;
+  if (app->apply_to_tagged) {
+    for (guint i = 0; i < box->all->len; i++)
+      if (((UiItem *)box->all->pdata[i])->tagged)
+        g_ptr_array_add(items, box->all->pdata[i]);
+    app->apply_to_tagged = FALSE;
+  } else if (ui_box_item(box))
+    g_ptr_array_add(items, ui_box_item(box));
+  return items;
+}
+
+/* What a flag change that fails has to be taken back from. */
+typedef struct {
+  UiBox *box;
+  GArray *uids;
+  guint add, remove;
+} FlagChange;
+
+static void
+flags_done(UiApp *app, const GError *error, gpointer data)
+{
+  FlagChange *change = data;
+
+  if (error)
+    ui_app_error(app, error);
+  if (app->box)
+    app->box->counted = FALSE;
+  for (guint i = 0; error && app->box == change->box && i < change->uids->len; i++) {
+    UiItem *item = ui_box_by_uid(app->box, g_array_index(change->uids, guint32, i));
+    if (item)
+      item->header->flags = (item->header->flags & ~change->add) | change->remove;
+  }
+  g_array_unref(change->uids);
+  g_free(change);
+}
+
+void
+ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove)
+{
+  UiBox *box = app->box;
+  GArray *uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  box->counted = FALSE;
+  for (guint i = 0; i < items->len; i++) {
+    UiItem *item = items->pdata[i];
+    guint flags = (item->header->flags | add) & ~remove;
+    if (flags == item->header->flags)
+      continue;
+    item->header->flags = flags;
+    g_array_append_val(uids, item->header->uid);
+  }
+  if (!uids->len || box->read_only) {
+    if (box->read_only)
+      ui_app_complain(app, "This folder is read-only: the change is not kept.");
+    g_array_unref(uids);
+    return;
+  }
+  FlagChange *change = g_new0(FlagChange, 1);
+  *change = (FlagChange){ .box = box, .uids = g_array_ref(uids), .add = add, .remove = remove };
+  guint64 id = ml_worker_flags(box->account->worker, box->folder, uids, add, remove);
+  UiOp *op = ui_ops_command(app, box->account, id, "Changing flags");
+  op->silent = TRUE;
+  op->finished = flags_done;
+  op->data = change;
+  g_array_unref(uids);
+  ui_app_dirty(app);
+}

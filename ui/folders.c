@@ -1,0 +1,176 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+
+/* All folders of all accounts, one below the other. */
+typedef struct {
+  UiView view;
+  int cursor, top, rows;
+} Folders;
+
+typedef struct {
+  UiAccount *account;
+  const MlFolder *folder; /* NULL: the account's own line */
+} Row;
+
+static GArray *
+collect(UiApp *app)
+{
+  GArray *rows = g_array_new(FALSE, FALSE, sizeof(Row));
+
+  for (guint a = 0; a < app->accounts->len; a++) {
+    UiAccount *account = app->accounts->pdata[a];
+    Row head = { account, NULL };
+    g_array_append_val(rows, head);
+    for (guint i = 0; account->folders && i < account->folders->len; i++) {
+      Row row = { account, account->folders->pdata[i] };
+      g_array_append_val(rows, row);
+    }
+  }
+  return rows;
+}
+
+static void
+draw_account(const UiAccount *account, int row, int columns, UiStyle style)
+{
+  g_autofree char *name = ui_text_line(account->account->name);
+  g_autofree char *why = ui_text_line(account->why ? account->why : "");
+  g_autofree char *line = g_strdup_printf(
+      " %s  %s%s%s", name, account->state == ML_STATE_ONLINE ? "online" : account->state == ML_STATE_OFFLINE ? "offline"
+      : "connecting", *why ? ": " : "", why);
+  g_autofree char *cut = ui_text_cut(line, columns);
+
+  ui_screen_fill(row, 0, columns, style, cut);
+}
+
+static const char *
+role_word(MlFolderRole role)
+{
+  static const char *const words[] = { "", "", "drafts", "sent", "trash", "junk", "archive", "all", "flagged" };
+
+  return (guint)role < G_N_ELEMENTS(words) ? words[role] : "";
+}
+
+static void
+draw_folder(UiApp *app, const Row *shown, int row, int columns, gboolean current)
+{
+  const MlFolder *folder = shown->folder;
+  gboolean open = app->box && app->box->account == shown->account && !strcmp(app->box->folder, folder->name);
+  int unseen = open && !app->box->loading ? (int)ui_box_count(app->box, FALSE) : folder->unseen;
+  int total = open && !app->box->loading ? (int)app->box->total : folder->total;
+  g_autofree char *name = ui_text_line(folder->name);
+  g_autofree char *fit = ui_text_fit(name, MAX(columns - 36, 8));
+  g_autofree char *unread = unseen > 0 ? g_strdup_printf("%d new", unseen) : g_strdup("");
+  g_autofree char *all = total >= 0 ? g_strdup_printf("%d", total) : g_strdup("");
+  g_autofree char *line = g_strdup_printf("%c %c %s %9s %8s  %-8s", current ? '>' : ' ', open ? '*' : ' ', fit, unread, all,
+                                          role_word(folder->role));
+  UiStyle style = current ? UI_STYLE_CURSOR : !folder->selectable ? UI_STYLE_QUIET
+                  : unseen > 0 ? UI_STYLE_NEW : UI_STYLE_NORMAL;
+
+  ui_screen_fill(row, 0, columns, style, line);
+}
+
+static void
+draw(UiApp *app, UiView *view, int rows, int columns)
+{
+  Folders *folders = (Folders *)view;
+  g_autoptr(GArray) list = collect(app);
+
+  ui_screen_fill(0, 0, columns, UI_STYLE_TITLE, " Folders");
+  folders->rows = MAX(rows - 1, 1);
+  folders->cursor = CLAMP(folders->cursor, 0, MAX((int)list->len - 1, 0));
+  if (folders->cursor < folders->top)
+    folders->top = folders->cursor;
+  if (folders->cursor >= folders->top + folders->rows)
+    folders->top = folders->cursor - folders->rows + 1;
+  folders->top = CLAMP(folders->top, 0, MAX((int)list->len - folders->rows, 0));
+  for (int i = 0; i < folders->rows && folders->top + i < (int)list->len; i++) {
+    int at = folders->top + i;
+    const Row *row = &g_array_index(list, Row, at);
+    gboolean current = at == folders->cursor;
+    if (row->folder)
+      draw_folder(app, row, 1 + i, columns, current);
+    else
+      draw_account(row->account, 1 + i, columns, current ? UI_STYLE_CURSOR : UI_STYLE_HEADER);
+  }
+}
+
+static gboolean
+move(UiApp *app, UiView *view, UiMove move)
+{
+  Folders *folders = (Folders *)view;
+  g_autoptr(GArray) list = collect(app);
+  int before = folders->cursor;
+
+  switch (move) {
+  case UI_MOVE_UP: folders->cursor--; break;
+  case UI_MOVE_DOWN: folders->cursor++; break;
+  case UI_MOVE_PAGE_UP: folders->cursor -= folders->rows; break;
+  case UI_MOVE_PAGE_DOWN: folders->cursor += folders->rows; break;
+  case UI_MOVE_FIRST: folders->cursor = 0; break;
+  case UI_MOVE_LAST: folders->cursor = (int)list->len - 1; break;
+  }
+  folders->cursor = CLAMP(folders->cursor, 0, MAX((int)list->len - 1, 0));
+  return folders->cursor != before;
+}
+
+static gboolean
+search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
+{
+  Folders *folders = (Folders *)view;
+  g_autoptr(GArray) list = collect(app);
+  g_autofree char *folded = ui_limit_fold(pattern);
+  int n = (int)list->len;
+
+  for (int i = 1; i <= n; i++) {
+    int at = ((folders->cursor + (backwards ? -i : i)) % n + n) % n;
+    const Row *row = &g_array_index(list, Row, at);
+    if (!ui_limit_contains(row->folder ? row->folder->name : row->account->account->name, folded))
+      continue;
+    folders->cursor = at;
+    return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+hint(UiApp *app, UiView *view, GString *hint)
+{
+  g_string_append(hint, "Enter open  c change by name  / search  R ask the server  q back  ? help");
+}
+
+static void
+view_free(UiApp *app, UiView *view)
+{
+  g_free(view);
+}
+
+UiView *
+ui_folders_new(UiApp *app)
+{
+  static const UiViewType type = { UI_IN_FOLDERS, "the list of folders", draw, move, search, hint, view_free };
+  Folders *folders = g_new0(Folders, 1);
+  g_autoptr(GArray) list = collect(app);
+
+  folders->view.type = &type;
+  folders->cursor = MIN(1, (int)list->len - 1);
+  for (guint i = 0; app->box && i < list->len; i++) {
+    const Row *row = &g_array_index(list, Row, i);
+    if (row->folder && row->account == app->box->account && !strcmp(row->folder->name, app->box->folder))
+      folders->cursor = (int)i;
+  }
+  return &folders->view;
+}
+
+const MlFolder *
+ui_folders_current(UiApp *app, UiAccount **account)
+{
+  Folders *folders = (Folders *)ui_app_view(app, UI_IN_FOLDERS);
+  g_autoptr(GArray) list = collect(app);
+
+  if (!folders || folders->cursor < 0 || folders->cursor >= (int)list->len)
+    return NULL;
+  const Row *row = &g_array_index(list, Row, folders->cursor);
+  *account = row->account;
+  return row->folder;
+}

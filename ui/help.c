@@ -1,0 +1,75 @@
+#include "ui/app-private.h"
+
+static void
+add_keys(UiPager *pager, UiContext context)
+{
+  const UiBinding *table = ui_keys_table();
+
+  for (const UiBinding *first = table; first->key; first++) {
+    if (!(first->context & context))
+      continue;
+    /* Several keys for one act stand on one line, at the first of them. */
+    const UiBinding *earlier = table;
+    while (earlier < first && !(earlier->run == first->run && (earlier->context & context)))
+      earlier++;
+    if (earlier < first)
+      continue;
+    g_autoptr(GString) keys = g_string_new(NULL);
+    for (const UiBinding *same = first; same->key; same++) {
+      if (same->run != first->run || !(same->context & context))
+        continue;
+      g_autofree char *name = ui_keys_name(same->key);
+      g_string_append_printf(keys, "%s%s", keys->len ? " " : "", name);
+    }
+    UiLine *line = ui_pager_add_format(pager, UI_STYLE_NORMAL, "%-18s %s", keys->str, first->help);
+    line->lead = MAX(keys->len, 18);
+    line->indent = 19;
+  }
+}
+
+static void
+add_paragraph(UiPager *pager, const char *text)
+{
+  UiLine *line = ui_pager_add_format(pager, UI_STYLE_NORMAL, "%s", text);
+  line->indent = 2;
+}
+
+static void
+add_index_words(UiPager *pager)
+{
+  ui_pager_add_rule(pager, "Letters in the list");
+  add_paragraph(pager, "N new   O unread from before   r answered   f forwarded   D to be deleted ($ does it)");
+  add_paragraph(pager, "F flagged   d draft   t tagged");
+  add_paragraph(pager, "S signed, E encrypted: as the mail says of itself. Once it was read: S+ good, S? look at it, "
+                       "S! bad.");
+  ui_pager_add_rule(pager, "Patterns of l, / and T");
+  add_paragraph(pager, "Words fit the author or the subject. ~f author  ~t recipient  ~c copy  ~s subject  ~N new  "
+                       "~R read  ~F flagged  ~D deleted  ~T tagged  ~Q answered  ~g signed  ~G encrypted  ~V judged "
+                       "good  ~A all. ! not, | or, ( ), \"several words\". Example: ~f anna !~s invoice");
+}
+
+static void
+add_reader_words(UiPager *pager)
+{
+  ui_pager_add_rule(pager, "The marks beside the text");
+  add_paragraph(pager, "|  signed: the signature named above covers this line");
+  add_paragraph(pager, "#  signed and encrypted");
+  add_paragraph(pager, "=  encrypted, not signed: nobody vouches for who wrote it");
+  add_paragraph(pager, ":  covered by nothing, in a message of which other parts are");
+  add_paragraph(pager, "The marks and the rows at the top are drawn by signet. A mail's own text begins to the right "
+                       "of the marks, so it cannot draw them.");
+}
+
+UiView *
+ui_help_new(UiContext context, const char *name)
+{
+  g_autofree char *title = g_strdup_printf("Help: keys in %s", name);
+  UiPane *pane = ui_pane_new(UI_IN_TEXT, "help", title);
+
+  add_keys(&pane->pager, context);
+  if (context == UI_IN_INDEX)
+    add_index_words(&pane->pager);
+  if (context == UI_IN_READER)
+    add_reader_words(&pane->pager);
+  return &pane->view;
+}

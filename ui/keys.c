@@ -1,0 +1,118 @@
+#include "ui/app-private.h"
+
+#define ACT(key, context, name, help) { key, context, #name, help, ui_action_##name }
+
+static const UiBinding table[] = {
+  ACT('j', UI_IN_INDEX | UI_IN_READER, next_message, "next message that is not to be deleted"),
+  ACT('k', UI_IN_INDEX | UI_IN_READER, previous_message, "previous message that is not to be deleted"),
+  ACT('J', UI_IN_READER, next_any, "next message"),
+  ACT('K', UI_IN_READER, previous_any, "previous message"),
+  ACT(UI_KEY_DOWN, UI_IN_ALL, down, "a line down"),
+  ACT('J', UI_IN_INDEX, down, "a line down"),
+  ACT('j', UI_IN_ALL & ~(UI_IN_INDEX | UI_IN_READER), down, "a line down"),
+  ACT(UI_KEY_ENTER, UI_IN_PAGERS, down, "a line down"),
+  ACT(UI_KEY_UP, UI_IN_ALL, up, "a line up"),
+  ACT('K', UI_IN_INDEX, up, "a line up"),
+  ACT('k', UI_IN_ALL & ~(UI_IN_INDEX | UI_IN_READER), up, "a line up"),
+  ACT(UI_KEY_BACKSPACE, UI_IN_PAGERS, up, "a line up"),
+  ACT(UI_KEY_PAGE_DOWN, UI_IN_ALL, page_down, "a page down"),
+  ACT('z', UI_IN_ALL, page_down, "a page down"),
+  ACT(' ', UI_IN_PAGERS, page_down, "a page down"),
+  ACT(UI_KEY_PAGE_UP, UI_IN_ALL, page_up, "a page up"),
+  ACT('Z', UI_IN_ALL, page_up, "a page up"),
+  ACT('b', UI_IN_PAGERS, page_up, "a page up"),
+  ACT('-', UI_IN_PAGERS, page_up, "a page up"),
+  ACT(UI_KEY_HOME, UI_IN_ALL, first, "to the beginning"),
+  ACT('=', UI_IN_LISTS, first, "to the beginning"),
+  ACT('^', UI_IN_PAGERS, first, "to the beginning"),
+  ACT(UI_KEY_END, UI_IN_ALL, last, "to the end"),
+  ACT('*', UI_IN_LISTS, last, "to the end"),
+  ACT(UI_KEY_ENTER, UI_IN_LISTS, open, "open what the cursor is on"),
+  ACT(' ', UI_IN_LISTS, open, "open what the cursor is on"),
+  ACT(UI_KEY_RIGHT, UI_IN_LISTS, open, "open what the cursor is on"),
+  ACT('q', UI_IN_ALL & ~UI_IN_INDEX, back, "back"),
+  ACT('i', UI_IN_READER, back, "back"),
+  ACT(UI_KEY_LEFT, UI_IN_ALL & ~UI_IN_INDEX, back, "back"),
+  ACT('q', UI_IN_INDEX, leave, "quit; asks about pending deletions"),
+  ACT('/', UI_IN_ALL, search, "search"),
+  ACT('n', UI_IN_ALL, search_next, "search on"),
+  ACT('N', UI_IN_ALL & ~UI_IN_INDEX, search_previous, "search backwards"),
+  ACT('l', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
+  ACT('\\', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
+  ACT('d', UI_IN_INDEX | UI_IN_READER, delete, "delete: marked now, done by $ or on leaving"),
+  ACT('u', UI_IN_INDEX | UI_IN_READER, undelete, "undelete"),
+  ACT('t', UI_IN_INDEX | UI_IN_READER, tag, "tag or untag"),
+  ACT('T', UI_IN_INDEX, tag_pattern, "tag all that fit a pattern"),
+  ACT(';', UI_IN_INDEX, apply, "do what the next key says to all tagged messages"),
+  ACT('F', UI_IN_INDEX | UI_IN_READER, flag, "flag as important, or unflag"),
+  ACT('N', UI_IN_INDEX, toggle_new, "mark as new, or as read"),
+  ACT('s', UI_IN_INDEX | UI_IN_READER, move, "save: move to another folder"),
+  ACT('C', UI_IN_INDEX | UI_IN_READER, copy, "copy to another folder"),
+  ACT('A', UI_IN_INDEX | UI_IN_READER, archive, "move to the archive"),
+  ACT('$', UI_IN_INDEX, sync, "delete what is marked, now"),
+  ACT('y', UI_IN_INDEX | UI_IN_READER, folders, "list all folders"),
+  ACT('c', UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, change_folder, "change to another folder by name; Tab completes"),
+  ACT('|', UI_IN_INDEX | UI_IN_READER, pipe, "give the text to a program"),
+  ACT('p', UI_IN_READER, print, "print"),
+  ACT(UI_CTRL('b'), UI_IN_READER, link, "open a link, after showing where it goes"),
+  ACT('U', UI_IN_READER, link, "open a link, after showing where it goes"),
+  ACT('v', UI_IN_READER, parts, "list the parts: view, save, pipe attachments"),
+  ACT('V', UI_IN_READER, details, "security in detail: signers, chain, dates, algorithms"),
+  ACT('I', UI_IN_READER | UI_IN_DETAILS, install, "install the signer's certificate, for writing to them"),
+  ACT('D', UI_IN_READER, decrypt, "decrypt now: asks for the PIN or password, opens encrypted parts"),
+  ACT('T', UI_IN_DETAILS, trust, "trust the authority at the end of the chain, by its fingerprint"),
+  ACT('h', UI_IN_READER, headers, "show all headers, or the usual ones"),
+  ACT('s', UI_IN_PARTS, save_part, "save the part in a file; never overwrites"),
+  ACT('|', UI_IN_PARTS, pipe_part, "give the part to a program"),
+  ACT(UI_CTRL('f'), UI_IN_ALL, forget_pins, "forget PINs: log out of every token and the database"),
+  ACT(UI_CTRL('r'), UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, refresh, "read anew"),
+  ACT('!', UI_IN_ALL, log, "what was said: the log"),
+  ACT('M', UI_IN_ALL, log, "what was said: the log"),
+  ACT(UI_KEY_ESC, UI_IN_ALL, cancel, "stop what is going on; then: end the limit"),
+  ACT('x', UI_IN_ALL, cancel, "stop what is going on; then: end the limit"),
+  ACT(UI_CTRL('c'), UI_IN_ALL, cancel, "stop what is going on; then: end the limit"),
+  ACT(UI_CTRL('l'), UI_IN_ALL, redraw, "draw the screen again"),
+  ACT(UI_CTRL('z'), UI_IN_ALL, stop, "to the shell; `fg` comes back"),
+  ACT('?', UI_IN_ALL, help, "this help"),
+  { 0, 0, NULL, NULL, NULL },
+};
+
+const UiBinding *
+ui_keys_table(void)
+{
+  return table;
+}
+
+const UiBinding *
+ui_keys_find(int key, UiContext context)
+{
+  for (const UiBinding *binding = table; binding->key; binding++)
+    if (binding->key == key && binding->context & context)
+      return binding;
+  return NULL;
+}
+
+char *
+ui_keys_name(int key)
+{
+  static const struct {
+    int key;
+    const char *name;
+  } names[] = {
+    { UI_KEY_TAB, "Tab" }, { UI_KEY_ENTER, "Enter" }, { UI_KEY_ESC, "Esc" }, { UI_KEY_BACKSPACE, "Backspace" },
+    { ' ', "Space" }, { UI_KEY_UP, "Up" }, { UI_KEY_DOWN, "Down" }, { UI_KEY_LEFT, "Left" }, { UI_KEY_RIGHT, "Right" },
+    { UI_KEY_PAGE_UP, "PgUp" }, { UI_KEY_PAGE_DOWN, "PgDn" }, { UI_KEY_HOME, "Home" }, { UI_KEY_END, "End" },
+    { UI_KEY_DELETE, "Del" },
+  };
+  char bytes[7] = { 0 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+    if (names[i].key == key)
+      return g_strdup(names[i].name);
+  if (key > 0 && key < 0x20)
+    return g_strdup_printf("Ctrl-%c", key + 0x40);
+  if (key <= 0 || key >= 0x110000 || !g_unichar_validate((gunichar)key))
+    return g_strdup("?");
+  g_unichar_to_utf8((gunichar)key, bytes);
+  return ui_text_line(bytes);
+}

@@ -1,0 +1,171 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+
+/* Several commands that belong together; the last one that ends goes on. */
+typedef struct {
+  UiBox *box;
+  GArray *removed;     /* uids that leave the list when all went well */
+  guint running;
+  gboolean failed;
+  char *success;       /* what to say; NULL: nothing */
+  UiThen then;
+  gpointer data;
+} Sync;
+
+static void
+sync_done(UiApp *app, Sync *sync)
+{
+  if (sync->running)
+    return;
+  if (!sync->failed) {
+    if (app->box == sync->box)
+      ui_box_forget(app->box, sync->removed);
+    if (sync->success)
+      ui_app_say(app, "%s", sync->success);
+    if (sync->then)
+      sync->then(app, sync->data);
+  } else
+    g_free(sync->data);
+  g_array_unref(sync->removed);
+  g_free(sync->success);
+  g_free(sync);
+  ui_app_dirty(app);
+}
+
+static void
+command_done(UiApp *app, const GError *error, gpointer data)
+{
+  Sync *sync = data;
+
+  sync->running--;
+  if (error) {
+    sync->failed = TRUE;
+    ui_app_error(app, error);
+  }
+  sync_done(app, sync);
+}
+
+static Sync *
+sync_new(UiApp *app, UiThen then, gpointer data)
+{
+  Sync *sync = g_new0(Sync, 1);
+
+  sync->box = app->box;
+  sync->removed = g_array_new(FALSE, FALSE, sizeof(guint32));
+  sync->then = then;
+  sync->data = data;
+  return sync;
+}
+
+static void
+watch(UiApp *app, Sync *sync, guint64 id, const char *what)
+{
+  UiOp *op = ui_ops_command(app, sync->box->account, id, what);
+
+  op->finished = command_done;
+  op->data = sync;
+  sync->running++;
+}
+
+void
+ui_sync_run(UiApp *app, UiThen then, gpointer data)
+{
+  UiBox *box = app->box;
+  Sync *sync = sync_new(app, then, data);
+  g_autoptr(GArray) undeleted = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  for (guint i = 0; box && i < box->all->len; i++) {
+    const UiItem *item = box->all->pdata[i];
+    if (item->deleted)
+      g_array_append_val(sync->removed, item->header->uid);
+    else if (item->header->flags & ML_FLAG_DELETED)
+      g_array_append_val(undeleted, item->header->uid);
+  }
+  if (undeleted->len)
+    watch(app, sync, ml_worker_flags(box->account->worker, box->folder, undeleted, 0, ML_FLAG_DELETED), "Undeleting");
+  if (sync->removed->len) {
+    const char *trash = ui_account_special(box->account, ML_ROLE_TRASH);
+    MlWorker *worker = box->account->worker;
+    if (trash && strcmp(trash, box->folder) != 0) {
+      watch(app, sync, ml_worker_move(worker, box->folder, sync->removed, trash), "Moving to the trash");
+      sync->success = g_strdup_printf("%u moved to %s.", sync->removed->len, trash);
+    } else {
+      watch(app, sync, ml_worker_flags(worker, box->folder, sync->removed, ML_FLAG_DELETED, 0), "Deleting");
+      watch(app, sync, ml_worker_expunge(worker, box->folder, sync->removed), "Deleting");
+      sync->success = g_strdup_printf("%u deleted.", sync->removed->len);
+    }
+  }
+  sync_done(app, sync);
+}
+
+/* The question before a folder with pending deletions is left. */
+typedef struct {
+  UiApp *app;
+  UiThen then;
+  gpointer data;
+} Pending;
+
+static void
+pending_answered(const char *answer, gpointer data)
+{
+  g_autofree Pending *pending = data;
+
+  if (!answer)
+    g_free(pending->data);
+  else if (*answer == 'y')
+    ui_sync_run(pending->app, pending->then, pending->data);
+  else
+    pending->then(pending->app, pending->data);
+}
+
+void
+ui_sync_pending(UiApp *app, UiThen then, gpointer data)
+{
+  guint n = app->box ? ui_box_count(app->box, TRUE) : 0;
+
+  if (!n) {
+    then(app, data);
+    return;
+  }
+  const char *trash = ui_account_special(app->box->account, ML_ROLE_TRASH);
+  gboolean for_good = !trash || !strcmp(trash, app->box->folder);
+  g_autofree char *question = g_strdup_printf(
+      for_good ? "Delete %u message%s for good" : "Move %u deleted message%s to the trash", n, n == 1 ? "" : "s");
+  Pending *pending = g_new0(Pending, 1);
+  *pending = (Pending){ .app = app, .then = then, .data = data };
+  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, NULL, question, NULL, NULL, pending_answered, pending);
+}
+
+void
+ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, const char *folder)
+{
+  UiBox *box = app->box;
+
+  if (!items->len || !box)
+    return;
+  if (account != box->account) {
+    ui_app_complain(app, "Messages can be moved within an account only: %s is in another.", folder);
+    return;
+  }
+  if (!strcmp(folder, box->folder)) {
+    ui_app_complain(app, "The message is in %s already.", folder);
+    return;
+  }
+  Sync *sync = sync_new(app, NULL, NULL);
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  for (guint i = 0; i < items->len; i++) {
+    UiItem *item = items->pdata[i];
+    g_array_append_val(uids, item->header->uid);
+    item->tagged = FALSE;
+  }
+  if (copy)
+    watch(app, sync, ml_worker_copy(box->account->worker, box->folder, uids, folder), "Copying");
+  else {
+    g_array_append_vals(sync->removed, uids->data, uids->len);
+    watch(app, sync, ml_worker_move(box->account->worker, box->folder, uids, folder), "Moving");
+  }
+  sync->success = uids->len == 1 ? g_strdup_printf("%s to %s.", copy ? "Copied" : "Moved", folder)
+                                 : g_strdup_printf("%u %s to %s.", uids->len, copy ? "copied" : "moved", folder);
+  sync_done(app, sync);
+}
