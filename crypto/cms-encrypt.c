@@ -1,0 +1,340 @@
+#include "crypto/cms-write.h"
+
+#include <pk11pub.h>
+#include <secerr.h>
+#include <string.h>
+
+#include "crypto/cms-private.h"
+
+/* EnvelopedData and AuthEnvelopedData. Only public keys and fresh random ones are used: nobody is asked. */
+
+static const CryptoOid ciphers[] = {
+  [CRYPTO_CIPHER_AES128_CBC] = CRYPTO_OID_AES128_CBC, [CRYPTO_CIPHER_AES256_CBC] = CRYPTO_OID_AES256_CBC,
+  [CRYPTO_CIPHER_AES128_GCM] = CRYPTO_OID_AES128_GCM, [CRYPTO_CIPHER_AES256_GCM] = CRYPTO_OID_AES256_GCM,
+  [CRYPTO_CIPHER_3DES_CBC] = CRYPTO_OID_TDES_CBC,
+};
+
+enum { TAG = 16, NONCE = 12, KEY_MAX = 32 };
+
+typedef struct {
+  const CryptoCmsCipher *cipher;
+  guint8 key[KEY_MAX];
+  guint8 iv[16];
+  guint iv_length;
+  gboolean oaep, agreement; /* agreement: at least one recipient has an EC key */
+} Sealing;
+
+static gboolean
+cannot(GError **error, CryptoCert *cert)
+{
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+              "The message cannot be encrypted to %s: a key of this kind (%s) is not supported here.",
+              crypto_cert_common_name(cert), crypto_cert_key_name(cert));
+  return FALSE;
+}
+
+static gboolean
+nss_failed(GError **error)
+{
+  crypto_error_set_nss(error, PORT_GetError(), "The message cannot be encrypted");
+  return FALSE;
+}
+
+static PK11SymKey *
+import_key(CK_MECHANISM_TYPE mechanism, CK_ATTRIBUTE_TYPE operation, const Sealing *job)
+{
+  PK11SlotInfo *slot = PK11_GetInternalSlot();
+  SECItem item = { siBuffer, (guint8 *)job->key, job->cipher->key_length };
+  PK11SymKey *key = PK11_ImportSymKey(slot, mechanism, PK11_OriginUnwrap, operation, &item, NULL);
+  PK11_FreeSlot(slot);
+  return key;
+}
+
+/* --- recipients --- */
+
+static GBytes *
+transport(const Sealing *job, CryptoCert *cert, SECKEYPublicKey *key, GError **error)
+{
+  const CryptoCmsDigest *digest = crypto_cms_digest(CRYPTO_OID_SHA256);
+  guint8 sealed[2048];
+  unsigned length = SECKEY_PublicKeyStrength(key);
+  g_autoptr(GByteArray) out = g_byte_array_new(), parameters = g_byte_array_new();
+  if (length > sizeof sealed) {
+    cannot(error, cert);
+    return NULL;
+  }
+  crypto_ber_put_small(out, 0);
+  crypto_cms_put_id(out, cert);
+  SECStatus status;
+  if (job->oaep) {
+    CK_RSA_PKCS_OAEP_PARAMS oaep = { digest->mechanism, digest->mgf, CKZ_DATA_SPECIFIED, NULL, 0 };
+    SECItem mechanism = { siBuffer, (guint8 *)&oaep, sizeof oaep };
+    status = PK11_PubEncrypt(key, CKM_RSA_PKCS_OAEP, &mechanism, sealed, &length, sizeof sealed, job->key,
+                             job->cipher->key_length, NULL);
+    crypto_cms_put_rsa_parameters(parameters, digest);
+    crypto_ber_wrap(parameters, CRYPTO_BER_SEQUENCE);
+    crypto_cms_put_algorithm(out, CRYPTO_OID_RSA_OAEP, parameters);
+  } else {
+    status = PK11_PubEncryptPKCS1(key, sealed, (guint8 *)job->key, job->cipher->key_length, NULL);
+    crypto_cms_put_null_algorithm(out, CRYPTO_OID_RSA);
+  }
+  if (status != SECSuccess) {
+    nss_failed(error);
+    return NULL;
+  }
+  crypto_ber_put(out, CRYPTO_BER_OCTET_STRING, sealed, length);
+  crypto_ber_wrap(out, CRYPTO_BER_SEQUENCE);
+  return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+}
+
+/* The derivation and the wrap that go with a key's strength (RFC 5753 8, RFC 8551 2.3). */
+typedef struct {
+  CryptoOid scheme, wrap;
+  CK_ULONG kdf;
+  guint wrap_length;
+} Agreement;
+
+static Agreement
+choose_agreement(unsigned bits, guint key_length)
+{
+  Agreement chosen = { CRYPTO_OID_ECDH_STD_SHA256, CRYPTO_OID_AES128_WRAP, CKD_SHA256_KDF, 16 };
+  if (bits > 384) {
+    chosen.scheme = CRYPTO_OID_ECDH_STD_SHA512;
+    chosen.kdf = CKD_SHA512_KDF;
+  } else if (bits > 256) {
+    chosen.scheme = CRYPTO_OID_ECDH_STD_SHA384;
+    chosen.kdf = CKD_SHA384_KDF;
+  }
+  if (bits > 256 || key_length > 16) {
+    chosen.wrap = CRYPTO_OID_AES256_WRAP;
+    chosen.wrap_length = 32;
+  }
+  return chosen;
+}
+
+/* @info: the encoded KeyWrapAlgorithm. The content key, wrapped for @key; FALSE: NSS says why. */
+static gboolean
+wrap_key(const Sealing *job, const Agreement *chosen, const GByteArray *wrap, SECKEYPrivateKey *ephemeral,
+         SECKEYPublicKey *key, guint8 *wrapped, unsigned *length)
+{
+  CryptoBerReader reader = crypto_ber_reader(wrap->data, wrap->len);
+  CryptoBerItem item;
+  if (!crypto_ber_next(&reader, &item))
+    return FALSE;
+  g_autoptr(GByteArray) info = crypto_cms_shared_info(&item, NULL, chosen->wrap_length);
+  SECItem shared = { siBuffer, info->data, info->len }, out = { siBuffer, wrapped, *length };
+  PK11SymKey *kek = PK11_PubDeriveWithKDF(ephemeral, key, PR_TRUE, NULL, NULL, CKM_ECDH1_DERIVE, CKM_NSS_AES_KEY_WRAP,
+                                          CKA_WRAP, (int)chosen->wrap_length, chosen->kdf, &shared, NULL);
+  PK11SymKey *content = import_key(CKM_SHA256_HMAC, CKA_SIGN, job);
+  gboolean good = kek && content && PK11_WrapSymKey(CKM_NSS_AES_KEY_WRAP, NULL, kek, content, &out) == SECSuccess;
+  *length = out.len;
+  if (kek)
+    PK11_FreeSymKey(kek);
+  if (content)
+    PK11_FreeSymKey(content);
+  return good;
+}
+
+/* [0] EXPLICIT { [1] OriginatorPublicKey } with absent parameters (RFC 5753 3.1.1). */
+static void
+put_originator(GByteArray *out, const SECKEYPublicKey *key)
+{
+  g_autoptr(GByteArray) originator = g_byte_array_new();
+  crypto_cms_put_algorithm(originator, CRYPTO_OID_EC_PUBLIC_KEY, NULL);
+  crypto_ber_put_header(originator, CRYPTO_BER_BIT_STRING, key->u.ec.publicValue.len + 1);
+  g_byte_array_append(originator, (const guint8 *)"", 1);
+  g_byte_array_append(originator, key->u.ec.publicValue.data, key->u.ec.publicValue.len);
+  crypto_ber_wrap(originator, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1);
+  crypto_ber_put_array(out, CRYPTO_BER_CONTEXT_CONSTRUCTED, originator);
+}
+
+static GBytes *
+agreement(const Sealing *job, CryptoCert *cert, SECKEYPublicKey *key, GError **error)
+{
+  SECKEYPublicKey *ephemeral_public = NULL;
+  PK11SlotInfo *slot = PK11_GetInternalSlot();
+  SECKEYPrivateKey *ephemeral = PK11_GenerateKeyPairWithOpFlags(
+      slot, CKM_EC_KEY_PAIR_GEN, &key->u.ec.DEREncodedParams, &ephemeral_public,
+      PK11_ATTR_SESSION | PK11_ATTR_INSENSITIVE | PK11_ATTR_PUBLIC, CKF_DERIVE, CKF_DERIVE, NULL);
+  PK11_FreeSlot(slot);
+  if (!ephemeral) {
+    cannot(error, cert); /* a curve that NSS does not have */
+    return NULL;
+  }
+  Agreement chosen = choose_agreement(SECKEY_PublicKeyStrengthInBits(key), job->cipher->key_length);
+  guint8 wrapped[KEY_MAX + 16];
+  unsigned length = sizeof wrapped;
+  g_autoptr(GByteArray) out = g_byte_array_new(), wrap = g_byte_array_new(), recipient = g_byte_array_new();
+  crypto_cms_put_algorithm(wrap, chosen.wrap, NULL);
+  gboolean good = wrap_key(job, &chosen, wrap, ephemeral, key, wrapped, &length);
+  crypto_ber_put_small(out, 3);
+  put_originator(out, ephemeral_public);
+  crypto_cms_put_algorithm(out, chosen.scheme, wrap);
+  crypto_cms_put_id(recipient, cert);
+  crypto_ber_put(recipient, CRYPTO_BER_OCTET_STRING, wrapped, length);
+  crypto_ber_wrap(recipient, CRYPTO_BER_SEQUENCE);
+  crypto_ber_put_array(out, CRYPTO_BER_SEQUENCE, recipient);
+  crypto_ber_wrap(out, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1);
+  SECKEY_DestroyPrivateKey(ephemeral);
+  SECKEY_DestroyPublicKey(ephemeral_public);
+  if (good)
+    return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+  nss_failed(error);
+  return NULL;
+}
+
+static GBytes *
+make_recipient(Sealing *job, CryptoCert *cert, GError **error)
+{
+  SECKEYPublicKey *key = CERT_ExtractPublicKey(cert->nss);
+  SECOidTag tag = SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm);
+  GBytes *made = NULL;
+  if (key && tag == SEC_OID_PKCS1_RSA_ENCRYPTION) {
+    made = transport(job, cert, key, error);
+  } else if (key && tag == SEC_OID_ANSIX962_EC_PUBLIC_KEY) {
+    job->agreement = TRUE;
+    made = agreement(job, cert, key, error);
+  } else {
+    cannot(error, cert);
+  }
+  if (key)
+    SECKEY_DestroyPublicKey(key);
+  return made;
+}
+
+/* --- content --- */
+
+static gboolean
+encrypt_cbc(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
+{
+  guint block = job->cipher->block;
+  gsize whole = length - length % block;
+  guint8 last[16];
+  memset(last, (int)(block - length % block), sizeof last);
+  memcpy(last, data + whole, length - whole);
+  SECItem iv = { siBuffer, (guint8 *)job->iv, job->iv_length };
+  PK11SymKey *key = import_key(job->cipher->mechanism, CKA_ENCRYPT, job);
+  PK11Context *context = key ? PK11_CreateContextBySymKey(job->cipher->mechanism, CKA_ENCRYPT, key, &iv) : NULL;
+  gboolean good = context != NULL;
+  for (gsize at = 0; good && at < whole;) {
+    int part = (int)MIN(whole - at, (gsize)256 * 1024), got = 0;
+    good = PK11_CipherOp(context, out + at, &got, part, data + at, part) == SECSuccess && got == part;
+    at += (gsize)part;
+  }
+  int got = 0;
+  good = good && PK11_CipherOp(context, out + whole, &got, (int)block, last, (int)block) == SECSuccess;
+  explicit_bzero(last, sizeof last);
+  if (context)
+    PK11_DestroyContext(context, PR_TRUE);
+  if (key)
+    PK11_FreeSymKey(key);
+  return good;
+}
+
+/* @out has room for the content, two octets and the tag: the header of the tag's OCTET STRING goes between. */
+static gboolean
+encrypt_gcm(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
+{
+  CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)job->iv, .ulIvLen = job->iv_length, .ulTagBits = TAG * 8 };
+  SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
+  PK11SymKey *key = import_key(CKM_AES_GCM, CKA_ENCRYPT, job);
+  unsigned got = 0;
+  gboolean good = key && PK11_Encrypt(key, CKM_AES_GCM, &parameters, out, &got, (unsigned)(length + TAG), data,
+                                      (unsigned)length) == SECSuccess &&
+                  got == length + TAG;
+  if (key)
+    PK11_FreeSymKey(key);
+  if (!good)
+    return FALSE;
+  memmove(out + length + 2, out + length, TAG);
+  out[length] = CRYPTO_BER_OCTET_STRING;
+  out[length + 1] = TAG;
+  return TRUE;
+}
+
+/* EncryptedContentInfo up to where the ciphertext begins. */
+static void
+put_content_header(GByteArray *out, const Sealing *job, gsize length)
+{
+  g_autoptr(GByteArray) head = g_byte_array_new(), parameters = g_byte_array_new();
+  crypto_ber_put(parameters, CRYPTO_BER_OCTET_STRING, job->iv, job->iv_length);
+  if (job->cipher->block == 0) {
+    crypto_ber_put_small(parameters, TAG);
+    crypto_ber_wrap(parameters, CRYPTO_BER_SEQUENCE);
+  }
+  crypto_oid_put(head, CRYPTO_OID_DATA);
+  crypto_cms_put_algorithm(head, job->cipher->oid, parameters);
+  crypto_ber_put_header(head, CRYPTO_BER_CONTEXT, length);
+  crypto_ber_put_header(out, CRYPTO_BER_SEQUENCE, head->len + length);
+  g_byte_array_append(out, head->data, head->len);
+}
+
+static GBytes *
+seal(Sealing *job, GBytes *content, GPtrArray *recipients, GError **error)
+{
+  gsize size, length;
+  const guint8 *data = g_bytes_get_data(content, &size);
+  gboolean gcm = job->cipher->block == 0;
+  gsize sealed = gcm ? size : size - size % job->cipher->block + job->cipher->block;
+  g_autoptr(GByteArray) before = g_byte_array_new(), after = g_byte_array_new();
+  g_autoptr(GPtrArray) infos = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+  for (guint i = 0; i < recipients->len; i++) {
+    GBytes *info = make_recipient(job, recipients->pdata[i], error);
+    if (!info)
+      return NULL;
+    g_ptr_array_add(infos, info);
+  }
+  crypto_ber_put_small(before, !gcm && job->agreement ? 2 : 0);
+  crypto_ber_put_set(before, CRYPTO_BER_SET, infos);
+  put_content_header(before, job, sealed);
+  guint8 *room, *out = crypto_cms_assemble(gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA, before,
+                                           gcm ? sealed + 2 + TAG : sealed, after, &length, &room);
+  if (!out) {
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "There is not enough memory to encrypt the message.");
+    return NULL;
+  }
+  if (gcm ? encrypt_gcm(job, data, size, room) : encrypt_cbc(job, data, size, room))
+    return g_bytes_new_take(out, length);
+  g_free(out);
+  nss_failed(error);
+  return NULL;
+}
+
+/* DES keys carry an odd number of set bits in each octet. */
+static void
+set_parity(guint8 *key, guint length)
+{
+  for (guint i = 0; i < length; i++)
+    key[i] = (guint8)((key[i] & 0xfe) | !(__builtin_popcount(key[i] & 0xfe) & 1));
+}
+
+GBytes *
+crypto_cms_encrypt(GBytes *content, GPtrArray *recipients, CryptoCipher cipher, gboolean oaep, GError **error)
+{
+  CryptoCmsAlgorithm algorithm = { .oid = ciphers[cipher] };
+  Sealing job = { .cipher = crypto_cms_cipher(&algorithm), .oaep = oaep };
+  if (recipients->len == 0 || recipients->len > CRYPTO_CMS_RECIPIENTS_MAX) {
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        recipients->len == 0 ? "There is no recipient to encrypt the message to."
+                                             : "The message has more than 1,000 recipients. Send it in several parts.");
+    return NULL;
+  }
+  if (g_bytes_get_size(content) > G_MAXINT32 / 2) {
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "The message is too large to be encrypted (over 1 GiB).");
+    return NULL;
+  }
+  job.iv_length = job.cipher->block == 0 ? NONCE : job.cipher->block;
+  GBytes *made = NULL;
+  if (PK11_GenerateRandom(job.key, (int)job.cipher->key_length) != SECSuccess ||
+      PK11_GenerateRandom(job.iv, (int)job.iv_length) != SECSuccess) {
+    nss_failed(error);
+  } else {
+    if (job.cipher->oid == CRYPTO_OID_TDES_CBC)
+      set_parity(job.key, job.cipher->key_length);
+    made = seal(&job, content, recipients, error);
+  }
+  explicit_bzero(job.key, sizeof job.key);
+  return made;
+}
