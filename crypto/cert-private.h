@@ -56,7 +56,6 @@ gboolean crypto_context_has_database(void);
 gboolean crypto_context_is_read_only(void);
 PK11SlotInfo *crypto_context_database(GError **error); /* PK11_FreeSlot() it */
 GPtrArray *crypto_context_session_certs(void);   /* of CryptoCert; borrowed */
-GPtrArray *crypto_context_session_crls(void);    /* of GBytes, DER; borrowed */
 
 /* A name for @cert in the database that no other subject has. (crypto/certdb.c) */
 char *crypto_certdb_nickname(CryptoCert *cert, const char *wanted);

@@ -1,9 +1,49 @@
 #ifndef CRYPTO_CHAIN_PRIVATE_H
 #define CRYPTO_CHAIN_PRIVATE_H
 
-/* For crypto/ alone. NSS's chain code is not safe in several threads at once (its own mail client serialises it
- * too): whoever verifies a certificate holds this lock, and calls nobody of ours above while he does. */
+/* For crypto/ alone: how a chain is found and judged. */
+#include "crypto/cert-private.h"
+#include "crypto/chain.h"
+
+/* NSS's chain code is not safe in several threads at once (its own mail client serialises it too): whoever
+ * verifies a certificate holds this lock, and calls nobody of ours above while he does. */
 void crypto_chain_lock(void);
 void crypto_chain_unlock(void);
+
+/* What was looked up is stale: trust or certificates changed. Any thread. */
+void crypto_chain_forget(void);
+void crypto_chain_close(void); /* at crypto_close(): drops every reference */
+
+enum { CRYPTO_PATH_MAX = 10 };
+
+/* A path under the lock: the leaf is links[0]. Certificates are borrowed while it is built. */
+typedef struct {
+  CryptoCert *cert;
+  guint problems; /* CryptoTrustProblem bits of this certificate */
+} CryptoLink;
+
+typedef struct {
+  CryptoLink links[CRYPTO_PATH_MAX];
+  guint count;
+  gboolean anchored; /* the last one is trusted for mail */
+  CryptoRevocation revocation; /* the leaf's */
+  gint64 revoked_at;
+} CryptoPath;
+
+/* Every rule of RFC 5280 6.1 and RFC 8550 but signatures and revocation. (crypto/chain-rules.c) */
+void crypto_rules_apply(CryptoPath *path, CryptoUse use, gint64 at);
+gboolean crypto_rules_any_eku(CryptoCert *cert); /* it has anyExtendedKeyUsage */
+
+/* Does a certificate keep within the name constraints of an authority above it? (crypto/chain-names.c) */
+gboolean crypto_names_allowed(CryptoCert *authority, CryptoCert *cert);
+
+/* "The certificate of Anna Keller expired on ...". Transfer full. (crypto/chain-words.c) */
+char *crypto_words_for(const CryptoPath *path, const char *nss_reason);
+
+/* Revocation lists, of this run and of the database. (crypto/crl.c) Under the lock. */
+CryptoRevocation crypto_crl_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at);
+gboolean crypto_crl_add(GBytes *der); /* for this run; takes the lock itself. FALSE: it is malformed */
+void crypto_crl_forget(void); /* looks into the database anew */
+void crypto_crl_close(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/chain-private.h"
 #include "crypto/pkcs12-private.h"
 
 /* NSS is one for the process, and so is this. Set by crypto_open(), cleared by crypto_close(); in between only
@@ -19,7 +20,6 @@ static struct {
   gboolean open, database, read_only;
   SECMODModule *roots, *cards;
   GPtrArray *certs; /* of CryptoCert: what --trust and --certs gave; holding them keeps their trust in memory */
-  GPtrArray *crls;  /* of GBytes: NSS's cache points into them */
 } context;
 
 enum { BUSY_WAIT_MS = 5000, DAMAGE_WAIT_MS = 400, CRL_MAX_BYTES = 256 * 1024 * 1024 };
@@ -42,12 +42,6 @@ GPtrArray *
 crypto_context_session_certs(void)
 {
   return context.certs;
-}
-
-GPtrArray *
-crypto_context_session_crls(void)
-{
-  return context.crls;
 }
 
 PK11SlotInfo *
@@ -322,7 +316,6 @@ crypto_open(const CryptoOptions *options, GError **error)
     return FALSE;
   context.open = TRUE;
   context.certs = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_unref);
-  context.crls = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
   crypto_pin_install();
   if (options->roots && !has_roots())
     context.roots = load_module("libnssckbi.so", "signet roots");
@@ -334,13 +327,7 @@ crypto_open(const CryptoOptions *options, GError **error)
 static void
 drop_session(void)
 {
-  for (guint i = 0; i < context.crls->len; i++) {
-    gsize length = 0;
-    gconstpointer bytes = g_bytes_get_data(context.crls->pdata[i], &length);
-    SECItem item = { siBuffer, (guint8 *) bytes, length };
-    CERT_UncacheCRL(CERT_GetDefaultCertDB(), &item);
-  }
-  g_clear_pointer(&context.crls, g_ptr_array_unref);
+  crypto_chain_close();
   g_clear_pointer(&context.certs, g_ptr_array_unref);
 }
 
@@ -409,16 +396,12 @@ crypto_session_add_roots(GBytes *file, GError **error)
   return certs != NULL;
 }
 
-/* NSS keeps it by reference in its cache, and looks at the signature when it first uses it. */
+/* Read by crypto/crl.c alone: NSS would copy and decode every entry. */
 static gboolean
 add_crl(const guint8 *der, gsize length)
 {
   g_autoptr(GBytes) bytes = g_bytes_new(der, length);
-  SECItem item = { siBuffer, (guint8 *) g_bytes_get_data(bytes, NULL), length };
-  if (CERT_CacheCRL(CERT_GetDefaultCertDB(), &item) != SECSuccess)
-    return PORT_GetError() == SEC_ERROR_CRL_ALREADY_EXISTS;
-  g_ptr_array_add(context.crls, g_steal_pointer(&bytes));
-  return TRUE;
+  return crypto_crl_add(bytes);
 }
 
 typedef struct {
