@@ -558,7 +558,7 @@ crypto_pem_each(const char *text, gsize length, CryptoPemFunc func, gpointer use
   static const char begin[] = "-----BEGIN ", end[] = "-----END ", dashes[] = "-----";
   const char *at = text, *stop = text + length;
   gboolean any = FALSE;
-  while ((at = memmem(at, stop - at, begin, strlen(begin)))) {
+  while (length && (at = memmem(at, stop - at, begin, strlen(begin)))) {
     const char *label = at + strlen(begin);
     const char *label_end = memmem(label, stop - label, dashes, strlen(dashes));
     if (!label_end || label_end - label > 64)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto/cert-private.h"
+#include "crypto/chain-private.h"
 
 /* Which certificates have a private key of ours, where, and how to open it.
  *
@@ -161,6 +162,7 @@ crypto_keys_forget(void)
   g_mutex_lock(&lock);
   forget_locked();
   g_mutex_unlock(&lock);
+  crypto_chain_forget(); /* trust and authorities may have changed as well */
 }
 
 void
