@@ -31,6 +31,7 @@ CryptoCert *crypto_keys_find(const SECItem *issuer, const SECItem *serial, const
  * PIN, CANCELLED, NO_KEY. Free with SECKEY_DestroyPrivateKey(). */
 SECKEYPrivateKey *crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error);
 char *crypto_keys_token(CryptoCert *cert); /* which token holds it, transfer full; NULL: database or memory */
+guint crypto_keys_count(PK11SlotInfo *slot); /* certificates with a key there */
 GPtrArray *crypto_keys_list(void); /* every certificate with a key of ours; of CryptoCert, transfer full */
 void crypto_keys_forget(void); /* the cached list is stale: something was imported, a token came or went */
 
@@ -54,6 +55,7 @@ void crypto_pin_forget(void);
 /* crypto/context.c: is there a database that certificates can be kept in? */
 gboolean crypto_context_has_database(void);
 gboolean crypto_context_is_read_only(void);
+gboolean crypto_context_is_own_module(const void *module); /* loaded by crypto_open(), not by the database */
 PK11SlotInfo *crypto_context_database(GError **error); /* PK11_FreeSlot() it */
 GPtrArray *crypto_context_session_certs(void);   /* of CryptoCert; borrowed */
 

@@ -38,6 +38,12 @@ crypto_context_is_read_only(void)
   return context.read_only;
 }
 
+gboolean
+crypto_context_is_own_module(const void *module)
+{
+  return module && (module == context.roots || module == context.cards);
+}
+
 GPtrArray *
 crypto_context_session_certs(void)
 {

@@ -310,7 +310,8 @@ crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
       key = PK11_FindPrivateKeyFromCert(slots->pdata[i], cert->nss, pin);
     else if (!problem)
       problem = g_steal_pointer(&failed);
-    if (problem && problem->code == CRYPTO_ERROR_CANCELLED)
+    /* The same card may be shown by two modules: a refused PIN must not be asked for again there. */
+    if (problem && (problem->code == CRYPTO_ERROR_CANCELLED || problem->code == CRYPTO_ERROR_PIN))
       break;
   }
   g_ptr_array_unref(slots);
@@ -337,6 +338,18 @@ crypto_keys_token(CryptoCert *cert)
   SECKEY_DestroyPrivateKey(key);
   g_ptr_array_unref(slots);
   return name;
+}
+
+guint
+crypto_keys_count(PK11SlotInfo *slot)
+{
+  guint count = 0;
+  g_mutex_lock(&lock);
+  refresh_locked();
+  for (guint i = 0; i < cached->len; i++)
+    count += ((KeyEntry *) cached->pdata[i])->slot == slot;
+  g_mutex_unlock(&lock);
+  return count;
 }
 
 GPtrArray *

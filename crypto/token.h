@@ -13,6 +13,7 @@ typedef struct {
   guint certificates; /* that have a key on it, as far as can be told without login */
 } CryptoToken;
 void crypto_token_free(CryptoToken *token);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoToken, crypto_token_free)
 
 GPtrArray *crypto_token_list(GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of CryptoToken */
 gboolean crypto_token_login(const char *token, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,366 @@
+#include "pki.h"
+
+#include <pk11pub.h>
+#include <pkcs11t.h>
+
+#include "crypto/cert-private.h"
+#include "crypto/certdb.h"
+#include "crypto/context.h"
+#include "crypto/token.h"
+
+/* Keys on a PKCS#11 token: SoftHSM2 behind OpenSC's spy, whose log tells how often a PIN really went out. */
+
+static char *folder, *nssdb, *module, *spy, *spy_log;
+static GCancellable *cancellable;
+
+typedef struct {
+  const char *answer; /* NULL: give up */
+  guint calls;
+  CryptoPinQuestion last;
+  char *token;
+} Asked;
+
+static char *
+answer(const CryptoPinQuestion *question, GCancellable *unused, gpointer user_data)
+{
+  Asked *asked = user_data;
+  asked->calls++;
+  asked->last = *question;
+  g_free(asked->token);
+  asked->token = g_strdup(question->token);
+  return g_strdup(asked->answer);
+}
+
+#define SOURCE(asked) { .func = answer, .user_data = &asked, .cancellable = cancellable }
+
+static char *
+find_library(const char *const *paths)
+{
+  for (; *paths; paths++)
+    if (g_file_test(*paths, G_FILE_TEST_EXISTS))
+      return g_strdup(*paths);
+  return NULL;
+}
+
+static guint
+logins(void)
+{
+  g_autofree char *text = NULL;
+  guint count = 0;
+  if (g_file_get_contents(spy_log, &text, NULL, NULL))
+    for (const char *p = text; (p = strstr(p, ": C_Login\n")); p++)
+      count++;
+  return count;
+}
+
+static void
+open_here(gboolean cards)
+{
+  g_autoptr(GError) error = NULL;
+  const CryptoOptions options = { .nssdb = nssdb, .create = TRUE, .tokens = cards };
+  gboolean opened = crypto_open(&options, &error);
+  g_assert_no_error(error);
+  g_assert_true(opened);
+}
+
+static void
+close_clean(void)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean closed = crypto_close(&error);
+  g_assert_no_error(error);
+  g_assert_true(closed);
+}
+
+static CryptoCert *
+load(const char *name)
+{
+  g_autoptr(GBytes) bytes = pki_read(folder, name);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) certs = crypto_certs_parse(bytes, &error);
+  g_assert_no_error(error);
+  return crypto_cert_ref(certs->pdata[0]);
+}
+
+static const CryptoToken *
+find_token(GPtrArray *tokens, const char *name)
+{
+  const CryptoToken *found = NULL;
+  for (guint i = 0; i < tokens->len; i++) {
+    const CryptoToken *token = tokens->pdata[i];
+    if (strcmp(token->token, name) == 0) {
+      g_assert_null(found);
+      found = token;
+    }
+  }
+  return found;
+}
+
+static void
+test_modules(void)
+{
+  g_autoptr(GError) error = NULL;
+  open_here(FALSE);
+  g_autofree char *absent = g_build_filename(folder, "absent.so", NULL);
+  g_autofree char *no_library = g_build_filename(folder, "alice.pem", NULL);
+  g_assert_false(crypto_token_add_module("x", absent, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED);
+  g_clear_error(&error);
+  g_assert_false(crypto_token_add_module("x", no_library, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED);
+  g_clear_error(&error);
+  g_assert_false(crypto_token_add_module("a\"b", spy, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED);
+  g_clear_error(&error);
+  gboolean added = crypto_token_add_module("spy", spy, &error);
+  g_assert_no_error(error);
+  g_assert_true(added);
+  g_assert_false(crypto_token_add_module("spy", spy, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED);
+  g_clear_error(&error);
+  g_assert_false(crypto_token_remove_module("NSS Internal PKCS #11 Module", &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED);
+  g_clear_error(&error);
+  g_assert_false(crypto_token_remove_module("unknown", &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED);
+  g_clear_error(&error);
+  close_clean();
+
+  g_autofree char *spec = g_strconcat("sql:", nssdb, NULL);
+  g_autofree char *listing = NULL;
+  g_assert_cmpint(pki_spawn(folder, &listing, "modutil", "-list", "-dbdir", spec, NULL), ==, 0);
+  g_assert_nonnull(strstr(listing, "spy"));
+
+  open_here(FALSE);
+  g_autoptr(GPtrArray) tokens = crypto_token_list(&error);
+  g_assert_no_error(error);
+  const CryptoToken *card = find_token(tokens, "Karte Ä");
+  g_assert_nonnull(card);
+  g_assert_cmpstr(card->module, ==, "spy");
+  g_assert_true(card->present && card->needs_login && !card->logged_in && !card->database && !card->locked);
+  g_assert_cmpuint(card->certificates, ==, 1);
+  const CryptoToken *database = find_token(tokens, "database");
+  g_assert_nonnull(database);
+  g_assert_true(database->database && !database->needs_login);
+  g_clear_pointer(&tokens, g_ptr_array_unref);
+  close_clean();
+}
+
+/* Everything that only looks leaves the token alone. */
+static void
+test_looking(void)
+{
+  g_autoptr(GError) error = NULL;
+  guint before = logins();
+  open_here(FALSE);
+  g_autoptr(GBytes) root = pki_read(folder, "root.pem");
+  g_assert_true(crypto_session_add_roots(root, &error));
+  g_autoptr(CryptoCert) bob = load("bob.pem");
+  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), bob->nss, PR_TRUE, certificateUsageEmailSigner,
+                                         PR_Now(), NULL, NULL, NULL),
+                  ==, SECSuccess);
+  g_autoptr(CryptoCertEntry) found = crypto_certdb_find("alice@example.org", &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(found->token, ==, "Karte Ä");
+  g_assert_true(found->flags & CRYPTO_CERT_OWN);
+  CERTCertificate *nss = found->cert->nss;
+  g_autoptr(CryptoCert) ours = crypto_keys_find(&nss->derIssuer, &nss->serialNumber, NULL);
+  g_assert_nonnull(ours);
+  g_assert_null(crypto_keys_find(&nss->derIssuer, &bob->nss->serialNumber, NULL));
+  g_autofree char *token = crypto_keys_token(ours);
+  g_assert_cmpstr(token, ==, "Karte Ä");
+  g_assert_null(crypto_keys_open(ours, NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
+  g_clear_error(&error);
+  g_assert_null(crypto_certdb_export_pkcs12(ours, "x", NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED);
+  g_clear_error(&error);
+  g_assert_false(crypto_certdb_delete(ours, NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED);
+  g_clear_error(&error);
+  g_assert_cmpuint(logins(), ==, before);
+  g_clear_pointer(&found, crypto_cert_entry_free);
+  g_clear_pointer(&ours, crypto_cert_unref);
+  g_clear_pointer(&bob, crypto_cert_unref);
+  close_clean();
+}
+
+static void
+check_sign_and_decrypt(SECKEYPrivateKey *key, CryptoCert *cert)
+{
+  static const guint8 secret[16] = { 7, 7, 7 };
+  guint8 encrypted[512], plain[512], digest[32] = { 9 };
+  unsigned int length = 0;
+  SECKEYPublicKey *public = CERT_ExtractPublicKey(cert->nss);
+  g_assert_cmpint(PK11_PubEncryptPKCS1(public, encrypted, secret, sizeof secret, NULL), ==, SECSuccess);
+  g_assert_cmpint(PK11_PrivDecryptPKCS1(key, plain, &length, sizeof plain, encrypted, 256), ==, SECSuccess);
+  g_assert_cmpmem(plain, length, secret, sizeof secret);
+  guint8 bytes[512];
+  SECItem hash = { siBuffer, digest, sizeof digest }, signature = { siBuffer, bytes, sizeof bytes };
+  g_assert_cmpint(PK11_Sign(key, &signature, &hash), ==, SECSuccess);
+  g_assert_cmpint(PK11_Verify(public, &signature, &hash, NULL), ==, SECSuccess);
+  SECKEY_DestroyPublicKey(public);
+}
+
+static void
+test_pins(void)
+{
+  g_autoptr(GError) error = NULL;
+  open_here(FALSE);
+  g_autoptr(CryptoCert) alice = load("alice.pem");
+
+  guint before = logins();
+  Asked asked = { .answer = "0000" };
+  CryptoPinSource pin = SOURCE(asked);
+  for (int i = 0; i < 3; i++) { /* one job, however often it looks for the key */
+    g_assert_null(crypto_keys_open(alice, &pin, &error));
+    g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN);
+    g_assert_nonnull(strstr(error->message, "Karte Ä"));
+    g_clear_error(&error);
+  }
+  g_assert_cmpuint(asked.calls, ==, 1);
+  g_assert_cmpstr(asked.token, ==, "Karte Ä");
+  g_assert_false(asked.last.database || asked.last.retry || asked.last.pinpad);
+  g_assert_cmpuint(logins(), ==, before + 1);
+
+  before = logins();
+  asked = (Asked){ .answer = NULL, .token = asked.token };
+  CryptoPinSource second = SOURCE(asked);
+  g_assert_null(crypto_keys_open(alice, &second, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED);
+  g_clear_error(&error);
+  g_assert_null(crypto_keys_open(alice, &second, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED);
+  g_clear_error(&error);
+  g_assert_cmpuint(asked.calls, ==, 1);
+  g_assert_true(asked.last.retry);
+  g_assert_true(asked.last.count_low); /* SoftHSM says that a wrong one came before */
+  g_assert_cmpuint(logins(), ==, before);
+
+  g_autoptr(GCancellable) gone = g_cancellable_new();
+  g_cancellable_cancel(gone);
+  asked = (Asked){ .answer = "1234", .token = asked.token };
+  CryptoPinSource third = { .func = answer, .user_data = &asked, .cancellable = gone };
+  g_assert_null(crypto_keys_open(alice, &third, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED);
+  g_clear_error(&error);
+  g_assert_cmpuint(asked.calls, ==, 0);
+
+  CryptoPinSource fourth = SOURCE(asked);
+  SECKEYPrivateKey *key = crypto_keys_open(alice, &fourth, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(asked.calls, ==, 1);
+  check_sign_and_decrypt(key, alice);
+  g_assert_cmpuint(logins(), ==, before + 1);
+  SECKEY_DestroyPrivateKey(key);
+  key = crypto_keys_open(alice, NULL, &error); /* still logged in */
+  g_assert_no_error(error);
+  SECKEY_DestroyPrivateKey(key);
+  crypto_token_logout_all();
+  g_assert_null(crypto_keys_open(alice, NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
+  g_clear_error(&error);
+
+  CryptoPinSource fifth = SOURCE(asked);
+  g_assert_false(crypto_token_login("No Such Card", &fifth, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY);
+  g_clear_error(&error);
+  g_assert_true(crypto_token_login("Karte Ä", &fifth, &error));
+  g_assert_no_error(error);
+  g_assert_false(asked.last.retry);
+  g_assert_true(crypto_token_login("database", NULL, &error));
+  g_autoptr(GPtrArray) tokens = crypto_token_list(&error);
+  g_assert_true(find_token(tokens, "Karte Ä")->logged_in);
+  g_clear_pointer(&tokens, g_ptr_array_unref);
+  g_clear_pointer(&alice, crypto_cert_unref);
+  g_free(asked.token);
+  close_clean();
+}
+
+/* The same token through its module and through p11-kit is one token, and a wrong PIN still costs one try. */
+static void
+test_proxy(void)
+{
+  g_autoptr(GError) error = NULL;
+  open_here(TRUE);
+  g_autoptr(GPtrArray) tokens = crypto_token_list(&error);
+  g_assert_nonnull(find_token(tokens, "Karte Ä"));
+  g_clear_pointer(&tokens, g_ptr_array_unref);
+  g_autoptr(CryptoCert) alice = load("alice.pem");
+  Asked asked = { .answer = "0000" };
+  CryptoPinSource pin = SOURCE(asked);
+  g_assert_null(crypto_keys_open(alice, &pin, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN);
+  g_clear_error(&error);
+  g_assert_cmpuint(asked.calls, ==, 1);
+  asked.answer = "1234";
+  CryptoPinSource second = SOURCE(asked);
+  SECKEYPrivateKey *key = crypto_keys_open(alice, &second, &error);
+  g_assert_no_error(error);
+  check_sign_and_decrypt(key, alice);
+  SECKEY_DestroyPrivateKey(key);
+  g_assert_false(crypto_token_remove_module("p11-kit", &error));
+  g_clear_error(&error);
+  g_assert_true(crypto_token_remove_module("spy", &error));
+  g_assert_no_error(error);
+  g_free(asked.token);
+  g_clear_pointer(&alice, crypto_cert_unref);
+  close_clean();
+}
+
+static void
+make_token(void)
+{
+  g_autofree char *config = g_build_filename(folder, "softhsm2.conf", NULL);
+  g_autofree char *store = g_build_filename(folder, "tokens", NULL);
+  g_autofree char *text = g_strdup_printf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", store);
+  g_mkdir(store, 0700);
+  pki_write(folder, "softhsm2.conf", text, -1);
+  g_setenv("SOFTHSM2_CONF", config, TRUE);
+  g_setenv("PKCS11SPY", module, TRUE);
+  g_setenv("PKCS11SPY_OUTPUT", spy_log, TRUE);
+  pki_run(folder, "softhsm2-util", "--module", module, "--init-token", "--free", "--label", "Karte Ä", "--pin", "1234",
+          "--so-pin", "12345678");
+  pki_run(folder, "openssl", "pkcs8", "-topk8", "-nocrypt", "-in", "alice.key", "-out", "alice.p8");
+  pki_run(folder, "softhsm2-util", "--module", module, "--import", "alice.p8", "--token", "Karte Ä", "--label", "alice",
+          "--id", "01", "--pin", "1234");
+  pki_run(folder, "openssl", "x509", "-in", "alice.pem", "-outform", "DER", "-out", "alice.der");
+  pki_run(folder, "pkcs11-tool", "--module", module, "--token-label", "Karte Ä", "--login", "--pin", "1234",
+          "--write-object", "alice.der", "--type", "cert", "--id", "01", "--label", "alice");
+}
+
+int
+main(int argc, char **argv)
+{
+  static const char *const hsm[] = { "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so",
+                                     "/usr/lib/pkcs11/libsofthsm2.so", NULL };
+  static const char *const spies[] = { "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so", "/usr/lib/aarch64-linux-gnu/pkcs11-spy.so",
+                                       "/usr/lib64/pkcs11-spy.so", "/usr/lib/pkcs11-spy.so", NULL };
+  g_setenv("LC_ALL", "C.UTF-8", TRUE);
+  g_test_init(&argc, &argv, NULL);
+  folder = pki_folder();
+  nssdb = g_build_filename(folder, "nssdb", NULL);
+  spy_log = g_build_filename(folder, "spy.log", NULL);
+  module = find_library(hsm);
+  spy = find_library(spies);
+  cancellable = g_cancellable_new();
+  g_assert_nonnull(module); /* Debian: softhsm2 */
+  g_assert_nonnull(spy);    /* Debian: opensc */
+  pki_root(folder);
+  pki_leaf(folder, "alice", "/CN=Alice", "subjectAltName=email:alice@example.org\n", "rsa:2048");
+  pki_leaf(folder, "bob", "/CN=Bob", "subjectAltName=email:bob@example.org\n", "rsa:2048");
+  make_token();
+  g_test_add_func("/token/modules", test_modules);
+  g_test_add_func("/token/looking", test_looking);
+  g_test_add_func("/token/pins", test_pins);
+  g_test_add_func("/token/proxy", test_proxy);
+  int result = g_test_run();
+  pki_remove_tree(folder);
+  g_free(folder);
+  g_free(nssdb);
+  g_free(module);
+  g_free(spy);
+  g_free(spy_log);
+  g_object_unref(cancellable);
+  return result;
+}
