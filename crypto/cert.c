@@ -255,7 +255,8 @@ read_addresses(CERTCertificate *nss)
 {
   GPtrArray *addresses = g_ptr_array_new();
   add_alternative_names(addresses, nss);
-  for (guint i = 0; nss->subject.rdns && nss->subject.rdns[i] && i < NAME_MAX_PARTS; i++) {
+  /* RFC 8550 3: the subject's is an address of old, for certificates that have none in their alternative names */
+  for (guint i = 0; !addresses->len && nss->subject.rdns && nss->subject.rdns[i] && i < NAME_MAX_PARTS; i++) {
     CERTAVA **avas = nss->subject.rdns[i]->avas;
     for (guint k = 0; avas && avas[k] && k < NAME_MAX_PARTS; k++) {
       if (CERT_GetAVATag(avas[k]) != SEC_OID_PKCS9_EMAIL_ADDRESS)

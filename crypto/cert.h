@@ -28,8 +28,8 @@ const char *crypto_cert_sha256(CryptoCert *cert);    /* lower-case hex, no colon
 gint64 crypto_cert_not_before(CryptoCert *cert);     /* Unix seconds */
 gint64 crypto_cert_not_after(CryptoCert *cert);
 
-/* Every mail address in it: rfc822Name, SmtpUTF8Mailbox (RFC 8398), then emailAddress of the subject.
- * ASCII letters folded to lower case; NULL-terminated, never NULL; an embedded NUL drops the address. */
+/* Every mail address in it: rfc822Name and SmtpUTF8Mailbox (RFC 8398); only where there is none, emailAddress of the
+ * subject. ASCII letters folded to lower case; NULL-terminated, never NULL; an embedded NUL drops the address. */
 const char *const *crypto_cert_addresses(CryptoCert *cert);
 
 const char *crypto_cert_key_name(CryptoCert *cert);  /* "RSA 2048", "EC P-256", "RSA-PSS 3072", "Ed25519" */

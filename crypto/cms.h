@@ -57,8 +57,8 @@ void crypto_signer_free(CryptoSigner *signer);
 /* @detached: the signed part, canonical (CRLF), or NULL to use what the message encloses. @extra: certificates
  * to find signers among (array of CryptoCert, may be NULL), besides the message's and the database's.
  * Array of CryptoSigner, one for each SignerInfo in order. Rules held here: signed attributes need contentType
- * equal to eContentType and exactly one messageDigest; ESSCertID(v2) must name the certificate; attributes are
- * DER sorted or as sent; no signed attributes over content that itself parses as signed attributes is FORGED. */
+ * equal to eContentType and exactly one messageDigest; ESSCertID(v2) must name the certificate; the signature is over
+ * them in DER's order; no signed attributes over content that itself parses as signed attributes is FORGED. */
 GPtrArray *crypto_cms_verify(CryptoCms *cms, GBytes *detached, GPtrArray *extra, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 

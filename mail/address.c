@@ -158,6 +158,20 @@ take_word(Reader *reader, const char *word, gboolean quoted)
   reader->blank = FALSE;
 }
 
+/* An encoded word is one atom (RFC 2047 5), even one that holds what no atom may: some programs do not encode it. */
+static gsize
+encoded_word_length(const char *at)
+{
+  if (at[0] != '=' || at[1] != '?')
+    return 0;
+  const char *mark = strchr(at + 2, '?');
+  if (!mark || !mark[1] || mark[2] != '?')
+    return 0;
+  const char *end = strstr(mark + 3, "?=");
+  gsize length = end ? (gsize)(end + 2 - at) : 0;
+  return length && strcspn(at, " \t") >= length ? length : 0;
+}
+
 /* One token at @at; returns what follows it, NULL when something was never closed. */
 static const char *
 read_token(const char *at, Reader *reader, MlAddresses *into)
@@ -194,6 +208,8 @@ read_token(const char *at, Reader *reader, MlAddresses *into)
     reader->blank = TRUE;
     return at + 1;
   default:
+    g_string_append_len(text, at, (gssize)encoded_word_length(at));
+    at += text->len;
     while (*at && !strchr("\"(<,;: \t", *at))
       g_string_append_c(text, *at++);
     if (reader->angle)

@@ -184,6 +184,8 @@ open_detached(MlMessage *message, MlEntity *entity, const MlReadOptions *options
     layer->error = g_steal_pointer(&error);
   } else if (crypto_cms_kind(cms) != CRYPTO_CMS_SIGNED) {
     set_broken(layer, "The signature part holds no signature.");
+  } else if (strcmp(crypto_cms_content_type(cms), "data") != 0) {
+    set_broken(layer, "The signature is over another kind of content than mail (RFC 8551 2.4.2).");
   } else if (enclosed) {
     keep_certs(message, cms);
     set_broken(layer, "The signature brings a text of its own instead of signing the one that is shown.");
@@ -263,7 +265,11 @@ open_cms(MlMessage *message, MlEntity *entity, const MlReadOptions *options)
   case CRYPTO_CMS_SIGNED: {
     MlLayer *layer = add_layer(message, ML_LAYER_SIGNED, entity);
     content = crypto_cms_content(cms);
-    if (content)
+    if (content && strcmp(crypto_cms_content_type(cms), "data") != 0) {
+      g_set_error(&layer->error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+                  "What is signed is not mail but %s, which signet does not read.", crypto_cms_content_type(cms));
+      g_clear_pointer(&content, g_bytes_unref);
+    } else if (content)
       verify(message, layer, cms, NULL, options);
     else
       set_broken(layer, "The signature is here, but the text that it signs is not.");

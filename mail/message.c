@@ -336,6 +336,22 @@ ml_message_part_content(const MlMessage *message, guint part, GError **error)
   return ml_mime_decode(entity, 0, NULL);
 }
 
+GBytes *
+ml_message_decrypted(const MlMessage *message, gboolean outermost, GError **error)
+{
+  const MlLayer *found = NULL;
+  for (guint i = 0; i < message->layers->len; i++) {
+    const MlLayer *layer = g_ptr_array_index(message->layers, i);
+    if (layer->kind == ML_LAYER_ENCRYPTED && (!outermost || !found))
+      found = layer;
+  }
+  if (found && found->entity->opened)
+    return g_bytes_ref(found->entity->opened->source);
+  g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED, found && found->error ? found->error->message
+                                                        : "This message is not encrypted.");
+  return NULL;
+}
+
 char *
 ml_message_part_text(const MlMessage *message, guint part, GError **error)
 {

@@ -144,6 +144,9 @@ GPtrArray *ml_message_certs(const MlMessage *message);   /* every CryptoCert tha
 
 /* The decoded content of a leaf; of message/rfc822 the inner message, to be read as its own. Transfer full. */
 GBytes *ml_message_part_content(const MlMessage *message, guint part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What was inside the encryption of the message's envelope, octet for octet: of the outermost (@outermost), else of
+ * the innermost. Errors: FAILED when it is not encrypted or was not opened. Transfer full. */
+GBytes *ml_message_decrypted(const MlMessage *message, gboolean outermost, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* A text leaf as UTF-8 text, HTML as text. Transfer full. */
 char *ml_message_part_text(const MlMessage *message, guint part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -10,8 +10,10 @@
   int ui_cmd_##name(UiCli *cli, int argc, char **argv)
 
 UI_COMMAND(account);
+UI_COMMAND(decrypt);
 UI_COMMAND(doctor);
 UI_COMMAND(folders);
 UI_COMMAND(list);
+UI_COMMAND(verify);
 
 #endif

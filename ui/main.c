@@ -13,9 +13,11 @@
 
 static const UiCommand commands[] = {
   { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
+  { "decrypt", "what is inside an encrypted message", ui_cmd_decrypt_help, ui_cmd_decrypt },
   { "doctor", "look at every part: OK, or why not and what next", ui_cmd_doctor_help, ui_cmd_doctor },
   { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
+  { "verify", "who signed a message, and may it be believed", ui_cmd_verify_help, ui_cmd_verify },
   { NULL, NULL, NULL, NULL },
 };
 

@@ -28,6 +28,7 @@ test_parse(void)
     { "A <a@b> tail", 1, "a@b", NULL, FALSE },
     { "a@b c@d", 1, "", NULL, FALSE },
     { "=?utf-8?q?=C3=84?= <a@b>", 1, "a@b", "Ä", TRUE },
+    { "=?utf-8?q?x:_<y@z>,?= <a@b>", 1, "a@b", "x: <y@z>,", TRUE },
     { "", 0, NULL, NULL, TRUE },
   };
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -1,0 +1,284 @@
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "mail/address-private.h"
+#include "mail/message-private.h"
+#include "mail/people.h"
+
+enum { SCHEMA = 1, BUSY_MS = 5000, WORD_LIMIT = 998 };
+
+struct MlPeople {
+  sqlite3 *db;
+};
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
+
+/* seen: each judged message once. cert and issuer are of the signature that counted: intact, trusted, and by the
+ * From; '' where there was none. caps: the newest SMIMECapabilities that such a message brought. */
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS seen(id TEXT NOT NULL, digest TEXT NOT NULL, address TEXT NOT NULL,"
+    " cert TEXT NOT NULL, issuer TEXT NOT NULL, first INTEGER NOT NULL, PRIMARY KEY(id, digest));"
+    "CREATE INDEX IF NOT EXISTS seen_address ON seen(address, cert);"
+    "CREATE TABLE IF NOT EXISTS accepted(address TEXT NOT NULL, cert TEXT NOT NULL, source TEXT NOT NULL,"
+    " at INTEGER NOT NULL, PRIMARY KEY(address, cert));"
+    "CREATE TABLE IF NOT EXISTS caps(address TEXT PRIMARY KEY, der BLOB NOT NULL, at INTEGER NOT NULL);";
+
+static gboolean
+fail(MlPeople *people, GError **error)
+{
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "people.db, which remembers who signed with what, cannot be used: %s.",
+              people->db ? sqlite3_errmsg(people->db) : "out of memory");
+  return FALSE;
+}
+
+static gboolean
+run(MlPeople *people, const char *sql, GError **error)
+{
+  return sqlite3_exec(people->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(people, error);
+}
+
+/* Texts for ?1, ?2, ... up to a NULL. NULL: the error is set. */
+static sqlite3_stmt *
+prepare(MlPeople *people, GError **error, const char *sql, ...)
+{
+  sqlite3_stmt *statement = NULL;
+  if (sqlite3_prepare_v2(people->db, sql, -1, &statement, NULL) != SQLITE_OK) {
+    fail(people, error);
+    return NULL;
+  }
+  va_list args;
+  va_start(args, sql);
+  const char *text;
+  for (int i = 1; (text = va_arg(args, const char *)); i++)
+    sqlite3_bind_text(statement, i, text, (int)MIN(strlen(text), (gsize)WORD_LIMIT), SQLITE_TRANSIENT);
+  va_end(args);
+  return statement;
+}
+
+static char *
+column(sqlite3_stmt *statement, int index)
+{
+  return g_strdup((const char *)sqlite3_column_text(statement, index));
+}
+
+static int
+user_version(MlPeople *people)
+{
+  g_autoptr(sqlite3_stmt) statement = prepare(people, NULL, "PRAGMA user_version", NULL);
+  return statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
+}
+
+MlPeople *
+ml_people_open(const char *file, GError **error)
+{
+  g_autoptr(MlPeople) people = g_new0(MlPeople, 1);
+  g_autofree char *folder = g_path_get_dirname(file);
+  if (g_mkdir_with_parents(folder, 0700) != 0) {
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "The folder %s cannot be made.", folder);
+    return NULL;
+  }
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+  if (sqlite3_open_v2(file, &people->db, flags, NULL) != SQLITE_OK) {
+    fail(people, error);
+    return NULL;
+  }
+  chmod(file, 0600);
+  sqlite3_busy_timeout(people->db, BUSY_MS);
+  sqlite3_limit(people->db, SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024);
+  if (!run(people, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF", error))
+    return NULL;
+  int version = user_version(people);
+  if (version > SCHEMA) {
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s was written by a newer signet; use that one.", file);
+    return NULL;
+  }
+  if (version < SCHEMA &&
+      (!run(people, "BEGIN IMMEDIATE", error) || !run(people, schema, error) ||
+       !run(people, "PRAGMA user_version=1; COMMIT", error)))
+    return NULL;
+  return g_steal_pointer(&people);
+}
+
+void
+ml_people_free(MlPeople *people)
+{
+  if (!people)
+    return;
+  sqlite3_close_v2(people->db);
+  g_free(people);
+}
+
+static char *
+digest_of(GBytes *raw)
+{
+  return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, raw);
+}
+
+/* The signature that a sender is known by: intact, trusted and by the From. */
+static const MlSigner *
+counting_signer(const MlMessage *message)
+{
+  const MlVerdict *verdict = ml_message_verdict(message);
+  if (verdict->signature != ML_SIGNATURE_VALID || verdict->signer_matches_from != ML_YES)
+    return NULL;
+  for (guint i = 0; i < verdict->signers->len; i++) {
+    const MlSigner *signer = verdict->signers->pdata[i];
+    if (signer->matches_from)
+      return signer;
+  }
+  return NULL;
+}
+
+static gboolean
+keep_capabilities(MlPeople *people, const char *address, const MlSigner *signer, gint64 now, GError **error)
+{
+  if (!signer->cms->capabilities)
+    return TRUE;
+  gint64 at = signer->cms->has_signing_time ? MIN(signer->cms->signing_time, now) : now;
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, error,
+              "INSERT INTO caps(address, der, at) VALUES(?1, ?2, ?3) ON CONFLICT(address) DO UPDATE"
+              " SET der = excluded.der, at = excluded.at WHERE excluded.at >= caps.at", address, NULL);
+  if (!statement)
+    return FALSE;
+  gsize length = 0;
+  const void *der = g_bytes_get_data(signer->cms->capabilities, &length);
+  sqlite3_bind_blob64(statement, 2, der, length, SQLITE_TRANSIENT);
+  sqlite3_bind_int64(statement, 3, at);
+  return sqlite3_step(statement) == SQLITE_DONE || fail(people, error);
+}
+
+static gint64
+first_seen(MlPeople *people, const char *message_id, const char *digest)
+{
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, NULL, "SELECT first FROM seen WHERE id = ?1 AND digest = ?2", message_id, digest, NULL);
+  return statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+}
+
+gint64
+ml_people_note(MlPeople *people, const MlMessage *message, const char *message_id, gint64 now, GError **error)
+{
+  const MlSigner *signer = counting_signer(message);
+  char **from = ml_message_from_addresses(message);
+  const char *address = from[0] && !from[1] ? from[0] : "";
+  g_autofree char *digest = digest_of(message->root->source);
+  /* A message that was judged before its certificate was trusted counts once it is. */
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, error,
+              "INSERT INTO seen(id, digest, address, cert, issuer, first) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+              " ON CONFLICT(id, digest) DO UPDATE SET cert = excluded.cert, issuer = excluded.issuer"
+              " WHERE seen.cert = '' AND excluded.cert <> ''",
+              message_id ? message_id : "", digest, address, signer ? crypto_cert_sha256(signer->cms->cert) : "",
+              signer ? crypto_cert_issuer(signer->cms->cert) : "", NULL);
+  if (!statement)
+    return 0;
+  sqlite3_bind_int64(statement, 6, now);
+  if (sqlite3_step(statement) != SQLITE_DONE) {
+    fail(people, error);
+    return 0;
+  }
+  if (signer && *address && !keep_capabilities(people, address, signer, now, error))
+    return 0;
+  return first_seen(people, message_id ? message_id : "", digest);
+}
+
+gint64
+ml_people_first_seen(MlPeople *people, const char *message_id, GBytes *raw)
+{
+  g_autofree char *digest = digest_of(raw);
+  return first_seen(people, message_id ? message_id : "", digest);
+}
+
+void
+ml_history_free(MlHistory *history)
+{
+  if (!history)
+    return;
+  g_free(history->last_sha256);
+  g_free(history->last_issuer);
+  g_free(history);
+}
+
+MlHistory *
+ml_people_history(MlPeople *people, const char *address, const char *sha256, GError **error)
+{
+  g_autofree char *folded = ml_address_fold(address);
+  g_autoptr(MlHistory) history = g_new0(MlHistory, 1);
+  if (!folded)
+    return g_steal_pointer(&history);
+  g_autoptr(sqlite3_stmt) counts =
+      prepare(people, error,
+              "SELECT count(*), count(nullif(cert, '')), count(CASE WHEN cert = ?2 THEN 1 END) FROM seen"
+              " WHERE address = ?1", folded, sha256 && *sha256 ? sha256 : "-", NULL);
+  if (!counts)
+    return NULL;
+  if (sqlite3_step(counts) != SQLITE_ROW) {
+    fail(people, error);
+    return NULL;
+  }
+  history->messages = (guint)sqlite3_column_int(counts, 0);
+  history->with_signature = (guint)sqlite3_column_int(counts, 1);
+  history->known_key = sqlite3_column_int(counts, 2) > 0;
+  g_autoptr(sqlite3_stmt) last =
+      prepare(people, error,
+              "SELECT cert, issuer FROM seen WHERE address = ?1 AND cert <> '' ORDER BY first DESC, rowid DESC LIMIT 1",
+              folded, NULL);
+  if (!last)
+    return NULL;
+  if (sqlite3_step(last) == SQLITE_ROW) {
+    history->last_sha256 = column(last, 0);
+    history->last_issuer = column(last, 1);
+  }
+  return g_steal_pointer(&history);
+}
+
+gboolean
+ml_people_accept(MlPeople *people, const char *address, const char *sha256, const char *source, gint64 now,
+                 GError **error)
+{
+  g_autofree char *folded = ml_address_fold(address);
+  if (!folded) {
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s is not a mail address.", address);
+    return FALSE;
+  }
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, error, "INSERT OR IGNORE INTO accepted(address, cert, source, at) VALUES(?1, ?2, ?3, ?4)", folded,
+              sha256, source ? source : "", NULL);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_int64(statement, 4, now);
+  return sqlite3_step(statement) == SQLITE_DONE || fail(people, error);
+}
+
+GPtrArray *
+ml_people_accepted(MlPeople *people, const char *address, GError **error)
+{
+  g_autofree char *folded = ml_address_fold(address);
+  g_autoptr(GPtrArray) certs = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, error, "SELECT cert FROM accepted WHERE address = ?1 ORDER BY at DESC, rowid DESC LIMIT 100",
+              folded ? folded : "", NULL);
+  if (!statement)
+    return NULL;
+  int step;
+  while ((step = sqlite3_step(statement)) == SQLITE_ROW)
+    g_ptr_array_add(certs, column(statement, 0));
+  if (step != SQLITE_DONE) {
+    fail(people, error);
+    return NULL;
+  }
+  return g_steal_pointer(&certs);
+}
+
+GBytes *
+ml_people_capabilities(MlPeople *people, const char *address)
+{
+  g_autofree char *folded = ml_address_fold(address);
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, NULL, "SELECT der FROM caps WHERE address = ?1", folded ? folded : "", NULL);
+  if (!statement || sqlite3_step(statement) != SQLITE_ROW)
+    return NULL;
+  return g_bytes_new(sqlite3_column_blob(statement, 0), (gsize)sqlite3_column_bytes(statement, 0));
+}

@@ -1,0 +1,24 @@
+#ifndef UI_VERIFY_OPTIONS_H
+#define UI_VERIFY_OPTIONS_H
+
+#include "mail/message.h"
+#include "ui/cli.h"
+
+/* What `signet verify` and `signet decrypt` share: options for this run only, the certificates and keys they
+ * name, and what ml_message_read() is told. Main thread. */
+typedef struct {
+  GPtrArray *trust, *certs, *keys, *password_files, *crls; /* of char *; NULL: not given */
+  char *at, *revocation;
+  gboolean online;
+  GPtrArray *candidates; /* of CryptoCert, from --certs */
+  MlReadOptions read;
+} UiVerifyOptions;
+
+enum { UI_VERIFY_OPTIONS = 9 };
+void ui_verify_options_table(UiVerifyOptions *options, UiOption *into); /* fills UI_VERIFY_OPTIONS rows */
+
+/* Opens crypto and takes in what was named. FALSE: the error is printed, *code is set. */
+gboolean ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code);
+void ui_verify_options_clear(UiVerifyOptions *options);
+
+#endif
