@@ -610,6 +610,88 @@ test_bad_lists(void)
   end();
 }
 
+/* --- the user's database --- */
+
+static void
+begin_database(const char *root_trust, const char *inter_trust)
+{
+  sh("rm -rf db");
+  sh("mkdir db");
+  sh("certutil -N -d sql:db --empty-password");
+  sh("certutil -A -d sql:db -n root -t %s -i root.pem", root_trust);
+  sh("certutil -A -d sql:db -n inter -t %s -i inter.pem", inter_trust);
+}
+
+static void
+open_database(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *database = path("db");
+  CryptoOptions options = { .nssdb = database };
+  gboolean opened = crypto_open(&options, &error);
+  g_assert_no_error(error);
+  g_assert_true(opened);
+}
+
+static void
+test_database_trust(void)
+{
+  static const struct {
+    const char *root, *inter, *words;
+  } trusts[] = {
+    { ",C,", ",,", "" },
+    { "C,,", ",,", "self-signed unknown-issuer" }, /* for servers only */
+    { ",,", ",,", "self-signed unknown-issuer" },
+    { ",,", ",C,", "" }, /* trusted below its root */
+    { ",C,", ",p,", "distrusted" },
+    { ",p,", ",,", "self-signed unknown-issuer distrusted" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(trusts); i++) {
+    begin_database(trusts[i].root, trusts[i].inter);
+    open_database();
+    CryptoCert *leaf = cert("good");
+    g_autoptr(CryptoChain) chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, NULL);
+    g_autofree char *words = words_of(chain->problems);
+    g_assert_cmpstr(words, ==, trusts[i].words);
+    g_clear_pointer(&chain, crypto_chain_free);
+    crypto_cert_unref(leaf);
+    end();
+  }
+}
+
+/* A root that lies there untrusted is trusted for the run, and only for it. */
+static void
+test_database_and_session(void)
+{
+  begin_database(",,", ",,");
+  for (int round = 0; round < 2; round++) {
+    const Case before = { "", "", CRYPTO_USE_SIGN, 0, "self-signed unknown-issuer" }, after = { "", "", CRYPTO_USE_SIGN, 0, "" };
+    open_database();
+    CryptoCert *leaf = cert("good");
+    check_words(leaf, NULL, &before);
+    g_autoptr(GBytes) root = get("root.pem");
+    g_assert_true(crypto_session_add_roots(root, NULL));
+    check_words(leaf, NULL, &after);
+    crypto_cert_unref(leaf);
+    end();
+  }
+}
+
+static void
+test_database_list(void)
+{
+  begin_database(",C,", ",,");
+  begin(); /* to read the serial number */
+  g_autoptr(GBytes) pem = make_crl("inter", "good", 1, 30, "");
+  end();
+  sh("openssl crl -in crl.pem -outform DER -out crl.der");
+  sh("crlutil -I -d sql:db -i crl.der");
+  open_database();
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_OFF, ""));
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, "revoked"));
+  end();
+}
+
 static void
 test_words(void)
 {
@@ -680,6 +762,9 @@ main(int argc, char **argv)
   g_test_add_func("/chain/flood", test_flood);
   g_test_add_func("/chain/revoked-authority", test_revoked_authority);
   g_test_add_func("/chain/bad-lists", test_bad_lists);
+  g_test_add_func("/chain/database/trust", test_database_trust);
+  g_test_add_func("/chain/database/session", test_database_and_session);
+  g_test_add_func("/chain/database/list", test_database_list);
   g_test_add_func("/chain/words", test_words);
   g_test_add_func("/chain/threads", test_threads);
   int failed = g_test_run();
