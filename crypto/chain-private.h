@@ -32,6 +32,7 @@ typedef struct {
 
 /* Every rule of RFC 5280 6.1 and RFC 8550 but signatures and revocation. (crypto/chain-rules.c) */
 void crypto_rules_apply(CryptoPath *path, CryptoUse use, gint64 at);
+guint crypto_rules_strength(CryptoCert *cert); /* WEAK_KEY, WEAK_ALGORITHM */
 gboolean crypto_rules_any_eku(CryptoCert *cert); /* it has anyExtendedKeyUsage */
 
 /* Does a certificate keep within the name constraints of an authority above it? (crypto/chain-names.c) */

@@ -129,6 +129,14 @@ weakly_signed(CryptoCert *cert)
   return g_str_has_suffix(name, " SHA-1") || g_str_has_suffix(name, " MD5") || g_str_has_suffix(name, " MD2");
 }
 
+guint
+crypto_rules_strength(CryptoCert *cert)
+{
+  gboolean usable;
+  guint problems = check_key(cert, &usable);
+  return problems | (!self_issued(cert) && weakly_signed(cert) ? CRYPTO_TRUST_WEAK_ALGORITHM : 0);
+}
+
 /* --- one certificate */
 
 static guint

@@ -8,7 +8,7 @@
 #include "crypto/cert-private.h"
 #include "crypto/chain-private.h"
 
-enum { NAMES_SHOWN = 4 };
+enum { NAMES_SHOWN = 4, CHAIN_MAX = 10 };
 
 const char *
 crypto_tls_code_name(int code)
@@ -103,6 +103,25 @@ clause(CERTCertificate *cert, int code)
   }
 }
 
+/* NSS 3.87 lets SHA-1 and RSA 1024 pass. */
+static guint
+strength(CERTCertificate *cert)
+{
+  guint problems = 0;
+  CERTCertificate *next = CERT_DupCertificate(cert);
+  for (int i = 0; next && i < CHAIN_MAX; i++) {
+    g_autoptr(CryptoCert) link = crypto_cert_wrap(next);
+    problems |= crypto_rules_strength(link);
+    CERTCertificate *issuer =
+        crypto_cert_self_signed(link) ? NULL : CERT_FindCertIssuer(next, PR_Now(), certUsageSSLServer);
+    CERT_DestroyCertificate(next);
+    next = issuer;
+  }
+  if (next)
+    CERT_DestroyCertificate(next);
+  return problems;
+}
+
 static void
 add(GString *list, char *text)
 {
@@ -134,6 +153,7 @@ crypto_tls_verify(CERTCertificate *cert, const char *host, guint16 port, CryptoT
   SECStatus chain = CERT_VerifyCertificate(CERT_GetDefaultCertDB(), cert, PR_TRUE, certificateUsageSSLServer,
                                            PR_Now(), NULL, NULL, &usages);
   int code = chain == SECSuccess ? 0 : PORT_GetError();
+  guint weak = strength(cert);
   crypto_chain_unlock();
   if (chain != SECSuccess) {
     verdict->final = code == SEC_ERROR_REVOKED_CERTIFICATE || code == SEC_ERROR_UNTRUSTED_CERT;
@@ -143,6 +163,10 @@ crypto_tls_verify(CERTCertificate *cert, const char *host, guint16 port, CryptoT
         CERT_CheckCertValidTimes(cert, PR_Now(), PR_FALSE) != secCertTimeValid)
       add(wrong, clause_expired(cert));
   }
+  if (weak & CRYPTO_TRUST_WEAK_ALGORITHM)
+    add(wrong, g_strdup("it, or its authority's, is signed with MD5 or SHA-1, which can be forged"));
+  if (weak & CRYPTO_TRUST_WEAK_KEY)
+    add(wrong, g_strdup("its key, or its authority's, is too short to be safe"));
   if (CERT_VerifyCertName(cert, host) != SECSuccess) {
     g_autofree char *names = names_of(cert);
     add(wrong, g_strdup_printf("it is for %s, not for %s", names, host));

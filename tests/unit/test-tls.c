@@ -45,18 +45,22 @@ sh(const char *format, ...)
 }
 
 static void
-make_cert(const char *name, const char *issuer, const char *extensions, const char *dates)
+make_cert_of(const char *key, const char *name, const char *issuer, const char *extensions, const char *options)
 {
-  sh("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s.key -out %s.csr "
-     "-subj '/O=Test TLS/CN=%s'",
-     name, name, name);
+  sh("openssl req -new -newkey %s -nodes -keyout %s.key -out %s.csr -subj '/O=Test TLS/CN=%s'", key, name, name, name);
   g_autofree char *config = g_strdup_printf("%s.ext", name), *file = path(config);
   g_assert_true(g_file_set_contents(file, extensions, -1, NULL));
   if (issuer)
     sh("openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -extfile %s -out %s.pem %s", name,
-       issuer, issuer, config, name, dates ? dates : "-days 30");
+       issuer, issuer, config, name, options);
   else
     sh("openssl x509 -req -in %s.csr -signkey %s.key -extfile %s -out %s.pem -days 30", name, name, config, name);
+}
+
+static void
+make_cert(const char *name, const char *issuer, const char *extensions)
+{
+  make_cert_of("ec -pkeyopt ec_paramgen_curve:P-256", name, issuer, extensions, "-days 30");
 }
 
 #define AUTHORITY "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
@@ -65,14 +69,17 @@ make_cert(const char *name, const char *issuer, const char *extensions, const ch
 static void
 make_material(void)
 {
-  make_cert("ca", NULL, AUTHORITY, NULL);
-  make_cert("stranger", NULL, AUTHORITY, NULL);
-  make_cert("good", "ca", SERVER "DNS:localhost,DNS:mail.example.org,IP:127.0.0.1", NULL);
-  make_cert("other", "ca", SERVER "DNS:other.example.org", NULL);
-  make_cert("unknown", "stranger", SERVER "DNS:localhost", NULL);
-  make_cert("mailonly", "ca", "extendedKeyUsage=emailProtection\nsubjectAltName=DNS:localhost", NULL);
-  make_cert("alone", NULL, SERVER "DNS:localhost", NULL);
-  make_cert("client", "ca", "extendedKeyUsage=clientAuth\n", NULL);
+  make_cert("ca", NULL, AUTHORITY);
+  make_cert("stranger", NULL, AUTHORITY);
+  make_cert("good", "ca", SERVER "DNS:localhost,DNS:mail.example.org,IP:127.0.0.1");
+  make_cert("other", "ca", SERVER "DNS:other.example.org");
+  make_cert("unknown", "stranger", SERVER "DNS:localhost");
+  make_cert("mailonly", "ca", "extendedKeyUsage=emailProtection\nsubjectAltName=DNS:localhost");
+  make_cert("alone", NULL, SERVER "DNS:localhost");
+  make_cert_of("ec -pkeyopt ec_paramgen_curve:P-256", "sha1", "ca", SERVER "DNS:localhost", "-sha1");
+  make_cert("banned", "ca", SERVER "DNS:localhost");
+  make_cert_of("rsa:1024", "short", "ca", SERVER "DNS:localhost", "");
+  make_cert("client", "ca", "extendedKeyUsage=clientAuth\n");
   sh("openssl req -new -key good.key -out old.csr -subj '/O=Test TLS/CN=old'");
 }
 
@@ -98,6 +105,7 @@ make_database(void)
   sh("mkdir db");
   sh("certutil -N -d sql:db --empty-password");
   sh("certutil -A -d sql:db -n ca -t C,, -i ca.pem");
+  sh("certutil -A -d sql:db -n banned -t p,, -i banned.pem");
   sh("openssl pkcs12 -export -in client.pem -inkey client.key -name client -passout pass:test -out client.p12");
   sh("pk12util -i client.p12 -d sql:db -W test -K ''");
 }
@@ -124,7 +132,7 @@ start_server(const char *cert, const char *more)
 {
   Server server = { 0 };
   g_autofree char *line = g_strdup_printf(
-      "openssl s_server -accept 127.0.0.1:0 -cert %s.pem -key %s.key -CAfile ca.pem -rev %s", cert, cert, more);
+      "openssl s_server -accept 127.0.0.1:0 -cert %s.pem -key %s.key -CAfile ca.pem -cipher ALL:@SECLEVEL=0 -rev %s", cert, cert, more);
   g_auto(GStrv) argv = NULL;
   g_autoptr(GError) error = NULL;
   g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
@@ -288,6 +296,22 @@ test_exception(void)
   g_assert_nonnull(strstr(seen, "not known here")); /* both rules are named */
   g_assert_nonnull(strstr(seen, "it is for localhost, not for elsewhere.example"));
   check_echo(tls);
+  stop_server(&server);
+}
+
+/* What the user marked as never to be trusted is no matter of exceptions. */
+static void
+test_no_exception(void)
+{
+  Server server = start_server("banned", "");
+  g_autoptr(GError) error = NULL;
+  g_autofree char *seen = NULL;
+  CryptoTlsOptions options = { .host = "localhost", .exception = on_problem, .user_data = &seen };
+  g_autoptr(CryptoTls) tls = crypto_tls_new(dial(server.port), &options);
+  g_assert_false(crypto_tls_start(tls, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNTRUSTED);
+  g_assert_nonnull(strstr(error->message, "never to be trusted"));
+  g_assert_null(seen);
   stop_server(&server);
 }
 
@@ -562,7 +586,7 @@ test_upgrade(void)
 static void
 test_not_tls(void)
 {
-  Server server = start_server("good", "-tls1_1 -cipher ALL:@SECLEVEL=0");
+  Server server = start_server("good", "-tls1_1");
   Proxy proxy = { .behind = server.port };
   guint16 port;
   proxy.listener = listen_silent(&port);
@@ -617,6 +641,8 @@ static const Refusal refusals[] = {
   { "unknown", "localhost", "not known here" },
   { "alone", "localhost", "signed by itself" },
   { "mailonly", "localhost", "not issued for servers" },
+  { "sha1", "localhost", "signed with MD5 or SHA-1" },
+  { "short", "localhost", "too short to be safe" },
   { "good", "192.0.2.1", "not for 192.0.2.1" },
 };
 
@@ -643,6 +669,7 @@ main(int argc, char **argv)
     g_test_add_data_func(name, &refusals[i], test_refused);
   }
   g_test_add_func("/tls/exception", test_exception);
+  g_test_add_func("/tls/no-exception", test_no_exception);
   g_test_add_func("/tls/interrupt/handshake", test_interrupt_handshake);
   g_test_add_func("/tls/interrupt/read-write-wait", test_interrupt_read_write_wait);
   g_test_add_func("/tls/timeouts", test_timeouts);
