@@ -133,6 +133,27 @@ crypto_cms_read_attributes(CryptoCms *cms, const CryptoCmsSignerInfo *info, cons
   return check_protection(info, signer);
 }
 
+/* RFC 5652 11 and RFC 5035 5.4: these speak for the signer, so they must be among what is signed. Anybody could
+ * have added them outside. */
+gboolean
+crypto_cms_check_unsigned(const CryptoCmsSignerInfo *info, CryptoSigner *signer)
+{
+  CryptoBerReader reader = crypto_ber_enter(&info->unprotected);
+  guint count = 0;
+  while (info->unprotected.tag != 0 && !crypto_ber_at_end(&reader)) {
+    Attribute attribute;
+    if (!read_attribute(&reader, &attribute) || ++count > CRYPTO_CMS_ATTRIBUTES_MAX)
+      return broken(signer, "its unsigned attributes are malformed or too many");
+    if (attribute.oid == CRYPTO_OID_CONTENT_TYPE || attribute.oid == CRYPTO_OID_MESSAGE_DIGEST ||
+        attribute.oid == CRYPTO_OID_SIGNING_TIME || attribute.oid == CRYPTO_OID_SIGNING_CERTIFICATE ||
+        attribute.oid == CRYPTO_OID_SIGNING_CERTIFICATE_V2) {
+      g_autofree char *rule = g_strdup_printf("the attribute %s is not signed", crypto_oid_name(attribute.oid));
+      return broken(signer, rule);
+    }
+  }
+  return TRUE;
+}
+
 /* --- ESSCertID, ESSCertIDv2 --- */
 
 /* IssuerSerial: the serial number decides; the issuer's name must be among the general names. */

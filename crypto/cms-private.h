@@ -36,6 +36,7 @@ typedef struct {
   CryptoCmsId id;
   CryptoCmsAlgorithm digest, signature;
   CryptoBerItem attributes; /* [0]; tag 0: absent */
+  CryptoBerItem unprotected; /* [1] unsignedAttrs; tag 0: absent */
   CryptoBerItem value;
 } CryptoCmsSignerInfo;
 
@@ -127,6 +128,8 @@ const char *crypto_cms_signature_name(const CryptoCmsAlgorithm *algorithm); /* "
  * which. */
 gboolean crypto_cms_read_attributes(CryptoCms *cms, const CryptoCmsSignerInfo *info, const guint8 *content_digest,
                                     const CryptoCmsDigest *digest, CryptoSigner *signer, gboolean *altered);
+/* Nothing among the unsigned attributes that must be signed? */
+gboolean crypto_cms_check_unsigned(const CryptoCmsSignerInfo *info, CryptoSigner *signer);
 /* Do the ESSCertID(v2) attributes name this certificate? TRUE also without any. */
 gboolean crypto_cms_attributes_name_cert(const CryptoCmsSignerInfo *info, CryptoCert *cert, CryptoSigner *signer);
 /* The attributes as they were signed: a DER SET OF; @sorted: put into order first. Transfer full, or NULL. */

@@ -201,6 +201,8 @@ check_signer(Verification *job, const CryptoCmsSignerInfo *info, CryptoSigner *s
     return;
   }
   gboolean altered = FALSE;
+  if (!crypto_cms_check_unsigned(info, signer))
+    return;
   if (info->attributes.tag == 0 ? !check_bare_content(job, signer)
                                 : !crypto_cms_read_attributes(job->cms, info, content, digest, signer, &altered))
     return;

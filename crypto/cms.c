@@ -65,7 +65,6 @@ static gboolean
 read_signer(const CryptoBerItem *item, CryptoCmsSignerInfo *info)
 {
   CryptoBerReader inside = crypto_ber_enter(item);
-  CryptoBerItem unsigned_attributes;
   *info = (CryptoCmsSignerInfo){ 0 };
   if (!read_version(&inside) || !read_id_from(&inside, &info->id) ||
       !read_algorithm_from(&inside, CRYPTO_BER_SEQUENCE, &info->digest))
@@ -75,8 +74,8 @@ read_signer(const CryptoBerItem *item, CryptoCmsSignerInfo *info)
   if (!read_algorithm_from(&inside, CRYPTO_BER_SEQUENCE, &info->signature) ||
       !crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &info->value))
     return FALSE;
-  if (!crypto_ber_at_end(&inside) && !crypto_ber_expect(&inside, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1,
-                                                        &unsigned_attributes))
+  if (!crypto_ber_at_end(&inside) &&
+      !crypto_ber_expect(&inside, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1, &info->unprotected))
     return FALSE;
   return crypto_ber_at_end(&inside);
 }

@@ -94,8 +94,6 @@ import_keys(void)
 static inline void
 lab_open(void)
 {
-  make_people();
-  import_keys();
   pki_write(folder, "content", "Content-Type: text/plain\r\n\r\nThree thousand, by Friday.\r\n", -1);
   pki_write(folder, "empty", "", 0);
   pki_write(folder, "block", "0123456789abcdef", 16);

@@ -225,6 +225,8 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  make_people();
+  import_keys();
   lab_open();
   for (guint i = 0; i < G_N_ELEMENTS(sign_cases); i++) {
     g_autofree char *path = g_strconcat("/cms-write/sign/", sign_cases[i].name, NULL);
