@@ -47,6 +47,9 @@ GPtrArray *crypto_certdb_import_pkcs12(GBytes *file, const char *password, Crypt
                                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GBytes *crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, CryptoPinSource *pin,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Keeps a revocation list (DER) whose issuer is in the database and has signed it; a newer one replaces an older. */
+gboolean crypto_certdb_import_crl(GBytes *der, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 char *crypto_cert_pem(CryptoCert *cert); /* transfer full */
 
 #endif

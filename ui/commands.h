@@ -11,9 +11,11 @@
 
 UI_COMMAND(account);
 UI_COMMAND(decrypt);
+UI_COMMAND(demo);
 UI_COMMAND(doctor);
 UI_COMMAND(folders);
 UI_COMMAND(list);
+UI_COMMAND(show);
 UI_COMMAND(verify);
 
 #endif

@@ -6,17 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "mail/nearest.h"
+#include "ui/app.h"
 #include "ui/commands.h"
 #include "ui/text.h"
 
 static const UiCommand commands[] = {
   { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
   { "decrypt", "what is inside an encrypted message", ui_cmd_decrypt_help, ui_cmd_decrypt },
+  { "demo", "a throw-away mailbox with every verdict in it", ui_cmd_demo_help, ui_cmd_demo },
   { "doctor", "look at every part: OK, or why not and what next", ui_cmd_doctor_help, ui_cmd_doctor },
   { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
+  { "show", "one message as the reader shows it", ui_cmd_show_help, ui_cmd_show },
   { "verify", "who signed a message, and may it be believed", ui_cmd_verify_help, ui_cmd_verify },
   { NULL, NULL, NULL, NULL },
 };
@@ -56,7 +60,7 @@ find_word(int argc, char **argv)
 
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--"))
-      return i + 1 < argc ? i + 1 : 0;
+      return 0;
     if (g_strv_contains(with_value, argv[i]))
       i++;
     else if (argv[i][0] != '-' || !argv[i][1])
@@ -65,8 +69,9 @@ find_word(int argc, char **argv)
   return 0;
 }
 
-static int
-unknown_command(UiCli *cli, const char *word)
+/* A word that is nearly a subcommand is a slip of the finger; any other is a folder. */
+static gboolean
+is_slip(UiCli *cli, const char *word)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
 
@@ -75,10 +80,42 @@ unknown_command(UiCli *cli, const char *word)
   g_ptr_array_add(names, NULL);
   const char *near = ml_nearest(word, (const char *const *)names->pdata);
   if (near)
-    ui_cli_error(cli, "there is no subcommand %s: did you mean %s? See signet --help", word, near);
-  else
-    ui_cli_error(cli, "there is no subcommand %s: see signet --help", word);
-  return UI_EXIT_USAGE;
+    ui_cli_error(cli, "there is no subcommand %s: did you mean %s? (A folder of that name: signet -- %s)", word, near,
+                 word);
+  return near != NULL;
+}
+
+/* No subcommand: the screen, on the folder that is named. */
+static int
+open_screen(UiCli *cli, int argc, char **argv)
+{
+  static const UiCommand self = { "", NULL, "", NULL };
+
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+      print_help();
+      return UI_EXIT_OK;
+    }
+    if (!strcmp(argv[i], "--version")) {
+      puts("signet " SIGNET_VERSION);
+      return UI_EXIT_OK;
+    }
+  }
+  gboolean literal = g_strv_contains((const char *const *)argv, "--");
+  int code = ui_cli_options(cli, &self, NULL, &argc, argv);
+  if (code >= 0)
+    return code;
+  if (argc > 2) {
+    ui_cli_error(cli, "one folder at a time: see signet --help");
+    return UI_EXIT_USAGE;
+  }
+  if (argc == 2 && !literal && is_slip(cli, argv[1]))
+    return UI_EXIT_USAGE;
+  if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || cli->json || cli->batch) {
+    ui_cli_error(cli, "the screen needs a terminal: from a script use a subcommand (signet --help)");
+    return UI_EXIT_USAGE;
+  }
+  return ui_app_run(cli, argv[1]);
 }
 
 static int
@@ -87,19 +124,8 @@ run(UiCli *cli, int argc, char **argv)
   int word = find_word(argc, argv);
   const UiCommand *command = word ? find_command(argv[word]) : NULL;
 
-  if (!command) {
-    for (int i = 1; i < argc; i++) {
-      if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-        print_help();
-        return UI_EXIT_OK;
-      }
-      if (!strcmp(argv[i], "--version")) {
-        puts("signet " SIGNET_VERSION);
-        return UI_EXIT_OK;
-      }
-    }
-    return word ? unknown_command(cli, argv[word]) : UI_EXIT_USAGE;
-  }
+  if (!command)
+    return open_screen(cli, argc, argv);
   /* The subcommand's name goes to argv[0]; what stood before it are global options and stays. */
   char *name = argv[word];
   memmove(&argv[1 + 1], &argv[1], (gsize)(word - 1) * sizeof *argv);
