@@ -123,7 +123,17 @@ check_value(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, cons
   if (info->attributes.tag == 0)
     return crypto_cms_check_signature(info, digest, content, cert, reason);
   g_autoptr(GByteArray) sorted = crypto_cms_attributes_signed(&info->attributes, TRUE);
-  return check_over(info, digest, sorted, cert, reason);
+  CryptoSignatureState state = check_over(info, digest, sorted, cert, reason);
+  if (state != CRYPTO_SIGNATURE_FORGED)
+    return state;
+  g_autoptr(GByteArray) sent = crypto_cms_attributes_signed(&info->attributes, FALSE);
+  g_autofree char *other_reason = NULL;
+  if (check_over(info, digest, sent, cert, &other_reason) != CRYPTO_SIGNATURE_INTACT)
+    return state;
+  g_free(*reason);
+  *reason = g_strdup("The sender's program signed the attributes in an order that breaks the rules (RFC 5652 5.4), so that "
+                     "the signature is not counted. Ask the sender for another program.");
+  return state;
 }
 
 /* With which of the certificates does it verify? The first one speaks for the others where none does. */

@@ -391,6 +391,19 @@ read_file(Reader *reader, GBytes *file, GError **error)
   return crypto_ber_at_end(&inner) || crypto_pkcs12_fail_malformed(error);
 }
 
+/* Some programs write it as PEM ("PKCS12"); the first one counts. */
+static void
+on_pem(const char *label, gsize label_length, const char *body, gsize length, gpointer data)
+{
+  GBytes **der = data;
+  if (*der || label_length != 6 || memcmp(label, "PKCS12", 6) != 0)
+    return;
+  g_autofree char *text = g_strndup(body, length);
+  gsize size = 0;
+  guchar *bytes = g_base64_decode(text, &size);
+  *der = g_bytes_new_take(bytes, size);
+}
+
 CryptoPkcs12 *
 crypto_pkcs12_read(GBytes *file, const char *password, GError **error)
 {
@@ -398,6 +411,10 @@ crypto_pkcs12_read(GBytes *file, const char *password, GError **error)
     crypto_pkcs12_fail_malformed(error);
     return NULL;
   }
+  g_autoptr(GBytes) unwrapped = NULL;
+  crypto_pem_each(g_bytes_get_data(file, NULL), g_bytes_get_size(file), on_pem, &unwrapped);
+  if (unwrapped)
+    file = unwrapped;
   g_autoptr(CryptoPkcs12) result = g_new0(CryptoPkcs12, 1);
   result->keys = g_ptr_array_new_with_free_func(key_free);
   result->certs = g_ptr_array_new_with_free_func(cert_free);

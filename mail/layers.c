@@ -419,8 +419,32 @@ signature_that_counts(const MlMessage *message)
   return -1;
 }
 
+/* Why a signature layer does not verify; NULL: it does, or there is not enough here to tell. */
+static const char *
+what_broke(const MlLayer *layer)
+{
+  if (layer->error)
+    return g_error_matches(layer->error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED) ? NULL : layer->error->message;
+  for (guint i = 0; layer->signers && i < layer->signers->len; i++) {
+    const CryptoSigner *signer = g_ptr_array_index(layer->signers, i);
+    if (signer->state == CRYPTO_SIGNATURE_ALTERED || signer->state == CRYPTO_SIGNATURE_FORGED)
+      return "A signature around the encryption does not verify: the message was altered on its way, or put together "
+             "by somebody else.";
+  }
+  return NULL;
+}
+
+static gboolean
+is_intact(const MlLayer *layer)
+{
+  for (guint i = 0; layer->signers && i < layer->signers->len; i++)
+    if (((CryptoSigner *)g_ptr_array_index(layer->signers, i))->state != CRYPTO_SIGNATURE_INTACT)
+      return FALSE;
+  return layer->signers && layer->signers->len;
+}
+
 static void
-judge_cipher(MlMessage *message)
+judge_layers(MlMessage *message)
 {
   gboolean encrypted = FALSE, authenticated = FALSE;
   for (guint i = 0; i < message->layers->len; i++) {
@@ -429,15 +453,12 @@ judge_cipher(MlMessage *message)
       encrypted = TRUE;
       authenticated = authenticated || (layer->envelope && layer->envelope->authenticated);
     }
+    if (layer->kind == ML_LAYER_SIGNED && (int)i < message->message_signature && !message->outer_broken)
+      message->outer_broken = what_broke(layer);
   }
-  gboolean intact = FALSE;
-  if (message->message_signature >= 0) {
-    const MlLayer *layer = g_ptr_array_index(message->layers, message->message_signature);
-    intact = layer->signers && layer->signers->len;
-    for (guint i = 0; intact && i < layer->signers->len; i++)
-      intact = ((CryptoSigner *)g_ptr_array_index(layer->signers, i))->state == CRYPTO_SIGNATURE_INTACT;
-  }
-  message->cbc_only = encrypted && !authenticated && !intact;
+  message->signature_intact = message->message_signature >= 0 && !message->outer_broken &&
+                              is_intact(g_ptr_array_index(message->layers, (guint)message->message_signature));
+  message->cbc_only = encrypted && !authenticated && !message->signature_intact;
 }
 
 gboolean
@@ -446,7 +467,7 @@ ml_layers_open(MlMessage *message, const MlReadOptions *options, GCancellable *c
   if (!open_envelope(message, options, cancellable, error))
     return FALSE;
   message->message_signature = signature_that_counts(message);
-  judge_cipher(message);
+  judge_layers(message);
   guint budget = ML_ERRANT;
   find_errant(message, message->root, options, &budget);
   return TRUE;

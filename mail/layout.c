@@ -183,6 +183,8 @@ leaf(Layout *layout, MlEntity *entity, guint index, MlShield shield)
   }
   if (ml_layers_is_signature_part(entity))
     return;
+  if (message->legacy_display && entity != message->payload && ml_mime_param(entity, "protected-headers"))
+    return; /* the older scheme's copy of the header for programs that do not know it */
   if (words && !layout->hidden)
     add_notice(layout, index, words);
   if (ml_mime_is(entity, "application/pgp-signature"))
@@ -264,15 +266,6 @@ inner_message(Layout *layout, MlEntity *entity, int index, guint depth, MlShield
   layout->attached = attached;
 }
 
-static gboolean
-signature_intact(const MlLayer *layer)
-{
-  for (guint i = 0; layer->signers && i < layer->signers->len; i++)
-    if (((CryptoSigner *)g_ptr_array_index(layer->signers, i))->state != CRYPTO_SIGNATURE_INTACT)
-      return FALSE;
-  return layer->signers && layer->signers->len;
-}
-
 /* What protects the content of @entity, given what protects itself. Only the signature that counts gives a mark,
  * and only to what is within the innermost encryption: a signature around ciphertext says nothing of text. */
 static MlShield
@@ -295,7 +288,7 @@ shield_inside(const MlMessage *message, const MlEntity *entity, MlShield shield,
     return (MlShield){ FALSE, !layer->error };
   if (message->message_signature >= 0 &&
       layer == g_ptr_array_index(message->layers, (guint)message->message_signature))
-    shield.is_signed = signature_intact(layer);
+    shield.is_signed = message->signature_intact;
   return shield;
 }
 

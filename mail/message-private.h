@@ -35,6 +35,8 @@ struct MlMessage {
   GPtrArray *layers;     /* of MlLayer, outermost first: the envelope (RFC 9787 4.4.1), compression too */
   MlEntity *payload;     /* what the envelope holds; NULL: it could not be opened */
   int message_signature; /* index into layers of the signature that counts; -1: none */
+  const char *outer_broken; /* what is wrong with a signature layer around that one; NULL: nothing */
+  gboolean signature_intact; /* the one that counts, and what is around it: the text is as it was signed */
   gboolean errant_signature, errant_encryption; /* found outside the envelope */
   gboolean cbc_only;     /* decrypted, changeable by anybody, and not signed */
   MlEntity *protected_by; /* whose fields are the message's: the root's when there is no header protection */
@@ -89,6 +91,7 @@ typedef struct {
   gint64 at;
   gboolean signed_layer;        /* the message has a signature that counts */
   const GError *broken;         /* that signature cannot be read: why */
+  const char *outer_broken;     /* a signature around that one does not verify: why; NULL: none such */
   gboolean errant_signature, ciphertext_signature; /* one elsewhere; one around the ciphertext alone */
   const MlSignerFacts *signers;
   guint n_signers;

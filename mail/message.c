@@ -44,17 +44,6 @@ signature_layer(const MlMessage *message)
   return message->message_signature < 0 ? NULL : g_ptr_array_index(message->layers, (guint)message->message_signature);
 }
 
-static gboolean
-all_intact(const MlLayer *layer)
-{
-  if (!layer || !layer->signers || !layer->signers->len)
-    return FALSE;
-  for (guint i = 0; i < layer->signers->len; i++)
-    if (((CryptoSigner *)g_ptr_array_index(layer->signers, i))->state != CRYPTO_SIGNATURE_INTACT)
-      return FALSE;
-  return TRUE;
-}
-
 /* Everything that a chain may be built with; borrowed elements. */
 static GPtrArray *
 chain_candidates(const MlMessage *message, const MlReadOptions *options)
@@ -149,7 +138,7 @@ fill_encryption(MlFacts *facts, const MlMessage *message)
     return;
   facts->encrypted = TRUE;
   facts->decrypt_error = cipher->error;
-  facts->cipher = "a cipher that cannot be read";
+  facts->cipher = "an unknown cipher";
   for (guint i = 0; i < message->layers->len; i++) {
     const MlLayer *layer = g_ptr_array_index(message->layers, i);
     if (layer->kind != ML_LAYER_ENCRYPTED || !layer->envelope)
@@ -206,6 +195,7 @@ judge(MlMessage *message, const MlReadOptions *options)
   g_autoptr(MlAuthors) outer = message->header_protection ? ml_protect_authors(message->root) : NULL;
   MlFacts facts = { .at = options->at, .signed_layer = layer != NULL, .signers = signer_facts,
                     .n_signers = signers->len, .authors = authors, .broken = layer ? layer->error : NULL };
+  facts.outer_broken = message->outer_broken;
   facts.errant_signature = message->errant_signature;
   facts.ciphertext_signature = has_ciphertext_signature(message);
   facts.outer = outer && !same_authors(authors, outer) ? outer : NULL;
@@ -246,7 +236,7 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
   message->root = ml_scan(raw, TRUE, error);
   if (!message->root || !ml_layers_open(message, options, cancellable, error))
     return NULL;
-  ml_protect_read(message, all_intact(signature_layer(message)));
+  ml_protect_read(message, message->signature_intact);
   ml_layout(message, options);
   judge(message, options);
   ml_protect_lines(message);

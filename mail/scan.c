@@ -5,6 +5,8 @@
 /* One pass over the lines of a buffer. The multiparts that are open form a stack; a delimiter line belongs to
  * the outermost of them that has it, which closes everything within: the reading that RFC 1847 wants, where the
  * outer multipart alone decides what its first part is, and the same that a top-down splitter gives. */
+enum { GARBAGE_LINES = 5 };
+
 typedef enum { SCAN_HEADER, SCAN_BODY } ScanState;
 
 typedef struct {
@@ -22,6 +24,7 @@ typedef struct {
   ScanState state;
   gboolean first_line; /* of the current header */
   gboolean mbox_line;  /* a "From " line may stand here */
+  guint garbage;       /* so many lines that are no fields may still come before the first: a message's own header */
   guint parts;
   GError *error;
 } Scan;
@@ -217,8 +220,14 @@ take_header_line(Scan *scan, gsize line, gsize length, gsize next)
     scan->mbox_line = FALSE;
     return;
   }
+  gsize colon = 0, name = field_name_length(text, length, &colon);
+  if (first && !name && scan->garbage) {
+    scan->garbage--; /* "POST / HTTP/1.1", an mbox line without a sender: what follows may still be a header */
+    return;
+  }
   scan->first_line = FALSE;
   scan->mbox_line = FALSE;
+  scan->garbage = 0;
   if (entity->fields->len >= ML_MIME_FIELDS || next - entity->start > ML_MIME_HEADER) {
     g_set_error_literal(&scan->error, ML_ERROR, ML_ERROR_MALFORMED,
                         "The header of this message is beyond every measure (8 MiB, 20,000 fields), so that it is "
@@ -230,7 +239,6 @@ take_header_line(Scan *scan, gsize line, gsize length, gsize next)
     last->value_length = (guint32)(line + length - last->value);
     return;
   }
-  gsize colon = 0, name = field_name_length(text, length, &colon);
   if (name) {
     MlField field = { line, line + colon + 1, (guint32)name, (guint32)(length - colon - 1) };
     g_array_append_val(entity->fields, field);
@@ -242,7 +250,7 @@ take_header_line(Scan *scan, gsize line, gsize length, gsize next)
 static void
 scan_lines(Scan *scan)
 {
-  gsize line = 0;
+  gsize line = scan->length >= 3 && memcmp(scan->data, "\357\273\277", 3) == 0 ? 3 : 0; /* a byte order mark */
   while (line < scan->length && !scan->error) {
     const char *end = memchr(scan->data + line, '\n', scan->length - line);
     gsize next = end ? (gsize)(end - scan->data) + 1 : scan->length;
@@ -285,6 +293,7 @@ ml_scan(GBytes *source, gboolean message, GError **error)
   scan.levels = g_array_new(FALSE, FALSE, sizeof(ScanLevel));
   scan.by_boundary = g_hash_table_new(g_str_hash, g_str_equal);
   scan.mbox_line = message;
+  scan.garbage = message ? GARBAGE_LINES : 0;
   g_autoptr(MlEntity) root = entity_new(&scan, NULL, 0);
   begin_header(&scan, root);
   scan_lines(&scan);

@@ -151,6 +151,8 @@ judge_signature(const MlFacts *facts, GPtrArray **words)
   if (facts->broken)
     return g_error_matches(facts->broken, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED) ? ML_SIGNATURE_UNVERIFIABLE
                                                                                  : ML_SIGNATURE_INVALID;
+  if (facts->outer_broken)
+    return ML_SIGNATURE_INVALID; /* worst wins */
   if (!facts->n_signers)
     return ML_SIGNATURE_UNSIGNED;
   gboolean unverifiable = FALSE, untrusted = FALSE;
@@ -258,15 +260,23 @@ warn_of_sender(const MlFacts *facts, MlVerdict *verdict)
   return suspicious;
 }
 
+/* As a person would name it. */
+static char *
+cipher_name(const char *cipher)
+{
+  return g_str_has_prefix(cipher, "des-ede3") ? g_strdup("3DES") : g_ascii_strup(cipher, -1);
+}
+
 static void
 warn_of_rest(const MlFacts *facts, MlVerdict *verdict)
 {
   gboolean marked = verdict->signature == ML_SIGNATURE_VALID || verdict->signature == ML_SIGNATURE_UNTRUSTED;
   if (facts->encrypted && !facts->decrypt_error) {
+    g_autofree char *cipher = cipher_name(facts->cipher);
     if (verdict->encryption == ML_ENCRYPTION_LEGACY)
-      warn(verdict, "The cipher (%s) is out of date. Ask the sender for a program that uses AES.", facts->cipher);
+      warn(verdict, "The cipher (%s) is out of date. Ask the sender for a program that uses AES.", cipher);
     if (!marked && !facts->authenticated)
-      warn(verdict, "It is encrypted (%s), but not protected against change: links in it are inactive.", facts->cipher);
+      warn(verdict, "It is encrypted (%s), but not protected against change: links in it are inactive.", cipher);
     if (!marked)
       warn(verdict, "That it was encrypted to you says nothing about who sent it.");
   }
@@ -403,6 +413,7 @@ explain(const MlFacts *facts, MlVerdict *verdict, gboolean suspicious)
   case ML_SIGNATURE_INVALID: {
     const MlSignerFacts *signer = worst_signer(facts, TRUE);
     verdict->reason = g_strdup(facts->broken ? facts->broken->message
+                               : facts->outer_broken ? facts->outer_broken
                                : signer && signer->reason ? signer->reason
                                                           : "The message was altered after it was signed.");
     verdict->next_step = g_strdup("Do not rely on it. Ask the sender to send it again, or by another way.");
