@@ -66,6 +66,7 @@ static const UiBinding table[] = {
   ACT('|', UI_IN_PARTS, pipe_part, "give the part to a program"),
   ACT(UI_CTRL('f'), UI_IN_ALL, forget_pins, "forget PINs: log out of every token and the database"),
   ACT(UI_CTRL('r'), UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, refresh, "read anew"),
+  ACT('R', UI_IN_FOLDERS, refresh, "read anew"),
   ACT('!', UI_IN_ALL, log, "what was said: the log"),
   ACT('M', UI_IN_ALL, log, "what was said: the log"),
   ACT(UI_KEY_ESC, UI_IN_ALL, cancel, "stop what is going on; then: end the limit"),

@@ -90,16 +90,26 @@ lay_out_line(UiPager *pager, const UiLine *line)
     g_ptr_array_add(pager->lines, line_copy(line, line->text));
     return;
   }
+  /* The first row has the whole width, those below it stand under the indent. */
+  g_autoptr(GPtrArray) first = ui_text_wrap(line->text, columns);
+  if (!first->len) {
+    g_ptr_array_add(pager->lines, line_copy(line, ""));
+    return;
+  }
+  UiLine *copy = line_copy(line, first->pdata[0]);
+  copy->lead = MIN(line->lead, strlen(copy->text));
+  g_ptr_array_add(pager->lines, copy);
+  const char *rest = line->text + MIN(strlen(first->pdata[0]), strlen(line->text));
+  while (*rest == ' ')
+    rest++;
   guint indent = MIN(line->indent, (guint)columns / 2);
-  g_autoptr(GPtrArray) parts = ui_text_wrap(line->text, columns - (int)indent);
-  for (guint i = 0; i < parts->len; i++) {
-    g_autofree char *text = i ? g_strdup_printf("%*s%s", (int)indent, "", (char *)parts->pdata[i]) : NULL;
-    UiLine *copy = line_copy(line, i ? text : parts->pdata[i]);
-    copy->lead = i ? 0 : MIN(line->lead, strlen(copy->text));
+  g_autoptr(GPtrArray) parts = *rest ? ui_text_wrap(rest, columns - (int)indent) : NULL;
+  for (guint i = 0; parts && i < parts->len; i++) {
+    g_autofree char *text = g_strdup_printf("%*s%s", (int)indent, "", (char *)parts->pdata[i]);
+    copy = line_copy(line, text);
+    copy->lead = 0;
     g_ptr_array_add(pager->lines, copy);
   }
-  if (!parts->len)
-    g_ptr_array_add(pager->lines, line_copy(line, ""));
 }
 
 /* Keeps the place: as far down as before, in lines or, where the width changed, in proportion. */

@@ -222,6 +222,12 @@ part_done(UiApp *app, gboolean cancelled, gpointer data)
   part_job_free(job);
 }
 
+static gboolean
+is_message(const MlPart *part)
+{
+  return !strcmp(part->type, "message/rfc822") || !strcmp(part->type, "message/global");
+}
+
 static PartJob *
 part_job_new(UiApp *app, PartAct act)
 {
@@ -231,7 +237,7 @@ part_job_new(UiApp *app, PartAct act)
   if (!list || parts->cursor >= (int)list->len)
     return NULL;
   const MlPart *part = list->pdata[parts->cursor];
-  if (!part->leaf) {
+  if (!part->leaf && !is_message(part)) {
     ui_app_say(app, "This is only a frame around other parts.");
     return NULL;
   }
@@ -263,7 +269,7 @@ ui_parts_show(UiApp *app)
     ui_app_say(app, "This part is encrypted by itself: D in the reader opens it.");
     return;
   }
-  gboolean message = !strcmp(part->type, "message/rfc822") || !strcmp(part->type, "message/global");
+  gboolean message = is_message(part);
   if (!message && part->leaf && !g_str_has_prefix(part->type, "text/") && !g_str_has_prefix(part->type, "message/")) {
     ui_app_say(app, "%s cannot be shown as text: s saves it, | gives it to a program.", part->type);
     return;

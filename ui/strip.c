@@ -162,7 +162,7 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
     if (verdict->signer_matches_from == ML_NO)
       add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  %s, not %s", who, from);
     else
-      add_words(rows, style, columns, "SIGNED BY %s%s%s%s%s", who, authority ? ", vouched for by " : "",
+      add_words(rows, style, columns, "SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "",
                 authority ? authority : "", verdict->expired_since ? "; certificate expired since" : "",
                 verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
     break;
@@ -181,7 +181,7 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
     break;
   }
   if (verdict->signature == ML_SIGNATURE_VALID && verdict->signer_matches_from == ML_NO && authority)
-    add_words(rows, UI_STYLE_NORMAL, columns, "That signer is vouched for by %s.", authority);
+    add_words(rows, UI_STYLE_NORMAL, columns, "Its certificate was issued by %s.", authority);
 }
 
 static void

@@ -1,0 +1,119 @@
+# The real program in a real terminal, driven by tmux on a socket of its own. Tests poll for text; none waits for
+# a fixed time. Sourced by tests/terminal/*.t; output is TAP.
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=$(cd "${BUILD:-build}" && pwd) || exit 1
+SIGNET=${SIGNET:-$BUILD/signet}
+LAB=$(mktemp -d "${TMPDIR:-/tmp}/signet-screen-XXXXXX") || exit 1
+export LC_ALL=C.UTF-8 TZ=UTC
+unset NO_COLOR DISPLAY WAYLAND_DISPLAY BROWSER DBUS_SESSION_BUS_ADDRESS SIGNET_PASSWORD SIGNET_PIN SIGNET_CONFIG TMUX
+n=0 failures=0
+
+terminals=0
+terminal() { tmux -S "$LAB/tmux$terminals" -f /dev/null "$@"; }
+finish() {
+	terminal kill-server 2>/dev/null
+	rm -rf "$LAB"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+pass() { n=$((n + 1)); echo "ok $n - $1"; }
+fail() {
+	n=$((n + 1))
+	echo "not ok $n - $1"
+	screen | sed 's/^/#  |/'
+	failures=$((failures + 1))
+	[ $failures -lt 5 ] || { echo "Bail out! too much went wrong"; exit 1; }
+}
+check() { # check NAME COMMAND...
+	name=$1
+	shift
+	if "$@"; then pass "$name"; else fail "$name"; fi
+}
+done_testing() { echo "1..$n"; }
+
+screen() { terminal capture-pane -p 2>/dev/null; }
+colours() { terminal capture-pane -p -e 2>/dev/null; }
+row() { screen | sed -n "$1p"; } # rows count from 1
+rows() { screen | sed -n "$1,$2p"; }
+keys() { terminal send-keys "$@"; }
+typed() { terminal send-keys -l "$1"; }
+resize() { terminal resize-window -x "$1" -y "$2"; }
+
+# start COLUMNS ROWS [VARIABLE=VALUE...] -- ARGUMENTS: the program, on the profile $LAB/profile; what it ends with
+# stays to be seen.
+start() {
+	columns=$1 lines=$2
+	shift 2
+	set_up=
+	while [ "$1" != -- ]; do
+		set_up="$set_up $1"
+		shift
+	done
+	shift
+	terminal kill-server 2>/dev/null
+	terminals=$((terminals + 1)) # the last server may still be on its way out
+	terminal new-session -d -x "$columns" -y "$lines" \
+		"cd '$LAB' && env TERM=screen-256color $set_up '$SIGNET' --profile '$LAB/profile' $*; echo \"ended with \$?\"; exec cat"
+	terminal set-option -g escape-time 0 2>/dev/null
+}
+
+# An interactive shell instead, for what needs job control.
+start_shell() {
+	terminal kill-server 2>/dev/null
+	terminals=$((terminals + 1))
+	terminal new-session -d -x "$1" -y "$2" "cd '$LAB' && exec env TERM=screen-256color PS1='$ ' ENV= sh -i"
+}
+signet_pid() { ps -o pid= --ppid "$(terminal list-panes -F '#{pane_pid}' | head -n 1)" | head -n 1 | tr -d ' '; }
+
+# wait_for REGEX NAME: until the screen shows it, ten seconds at most (more under a sanitizer).
+PATIENCE=${PATIENCE:-200}
+seen() {
+	i=0
+	while [ $i -lt "$PATIENCE" ]; do
+		screen | grep -qE -- "$1" && return 0
+		i=$((i + 1))
+		sleep 0.05
+	done
+	return 1
+}
+unseen() {
+	i=0
+	while [ $i -lt "$PATIENCE" ]; do
+		screen | grep -qE -- "$1" || return 0
+		i=$((i + 1))
+		sleep 0.05
+	done
+	return 1
+}
+wait_for() { if seen "$1"; then pass "$2"; else fail "$2 ($1)"; fi; }
+wait_gone() { if unseen "$1"; then pass "$2"; else fail "$2 ($1 is still there)"; fi; }
+has() { screen | grep -qE -- "$1"; }
+has_not() { ! screen | grep -qE -- "$1"; }
+
+# A profile with one Maildir. deliver NAME SECONDS [FLAGS] takes a message from stdin; the newest has the most seconds.
+make_profile() {
+	rm -rf "$LAB/profile"
+	mkdir -p "$LAB/profile/state" "$LAB/profile/data" "$LAB/profile/nssdb"
+	for folder in "" /.Archive /.Trash /.Work.Reports; do
+		mkdir -p "$LAB/profile/mail$folder/cur" "$LAB/profile/mail$folder/new" "$LAB/profile/mail$folder/tmp"
+	done
+	cat >"$LAB/profile/signet.conf" <<-END
+		[account work]
+		address = bob@example.org
+		name = Bob Mwangi
+		maildir = mail
+		[keys]
+		system-tokens = no
+	END
+	certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
+}
+deliver() { cat >"$LAB/profile/mail${FOLDER:-}/cur/$((1700000000 + $2)).$1.host:2,${3-S}"; }
+letter() { # letter SUBJECT DAY [FROM]: headers; the body follows
+	printf 'From: %s\nTo: Bob Mwangi <bob@example.org>\nSubject: %s\nDate: Sun, %02d Nov 2026 10:00:00 +0000\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\n' \
+		"${3:-Anna Keller <anna@example.org>}" "$1" "$2" "$2.$(printf %s "$1" | tr -dc a-z)"
+}
+plain() { # plain SUBJECT DAY BODY
+	letter "$1" "$2"
+	printf 'Content-Type: text/plain; charset=utf-8\n\n%b\n' "$3"
+}
