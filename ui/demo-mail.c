@@ -231,14 +231,14 @@ write_plain(UiDemo *demo)
   UiDemoMail second = mail(ANNA, "Re: Lunch on Wednesday?", "S", 19);
 
   deliver(demo, mail("signet <signet@demo.example>", "Welcome: start here", "", 0),
-          plain("This mailbox is a demonstration. Everything in it was made a moment ago, by an authority\n"
-                "and keys that are thrown away when you leave.\n\n"
+          plain("This mailbox is a demonstration. Everything in it was made a moment ago,\n"
+                "by an authority and keys that are thrown away when you leave.\n\n"
                 "  Enter   open a message          J, K    next and previous message\n"
                 "  V       what exactly was signed, by whom, and which rule failed\n"
                 "  I       install the sender's certificate\n"
                 "  v       parts and attachments   ?       all keys\n"
                 "  q       back, and out\n\n"
-                "Look at \"Urgent: new bank details\" first: it is signed, and the signature is valid.\n"
+                "Look at \"Urgent: new bank details\" first: it is signed, and the\nsignature is valid.\n\n"
                 "The rows above each message are ours: no mail can write there."));
   deliver(demo, mail("Newsletter <news@demo.example>", "HTML only, with links and a tracker", "S", 90), html_letter());
   deliver(demo, mail("Newsletter <news@demo.example>", "The same letter as text and HTML", "S", 91),
@@ -269,8 +269,8 @@ write_plain(UiDemo *demo)
           plain(" SIGNED by accounts@demo.example, certified by Demo Mail Authority\n"
                 "-------------------------------------------------------------------------------\n"
                 "  From: Accounts Payable <accounts@demo.example>\n"
-                "| Everything here only looks like the rows that signet draws. It stands in the body,\n"
-                "| so it has no row of its own and no bar beside it.\n"
+                "| Everything here only looks like the rows that signet draws.\n"
+                "| It stands in the body: it has no row of its own and no bar beside it.\n"
                 "[-- S/MIME signature: VALID --]"));
 }
 

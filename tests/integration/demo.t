@@ -45,7 +45,7 @@ verdict "Budget 2027" 0 valid decrypted good
 verdict "Triple-wrapped" 0 valid decrypted good
 verdict "HTML only" 6 unsigned none none
 verdict "A painted seal" 6 unsigned none none
-verdict "Fwd: Purchase approved" 6 unsigned none none
+verdict "Fwd: Purchase approved" 6 not-displayed-as-signed none none
 exits 0 "show" "$signet" --profile "$p" show "INBOX/$(uid "Urgent: new bank")"
 like "$out" 'mallory@elsewhere.example' "names who really signed"
 exits 0 "certificates" "$signet" --profile "$p" cert list --json
