@@ -216,6 +216,10 @@ find_candidates(Search *search, CryptoCert *child)
 static Signature
 check_signature(CryptoCert *cert, CryptoCert *issuer)
 {
+  /* The algorithm is named twice, and NSS goes by the name that is not signed: a SHA-1 collision could wear the
+   * name SHA-256 inside (RFC 5280 4.1.1.2). */
+  if (SECOID_CompareAlgorithmID(&cert->nss->signature, &cert->nss->signatureWrap.signatureAlgorithm) != SECEqual)
+    return SIGNATURE_BAD;
   SECKEYPublicKey *key = CERT_ExtractPublicKey(issuer->nss);
   if (!key)
     return SIGNATURE_UNSUPPORTED;

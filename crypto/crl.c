@@ -279,13 +279,27 @@ read_extensions(Crl *crl, Der extensions)
   return TRUE;
 }
 
+/* What signed it is named in the signed part and again behind it: NSS goes by the second, so both must be one. */
+static gboolean
+same_algorithm(const Crl *crl, Der inside, const guint8 *behind)
+{
+  gsize length, wanted = (gsize)(inside.end - inside.at);
+  const guint8 *start = g_bytes_get_data(crl->bytes, &length);
+  return (gsize)(start + length - behind) >= wanted && memcmp(behind, inside.at, wanted) == 0;
+}
+
 /* TBSCertList ::= SEQUENCE { version?, signature, issuer, thisUpdate, nextUpdate?, revoked?, [0] extensions? } */
 static gboolean
 read_list(Crl *crl, Der tbs)
 {
-  Der inner, value, entries = { NULL, NULL };
-  if (!der_take(&tbs, 0x30, &inner) || (der_is(inner, 0x02) && !der_take(&inner, 0x02, &value)) ||
-      !der_take(&inner, 0x30, &value))
+  Der inner, value, algorithm, entries = { NULL, NULL };
+  if (!der_take(&tbs, 0x30, &inner) || (der_is(inner, 0x02) && !der_take(&inner, 0x02, &value)))
+    return FALSE;
+  algorithm.at = inner.at;
+  if (!der_take(&inner, 0x30, &value))
+    return FALSE;
+  algorithm.end = inner.at;
+  if (!same_algorithm(crl, algorithm, tbs.at))
     return FALSE;
   crl->issuer.at = inner.at;
   if (!der_take(&inner, 0x30, &value))

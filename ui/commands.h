@@ -10,12 +10,14 @@
   int ui_cmd_##name(UiCli *cli, int argc, char **argv)
 
 UI_COMMAND(account);
+UI_COMMAND(cert);
 UI_COMMAND(decrypt);
 UI_COMMAND(demo);
 UI_COMMAND(doctor);
 UI_COMMAND(folders);
 UI_COMMAND(list);
 UI_COMMAND(show);
+UI_COMMAND(token);
 UI_COMMAND(verify);
 
 #endif

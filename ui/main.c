@@ -15,12 +15,14 @@
 
 static const UiCommand commands[] = {
   { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
+  { "cert", "certificates: list, show, import, export, trust, delete", ui_cmd_cert_help, ui_cmd_cert },
   { "decrypt", "what is inside an encrypted message", ui_cmd_decrypt_help, ui_cmd_decrypt },
   { "demo", "a throw-away mailbox with every verdict in it", ui_cmd_demo_help, ui_cmd_demo },
   { "doctor", "look at every part: OK, or why not and what next", ui_cmd_doctor_help, ui_cmd_doctor },
   { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
   { "show", "one message as the reader shows it", ui_cmd_show_help, ui_cmd_show },
+  { "token", "smart cards: list, add, remove, login", ui_cmd_token_help, ui_cmd_token },
   { "verify", "who signed a message, and may it be believed", ui_cmd_verify_help, ui_cmd_verify },
   { NULL, NULL, NULL, NULL },
 };

@@ -393,6 +393,33 @@ test_names_in_subject(void)
   end();
 }
 
+/* The signature's algorithm stands in the signed part and again behind it: both must say the same. */
+static void
+test_two_algorithms(void)
+{
+  begin();
+  make_one(&(Make){ .name = "two", .issuer = "rsa-ca", .extensions = MAIL });
+  g_autoptr(CryptoCert) two = cert("two");
+  gsize length;
+  const guint8 *der = g_bytes_get_data(crypto_cert_der(two), &length);
+  g_autofree guint8 *copy = g_memdup2(der, length);
+  static const guint8 sha256_rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b };
+  guint8 *inner = memmem(copy, length, sha256_rsa, sizeof sha256_rsa);
+  guint8 *outer = memmem(inner + 1, length - (gsize)(inner + 1 - copy), sha256_rsa, sizeof sha256_rsa);
+  g_assert_nonnull(outer);
+  outer[8] = 0x01; /* rsaEncryption: NSS would take the digest that the signature itself names */
+  g_autoptr(CryptoCert) leaf = crypto_cert_new(copy, length, NULL);
+  g_assert_nonnull(leaf);
+  GPtrArray *extra = certs("rsa-ca");
+  const Case same = { "", "", CRYPTO_USE_SIGN, 0, "" }, differ = { "", "", CRYPTO_USE_SIGN, 0, "unknown-issuer" };
+  check_words(two, extra, &same);
+  check_words(leaf, extra, &differ);
+  g_ptr_array_unref(extra);
+  g_clear_pointer(&two, crypto_cert_unref);
+  g_clear_pointer(&leaf, crypto_cert_unref);
+  end();
+}
+
 /* --- long chains and floods --- */
 
 static void
@@ -758,6 +785,7 @@ main(int argc, char **argv)
   }
   g_test_add_func("/chain/session", test_session);
   g_test_add_func("/chain/names-in-subject", test_names_in_subject);
+  g_test_add_func("/chain/two-algorithms", test_two_algorithms);
   g_test_add_func("/chain/depth", test_depth);
   g_test_add_func("/chain/flood", test_flood);
   g_test_add_func("/chain/revoked-authority", test_revoked_authority);

@@ -1,0 +1,389 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ui/cmd-cert-private.h"
+#include "ui/commands.h"
+#include "ui/text.h"
+
+/* signet cert import, export, trust, delete. */
+
+/* --- import */
+
+typedef struct {
+  gboolean trust, tls;
+  char *password_file, *name;
+} Import;
+
+/* PFX begins with its version, 3; a certificate or a PKCS#7 with something else. */
+static gboolean
+is_pkcs12(GBytes *file)
+{
+  gsize length = 0;
+  const guint8 *bytes = g_bytes_get_data(file, &length);
+  if (length < 8 || bytes[0] != 0x30)
+    return FALSE;
+  gsize at = 2 + (bytes[1] & 0x80 ? bytes[1] & 0x7f : 0);
+  return at + 3 <= length && bytes[at] == 2 && bytes[at + 1] == 1 && bytes[at + 2] == 3;
+}
+
+static GPtrArray *
+import_pkcs12(UiCli *cli, GBytes *bytes, const char *file, const Import *wanted, GError **error)
+{
+  char *password = NULL;
+  if (wanted->password_file) {
+    password = ui_cli_read_secret_file(wanted->password_file, error);
+  } else {
+    /* many have none; whether this one does is a quick question */
+    g_autoptr(GError) tried = NULL;
+    GPtrArray *certs = crypto_certdb_import_pkcs12(bytes, "", ui_cli_pin_source(cli), &tried);
+    if (certs || !g_error_matches(tried, CRYPTO_ERROR, CRYPTO_ERROR_PIN)) {
+      if (tried)
+        g_propagate_error(error, g_steal_pointer(&tried));
+      return certs;
+    }
+    g_autofree char *question = g_strdup_printf("Password of %s:", file);
+    password = ui_cli_secret(cli, question, "--password-file", error);
+  }
+  GPtrArray *certs = password ? crypto_certdb_import_pkcs12(bytes, password, ui_cli_pin_source(cli), error) : NULL;
+  crypto_pin_wipe(password);
+  return certs;
+}
+
+/* An authority whose issuer is not in the same file: trusting it is enough for those below it. */
+static gboolean
+is_top(GPtrArray *certs, CryptoCert *cert)
+{
+  if (!crypto_cert_is_authority(cert))
+    return FALSE;
+  for (guint i = 0; i < certs->len; i++)
+    if (certs->pdata[i] != cert && !crypto_cert_self_signed(cert) && crypto_cert_is_authority(certs->pdata[i])
+        && strcmp(crypto_cert_subject(certs->pdata[i]), crypto_cert_issuer(cert)) == 0)
+      return FALSE;
+  return TRUE;
+}
+
+/* Adds trust, and leaves what is there. */
+static gboolean
+add_trust(UiCli *cli, CryptoCert *cert, gboolean mail, gboolean server, GError **error)
+{
+  g_autoptr(CryptoCertEntry) now = crypto_certdb_find(crypto_cert_sha256(cert), NULL);
+  guint flags = now ? now->flags : 0;
+  return crypto_certdb_trust(cert, mail || (flags & CRYPTO_CERT_TRUSTED_MAIL),
+                             server || (flags & CRYPTO_CERT_TRUSTED_SERVER), ui_cli_pin_source(cli), error);
+}
+
+static int
+report(UiCli *cli, CryptoCert *cert, const char *word)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(crypto_cert_sha256(cert), &error);
+  if (!entry)
+    return ui_cmd_cert_fail(cli, error);
+  if (cli->json) {
+    JsonBuilder *json = ui_json_new();
+    ui_json_string(json, "action", word);
+    ui_cmd_cert_fields(json, entry);
+    ui_json_print(json);
+  } else {
+    ui_cmd_cert_line(entry, word);
+  }
+  return UI_EXIT_OK;
+}
+
+static gboolean
+is_here(CryptoCert *cert)
+{
+  g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(crypto_cert_sha256(cert), NULL);
+  return entry && !(entry->flags & CRYPTO_CERT_BUILTIN);
+}
+
+/* Stores, trusts what is to be trusted, and tells of each. */
+static int
+import_certs(UiCli *cli, GPtrArray *certs, gboolean stored, const Import *wanted)
+{
+  guint trusted = 0;
+  for (guint i = 0; i < certs->len; i++) {
+    CryptoCert *cert = certs->pdata[i];
+    g_autoptr(GError) error = NULL;
+    gboolean there = !stored && is_here(cert);
+    if (!stored && !there && !crypto_certdb_import(cert, wanted->name, &there, ui_cli_pin_source(cli), &error))
+      return ui_cmd_cert_fail(cli, error);
+    if ((wanted->trust || wanted->tls) && is_top(certs, cert)) {
+      if (!add_trust(cli, cert, wanted->trust, wanted->tls, &error))
+        return ui_cmd_cert_fail(cli, error);
+      trusted++;
+    }
+    int code = report(cli, cert, there ? "already there" : "imported");
+    if (code != UI_EXIT_OK)
+      return code;
+  }
+  if (!(wanted->trust || wanted->tls) || trusted)
+    return UI_EXIT_OK;
+  ui_cli_error(cli, "nothing in the file is an authority, so nothing became trusted");
+  return UI_EXIT_NO;
+}
+
+static int
+import_file(UiCli *cli, const char *file, const Import *wanted)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = ui_cli_read_file(file, &error);
+  if (!bytes)
+    return ui_cmd_cert_fail(cli, error);
+  gboolean pkcs12 = is_pkcs12(bytes);
+  g_autoptr(GPtrArray) certs = pkcs12 ? import_pkcs12(cli, bytes, file, wanted, &error) : crypto_certs_parse(bytes, &error);
+  if (!certs)
+    return ui_cmd_cert_fail(cli, error);
+  return import_certs(cli, certs, pkcs12, wanted);
+}
+
+int
+ui_cmd_cert_import(UiCli *cli, int argc, char **argv)
+{
+  Import wanted = { 0 };
+  const UiOption options[] = { { "trust", 0, UI_OPTION_FLAG, &wanted.trust },
+                               { "tls", 0, UI_OPTION_FLAG, &wanted.tls },
+                               { "password-file", 0, UI_OPTION_STRING, &wanted.password_file },
+                               { "name", 0, UI_OPTION_STRING, &wanted.name },
+                               { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
+                               { NULL, 0, 0, NULL } };
+  static const UiCommand self = { "cert import", NULL, ui_cmd_cert_help, NULL };
+  int code = ui_cli_options(cli, &self, options, &argc, argv);
+  g_autofree char *password_file = wanted.password_file, *name = wanted.name;
+  if (code >= 0)
+    return code;
+  if (argc < 2) {
+    ui_cli_error(cli, "say which file: signet cert import FILE");
+    return UI_EXIT_USAGE;
+  }
+  if (!ui_cli_crypto(cli, TRUE, FALSE, FALSE, &code))
+    return code;
+  for (int i = 1; i < argc; i++) {
+    code = import_file(cli, argv[i], &wanted);
+    if (code != UI_EXIT_OK)
+      return code;
+  }
+  return UI_EXIT_OK;
+}
+
+/* --- export */
+
+typedef struct {
+  gboolean p12, der, chain;
+  char *out, *password_file;
+} Export;
+
+/* A new file, readable by nobody else; an existing one is never written over. */
+static int
+write_out(UiCli *cli, const char *out, GBytes *bytes)
+{
+  gsize length = 0, done = 0;
+  const guint8 *data = g_bytes_get_data(bytes, &length);
+  gboolean to_stdout = !out || strcmp(out, "-") == 0;
+  int fd = to_stdout ? STDOUT_FILENO : open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int saved = errno;
+  if (fd < 0) {
+    ui_cli_error(cli, "%s cannot be written: %s", out,
+                 saved == EEXIST ? "there is a file of that name already" : g_strerror(saved));
+    return UI_EXIT_IO;
+  }
+  while (done < length) {
+    gssize n = write(fd, data + done, length - done);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      break;
+    done += (gsize) n;
+  }
+  saved = errno;
+  gboolean good = done == length && (to_stdout || (fsync(fd) == 0 && close(fd) == 0));
+  if (good)
+    return UI_EXIT_OK;
+  ui_cli_error(cli, "%s could not be written completely: %s", to_stdout ? "stdout" : out, g_strerror(saved));
+  if (!to_stdout)
+    unlink(out);
+  return UI_EXIT_IO;
+}
+
+static char *
+new_password(UiCli *cli, const Export *wanted, GError **error)
+{
+  if (wanted->password_file)
+    return ui_cli_read_secret_file(wanted->password_file, error);
+  char *first = ui_cli_secret(cli, "Password for the exported file:", "--password-file", error);
+  char *second = first ? ui_cli_secret(cli, "The same again:", "--password-file", error) : NULL;
+  if (first && second && strcmp(first, second) != 0) {
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "The two passwords differ: nothing was exported.");
+    crypto_pin_wipe(first);
+    first = NULL;
+  } else if (!second) {
+    crypto_pin_wipe(first);
+    first = NULL;
+  }
+  crypto_pin_wipe(second);
+  return first;
+}
+
+static GBytes *
+export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
+{
+  if (wanted->p12) {
+    char *password = new_password(cli, wanted, error);
+    GBytes *bytes = password ? crypto_certdb_export_pkcs12(cert, password, ui_cli_pin_source(cli), error) : NULL;
+    crypto_pin_wipe(password);
+    return bytes;
+  }
+  if (wanted->der)
+    return g_bytes_ref(crypto_cert_der(cert));
+  g_autoptr(GString) pem = g_string_new(NULL);
+  g_autofree char *own = crypto_cert_pem(cert);
+  g_string_append(pem, own);
+  if (wanted->chain) {
+    g_autoptr(CryptoChain) chain = crypto_chain_check(cert, CRYPTO_USE_SIGN, g_get_real_time() / G_USEC_PER_SEC,
+                                                      CRYPTO_REVOCATION_OFF, NULL);
+    for (guint i = 1; i < chain->certs->len; i++) {
+      g_autofree char *text = crypto_cert_pem(chain->certs->pdata[i]);
+      g_string_append(pem, text);
+    }
+  }
+  gsize length = pem->len;
+  return g_bytes_new_take(g_string_free(g_steal_pointer(&pem), FALSE), length);
+}
+
+int
+ui_cmd_cert_export(UiCli *cli, int argc, char **argv)
+{
+  Export wanted = { 0 };
+  const UiOption options[] = { { "p12", 0, UI_OPTION_FLAG, &wanted.p12 },
+                               { "der", 0, UI_OPTION_FLAG, &wanted.der },
+                               { "chain", 0, UI_OPTION_FLAG, &wanted.chain },
+                               { "out", 'o', UI_OPTION_STRING, &wanted.out },
+                               { "password-file", 0, UI_OPTION_STRING, &wanted.password_file },
+                               { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
+                               { NULL, 0, 0, NULL } };
+  static const UiCommand self = { "cert export", NULL, ui_cmd_cert_help, NULL };
+  int code = ui_cli_options(cli, &self, options, &argc, argv);
+  g_autofree char *out = wanted.out, *password_file = wanted.password_file;
+  if (code >= 0)
+    return code;
+  if (argc != 2 || (wanted.p12 && wanted.der) || (wanted.der && wanted.chain)) {
+    ui_cli_error(cli, argc != 2 ? "say which: signet cert export FINGERPRINT or ADDRESS"
+                                : "--der takes neither --p12 nor --chain");
+    return UI_EXIT_USAGE;
+  }
+  if (!out && (wanted.p12 || wanted.der) && isatty(STDOUT_FILENO)) {
+    ui_cli_error(cli, "that is not for a terminal: name a file by --out");
+    return UI_EXIT_USAGE;
+  }
+  if (!ui_cli_crypto(cli, FALSE, TRUE, TRUE, &code))
+    return code;
+  gboolean from_file;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CryptoCertEntry) entry = ui_cmd_cert_find(cli, argv[1], &from_file, &code);
+  if (!entry)
+    return code;
+  g_autoptr(GBytes) bytes = export_bytes(cli, entry->cert, &wanted, &error);
+  return bytes ? write_out(cli, out, bytes) : ui_cmd_cert_fail(cli, error);
+}
+
+/* --- trust and delete */
+
+/* Shows what it is about, and asks. With --batch only a full fingerprint, or a file, is as good as an answer. */
+static gboolean
+is_agreed(UiCli *cli, const CryptoCertEntry *entry, const char *what, gboolean from_file, const char *question,
+          int *code)
+{
+  g_autofree char *fingerprint = ui_cmd_cert_fingerprint(entry->cert);
+  g_autofree char *shown = g_strdup_printf("%s\n  issued by %s\n  SHA-256 %s", crypto_cert_subject(entry->cert),
+                                           crypto_cert_issuer(entry->cert), fingerprint);
+  g_autofree char *safe = ui_text_lines(shown);
+  fprintf(stderr, "%s\n", safe);
+  if (from_file || (cli->batch && ui_cmd_cert_is_full_fingerprint(what)))
+    return TRUE;
+  if (cli->batch) {
+    ui_cli_error(cli, "with --batch name it by its full SHA-256 fingerprint, as printed above");
+    *code = UI_EXIT_USAGE;
+    return FALSE;
+  }
+  *code = UI_EXIT_NO;
+  return ui_cli_confirm(cli, question);
+}
+
+int
+ui_cmd_cert_trust(UiCli *cli, int argc, char **argv)
+{
+  gboolean tls = FALSE, take_back = FALSE, from_file;
+  const UiOption options[] = { { "tls", 0, UI_OPTION_FLAG, &tls },
+                               { "remove", 0, UI_OPTION_FLAG, &take_back },
+                               { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
+                               { NULL, 0, 0, NULL } };
+  static const UiCommand self = { "cert trust", NULL, ui_cmd_cert_help, NULL };
+  int code = ui_cli_options(cli, &self, options, &argc, argv);
+  if (code >= 0)
+    return code;
+  if (argc != 2) {
+    ui_cli_error(cli, "say which: signet cert trust FILE or FINGERPRINT");
+    return UI_EXIT_USAGE;
+  }
+  if (!ui_cli_crypto(cli, TRUE, TRUE, FALSE, &code))
+    return code;
+  g_autoptr(CryptoCertEntry) entry = ui_cmd_cert_find(cli, argv[1], &from_file, &code);
+  if (!entry)
+    return code;
+  g_autofree char *question = g_strdup_printf("%s this authority for %s? [y/N]",
+                                              take_back ? "No longer trust" : "Trust", tls ? "servers" : "mail");
+  if (!is_agreed(cli, entry, argv[1], from_file, question, &code))
+    return code;
+  gboolean mail = (entry->flags & CRYPTO_CERT_TRUSTED_MAIL) != 0, server = (entry->flags & CRYPTO_CERT_TRUSTED_SERVER) != 0;
+  *(tls ? &server : &mail) = !take_back;
+  g_autoptr(GError) error = NULL;
+  if (!crypto_certdb_trust(entry->cert, mail, server, ui_cli_pin_source(cli), &error))
+    return ui_cmd_cert_fail(cli, error);
+  return report(cli, entry->cert, take_back ? "trust removed" : "trusted");
+}
+
+int
+ui_cmd_cert_delete(UiCli *cli, int argc, char **argv)
+{
+  gboolean with_key = FALSE, from_file;
+  const UiOption options[] = { { "with-key", 0, UI_OPTION_FLAG, &with_key },
+                               { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
+                               { NULL, 0, 0, NULL } };
+  static const UiCommand self = { "cert delete", NULL, ui_cmd_cert_help, NULL };
+  int code = ui_cli_options(cli, &self, options, &argc, argv);
+  if (code >= 0)
+    return code;
+  if (argc != 2) {
+    ui_cli_error(cli, "say which: signet cert delete FINGERPRINT or ADDRESS");
+    return UI_EXIT_USAGE;
+  }
+  if (!ui_cli_crypto(cli, TRUE, TRUE, TRUE, &code))
+    return code;
+  g_autoptr(CryptoCertEntry) entry = ui_cmd_cert_find(cli, argv[1], &from_file, &code);
+  if (!entry)
+    return code;
+  gboolean own = (entry->flags & CRYPTO_CERT_OWN) != 0;
+  if (own && !with_key) {
+    ui_cli_error(cli, "its private key is here and would be deleted with it: mail encrypted to it could never be read "
+                      "again. Export it first (signet cert export --p12), then say --with-key");
+    return UI_EXIT_NO;
+  }
+  if (!is_agreed(cli, entry, argv[1], FALSE, own ? "Delete it and its private key, for ever? [y/N]" : "Delete it? [y/N]",
+                 &code))
+    return code;
+  g_autoptr(GError) error = NULL;
+  if (!crypto_certdb_delete(entry->cert, ui_cli_pin_source(cli), &error))
+    return ui_cmd_cert_fail(cli, error);
+  if (cli->json) {
+    JsonBuilder *json = ui_json_new();
+    ui_json_string(json, "action", "deleted");
+    ui_cmd_cert_fields(json, entry);
+    ui_json_print(json);
+  } else {
+    ui_cmd_cert_line(entry, "deleted");
+  }
+  return UI_EXIT_OK;
+}
