@@ -44,6 +44,14 @@ typedef void (*CryptoPemFunc)(const char *label, gsize label_length, const char 
                               gpointer user_data);
 gboolean crypto_pem_each(const char *text, gsize length, CryptoPemFunc func, gpointer user_data);
 
+/* What CryptoCert says of itself; all transfer full. (crypto/cert-fields.c) */
+char *crypto_cert_hex(const guint8 *bytes, gsize length);
+char *crypto_cert_name_text(CERTName *name);                  /* RFC 4514 */
+char *crypto_cert_name_part(CERTName *name, SECOidTag type);  /* the most specific of that type; NULL: none */
+char **crypto_cert_read_addresses(CERTCertificate *nss);
+char *crypto_cert_read_key_name(CERTCertificate *nss);
+char *crypto_cert_read_signature_name(CERTCertificate *nss);
+
 /* SHA-1 of the public key, the identifier that stands in for a missing extension (RFC 5280 4.2.1.2 (1)). */
 gboolean crypto_cert_key_hash(CERTCertificate *nss, guint8 hash[20]);
 

@@ -55,7 +55,8 @@ entry_new(CERTCertificate *nss, PK11SlotInfo *slot, GHashTable *own)
 {
   CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
   entry->cert = crypto_cert_wrap(nss);
-  entry->token = PK11_IsInternal(slot) ? g_strdup("database") : g_utf8_make_valid(PK11_GetTokenName(slot), -1);
+  entry->token =
+      PK11_IsInternal(slot) ? g_strdup("database") : g_utf8_make_valid(PK11_GetTokenName(slot), -1);
   entry->nickname = bare_nickname(nss, slot);
   entry->flags = trust_flags(nss);
   if (g_hash_table_contains(own, entry->cert->der))
@@ -70,10 +71,10 @@ entry_new(CERTCertificate *nss, PK11SlotInfo *slot, GHashTable *own)
 static GHashTable *
 own_certs(void)
 {
-  GHashTable *own = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  GHashTable *own = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
   g_autoptr(GPtrArray) certs = crypto_keys_list();
   for (guint i = 0; i < certs->len; i++)
-    g_hash_table_add(own, g_bytes_ref(((CryptoCert *) certs->pdata[i])->der));
+    g_hash_table_add(own, g_bytes_ref(((CryptoCert *)certs->pdata[i])->der));
   return own;
 }
 
@@ -83,7 +84,8 @@ list_slot(GPtrArray *entries, GHashTable *seen, GHashTable *own, PK11SlotInfo *s
   CERTCertList *certs = PK11_ListCertsInSlot(slot);
   if (!certs)
     return;
-  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs); node = CERT_LIST_NEXT(node)) {
+  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs);
+       node = CERT_LIST_NEXT(node)) {
     CryptoCertEntry *entry = entry_new(node->cert, slot, own);
     if (g_hash_table_add(seen, g_bytes_ref(entry->cert->der)))
       g_ptr_array_add(entries, entry);
@@ -108,9 +110,10 @@ crypto_certdb_list(gboolean builtin, GError **error)
     crypto_error_set_nss(error, PORT_GetError(), "The certificates cannot be listed");
     return NULL;
   }
-  GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_entry_free);
+  GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_entry_free);
   g_autoptr(GHashTable) own = own_certs();
-  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  g_autoptr(GHashTable) seen =
+      g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
   for (int rank = 0; rank < (builtin ? 3 : 2); rank++)
     for (PK11SlotListElement *e = PK11_GetFirstSafe(slots); e; e = PK11_GetNextSafe(slots, e, PR_FALSE))
       if (slot_rank(e->slot) == rank && PK11_IsPresent(e->slot))
@@ -149,14 +152,16 @@ fail_find(const char *what, GPtrArray *fitting, GError **error)
 {
   if (!fitting->len) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                "No certificate here fits “%s”. Give its SHA-256 fingerprint (eight digits or more) or an address in it; "
+                "No certificate here fits “%s”. Give its SHA-256 fingerprint (eight digits or more) or an "
+                "address in it; "
                 "signet cert list shows what is here.",
                 what);
     return;
   }
   g_autoptr(GString) names = g_string_new(NULL);
   for (guint i = 0; i < fitting->len && i < 5; i++)
-    g_string_append_printf(names, "%s%.16s", i ? ", " : "", ((CryptoCertEntry *) fitting->pdata[i])->cert->sha256);
+    g_string_append_printf(names, "%s%.16s", i ? ", " : "",
+                           ((CryptoCertEntry *)fitting->pdata[i])->cert->sha256);
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
               "%u certificates fit “%s”: %s%s. Name one by its fingerprint.", fitting->len, what, names->str,
               fitting->len > 5 ? ", ..." : "");
@@ -192,8 +197,9 @@ check_writable(GError **error)
 {
   if (!crypto_context_is_read_only())
     return TRUE;
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
-              "The certificate database is read-only here. Check the permissions of its folder and its files.");
+  g_set_error(
+      error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+      "The certificate database is read-only here. Check the permissions of its folder and its files.");
   return FALSE;
 }
 
@@ -201,7 +207,7 @@ check_writable(GError **error)
 static CERTCertificate *
 find_stored(PK11SlotInfo *slot, CryptoCert *cert)
 {
-  SECItem der = { siDERCertBuffer, (guint8 *) g_bytes_get_data(cert->der, NULL), g_bytes_get_size(cert->der) };
+  SECItem der = { siDERCertBuffer, (guint8 *)g_bytes_get_data(cert->der, NULL), g_bytes_get_size(cert->der) };
   CERTCertificate *nss = PK11_FindCertFromDERCertItem(slot, &der, NULL);
   if (nss && (nss->derCert.len != der.len || memcmp(nss->derCert.data, der.data, der.len) != 0)) {
     CERT_DestroyCertificate(nss);
@@ -218,9 +224,10 @@ crypto_certdb_nickname(CryptoCert *cert, const char *wanted)
   g_autofree char *clean = g_strndup(base, 200);
   char *valid = g_utf8_make_valid(clean, -1);
   for (char *p = valid; *p; p++)
-    if (*p == ':' || (guchar) *p < 0x20 || *p == 0x7f)
+    if (*p == ':' || (guchar)*p < 0x20 || *p == 0x7f)
       *p = ' ';
-  for (int i = 2; i < 10000 && SEC_CertNicknameConflict(valid, &cert->nss->derSubject, CERT_GetDefaultCertDB()); i++) {
+  for (int i = 2;
+       i < 10000 && SEC_CertNicknameConflict(valid, &cert->nss->derSubject, CERT_GetDefaultCertDB()); i++) {
     g_free(valid);
     valid = g_strdup_printf("%s (%d)", clean, i);
   }
@@ -231,8 +238,8 @@ crypto_certdb_nickname(CryptoCert *cert, const char *wanted)
 typedef SECStatus (*Change)(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer data);
 
 static gboolean
-change(PK11SlotInfo *slot, Change func, CryptoCert *cert, gconstpointer data, CryptoPinSource *pin, const char *what,
-       GError **error)
+change(PK11SlotInfo *slot, Change func, CryptoCert *cert, gconstpointer data, CryptoPinSource *pin,
+       const char *what, GError **error)
 {
   SECStatus rv = func(slot, cert, data);
   if (rv != SECSuccess && PK11_NeedLogin(slot) && !PK11_IsLoggedIn(slot, NULL)) {
@@ -267,7 +274,8 @@ crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there
     CERT_DestroyCertificate(stored);
   if (was_there)
     *was_there = there;
-  CERTIssuerAndSN id = { .derIssuer = cert->nss->derIssuer, .issuer = cert->nss->issuer,
+  CERTIssuerAndSN id = { .derIssuer = cert->nss->derIssuer,
+                         .issuer = cert->nss->issuer,
                          .serialNumber = cert->nss->serialNumber };
   CERTCertificate *twin = there ? NULL : CERT_FindCertByIssuerAndSN(CERT_GetDefaultCertDB(), &id);
   if (twin && !SECITEM_ItemsAreEqual(&twin->derCert, &cert->nss->derCert)) {
@@ -302,7 +310,8 @@ do_delete_own(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer unused)
   guint users = 0;
   g_autoptr(GPtrArray) own = crypto_keys_list();
   for (guint i = 0; i < own->len; i++)
-    users += SECITEM_ItemsAreEqual(&((CryptoCert *) own->pdata[i])->nss->derPublicKey, &cert->nss->derPublicKey);
+    users +=
+        SECITEM_ItemsAreEqual(&((CryptoCert *)own->pdata[i])->nss->derPublicKey, &cert->nss->derPublicKey);
   SECStatus rv = do_delete(slot, cert, NULL);
   if (rv == SECSuccess && key && users <= 1)
     return PK11_DeleteTokenPrivateKey(key, PR_TRUE); /* frees it too */
@@ -324,11 +333,12 @@ fail_elsewhere(CryptoCert *cert, GError **error)
                   cert->common_name);
     else
       g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                  "“%s” lies on the token “%s”: delete it there, with the card's own program.", cert->common_name,
-                  entry->token);
+                  "“%s” lies on the token “%s”: delete it there, with the card's own program.",
+                  cert->common_name, entry->token);
     return FALSE;
   }
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "“%s” is not in the certificate database.", cert->common_name);
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "“%s” is not in the certificate database.",
+              cert->common_name);
   return FALSE;
 }
 
@@ -347,7 +357,8 @@ crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   else if (mine && !crypto_pin_login(slot, pin, error)) /* without it the key could not be deleted with it */
     done = FALSE;
   else
-    done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin, "The certificate cannot be deleted", error);
+    done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin,
+                  "The certificate cannot be deleted", error);
   if (stored)
     CERT_DestroyCertificate(stored);
   PK11_FreeSlot(slot);
@@ -386,10 +397,11 @@ gboolean
 crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin, GError **error)
 {
   if (!crypto_cert_is_authority(cert) && !(crypto_cert_self_signed(cert) && !cert->nss->extensions)) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
-                "“%s” is no authority: only the certificate of one that issues others can be trusted to do so. Trust "
-                "its issuer, %s, instead.",
-                cert->common_name, cert->issuer_name);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
+        "“%s” is no authority: only the certificate of one that issues others can be trusted to do so. Trust "
+        "its issuer, %s, instead.",
+        cert->common_name, cert->issuer_name);
     return FALSE;
   }
   gboolean was_there;

@@ -19,7 +19,8 @@
 static struct {
   gboolean open, database, read_only;
   SECMODModule *roots, *cards;
-  GPtrArray *certs; /* of CryptoCert: what --trust and --certs gave; holding them keeps their trust in memory */
+  GPtrArray
+      *certs; /* of CryptoCert: what --trust and --certs gave; holding them keeps their trust in memory */
 } context;
 
 enum { BUSY_WAIT_MS = 5000, DAMAGE_WAIT_MS = 400, CRL_MAX_BYTES = 256 * 1024 * 1024 };
@@ -55,9 +56,10 @@ crypto_context_database(GError **error)
 {
   PK11SlotInfo *slot = context.database ? PK11_GetInternalKeySlot() : NULL;
   if (!slot)
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
-                "There is no certificate database to keep it in. Import a certificate or a key to make one, or "
-                "name one with nssdb in signet.conf.");
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+        "There is no certificate database to keep it in. Import a certificate or a key to make one, or "
+        "name one with nssdb in signet.conf.");
   return slot;
 }
 
@@ -71,7 +73,7 @@ find_holder(const char *path)
   g_autoptr(GDir) proc = g_stat(path, &wanted) == 0 ? g_dir_open("/proc", 0, NULL) : NULL;
   const char *name;
   while (proc && (name = g_dir_read_name(proc))) {
-    if (!g_ascii_isdigit(*name) || g_ascii_strtoull(name, NULL, 10) == (guint64) getpid())
+    if (!g_ascii_isdigit(*name) || g_ascii_strtoull(name, NULL, 10) == (guint64)getpid())
       continue;
     g_autofree char *folder = g_build_filename("/proc", name, "fd", NULL);
     g_autoptr(GDir) fds = g_dir_open(folder, 0, NULL);
@@ -100,8 +102,8 @@ check_file(const char *path, GError **error)
     int saved = errno;
     if (saved == ENOENT)
       return TRUE;
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE, "The certificate database %s cannot be opened: %s.", path,
-                g_strerror(saved));
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+                "The certificate database %s cannot be opened: %s.", path, g_strerror(saved));
     return FALSE;
   }
   guint8 head[100];
@@ -109,18 +111,20 @@ check_file(const char *path, GError **error)
   close(fd);
   if (size == 0)
     return TRUE; /* SQLite's way to say "empty" */
-  if (size < (gssize) sizeof head || memcmp(head, "SQLite format 3", 16) != 0) {
+  if (size < (gssize)sizeof head || memcmp(head, "SQLite format 3", 16) != 0) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
-                "The certificate database %s is damaged: it is no SQLite file. Restore it from a copy, or move it away "
+                "The certificate database %s is damaged: it is no SQLite file. Restore it from a copy, or "
+                "move it away "
                 "and import your certificates again.",
                 path);
     return FALSE;
   }
   if (head[18] > 2 || head[19] > 2) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
-                "The certificate database %s was written by a newer version of SQLite or NSS than this one can read. "
-                "Upgrade NSS, or name another database with nssdb.",
-                path);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+        "The certificate database %s was written by a newer version of SQLite or NSS than this one can read. "
+        "Upgrade NSS, or name another database with nssdb.",
+        path);
     return FALSE;
   }
   return TRUE;
@@ -133,8 +137,8 @@ find_newer(const char *folder)
   g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
   const char *name;
   while (dir && (name = g_dir_read_name(dir)))
-    if (g_str_has_prefix(name, "cert") && g_str_has_suffix(name, ".db")
-        && g_ascii_strtoull(name + strlen("cert"), NULL, 10) > 9)
+    if (g_str_has_prefix(name, "cert") && g_str_has_suffix(name, ".db") &&
+        g_ascii_strtoull(name + strlen("cert"), NULL, 10) > 9)
       return g_build_filename(folder, name, NULL);
   return NULL;
 }
@@ -155,17 +159,18 @@ look_at(const char *folder, gboolean *writable, GError **error)
     g_autofree char *newer = find_newer(folder);
     if (!newer)
       return DATABASE_NONE;
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
-                "The certificate database %s was written by a newer version of NSS than this one can read. Upgrade "
-                "NSS, or name another database with nssdb.",
-                newer);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+        "The certificate database %s was written by a newer version of NSS than this one can read. Upgrade "
+        "NSS, or name another database with nssdb.",
+        newer);
     return DATABASE_UNUSABLE;
   }
   if (!check_file(certs, error) || !check_file(keys, error))
     return DATABASE_UNUSABLE;
-  *writable = g_access(folder, W_OK) == 0
-              && (g_access(certs, W_OK) == 0 || !g_file_test(certs, G_FILE_TEST_EXISTS))
-              && (g_access(keys, W_OK) == 0 || !g_file_test(keys, G_FILE_TEST_EXISTS));
+  *writable = g_access(folder, W_OK) == 0 &&
+              (g_access(certs, W_OK) == 0 || !g_file_test(certs, G_FILE_TEST_EXISTS)) &&
+              (g_access(keys, W_OK) == 0 || !g_file_test(keys, G_FILE_TEST_EXISTS));
   return DATABASE_THERE;
 }
 
@@ -195,12 +200,14 @@ open_with_patience(const char *folder, gboolean read_only, GError **error)
     gint64 waited = (g_get_monotonic_time() - start) / 1000;
     if (waited > (holder ? BUSY_WAIT_MS : DAMAGE_WAIT_MS)) {
       if (holder)
-        g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_BUSY,
-                    "The certificate database in %s is in use by %s. Close that program, or try again in a moment.",
-                    folder, holder);
+        g_set_error(
+            error, CRYPTO_ERROR, CRYPTO_ERROR_BUSY,
+            "The certificate database in %s is in use by %s. Close that program, or try again in a moment.",
+            folder, holder);
       else
         g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
-                    "The certificate database in %s cannot be opened, it may be damaged (%s). Restore it from a copy, "
+                    "The certificate database in %s cannot be opened, it may be damaged (%s). Restore it "
+                    "from a copy, "
                     "or move it away and import your certificates again.",
                     folder, crypto_error_sentence(code));
       return FALSE;
@@ -321,7 +328,7 @@ crypto_open(const CryptoOptions *options, GError **error)
   if (!open_database(options, error))
     return FALSE;
   context.open = TRUE;
-  context.certs = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_unref);
+  context.certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   crypto_pin_install();
   if (options->roots && !has_roots())
     context.roots = load_module("libnssckbi.so", "signet roots");
@@ -351,7 +358,8 @@ crypto_close(GError **error)
   context.open = context.database = context.read_only = FALSE;
   if (NSS_Shutdown() == SECSuccess)
     return TRUE;
-  crypto_error_set_nss(error, PORT_GetError(), "NSS cannot be shut down, a certificate or key was not released");
+  crypto_error_set_nss(error, PORT_GetError(),
+                       "NSS cannot be shut down, a certificate or key was not released");
   return FALSE;
 }
 
@@ -437,14 +445,15 @@ crypto_session_add_crls(GBytes *file, GError **error)
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED, "The revocation list is too large.");
     return FALSE;
   }
-  if (!crypto_pem_each((const char *) bytes, length, on_crl_pem, &count) && length && bytes[0] == 0x30) {
+  if (!crypto_pem_each((const char *)bytes, length, on_crl_pem, &count) && length && bytes[0] == 0x30) {
     count.found = 1;
     count.taken = add_crl(bytes, length);
   }
   if (count.taken)
     return TRUE;
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
-              count.found ? "The revocation list is malformed." : "There is no revocation list (CRL) in this file.");
+              count.found ? "The revocation list is malformed."
+                          : "There is no revocation list (CRL) in this file.");
   return FALSE;
 }
 

@@ -13,7 +13,13 @@
 
 /* Certificates and CRLs (RFC 5280), written as DER here and signed by NSS. */
 
-enum { DIGITAL_SIGNATURE = 0x80, KEY_ENCIPHERMENT = 0x20, KEY_AGREEMENT = 0x08, KEY_CERT_SIGN = 0x04, CRL_SIGN = 0x02 };
+enum {
+  DIGITAL_SIGNATURE = 0x80,
+  KEY_ENCIPHERMENT = 0x20,
+  KEY_AGREEMENT = 0x08,
+  KEY_CERT_SIGN = 0x04,
+  CRL_SIGN = 0x02
+};
 enum { UTF8_STRING = 0x0c, SERIAL_BYTES = 16, MAX_SERIALS = 100000 };
 
 static const guint8 oid_common_name[] = { 0x55, 4, 3 };
@@ -43,15 +49,16 @@ curve_tag(const char *curve)
 }
 
 static SECKEYPrivateKey *
-make_key(PK11SlotInfo *slot, const CryptoIssue *what, SECKEYPublicKey **public, CryptoPinSource *pin, GError **error)
+make_key(PK11SlotInfo *slot, const CryptoIssue *what, SECKEYPublicKey **public, CryptoPinSource *pin,
+         GError **error)
 {
   SECKEYPrivateKey *key = NULL;
   if (what->curve) {
     SECOidData *oid = SECOID_FindOIDByTag(curve_tag(what->curve));
     guint8 parameters[32];
     if (!oid || curve_tag(what->curve) == SEC_OID_UNKNOWN || oid->oid.len > sizeof parameters - 2) {
-      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "There is no curve “%s” here: P-256, P-384 and P-521.",
-                  what->curve);
+      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+                  "There is no curve “%s” here: P-256, P-384 and P-521.", what->curve);
       return NULL;
     }
     parameters[0] = CRYPTO_BER_OID;
@@ -60,7 +67,7 @@ make_key(PK11SlotInfo *slot, const CryptoIssue *what, SECKEYPublicKey **public, 
     SECItem item = { siBuffer, parameters, oid->oid.len + 2 };
     key = PK11_GenerateKeyPair(slot, CKM_EC_KEY_PAIR_GEN, &item, public, PR_TRUE, PR_TRUE, pin);
   } else {
-    PK11RSAGenParams parameters = { .keySizeInBits = what->bits ? (int) what->bits : 2048, .pe = 65537 };
+    PK11RSAGenParams parameters = { .keySizeInBits = what->bits ? (int)what->bits : 2048, .pe = 65537 };
     key = PK11_GenerateKeyPair(slot, CKM_RSA_PKCS_KEY_PAIR_GEN, &parameters, public, PR_TRUE, PR_TRUE, pin);
   }
   if (!key)
@@ -86,8 +93,9 @@ put_algorithm(GByteArray *out, SECOidTag tag)
   PLArenaPool *arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
   SECAlgorithmID algorithm = { 0 };
   SECItem der = { siBuffer, NULL, 0 };
-  gboolean done = SECOID_SetAlgorithmID(arena, &algorithm, tag, NULL) == SECSuccess
-                  && SEC_ASN1EncodeItem(arena, &der, &algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate)) != NULL;
+  gboolean done =
+      SECOID_SetAlgorithmID(arena, &algorithm, tag, NULL) == SECSuccess &&
+      SEC_ASN1EncodeItem(arena, &der, &algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate)) != NULL;
   if (done)
     g_byte_array_append(out, der.data, der.len);
   PORT_FreeArena(arena, PR_FALSE);
@@ -189,7 +197,7 @@ put_key_usage(GByteArray *out, const CryptoIssue *what)
   guint8 unused = 0;
   while (!(bits >> unused & 1))
     unused++;
-  const guint8 value[] = { unused, (guint8) bits };
+  const guint8 value[] = { unused, (guint8)bits };
   g_autoptr(GByteArray) usage = g_byte_array_new();
   crypto_ber_put(usage, CRYPTO_BER_BIT_STRING, value, sizeof value);
   put_extension(out, oid_key_usage, sizeof oid_key_usage, TRUE, usage);
@@ -279,9 +287,9 @@ hash_key(const SECItem *spki, guint8 key_id[20])
   if (!crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &whole))
     return FALSE;
   reader = crypto_ber_enter(&whole);
-  return crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &algorithm)
-         && crypto_ber_expect(&reader, CRYPTO_BER_BIT_STRING, &bits) && bits.length > 1
-         && PK11_HashBuf(SEC_OID_SHA1, key_id, bits.data + 1, bits.length - 1) == SECSuccess;
+  return crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &algorithm) &&
+         crypto_ber_expect(&reader, CRYPTO_BER_BIT_STRING, &bits) && bits.length > 1 &&
+         PK11_HashBuf(SEC_OID_SHA1, key_id, bits.data + 1, bits.length - 1) == SECSuccess;
 }
 
 static GByteArray *
@@ -386,27 +394,29 @@ put_revoked(GByteArray *out, const char *hex, gint64 when)
 }
 
 static GByteArray *
-crl_to_be_signed(CryptoCert *issuer, const char *const *serials, gint64 this_update, guint days, SECOidTag signature,
-                 GError **error)
+crl_to_be_signed(CryptoCert *issuer, const char *const *serials, gint64 this_update, guint days,
+                 SECOidTag signature, GError **error)
 {
-  g_autoptr(GByteArray) tbs = g_byte_array_new(), revoked = g_byte_array_new(), extensions = g_byte_array_new();
+  g_autoptr(GByteArray) tbs = g_byte_array_new(), revoked = g_byte_array_new(),
+                        extensions = g_byte_array_new();
   crypto_ber_put_small(tbs, 1);
   gboolean good = put_algorithm(tbs, signature);
   g_byte_array_append(tbs, issuer->nss->derSubject.data, issuer->nss->derSubject.len);
   crypto_ber_put_time(tbs, this_update);
-  crypto_ber_put_time(tbs, this_update + (gint64) days * 86400);
+  crypto_ber_put_time(tbs, this_update + (gint64)days * 86400);
   for (guint i = 0; serials && serials[i] && good; i++)
     good = i < MAX_SERIALS && put_revoked(revoked, serials[i], this_update);
   if (!good) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED, "The serial numbers for the revocation list are not hex.");
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
+                "The serial numbers for the revocation list are not hex.");
     return NULL;
   }
   if (revoked->len)
     crypto_ber_put_array(tbs, CRYPTO_BER_SEQUENCE, revoked);
   put_authority_key_id(extensions, issuer->nss);
-  const guint64 number = GUINT64_TO_BE((guint64) this_update);
+  const guint64 number = GUINT64_TO_BE((guint64)this_update);
   g_autoptr(GByteArray) value = g_byte_array_new();
-  put_number(value, (const guint8 *) &number, sizeof number);
+  put_number(value, (const guint8 *)&number, sizeof number);
   put_extension(extensions, oid_crl_number, sizeof oid_crl_number, FALSE, value);
   crypto_ber_wrap(extensions, CRYPTO_BER_SEQUENCE);
   crypto_ber_put_array(tbs, CRYPTO_BER_CONTEXT_CONSTRUCTED, extensions);
@@ -420,9 +430,9 @@ store_crl(GBytes *crl, CryptoPinSource *pin, GError **error)
   PK11SlotInfo *slot = crypto_context_database(error);
   if (!slot)
     return FALSE;
-  SECItem der = { siBuffer, (guint8 *) g_bytes_get_data(crl, NULL), g_bytes_get_size(crl) };
-  CERTSignedCrl *stored = PK11_ImportCRL(slot, &der, NULL, SEC_CRL_TYPE, pin, CRL_IMPORT_DEFAULT_OPTIONS, NULL,
-                                         CRL_DECODE_DEFAULT_OPTIONS);
+  SECItem der = { siBuffer, (guint8 *)g_bytes_get_data(crl, NULL), g_bytes_get_size(crl) };
+  CERTSignedCrl *stored = PK11_ImportCRL(slot, &der, NULL, SEC_CRL_TYPE, pin, CRL_IMPORT_DEFAULT_OPTIONS,
+                                         NULL, CRL_DECODE_DEFAULT_OPTIONS);
   if (stored)
     SEC_DestroyCrl(stored);
   else
@@ -432,8 +442,8 @@ store_crl(GBytes *crl, CryptoPinSource *pin, GError **error)
 }
 
 GBytes *
-crypto_issue_crl(CryptoCert *issuer, const char *const *serials, gint64 this_update, guint days, CryptoPinSource *pin,
-                 GError **error)
+crypto_issue_crl(CryptoCert *issuer, const char *const *serials, gint64 this_update, guint days,
+                 CryptoPinSource *pin, GError **error)
 {
   SECKEYPrivateKey *key = crypto_keys_open(issuer, pin, error);
   if (!key)

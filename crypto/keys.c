@@ -25,7 +25,7 @@ typedef struct {
   gboolean logged_in;
 } TokenStamp;
 
-static GMutex lock; /* everything below; never held while a PIN is asked for */
+static GMutex lock;        /* everything below; never held while a PIN is asked for */
 static GPtrArray *cached;  /* of KeyEntry; NULL: to be listed */
 static GArray *stamps;     /* of TokenStamp */
 static gint64 looked_at;   /* monotonic time when the stamps were last compared */
@@ -91,7 +91,8 @@ list_slot(GPtrArray *entries, PK11SlotInfo *slot)
   CERTCertList *certs = PK11_ListCertsInSlot(slot);
   if (!certs)
     return;
-  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs); node = CERT_LIST_NEXT(node))
+  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs);
+       node = CERT_LIST_NEXT(node))
     if (has_key(slot, node->cert))
       g_ptr_array_add(entries, entry_new(node->cert, slot));
   CERT_DestroyCertList(certs);
@@ -108,7 +109,8 @@ static GArray *
 take_stamps(PK11SlotList *slots)
 {
   GArray *array = g_array_new(FALSE, TRUE, sizeof(TokenStamp));
-  for (PK11SlotListElement *e = slots ? PK11_GetFirstSafe(slots) : NULL; e; e = PK11_GetNextSafe(slots, e, PR_FALSE)) {
+  for (PK11SlotListElement *e = slots ? PK11_GetFirstSafe(slots) : NULL; e;
+       e = PK11_GetNextSafe(slots, e, PR_FALSE)) {
     if (!is_looked_at(e->slot))
       continue;
     TokenStamp stamp = { .slot = e->slot, .series = PK11_GetSlotSeries(e->slot) };
@@ -211,9 +213,10 @@ same_issuer(CERTCertificate *nss, const SECItem *issuer)
   PLArenaPool *arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
   CERTName name = { 0 };
   SECItem copy = { siBuffer, NULL, 0 };
-  gboolean same = arena && SECITEM_CopyItem(arena, &copy, issuer) == SECSuccess
-                  && SEC_QuickDERDecodeItem(arena, &name, SEC_ASN1_GET(CERT_NameTemplate), &copy) == SECSuccess
-                  && CERT_CompareName(&nss->issuer, &name) == SECEqual;
+  gboolean same =
+      arena && SECITEM_CopyItem(arena, &copy, issuer) == SECSuccess &&
+      SEC_QuickDERDecodeItem(arena, &name, SEC_ASN1_GET(CERT_NameTemplate), &copy) == SECSuccess &&
+      CERT_CompareName(&nss->issuer, &name) == SECEqual;
   if (arena)
     PORT_FreeArena(arena, PR_FALSE);
   return same;
@@ -278,7 +281,7 @@ crypto_keys_find(const SECItem *issuer, const SECItem *serial, const SECItem *ke
 static GPtrArray *
 places(CryptoCert *cert, SECKEYPrivateKey **key)
 {
-  GPtrArray *slots = g_ptr_array_new_with_free_func((GDestroyNotify) PK11_FreeSlot);
+  GPtrArray *slots = g_ptr_array_new_with_free_func((GDestroyNotify)PK11_FreeSlot);
   *key = NULL;
   g_mutex_lock(&lock);
   for (guint i = 0; session && i < session->len && !*key; i++) {
@@ -320,9 +323,10 @@ crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   if (problem)
     g_propagate_error(error, g_steal_pointer(&problem));
   else
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
-                "The private key of “%s” is not here. Import it (signet cert import FILE.p12) or insert its card.",
-                cert->common_name);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+        "The private key of “%s” is not here. Import it (signet cert import FILE.p12) or insert its card.",
+        cert->common_name);
   return NULL;
 }
 
@@ -347,7 +351,7 @@ crypto_keys_count(PK11SlotInfo *slot)
   g_mutex_lock(&lock);
   refresh_locked();
   for (guint i = 0; i < cached->len; i++)
-    count += ((KeyEntry *) cached->pdata[i])->slot == slot;
+    count += ((KeyEntry *)cached->pdata[i])->slot == slot;
   g_mutex_unlock(&lock);
   return count;
 }
@@ -355,13 +359,13 @@ crypto_keys_count(PK11SlotInfo *slot)
 GPtrArray *
 crypto_keys_list(void)
 {
-  GPtrArray *certs = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_unref);
+  GPtrArray *certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   g_mutex_lock(&lock);
   refresh_locked();
   for (guint i = 0; session && i < session->len; i++)
-    g_ptr_array_add(certs, crypto_cert_ref(((KeyEntry *) session->pdata[i])->cert));
+    g_ptr_array_add(certs, crypto_cert_ref(((KeyEntry *)session->pdata[i])->cert));
   for (guint i = 0; i < cached->len; i++)
-    g_ptr_array_add(certs, crypto_cert_ref(((KeyEntry *) cached->pdata[i])->cert));
+    g_ptr_array_add(certs, crypto_cert_ref(((KeyEntry *)cached->pdata[i])->cert));
   g_mutex_unlock(&lock);
   return certs;
 }

@@ -63,8 +63,8 @@ ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
     remember_refused(slot, TRUE);
     return NULL;
   }
-  if (source->cancelled || g_cancellable_is_cancelled(source->cancellable)
-      || (source->refused && source->refused_slot == slot))
+  if (source->cancelled || g_cancellable_is_cancelled(source->cancellable) ||
+      (source->refused && source->refused_slot == slot))
     return NULL;
 
   CK_FLAGS flags = token_flags(slot);
@@ -107,7 +107,8 @@ static gboolean
 fail_locked(PK11SlotInfo *slot, GError **error)
 {
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
-              "The token “%s” is locked after too many wrong PINs. Unblock it with its PUK, or ask whoever issued it.",
+              "The token “%s” is locked after too many wrong PINs. Unblock it with its PUK, or ask whoever "
+              "issued it.",
               PK11_GetTokenName(slot));
   return FALSE;
 }
@@ -118,9 +119,11 @@ fail_refused(PK11SlotInfo *slot, GError **error)
   if (token_flags(slot) & CKF_USER_PIN_LOCKED)
     return fail_locked(slot, error);
   if (PK11_IsInternal(slot))
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "That is not the password of the certificate database.");
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN,
+                "That is not the password of the certificate database.");
   else
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "The PIN for “%s” is wrong.%s", PK11_GetTokenName(slot),
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "The PIN for “%s” is wrong.%s",
+                PK11_GetTokenName(slot),
                 token_flags(slot) & CKF_USER_PIN_FINAL_TRY ? " One more wrong PIN locks it." : "");
   return FALSE;
 }

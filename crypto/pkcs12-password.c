@@ -41,7 +41,7 @@ utf16_secret(const char *password)
   gunichar2 *wide = g_utf8_to_utf16(password, -1, NULL, &count, NULL);
   if (!wide)
     return NULL;
-  gsize length = 2 * ((gsize) count + 1);
+  gsize length = 2 * ((gsize)count + 1);
   guint8 *bytes = g_malloc(length);
   for (glong i = 0; i <= count; i++) {
     bytes[2 * i] = wide[i] >> 8;
@@ -83,7 +83,7 @@ item_of(GBytes *bytes, gsize cut)
 {
   gsize length = 0;
   gconstpointer data = g_bytes_get_data(bytes, &length);
-  return (SECItem){ siBuffer, (guint8 *) data, (unsigned int) (length - cut) };
+  return (SECItem){ siBuffer, (guint8 *)data, (unsigned int)(length - cut) };
 }
 
 /* --- decryption */
@@ -121,7 +121,8 @@ spend(CryptoPkcs12Password *password, const CryptoBerItem *count, GError **error
   if (password->iterations <= MAX_ITERATIONS)
     return TRUE;
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
-              "The file demands an absurd amount of work (%d rounds) before its password can be checked.", iterations);
+              "The file demands an absurd amount of work (%d rounds) before its password can be checked.",
+              iterations);
   return FALSE;
 }
 
@@ -147,9 +148,10 @@ name_algorithm(const CryptoBerItem *algorithm, GError **error)
   CryptoBerReader fields = crypto_ber_enter(algorithm);
   CryptoBerItem oid;
   g_autofree char *dots = crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) ? crypto_ber_oid_dots(&oid) : NULL;
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
-              "The file is protected with an algorithm (%s) that is not supported. Export it again with AES-256.",
-              dots ? dots : "unreadable");
+  g_set_error(
+      error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+      "The file is protected with an algorithm (%s) that is not supported. Export it again with AES-256.",
+      dots ? dots : "unreadable");
   return FALSE;
 }
 
@@ -161,14 +163,15 @@ decrypt_with(SECAlgorithmID *algorithm, SECItem secret, GBytes *data)
   PK11SymKey *key = slot ? PK11_PBEKeyGen(slot, algorithm, &secret, PR_FALSE, NULL) : NULL;
   SECItem *parameters = NULL;
   GBytes *plain = NULL;
-  CK_MECHANISM_TYPE mechanism = key ? PK11_GetPBECryptoMechanism(algorithm, &parameters, &secret)
-                                    : CKM_INVALID_MECHANISM;
+  CK_MECHANISM_TYPE mechanism =
+      key ? PK11_GetPBECryptoMechanism(algorithm, &parameters, &secret) : CKM_INVALID_MECHANISM;
   if (mechanism != CKM_INVALID_MECHANISM) {
     gsize length = 0;
     const guint8 *bytes = g_bytes_get_data(data, &length);
     guint8 *out = g_malloc0(length + 64);
     unsigned int size = 0;
-    SECStatus rv = PK11_Decrypt(key, PK11_GetPadMechanism(mechanism), parameters, out, &size, length + 64, bytes, length);
+    SECStatus rv = PK11_Decrypt(key, PK11_GetPadMechanism(mechanism), parameters, out, &size, length + 64,
+                                bytes, length);
     if (rv == SECSuccess && size <= length) {
       plain = crypto_pkcs12_secret(out, size);
     } else {
@@ -197,15 +200,17 @@ is_sequence(GBytes *plain)
 }
 
 GBytes *
-crypto_pkcs12_password_decrypt(CryptoPkcs12Password *password, const CryptoBerItem *algorithm_item, GBytes *data, GError **error)
+crypto_pkcs12_password_decrypt(CryptoPkcs12Password *password, const CryptoBerItem *algorithm_item,
+                               GBytes *data, GError **error)
 {
   if (!spend_for(password, algorithm_item, 0, error))
     return NULL;
   PLArenaPool *arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
   SECAlgorithmID algorithm = { 0 };
-  SECItem der = { siBuffer, (guint8 *) algorithm_item->start, algorithm_item->total };
+  SECItem der = { siBuffer, (guint8 *)algorithm_item->start, algorithm_item->total };
   GBytes *plain = NULL;
-  if (SEC_QuickDERDecodeItem(arena, &algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate), &der) != SECSuccess) {
+  if (SEC_QuickDERDecodeItem(arena, &algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate), &der) !=
+      SECSuccess) {
     crypto_pkcs12_fail_malformed(error);
   } else if (!SEC_PKCS5IsAlgorithmPBEAlg(&algorithm)) {
     name_algorithm(algorithm_item, error);
@@ -269,9 +274,9 @@ mac_compute(const Mac *mac, GBytes *secret, GBytes *content, guint8 digest[64])
   unsigned int size = 0;
   gsize length = 0;
   const guint8 *bytes = g_bytes_get_data(content, &length);
-  gboolean done = context && PK11_DigestBegin(context) == SECSuccess
-                  && PK11_DigestOp(context, bytes, length) == SECSuccess
-                  && PK11_DigestFinal(context, digest, &size, 64) == SECSuccess;
+  gboolean done = context && PK11_DigestBegin(context) == SECSuccess &&
+                  PK11_DigestOp(context, bytes, length) == SECSuccess &&
+                  PK11_DigestFinal(context, digest, &size, 64) == SECSuccess;
   if (context)
     PK11_DestroyContext(context, PR_TRUE);
   if (key)
@@ -292,14 +297,18 @@ mac_fits(const Mac *mac, GBytes *secret, GBytes *content)
 }
 
 gboolean
-crypto_pkcs12_password_put_mac(CryptoPkcs12Password *password, GBytes *content, int iterations, GByteArray *out)
+crypto_pkcs12_password_put_mac(CryptoPkcs12Password *password, GBytes *content, int iterations,
+                               GByteArray *out)
 {
-  static const guint8 sha256[] = { 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0 };
+  static const guint8 sha256[] = { 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                   0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0 };
   guint8 salt[16], digest[64];
   if (PK11_GenerateRandom(salt, sizeof salt) != SECSuccess)
     return FALSE;
-  const Mac mac = { .derive = CKM_NSS_PKCS12_PBE_SHA256_HMAC_KEY_GEN, .hmac = CKM_SHA256_HMAC,
-                    .salt = { siBuffer, salt, sizeof salt }, .iterations = iterations };
+  const Mac mac = { .derive = CKM_NSS_PKCS12_PBE_SHA256_HMAC_KEY_GEN,
+                    .hmac = CKM_SHA256_HMAC,
+                    .salt = { siBuffer, salt, sizeof salt },
+                    .iterations = iterations };
   guint size = mac_compute(&mac, password->utf16, content, digest);
   g_autoptr(GByteArray) info = g_byte_array_new(), all = g_byte_array_new();
   g_byte_array_append(info, sha256, sizeof sha256);
@@ -313,16 +322,17 @@ crypto_pkcs12_password_put_mac(CryptoPkcs12Password *password, GBytes *content, 
 
 /* MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 } */
 gboolean
-crypto_pkcs12_password_check(CryptoPkcs12Password *password, const CryptoBerItem *mac_data, GBytes *content, GError **error)
+crypto_pkcs12_password_check(CryptoPkcs12Password *password, const CryptoBerItem *mac_data, GBytes *content,
+                             GError **error)
 {
   CryptoBerReader fields = crypto_ber_enter(mac_data), info, algorithm;
   CryptoBerItem digest_info, algorithm_item, oid, digest, salt, count;
-  if (!crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &digest_info)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_OCTET_STRING, &salt))
+  if (!crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &digest_info) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_OCTET_STRING, &salt))
     return crypto_pkcs12_fail_malformed(error);
   info = crypto_ber_enter(&digest_info);
-  if (!crypto_ber_expect(&info, CRYPTO_BER_SEQUENCE, &algorithm_item)
-      || !crypto_ber_expect(&info, CRYPTO_BER_OCTET_STRING, &digest))
+  if (!crypto_ber_expect(&info, CRYPTO_BER_SEQUENCE, &algorithm_item) ||
+      !crypto_ber_expect(&info, CRYPTO_BER_OCTET_STRING, &digest))
     return crypto_pkcs12_fail_malformed(error);
   algorithm = crypto_ber_enter(&algorithm_item);
   if (!crypto_ber_expect(&algorithm, CRYPTO_BER_OID, &oid))
@@ -331,8 +341,8 @@ crypto_pkcs12_password_check(CryptoPkcs12Password *password, const CryptoBerItem
   if (!spend(password, counted ? &count : NULL, error))
     return FALSE;
   Mac mac = { .iterations = counted ? crypto_ber_small(&count) : 1,
-              .salt = { siBuffer, (guint8 *) salt.data, salt.length },
-              .digest = { siBuffer, (guint8 *) digest.data, digest.length } };
+              .salt = { siBuffer, (guint8 *)salt.data, salt.length },
+              .digest = { siBuffer, (guint8 *)digest.data, digest.length } };
   mac.derive = mac_mechanisms(&oid, &mac.hmac);
   if (mac.derive == CKM_INVALID_MECHANISM)
     return name_algorithm(&algorithm_item, error);
@@ -351,20 +361,23 @@ crypto_pkcs12_password_check(CryptoPkcs12Password *password, const CryptoBerItem
 
 /* Appends AlgorithmIdentifier (PBES2, PBKDF2 with HMAC-SHA-256, AES-256-CBC) to @out and gives what @plain became. */
 GBytes *
-crypto_pkcs12_password_encrypt(CryptoPkcs12Password *password, const GByteArray *plain, int iterations, GByteArray *out)
+crypto_pkcs12_password_encrypt(CryptoPkcs12Password *password, const GByteArray *plain, int iterations,
+                               GByteArray *out)
 {
   PK11SlotInfo *slot = PK11_GetInternalSlot();
   SECAlgorithmID *algorithm = PK11_CreatePBEV2AlgorithmID(SEC_OID_PKCS5_PBES2, SEC_OID_AES_256_CBC,
                                                           SEC_OID_HMAC_SHA256, 32, iterations, NULL);
   SECItem text = item_of(password->utf8, 1), *parameters = NULL;
-  SECItem *der = algorithm ? SEC_ASN1EncodeItem(NULL, NULL, algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate)) : NULL;
+  SECItem *der =
+      algorithm ? SEC_ASN1EncodeItem(NULL, NULL, algorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate)) : NULL;
   PK11SymKey *key = slot && der ? PK11_PBEKeyGen(slot, algorithm, &text, PR_FALSE, NULL) : NULL;
-  CK_MECHANISM_TYPE mechanism = key ? PK11_GetPBECryptoMechanism(algorithm, &parameters, &text) : CKM_INVALID_MECHANISM;
+  CK_MECHANISM_TYPE mechanism =
+      key ? PK11_GetPBECryptoMechanism(algorithm, &parameters, &text) : CKM_INVALID_MECHANISM;
   guint8 *bytes = g_malloc(plain->len + 32);
   unsigned int size = 0;
-  gboolean done = mechanism != CKM_INVALID_MECHANISM
-                  && PK11_Encrypt(key, PK11_GetPadMechanism(mechanism), parameters, bytes, &size, plain->len + 32,
-                                  plain->data, plain->len) == SECSuccess;
+  gboolean done = mechanism != CKM_INVALID_MECHANISM &&
+                  PK11_Encrypt(key, PK11_GetPadMechanism(mechanism), parameters, bytes, &size,
+                               plain->len + 32, plain->data, plain->len) == SECSuccess;
   if (done)
     g_byte_array_append(out, der->data, der->len);
   if (parameters)

@@ -87,7 +87,8 @@ read_attributes(const CryptoBerItem *set, char **name, GBytes **local_id)
   CryptoBerItem attribute, oid, values, value;
   for (int i = 0; i < 32 && crypto_ber_expect(&attributes, CRYPTO_BER_SEQUENCE, &attribute); i++) {
     CryptoBerReader fields = crypto_ber_enter(&attribute), inner;
-    if (!crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) || !crypto_ber_expect(&fields, CRYPTO_BER_SET, &values))
+    if (!crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) ||
+        !crypto_ber_expect(&fields, CRYPTO_BER_SET, &values))
       continue;
     inner = crypto_ber_enter(&values);
     if (!crypto_ber_next(&inner, &value))
@@ -95,7 +96,7 @@ read_attributes(const CryptoBerItem *set, char **name, GBytes **local_id)
     if (is_oid(&oid, OID_LOCAL_KEY_ID) && value.tag == CRYPTO_BER_OCTET_STRING && !*local_id)
       *local_id = g_bytes_new(value.data, value.length);
     else if (is_oid(&oid, OID_FRIENDLY_NAME) && value.length < 1024 && !*name)
-      *name = g_convert((const char *) value.data, value.length, "UTF-8", "UTF-16BE", NULL, NULL, NULL);
+      *name = g_convert((const char *)value.data, value.length, "UTF-8", "UTF-16BE", NULL, NULL, NULL);
   }
 }
 
@@ -169,9 +170,9 @@ read_key(Reader *reader, GBytes *pkcs8, const CryptoBerItem *attributes)
   if (!crypto_ber_expect(&outer, CRYPTO_BER_SEQUENCE, &info))
     return FALSE;
   fields = crypto_ber_enter(&info);
-  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &algorithm)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_OCTET_STRING, &octets))
+  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &algorithm) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_OCTET_STRING, &octets))
     return FALSE;
   fields = crypto_ber_enter(&algorithm);
   if (!crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid))
@@ -180,8 +181,8 @@ read_key(Reader *reader, GBytes *pkcs8, const CryptoBerItem *attributes)
   if (!rsa && !is_oid(&oid, OID_EC)) {
     g_autofree char *dots = crypto_ber_oid_dots(&oid);
     g_free(reader->result->left_out);
-    reader->result->left_out = g_strdup(g_strcmp0(dots, "1.3.101.112") == 0 ? "Ed25519"
-                                        : g_strcmp0(dots, "1.3.101.110") == 0 ? "X25519"
+    reader->result->left_out = g_strdup(g_strcmp0(dots, "1.3.101.112") == 0         ? "Ed25519"
+                                        : g_strcmp0(dots, "1.3.101.110") == 0       ? "X25519"
                                         : g_strcmp0(dots, "1.2.840.10040.4.1") == 0 ? "DSA"
                                                                                     : dots);
     return TRUE;
@@ -189,7 +190,8 @@ read_key(Reader *reader, GBytes *pkcs8, const CryptoBerItem *attributes)
   if (reader->result->keys->len >= MAX_KEYS)
     return FALSE;
   CryptoPkcs12Key *key = g_new0(CryptoPkcs12Key, 1);
-  key->pkcs8 = g_bytes_new_from_bytes(pkcs8, info.start - (const guint8 *) g_bytes_get_data(pkcs8, NULL), info.total);
+  key->pkcs8 =
+      g_bytes_new_from_bytes(pkcs8, info.start - (const guint8 *)g_bytes_get_data(pkcs8, NULL), info.total);
   key->public_value = public_half(&octets, rsa);
   if (attributes)
     read_attributes(attributes, &key->name, &key->local_id);
@@ -233,8 +235,8 @@ read_bags(Reader *reader, const guint8 *bytes, gsize length, int depth, GError *
   bags = crypto_ber_enter(&sequence);
   while (crypto_ber_next(&bags, &bag)) {
     CryptoBerReader fields = crypto_ber_enter(&bag);
-    if (bag.tag != CRYPTO_BER_SEQUENCE || !crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid)
-        || !crypto_ber_expect(&fields, CRYPTO_BER_CONTEXT_CONSTRUCTED, &value))
+    if (bag.tag != CRYPTO_BER_SEQUENCE || !crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) ||
+        !crypto_ber_expect(&fields, CRYPTO_BER_CONTEXT_CONSTRUCTED, &value))
       return crypto_pkcs12_fail_malformed(error);
     const CryptoBerItem *attributes = crypto_ber_optional(&fields, CRYPTO_BER_SET, &set) ? &set : NULL;
     gboolean good = TRUE;
@@ -263,15 +265,16 @@ read_encrypted(Reader *reader, const CryptoBerItem *wrapped, GError **error)
     return NULL;
   }
   fields = crypto_ber_enter(&data);
-  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &info)) {
+  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &info)) {
     crypto_pkcs12_fail_malformed(error);
     return NULL;
   }
   fields = crypto_ber_enter(&info);
   g_autoptr(GBytes) content = NULL;
-  if (crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) && crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &algorithm)
-      && crypto_ber_next(&fields, &octets) && (octets.tag & ~CRYPTO_BER_CONSTRUCTED) == CRYPTO_BER_CONTEXT)
+  if (crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) &&
+      crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &algorithm) && crypto_ber_next(&fields, &octets) &&
+      (octets.tag & ~CRYPTO_BER_CONSTRUCTED) == CRYPTO_BER_CONTEXT)
     content = octet_string(&octets, FILE_MAX_BYTES);
   if (!content) {
     crypto_pkcs12_fail_malformed(error);
@@ -285,8 +288,8 @@ read_safe(Reader *reader, const CryptoBerItem *info, GError **error)
 {
   CryptoBerReader fields = crypto_ber_enter(info);
   CryptoBerItem oid, wrapped, octets;
-  if (!crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_CONTEXT_CONSTRUCTED, &wrapped))
+  if (!crypto_ber_expect(&fields, CRYPTO_BER_OID, &oid) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_CONTEXT_CONSTRUCTED, &wrapped))
     return crypto_pkcs12_fail_malformed(error);
   g_autoptr(GBytes) safe = NULL;
   if (is_oid(&oid, OID_DATA)) {
@@ -299,8 +302,9 @@ read_safe(Reader *reader, const CryptoBerItem *info, GError **error)
     if (!safe)
       return FALSE;
   } else {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
-                "The PKCS#12 file is protected by a public key and not by a password: that is not supported.");
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+        "The PKCS#12 file is protected by a public key and not by a password: that is not supported.");
     return FALSE;
   }
   return read_bags(reader, g_bytes_get_data(safe, NULL), g_bytes_get_size(safe), 0, error);
@@ -335,7 +339,7 @@ belong_together(const CryptoPkcs12Key *key, const CryptoPkcs12Cert *cert, GBytes
 static int
 own_first(gconstpointer a, gconstpointer b)
 {
-  const CryptoPkcs12Cert *x = *(CryptoPkcs12Cert *const *) a, *y = *(CryptoPkcs12Cert *const *) b;
+  const CryptoPkcs12Cert *x = *(CryptoPkcs12Cert *const *)a, *y = *(CryptoPkcs12Cert *const *)b;
   return (y->key != NULL) - (x->key != NULL);
 }
 
@@ -358,17 +362,18 @@ join(CryptoPkcs12 *file)
 static gboolean
 read_file(Reader *reader, GBytes *file, GError **error)
 {
-  CryptoBerReader outer = crypto_ber_reader(g_bytes_get_data(file, NULL), g_bytes_get_size(file)), fields, inner;
+  CryptoBerReader outer = crypto_ber_reader(g_bytes_get_data(file, NULL), g_bytes_get_size(file)), fields,
+                  inner;
   CryptoBerItem pfx, version, info, oid, wrapped, octets, mac, list;
   if (!crypto_ber_expect(&outer, CRYPTO_BER_SEQUENCE, &pfx))
     return crypto_pkcs12_fail_malformed(error);
   fields = crypto_ber_enter(&pfx);
-  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version) || crypto_ber_small(&version) != 3
-      || !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &info))
+  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version) || crypto_ber_small(&version) != 3 ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &info))
     return crypto_pkcs12_fail_malformed(error);
   inner = crypto_ber_enter(&info);
-  if (!crypto_ber_expect(&inner, CRYPTO_BER_OID, &oid)
-      || !crypto_ber_expect(&inner, CRYPTO_BER_CONTEXT_CONSTRUCTED, &wrapped))
+  if (!crypto_ber_expect(&inner, CRYPTO_BER_OID, &oid) ||
+      !crypto_ber_expect(&inner, CRYPTO_BER_CONTEXT_CONSTRUCTED, &wrapped))
     return crypto_pkcs12_fail_malformed(error);
   if (!is_oid(&oid, OID_DATA)) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
@@ -379,7 +384,8 @@ read_file(Reader *reader, GBytes *file, GError **error)
   g_autoptr(GBytes) content = crypto_ber_next(&inner, &octets) ? octet_string(&octets, FILE_MAX_BYTES) : NULL;
   if (!content)
     return crypto_pkcs12_fail_malformed(error);
-  if (crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &mac) && !crypto_pkcs12_password_check(&reader->password, &mac, content, error))
+  if (crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &mac) &&
+      !crypto_pkcs12_password_check(&reader->password, &mac, content, error))
     return FALSE;
   outer = crypto_ber_reader(g_bytes_get_data(content, NULL), g_bytes_get_size(content));
   if (!crypto_ber_expect(&outer, CRYPTO_BER_SEQUENCE, &list))
@@ -434,15 +440,16 @@ with_point(CryptoPkcs12Key *key, CryptoCert *cert)
 {
   if (key->public_value)
     return g_bytes_ref(key->pkcs8);
-  CryptoBerReader outer = crypto_ber_reader(g_bytes_get_data(key->pkcs8, NULL), g_bytes_get_size(key->pkcs8)), fields;
+  CryptoBerReader outer = crypto_ber_reader(g_bytes_get_data(key->pkcs8, NULL), g_bytes_get_size(key->pkcs8)),
+                  fields;
   CryptoBerItem info, version, algorithm, octets, private;
   g_autoptr(GBytes) point = cert_public_value(cert);
   if (!point || !crypto_ber_expect(&outer, CRYPTO_BER_SEQUENCE, &info))
     return g_bytes_ref(key->pkcs8);
   fields = crypto_ber_enter(&info);
-  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &algorithm)
-      || !crypto_ber_expect(&fields, CRYPTO_BER_OCTET_STRING, &octets))
+  if (!crypto_ber_expect(&fields, CRYPTO_BER_INTEGER, &version) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_SEQUENCE, &algorithm) ||
+      !crypto_ber_expect(&fields, CRYPTO_BER_OCTET_STRING, &octets))
     return g_bytes_ref(key->pkcs8);
   outer = crypto_ber_reader(octets.data, octets.length);
   if (!crypto_ber_expect(&outer, CRYPTO_BER_SEQUENCE, &private))
@@ -475,11 +482,11 @@ crypto_pkcs12_import_key(CryptoPkcs12Key *key, CryptoCert *cert, PK11SlotInfo *s
                          const char *nickname, CryptoPinSource *pin, GError **error)
 {
   g_autoptr(GBytes) pkcs8 = with_point(key, cert);
-  SECItem der = { siBuffer, (guint8 *) g_bytes_get_data(pkcs8, NULL), g_bytes_get_size(pkcs8) };
-  SECItem name = { siAsciiString, (guint8 *) nickname, nickname ? strlen(nickname) : 0 };
+  SECItem der = { siBuffer, (guint8 *)g_bytes_get_data(pkcs8, NULL), g_bytes_get_size(pkcs8) };
+  SECItem name = { siAsciiString, (guint8 *)nickname, nickname ? strlen(nickname) : 0 };
   SECKEYPrivateKey *result = NULL;
-  SECStatus rv = PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &der, nickname ? &name : NULL, NULL, permanent,
-                                                          permanent, KU_ALL, &result, pin);
+  SECStatus rv = PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &der, nickname ? &name : NULL, NULL,
+                                                          permanent, permanent, KU_ALL, &result, pin);
   if (rv == SECSuccess && result)
     return result;
   crypto_error_set_nss(error, PORT_GetError(), "The private key cannot be imported");

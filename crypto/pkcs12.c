@@ -15,7 +15,8 @@ import_own(PK11SlotInfo *slot, CryptoPkcs12Cert *entry, CryptoPinSource *pin, GE
   SECKEY_DestroyPrivateKey(there);
   g_autofree char *nickname = crypto_certdb_nickname(entry->cert, entry->name);
   if (!there) {
-    SECKEYPrivateKey *key = crypto_pkcs12_import_key(entry->key, entry->cert, slot, TRUE, nickname, pin, error);
+    SECKEYPrivateKey *key =
+        crypto_pkcs12_import_key(entry->key, entry->cert, slot, TRUE, nickname, pin, error);
     if (!key)
       return FALSE;
     SECKEY_DestroyPrivateKey(key);
@@ -37,14 +38,14 @@ crypto_certdb_import_pkcs12(GBytes *file, const char *password, CryptoPinSource 
   g_autoptr(CryptoPkcs12) pkcs12 = crypto_pkcs12_read(file, password, error);
   if (!pkcs12)
     return NULL;
-  if (!pkcs12->certs->len || (!((CryptoPkcs12Cert *) pkcs12->certs->pdata[0])->key && pkcs12->left_out)) {
+  if (!pkcs12->certs->len || (!((CryptoPkcs12Cert *)pkcs12->certs->pdata[0])->key && pkcs12->left_out)) {
     crypto_pkcs12_fail_empty(pkcs12, error);
     return NULL;
   }
   PK11SlotInfo *slot = crypto_context_database(error);
   if (!slot)
     return NULL;
-  g_autoptr(GPtrArray) certs = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_cert_unref);
+  g_autoptr(GPtrArray) certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   gboolean good = crypto_pin_login(slot, pin, error);
   for (guint i = 0; i < pkcs12->certs->len && good; i++) {
     CryptoPkcs12Cert *entry = pkcs12->certs->pdata[i];
@@ -92,12 +93,13 @@ put_attributes(GByteArray *bag, CryptoCert *cert)
   guint8 id[20];
   gsize length = 0;
   g_autofree char *name = g_convert(cert->common_name, -1, "UTF-16BE", "UTF-8", NULL, &length, NULL);
-  g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
+  g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   if (name)
-    g_ptr_array_add(items, g_byte_array_free_to_bytes(attribute(oid_name, sizeof oid_name, BMP_STRING, name, length)));
+    g_ptr_array_add(
+        items, g_byte_array_free_to_bytes(attribute(oid_name, sizeof oid_name, BMP_STRING, name, length)));
   if (crypto_cert_key_hash(cert->nss, id))
-    g_ptr_array_add(items, g_byte_array_free_to_bytes(
-                               attribute(oid_local_id, sizeof oid_local_id, CRYPTO_BER_OCTET_STRING, id, sizeof id)));
+    g_ptr_array_add(items, g_byte_array_free_to_bytes(attribute(oid_local_id, sizeof oid_local_id,
+                                                                CRYPTO_BER_OCTET_STRING, id, sizeof id)));
   crypto_ber_put_set(bag, CRYPTO_BER_SET, items);
 }
 
@@ -150,17 +152,20 @@ put_certs(GByteArray *safes, CryptoCert *cert, CryptoPkcs12Password *password)
 
 /* ContentInfo of a SafeContents with the key, encrypted by NSS: in the clear it never leaves NSS. */
 static gboolean
-put_key(GByteArray *safes, CryptoCert *cert, SECKEYPrivateKey *key, CryptoPkcs12Password *password, CryptoPinSource *pin)
+put_key(GByteArray *safes, CryptoCert *cert, SECKEYPrivateKey *key, CryptoPkcs12Password *password,
+        CryptoPinSource *pin)
 {
   PK11SlotInfo *slot = PK11_GetInternalSlot();
   gsize length = 0;
   gconstpointer text = g_bytes_get_data(password->utf8, &length);
-  SECItem secret = { siBuffer, (guint8 *) text, length - 1 };
-  SECKEYEncryptedPrivateKeyInfo *info = slot ? PK11_ExportEncryptedPrivKeyInfoV2(
-                                                   slot, SEC_OID_AES_256_CBC, SEC_OID_AES_256_CBC, SEC_OID_HMAC_SHA256,
-                                                   &secret, key, EXPORT_ITERATIONS, pin)
-                                             : NULL;
-  SECItem *der = info ? SEC_ASN1EncodeItem(NULL, NULL, info, SEC_ASN1_GET(SECKEY_EncryptedPrivateKeyInfoTemplate)) : NULL;
+  SECItem secret = { siBuffer, (guint8 *)text, length - 1 };
+  SECKEYEncryptedPrivateKeyInfo *info =
+      slot ? PK11_ExportEncryptedPrivKeyInfoV2(slot, SEC_OID_AES_256_CBC, SEC_OID_AES_256_CBC,
+                                               SEC_OID_HMAC_SHA256, &secret, key, EXPORT_ITERATIONS, pin)
+           : NULL;
+  SECItem *der =
+      info ? SEC_ASN1EncodeItem(NULL, NULL, info, SEC_ASN1_GET(SECKEY_EncryptedPrivateKeyInfoTemplate))
+           : NULL;
   if (der) {
     g_autoptr(GByteArray) bag = g_byte_array_new(), value = g_byte_array_new();
     put_oid(bag, oid_shrouded_bag);
@@ -208,7 +213,8 @@ crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, CryptoPinSou
   g_autofree char *token = crypto_keys_token(cert);
   if (token) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
-                "The key of “%s” lies on the token “%s”, and keys do not leave a token.", cert->common_name, token);
+                "The key of “%s” lies on the token “%s”, and keys do not leave a token.", cert->common_name,
+                token);
     return NULL;
   }
   SECKEYPrivateKey *key = crypto_keys_open(cert, pin, error);
@@ -217,7 +223,9 @@ crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, CryptoPinSou
   CryptoPkcs12Password forms;
   crypto_pkcs12_password_init(&forms, password);
   g_autoptr(GByteArray) safes = g_byte_array_new();
-  GBytes *file = put_certs(safes, cert, &forms) && put_key(safes, cert, key, &forms, pin) ? wrap_up(safes, &forms) : NULL;
+  GBytes *file = put_certs(safes, cert, &forms) && put_key(safes, cert, key, &forms, pin)
+                     ? wrap_up(safes, &forms)
+                     : NULL;
   if (!file)
     crypto_error_set_nss(error, PORT_GetError(), "The certificate and its key cannot be exported");
   crypto_pkcs12_password_clear(&forms);

@@ -30,7 +30,7 @@ field(const CK_UTF8CHAR *text, gsize size)
 {
   while (size && (text[size - 1] == ' ' || text[size - 1] == 0))
     size--;
-  return g_utf8_make_valid((const char *) text, size);
+  return g_utf8_make_valid((const char *)text, size);
 }
 
 static CryptoToken *
@@ -46,7 +46,7 @@ describe(PK11SlotInfo *slot)
     token->token = token->database ? g_strdup("database") : field(info.label, sizeof info.label);
     token->manufacturer = field(info.manufacturerID, sizeof info.manufacturerID);
     token->model = field(info.model, sizeof info.model);
-    token->serial = field((const CK_UTF8CHAR *) info.serialNumber, sizeof info.serialNumber);
+    token->serial = field((const CK_UTF8CHAR *)info.serialNumber, sizeof info.serialNumber);
     token->count_low = (info.flags & CKF_USER_PIN_COUNT_LOW) != 0;
     token->final_try = (info.flags & CKF_USER_PIN_FINAL_TRY) != 0;
     token->locked = (info.flags & CKF_USER_PIN_LOCKED) != 0;
@@ -69,8 +69,8 @@ is_told_already(GPtrArray *tokens, const CryptoToken *token)
 {
   for (guint i = 0; i < tokens->len && token->present; i++) {
     const CryptoToken *other = tokens->pdata[i];
-    if (other->present && *token->serial && strcmp(other->serial, token->serial) == 0
-        && strcmp(other->token, token->token) == 0 && strcmp(other->manufacturer, token->manufacturer) == 0)
+    if (other->present && *token->serial && strcmp(other->serial, token->serial) == 0 &&
+        strcmp(other->token, token->token) == 0 && strcmp(other->manufacturer, token->manufacturer) == 0)
       return TRUE;
   }
   return FALSE;
@@ -88,7 +88,7 @@ is_shown(PK11SlotInfo *slot)
 static GPtrArray *
 shown_slots(void)
 {
-  GPtrArray *slots = g_ptr_array_new_with_free_func((GDestroyNotify) PK11_FreeSlot);
+  GPtrArray *slots = g_ptr_array_new_with_free_func((GDestroyNotify)PK11_FreeSlot);
   SECMODListLock *list_lock = SECMOD_GetDefaultModuleListLock();
   SECMOD_GetReadLock(list_lock);
   for (SECMODModuleList *m = SECMOD_GetDefaultModuleList(); m; m = m->next)
@@ -102,7 +102,7 @@ shown_slots(void)
 GPtrArray *
 crypto_token_list(GError **error)
 {
-  GPtrArray *tokens = g_ptr_array_new_with_free_func((GDestroyNotify) crypto_token_free);
+  GPtrArray *tokens = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_token_free);
   g_autoptr(GPtrArray) slots = shown_slots();
   crypto_keys_forget(); /* what was inserted since is to be seen at once */
   for (guint i = 0; i < slots->len; i++) {
@@ -144,12 +144,14 @@ check_names(const char *name, const char *library, GError **error)
 {
   gboolean good = *name && strlen(name) <= NAME_MAX_BYTES;
   for (const char *p = name; *p; p++)
-    good &= (guchar) *p >= 0x20 && *p != 0x7f && !strchr("\"'\\", *p);
+    good &= (guchar)*p >= 0x20 && *p != 0x7f && !strchr("\"'\\", *p);
   if (!good)
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
-                "A module's name has 1 to %d characters, no quotes and no control characters.", NAME_MAX_BYTES);
+                "A module's name has 1 to %d characters, no quotes and no control characters.",
+                NAME_MAX_BYTES);
   else if (library && strpbrk(library, "\"'\n\r"))
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED, "The path of a module may not hold quotes or line ends.");
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
+                "The path of a module may not hold quotes or line ends.");
   else
     return TRUE;
   return FALSE;
@@ -180,8 +182,10 @@ crypto_token_add_module(const char *name, const char *library, GError **error)
   SECMODModule *there = SECMOD_FindModule(name);
   if (there) {
     SECMOD_DestroyModule(there);
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                "A module “%s” is there already. Remove it first (signet token remove), or choose another name.", name);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+        "A module “%s” is there already. Remove it first (signet token remove), or choose another name.",
+        name);
     return FALSE;
   }
   PORT_SetError(0);
@@ -203,13 +207,15 @@ crypto_token_remove_module(const char *name, GError **error)
     return FALSE;
   SECMODModule *module = SECMOD_FindModule(name);
   if (!module) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "There is no module “%s” (signet token list).", name);
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "There is no module “%s” (signet token list).",
+                name);
     return FALSE;
   }
   gboolean internal = module->internal || crypto_context_is_own_module(module);
   SECMOD_DestroyModule(module);
   if (internal) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED, "“%s” belongs to NSS or the system and stays.", name);
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED, "“%s” belongs to NSS or the system and stays.",
+                name);
     return FALSE;
   }
   crypto_keys_forget(); /* it holds references on the module's slots */

@@ -47,7 +47,8 @@ import_pkcs12(UiCli *cli, GBytes *bytes, const char *file, const Import *wanted,
     g_autofree char *question = g_strdup_printf("Password of %s:", file);
     password = ui_cli_secret(cli, question, "--password-file", error);
   }
-  GPtrArray *certs = password ? crypto_certdb_import_pkcs12(bytes, password, ui_cli_pin_source(cli), error) : NULL;
+  GPtrArray *certs =
+      password ? crypto_certdb_import_pkcs12(bytes, password, ui_cli_pin_source(cli), error) : NULL;
   crypto_pin_wipe(password);
   return certs;
 }
@@ -59,8 +60,9 @@ is_top(GPtrArray *certs, CryptoCert *cert)
   if (!crypto_cert_is_authority(cert))
     return FALSE;
   for (guint i = 0; i < certs->len; i++)
-    if (certs->pdata[i] != cert && !crypto_cert_self_signed(cert) && crypto_cert_is_authority(certs->pdata[i])
-        && strcmp(crypto_cert_subject(certs->pdata[i]), crypto_cert_issuer(cert)) == 0)
+    if (certs->pdata[i] != cert && !crypto_cert_self_signed(cert) &&
+        crypto_cert_is_authority(certs->pdata[i]) &&
+        strcmp(crypto_cert_subject(certs->pdata[i]), crypto_cert_issuer(cert)) == 0)
       return FALSE;
   return TRUE;
 }
@@ -109,7 +111,8 @@ import_certs(UiCli *cli, GPtrArray *certs, gboolean stored, const Import *wanted
     CryptoCert *cert = certs->pdata[i];
     g_autoptr(GError) error = NULL;
     gboolean there = !stored && is_here(cert);
-    if (!stored && !there && !crypto_certdb_import(cert, wanted->name, &there, ui_cli_pin_source(cli), &error))
+    if (!stored && !there &&
+        !crypto_certdb_import(cert, wanted->name, &there, ui_cli_pin_source(cli), &error))
       return ui_cmd_cert_fail(cli, error);
     if ((wanted->trust || wanted->tls) && is_top(certs, cert)) {
       if (!add_trust(cli, cert, wanted->trust, wanted->tls, &error))
@@ -134,7 +137,8 @@ import_file(UiCli *cli, const char *file, const Import *wanted)
   if (!bytes)
     return ui_cmd_cert_fail(cli, error);
   gboolean pkcs12 = is_pkcs12(bytes);
-  g_autoptr(GPtrArray) certs = pkcs12 ? import_pkcs12(cli, bytes, file, wanted, &error) : crypto_certs_parse(bytes, &error);
+  g_autoptr(GPtrArray) certs =
+      pkcs12 ? import_pkcs12(cli, bytes, file, wanted, &error) : crypto_certs_parse(bytes, &error);
   if (!certs)
     return ui_cmd_cert_fail(cli, error);
   return import_certs(cli, certs, pkcs12, wanted);
@@ -196,7 +200,7 @@ write_out(UiCli *cli, const char *out, GBytes *bytes)
       continue;
     if (n < 0)
       break;
-    done += (gsize) n;
+    done += (gsize)n;
   }
   saved = errno;
   gboolean good = done == length && (to_stdout || (fsync(fd) == 0 && close(fd) == 0));
@@ -232,7 +236,8 @@ export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
 {
   if (wanted->p12) {
     char *password = new_password(cli, wanted, error);
-    GBytes *bytes = password ? crypto_certdb_export_pkcs12(cert, password, ui_cli_pin_source(cli), error) : NULL;
+    GBytes *bytes =
+        password ? crypto_certdb_export_pkcs12(cert, password, ui_cli_pin_source(cli), error) : NULL;
     crypto_pin_wipe(password);
     return bytes;
   }
@@ -242,8 +247,8 @@ export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
   g_autofree char *own = crypto_cert_pem(cert);
   g_string_append(pem, own);
   if (wanted->chain) {
-    g_autoptr(CryptoChain) chain = crypto_chain_check(cert, CRYPTO_USE_SIGN, g_get_real_time() / G_USEC_PER_SEC,
-                                                      CRYPTO_REVOCATION_OFF, NULL);
+    g_autoptr(CryptoChain) chain = crypto_chain_check(
+        cert, CRYPTO_USE_SIGN, g_get_real_time() / G_USEC_PER_SEC, CRYPTO_REVOCATION_OFF, NULL);
     for (guint i = 1; i < chain->certs->len; i++) {
       g_autofree char *text = crypto_cert_pem(chain->certs->pdata[i]);
       g_string_append(pem, text);
@@ -293,12 +298,13 @@ ui_cmd_cert_export(UiCli *cli, int argc, char **argv)
 
 /* Shows what it is about, and asks. With --batch only a full fingerprint, or a file, is as good as an answer. */
 static gboolean
-is_agreed(UiCli *cli, const CryptoCertEntry *entry, const char *what, gboolean from_file, const char *question,
-          int *code)
+is_agreed(UiCli *cli, const CryptoCertEntry *entry, const char *what, gboolean from_file,
+          const char *question, int *code)
 {
   g_autofree char *fingerprint = ui_cmd_cert_fingerprint(entry->cert);
-  g_autofree char *shown = g_strdup_printf("%s\n  issued by %s\n  SHA-256 %s", crypto_cert_subject(entry->cert),
-                                           crypto_cert_issuer(entry->cert), fingerprint);
+  g_autofree char *shown =
+      g_strdup_printf("%s\n  issued by %s\n  SHA-256 %s", crypto_cert_subject(entry->cert),
+                      crypto_cert_issuer(entry->cert), fingerprint);
   g_autofree char *safe = ui_text_lines(shown);
   fprintf(stderr, "%s\n", safe);
   if (from_file || (cli->batch && ui_cmd_cert_is_full_fingerprint(what)))
@@ -333,11 +339,12 @@ ui_cmd_cert_trust(UiCli *cli, int argc, char **argv)
   g_autoptr(CryptoCertEntry) entry = ui_cmd_cert_find(cli, argv[1], &from_file, &code);
   if (!entry)
     return code;
-  g_autofree char *question = g_strdup_printf("%s this authority for %s? [y/N]",
-                                              take_back ? "No longer trust" : "Trust", tls ? "servers" : "mail");
+  g_autofree char *question = g_strdup_printf(
+      "%s this authority for %s? [y/N]", take_back ? "No longer trust" : "Trust", tls ? "servers" : "mail");
   if (!is_agreed(cli, entry, argv[1], from_file, question, &code))
     return code;
-  gboolean mail = (entry->flags & CRYPTO_CERT_TRUSTED_MAIL) != 0, server = (entry->flags & CRYPTO_CERT_TRUSTED_SERVER) != 0;
+  gboolean mail = (entry->flags & CRYPTO_CERT_TRUSTED_MAIL) != 0,
+           server = (entry->flags & CRYPTO_CERT_TRUSTED_SERVER) != 0;
   *(tls ? &server : &mail) = !take_back;
   g_autoptr(GError) error = NULL;
   if (!crypto_certdb_trust(entry->cert, mail, server, ui_cli_pin_source(cli), &error))
@@ -367,12 +374,13 @@ ui_cmd_cert_delete(UiCli *cli, int argc, char **argv)
     return code;
   gboolean own = (entry->flags & CRYPTO_CERT_OWN) != 0;
   if (own && !with_key) {
-    ui_cli_error(cli, "its private key is here and would be deleted with it: mail encrypted to it could never be read "
-                      "again. Export it first (signet cert export --p12), then say --with-key");
+    ui_cli_error(
+        cli, "its private key is here and would be deleted with it: mail encrypted to it could never be read "
+             "again. Export it first (signet cert export --p12), then say --with-key");
     return UI_EXIT_NO;
   }
-  if (!is_agreed(cli, entry, argv[1], FALSE, own ? "Delete it and its private key, for ever? [y/N]" : "Delete it? [y/N]",
-                 &code))
+  if (!is_agreed(cli, entry, argv[1], FALSE,
+                 own ? "Delete it and its private key, for ever? [y/N]" : "Delete it? [y/N]", &code))
     return code;
   g_autoptr(GError) error = NULL;
   if (!crypto_certdb_delete(entry->cert, ui_cli_pin_source(cli), &error))

@@ -19,10 +19,12 @@ const char ui_cmd_cert_help[] =
     "signet cert trust [--tls] [--remove] CERT|FILE\n"
     "    trust an authority for mail, or with --tls for servers; --remove takes it back\n"
     "signet cert delete [--with-key] CERT\n"
-    "    --with-key is needed where its private key would go with it: mail to it can then never be read again\n"
+    "    --with-key is needed where its private key would go with it: mail to it can then never be read "
+    "again\n"
     "\n"
     "CERT is a SHA-256 fingerprint (eight digits are enough where they fit one alone) or an address in it.\n"
-    "--pin-file F or $SIGNET_PIN give the database's password or the token's PIN. trust and delete ask first;\n"
+    "--pin-file F or $SIGNET_PIN give the database's password or the token's PIN. trust and delete ask "
+    "first;\n"
     "with --batch they take the full fingerprint, or a FILE, for an answer.\n"
     "\n"
     "In the list: K we have its key, A authority, M trusted for mail, S for servers, X never to be trusted.\n"
@@ -58,7 +60,8 @@ ui_cmd_cert(UiCli *cli, int argc, char **argv)
 int
 ui_cmd_cert_fail(UiCli *cli, const GError *error)
 {
-  if (g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
+  if (g_error_matches(error, CRYPTO_ERROR,
+                      CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
     return UI_EXIT_PERMISSION;
   ui_cli_error(cli, "%s", error->message);
   return ui_cli_exit_for(error);
@@ -196,8 +199,9 @@ contains(const char *text, const char *folded_word)
 static gboolean
 has_word(CryptoCert *cert, const char *folded_word)
 {
-  if (contains(crypto_cert_subject(cert), folded_word) || contains(crypto_cert_common_name(cert), folded_word)
-      || g_str_has_prefix(crypto_cert_sha256(cert), folded_word))
+  if (contains(crypto_cert_subject(cert), folded_word) ||
+      contains(crypto_cert_common_name(cert), folded_word) ||
+      g_str_has_prefix(crypto_cert_sha256(cert), folded_word))
     return TRUE;
   for (const char *const *a = crypto_cert_addresses(cert); *a; a++)
     if (contains(*a, folded_word))
@@ -233,8 +237,10 @@ ui_cmd_cert_list(UiCli *cli, int argc, char **argv)
   guint shown = 0;
   for (guint i = 0; i < entries->len; i++) {
     const CryptoCertEntry *entry = entries->pdata[i];
-    gboolean is_own = (entry->flags & CRYPTO_CERT_OWN) != 0, is_authority = (entry->flags & CRYPTO_CERT_AUTHORITY) != 0;
-    gboolean wanted = all || (own && is_own) || (authorities && is_authority) || (people && !is_own && !is_authority);
+    gboolean is_own = (entry->flags & CRYPTO_CERT_OWN) != 0,
+             is_authority = (entry->flags & CRYPTO_CERT_AUTHORITY) != 0;
+    gboolean wanted =
+        all || (own && is_own) || (authorities && is_authority) || (people && !is_own && !is_authority);
     if (!wanted || (word && !has_word(entry->cert, word)))
       continue;
     shown++;
@@ -247,8 +253,9 @@ ui_cmd_cert_list(UiCli *cli, int argc, char **argv)
     }
   }
   if (!shown && !cli->json)
-    ui_cli_error(cli, word ? "no certificate here has that word in it"
-                           : "no certificate is here yet: signet cert import FILE takes PEM, DER, PKCS#7 and PKCS#12");
+    ui_cli_error(
+        cli, word ? "no certificate here has that word in it"
+                  : "no certificate is here yet: signet cert import FILE takes PEM, DER, PKCS#7 and PKCS#12");
   return UI_EXIT_OK;
 }
 
@@ -282,9 +289,10 @@ show_times(CryptoCert *cert, gint64 now)
 {
   g_autofree char *from = date(crypto_cert_not_before(cert)), *until = date(crypto_cert_not_after(cert));
   gint64 days = (crypto_cert_not_after(cert) - now) / 86400;
-  g_autofree char *rest = now < crypto_cert_not_before(cert)  ? g_strdup("not valid yet")
-                          : now > crypto_cert_not_after(cert) ? g_strdup("expired")
-                                                              : g_strdup_printf("%" G_GINT64_FORMAT " days left", days);
+  g_autofree char *rest = now < crypto_cert_not_before(cert) ? g_strdup("not valid yet")
+                          : now > crypto_cert_not_after(cert)
+                              ? g_strdup("expired")
+                              : g_strdup_printf("%" G_GINT64_FORMAT " days left", days);
   g_autofree char *line = g_strdup_printf("%s to %s, %s", from, until, rest);
   show_line("valid", line);
 }
@@ -305,23 +313,27 @@ show_text(const CryptoCertEntry *entry, GPtrArray *extra)
   show_times(cert, now);
   show_line("key", crypto_cert_key_name(cert));
   show_line("signed with", crypto_cert_signature_name(cert));
-  show_line("lies in", !entry->token                             ? "the file only"
-                       : entry->flags & CRYPTO_CERT_BUILTIN       ? "NSS's own roots"
+  show_line("lies in", !entry->token                           ? "the file only"
+                       : entry->flags & CRYPTO_CERT_BUILTIN    ? "NSS's own roots"
                        : strcmp(entry->token, "database") == 0 ? "the certificate database"
-                                                                 : entry->token);
+                                                               : entry->token);
   show_line("private key", entry->flags & CRYPTO_CERT_OWN ? "ours" : "not here");
   if (entry->flags & CRYPTO_CERT_AUTHORITY)
-    show_line("trusted for", entry->flags & CRYPTO_CERT_TRUSTED_MAIL
-                                 ? (entry->flags & CRYPTO_CERT_TRUSTED_SERVER ? "mail and servers" : "mail")
-                                 : (entry->flags & CRYPTO_CERT_TRUSTED_SERVER ? "servers" : "nothing by itself"));
+    show_line("trusted for",
+              entry->flags & CRYPTO_CERT_TRUSTED_MAIL
+                  ? (entry->flags & CRYPTO_CERT_TRUSTED_SERVER ? "mail and servers" : "mail")
+                  : (entry->flags & CRYPTO_CERT_TRUSTED_SERVER ? "servers" : "nothing by itself"));
   for (gsize i = 0; i < G_N_ELEMENTS(purposes); i++) {
     if (!has_purpose(cert, purposes[i].use))
       continue;
-    g_autoptr(CryptoChain) chain = crypto_chain_check(cert, purposes[i].use, now, CRYPTO_REVOCATION_SOFT, extra);
-    g_autofree char *line = g_strdup_printf("%s: %s", purposes[i].words, chain->problems ? chain->sentence : "yes");
+    g_autoptr(CryptoChain) chain =
+        crypto_chain_check(cert, purposes[i].use, now, CRYPTO_REVOCATION_SOFT, extra);
+    g_autofree char *line =
+        g_strdup_printf("%s: %s", purposes[i].words, chain->problems ? chain->sentence : "yes");
     show_line("good for", line);
     for (guint k = 0; i == 0 && k < chain->certs->len; k++) {
-      g_autofree char *step = g_strdup_printf("%*s%s", (int) (2 * k), "", crypto_cert_common_name(chain->certs->pdata[k]));
+      g_autofree char *step =
+          g_strdup_printf("%*s%s", (int)(2 * k), "", crypto_cert_common_name(chain->certs->pdata[k]));
       show_line(k ? "" : "chain", step);
     }
   }
@@ -337,15 +349,15 @@ show_purpose_json(JsonBuilder *json, CryptoCert *cert, const Purpose *purpose, G
   g_autoptr(GPtrArray) words = g_ptr_array_new();
   for (guint bit = 0; bit < 32; bit++)
     if (chain->problems & (1u << bit))
-      g_ptr_array_add(words, (char *) crypto_trust_word(1u << bit));
+      g_ptr_array_add(words, (char *)crypto_trust_word(1u << bit));
   g_ptr_array_add(words, NULL);
-  ui_json_strings(json, "trust_errors", (const char *const *) words->pdata);
+  ui_json_strings(json, "trust_errors", (const char *const *)words->pdata);
   ui_json_string(json, "reason", chain->problems ? chain->sentence : NULL);
   g_ptr_array_set_size(words, 0);
   for (guint i = 0; i < chain->certs->len; i++)
-    g_ptr_array_add(words, (char *) crypto_cert_sha256(chain->certs->pdata[i]));
+    g_ptr_array_add(words, (char *)crypto_cert_sha256(chain->certs->pdata[i]));
   g_ptr_array_add(words, NULL);
-  ui_json_strings(json, "chain", (const char *const *) words->pdata);
+  ui_json_strings(json, "chain", (const char *const *)words->pdata);
   json_builder_end_object(json);
 }
 

@@ -7,18 +7,22 @@
 #include "ui/text.h"
 
 const char ui_cmd_token_help[] =
-    "signet token list                     readers, cards and the certificate database, and what state they are in\n"
+    "signet token list                     readers, cards and the certificate database, and what state they "
+    "are in\n"
     "signet token add NAME MODULE.so       use a PKCS#11 library (written into the certificate database)\n"
     "signet token remove NAME              no longer use it\n"
     "signet token login TOKEN              try the PIN, and show which certificates have their key there\n"
     "\n"
-    "Cards that p11-kit knows need no `add`. --pin-file F or $SIGNET_PIN give the PIN; a wrong PIN costs one try.\n"
-    "Exit codes: 0 done, 1 no such token or module, 2 usage, 77 wrong or missing PIN, or locked, 78 database.\n";
+    "Cards that p11-kit knows need no `add`. --pin-file F or $SIGNET_PIN give the PIN; a wrong PIN costs one "
+    "try.\n"
+    "Exit codes: 0 done, 1 no such token or module, 2 usage, 77 wrong or missing PIN, or locked, 78 "
+    "database.\n";
 
 static int
 fail(UiCli *cli, const GError *error)
 {
-  if (g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
+  if (g_error_matches(error, CRYPTO_ERROR,
+                      CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
     return UI_EXIT_PERMISSION;
   ui_cli_error(cli, "%s", error->message);
   return ui_cli_exit_for(error);
@@ -60,11 +64,12 @@ print_token(UiCli *cli, const CryptoToken *token)
     ui_json_print(json);
     return;
   }
-  g_autofree char *what = token->database ? g_strdup("certificate database")
+  g_autofree char *what = token->database  ? g_strdup("certificate database")
                           : token->present ? g_strdup_printf("%s %s", token->manufacturer, token->model)
                                            : g_strdup(token->slot);
-  g_autofree char *line = g_strdup_printf("%-24s %2u with key  %-32s %s, module %s", token->present ? token->token : "-",
-                                          token->certificates, what, state_words(token), token->module);
+  g_autofree char *line =
+      g_strdup_printf("%-24s %2u with key  %-32s %s, module %s", token->present ? token->token : "-",
+                      token->certificates, what, state_words(token), token->module);
   g_autofree char *safe = ui_text_line(line);
   puts(safe);
 }
@@ -82,7 +87,8 @@ list(UiCli *cli, int argc, char **argv)
   for (guint i = 0; i < tokens->len; i++)
     print_token(cli, tokens->pdata[i]);
   if (!tokens->len && !cli->json)
-    ui_cli_error(cli, "no token and no reader is known: install your card's PKCS#11 module, then signet token add");
+    ui_cli_error(
+        cli, "no token and no reader is known: install your card's PKCS#11 module, then signet token add");
   return UI_EXIT_OK;
 }
 

@@ -37,19 +37,20 @@ static inline int
 pki_spawn(const char *folder, char **out, const char *program, ...)
 {
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
-  g_ptr_array_add(argv, (char *) program);
+  g_ptr_array_add(argv, (char *)program);
   va_list arguments;
   va_start(arguments, program);
   const char *argument;
   do {
     argument = va_arg(arguments, const char *);
-    g_ptr_array_add(argv, (char *) argument);
+    g_ptr_array_add(argv, (char *)argument);
   } while (argument);
   va_end(arguments);
   g_autoptr(GError) error = NULL;
   g_autofree char *output = NULL, *errors = NULL;
   int status = 0;
-  g_spawn_sync(folder, (char **) argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &errors, &status, &error);
+  g_spawn_sync(folder, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &errors, &status,
+               &error);
   g_assert_no_error(error);
   if (status != 0)
     g_test_message("%s: %s%s", program, output, errors);
@@ -85,9 +86,9 @@ pki_write(const char *folder, const char *name, const void *bytes, gssize length
 static inline void
 pki_root(const char *folder)
 {
-  pki_run(folder, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "root.key", "-out", "root.pem",
-          "-days", "3650", "-subj", "/O=Test House/CN=Test Root", "-addext", "basicConstraints=critical,CA:TRUE",
-          "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+  pki_run(folder, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "root.key", "-out",
+          "root.pem", "-days", "3650", "-subj", "/O=Test House/CN=Test Root", "-addext",
+          "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
 }
 
 static inline void
@@ -100,13 +101,14 @@ pki_leaf(const char *folder, const char *name, const char *subject, const char *
   pki_write(folder, ext, extensions, -1);
   if (g_str_has_prefix(key, "ec:")) {
     g_autofree char *curve = g_strconcat("ec_paramgen_curve:", key + 3, NULL);
-    pki_run(folder, "openssl", "req", "-newkey", "ec", "-pkeyopt", curve, "-nodes", "-keyout", key_file, "-out", csr,
-            "-subj", subject);
+    pki_run(folder, "openssl", "req", "-newkey", "ec", "-pkeyopt", curve, "-nodes", "-keyout", key_file,
+            "-out", csr, "-subj", subject);
   } else {
-    pki_run(folder, "openssl", "req", "-newkey", key, "-nodes", "-keyout", key_file, "-out", csr, "-subj", subject);
+    pki_run(folder, "openssl", "req", "-newkey", key, "-nodes", "-keyout", key_file, "-out", csr, "-subj",
+            subject);
   }
-  pki_run(folder, "openssl", "x509", "-req", "-in", csr, "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial",
-          "-days", "365", "-out", pem, "-extfile", ext);
+  pki_run(folder, "openssl", "x509", "-req", "-in", csr, "-CA", "root.pem", "-CAkey", "root.key",
+          "-CAcreateserial", "-days", "365", "-out", pem, "-extfile", ext);
 }
 
 #endif

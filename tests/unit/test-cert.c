@@ -51,7 +51,8 @@ test_fields(void)
 {
   open_nothing();
   g_autoptr(CryptoCert) alice = load("alice.pem");
-  g_assert_cmpstr(crypto_cert_subject(alice), ==, "E=Alice@Example.ORG,CN=Alice \\\"A\\\" Liddell\\, Ltd.,O=Test House");
+  g_assert_cmpstr(crypto_cert_subject(alice), ==,
+                  "E=Alice@Example.ORG,CN=Alice \\\"A\\\" Liddell\\, Ltd.,O=Test House");
   g_assert_cmpstr(crypto_cert_issuer(alice), ==, "CN=Test Root,O=Test House");
   g_assert_cmpstr(crypto_cert_common_name(alice), ==, "Alice \"A\" Liddell, Ltd.");
   g_assert_cmpstr(crypto_cert_issuer_name(alice), ==, "Test Root");
@@ -60,7 +61,8 @@ test_fields(void)
   const char *const *addresses = crypto_cert_addresses(alice);
   g_assert_cmpstr(addresses[0], ==, "alice.second@example.org");
   g_assert_cmpstr(addresses[1], ==, "ünï@example.org");
-  g_assert_null(addresses[2]); /* the subject's counts only where the alternative names have none (RFC 8550 3) */
+  g_assert_null(
+      addresses[2]); /* the subject's counts only where the alternative names have none (RFC 8550 3) */
   g_assert_cmpint(crypto_cert_not_after(alice) - crypto_cert_not_before(alice), ==, 365 * 86400);
   g_assert_cmpuint(strlen(crypto_cert_sha256(alice)), ==, 64);
   g_assert_false(crypto_cert_self_signed(alice));
@@ -120,7 +122,8 @@ test_files(void)
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED);
   g_clear_error(&error);
 
-  const char *const rubbish[] = { "", "rubbish", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+  const char *const rubbish[] = { "", "rubbish",
+                                  "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
                                   "-----BEGIN CERTIFICATE-----\n", "\x30\x80\x30\x80\x30\x80" };
   for (guint i = 0; i < G_N_ELEMENTS(rubbish); i++) {
     g_autoptr(GBytes) bad = g_bytes_new(rubbish[i], strlen(rubbish[i]));
@@ -154,8 +157,8 @@ test_twins(void)
 static SECStatus
 verify(CryptoCert *cert)
 {
-  return CERT_VerifyCertificate(CERT_GetDefaultCertDB(), cert->nss, PR_TRUE, certificateUsageEmailSigner, PR_Now(),
-                                NULL, NULL, NULL);
+  return CERT_VerifyCertificate(CERT_GetDefaultCertDB(), cert->nss, PR_TRUE, certificateUsageEmailSigner,
+                                PR_Now(), NULL, NULL, NULL);
 }
 
 static CryptoRevocation
@@ -170,7 +173,8 @@ static void
 test_session(void)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GBytes) root = file("root.pem"), crl = file("root.crl"), crl_der = file("root.crl.der"), alice_file = file("alice.pem");
+  g_autoptr(GBytes) root = file("root.pem"), crl = file("root.crl"), crl_der = file("root.crl.der"),
+                    alice_file = file("alice.pem");
   for (int round = 0; round < 3; round++) {
     open_nothing();
     g_autoptr(CryptoCert) alice = load("alice.pem");
@@ -199,7 +203,8 @@ test_session(void)
 static void
 test_sentences(void)
 {
-  g_assert_cmpstr(crypto_error_sentence(SEC_ERROR_REVOKED_CERTIFICATE), ==, "the certificate was revoked by its issuer");
+  g_assert_cmpstr(crypto_error_sentence(SEC_ERROR_REVOKED_CERTIFICATE), ==,
+                  "the certificate was revoked by its issuer");
   g_assert_cmpuint(strlen(crypto_error_sentence(0)), >, 5);
   g_assert_cmpuint(strlen(crypto_error_sentence(-1)), >, 5);
   g_autoptr(GError) error = NULL;
@@ -221,30 +226,35 @@ make_files(void)
            "email.2=bad address@example.org\nDNS.1=example.org\n",
            "rsa:2048");
   pki_leaf(folder, "revoked", "/CN=Revoked", "subjectAltName=email:r@example.org\n", "rsa:2048");
-  pki_leaf(folder, "ec", "/CN=EC", "keyUsage=keyAgreement\nsubjectAltName=email:ec@example.org\n", "ec:P-384");
+  pki_leaf(folder, "ec", "/CN=EC", "keyUsage=keyAgreement\nsubjectAltName=email:ec@example.org\n",
+           "ec:P-384");
   pki_leaf(folder, "server", "/CN=server.example.org",
            "extendedKeyUsage=serverAuth\nsubjectAltName=DNS:server.example.org\n", "rsa:2048");
   const char *const twins[][2] = { { "twin1", "/CN=Twin One" }, { "twin2", "/CN=Twin Two" } };
   for (guint i = 0; i < 2; i++) {
-    g_autofree char *csr = g_strconcat(twins[i][0], ".csr", NULL), *pem = g_strconcat(twins[i][0], ".pem", NULL);
+    g_autofree char *csr = g_strconcat(twins[i][0], ".csr", NULL),
+                    *pem = g_strconcat(twins[i][0], ".pem", NULL);
     pki_leaf(folder, twins[i][0], twins[i][1], "subjectAltName=email:twin@example.org\n", "rsa:2048");
-    pki_run(folder, "openssl", "x509", "-req", "-in", csr, "-CA", "root.pem", "-CAkey", "root.key", "-set_serial",
-            "77", "-days", "9", "-out", pem);
+    pki_run(folder, "openssl", "x509", "-req", "-in", csr, "-CA", "root.pem", "-CAkey", "root.key",
+            "-set_serial", "77", "-days", "9", "-out", pem);
   }
   pki_run(folder, "openssl", "x509", "-in", "alice.pem", "-outform", "DER", "-out", "alice.der");
   g_autoptr(GBytes) a = file("alice.pem"), b = file("root.pem");
-  g_autofree char *both = g_strdup_printf("words before\n%.*s\nbetween\n%.*s", (int) g_bytes_get_size(a),
-                                          (const char *) g_bytes_get_data(a, NULL), (int) g_bytes_get_size(b),
-                                          (const char *) g_bytes_get_data(b, NULL));
+  g_autofree char *both = g_strdup_printf("words before\n%.*s\nbetween\n%.*s", (int)g_bytes_get_size(a),
+                                          (const char *)g_bytes_get_data(a, NULL), (int)g_bytes_get_size(b),
+                                          (const char *)g_bytes_get_data(b, NULL));
   pki_write(folder, "bundle.pem", both, -1);
   pki_run(folder, "openssl", "crl2pkcs7", "-nocrl", "-certfile", "bundle.pem", "-out", "bundle.p7b");
-  pki_run(folder, "openssl", "crl2pkcs7", "-nocrl", "-certfile", "bundle.pem", "-outform", "DER", "-out", "bundle.p7d");
-  pki_write(folder, "ca.conf", "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n", -1);
+  pki_run(folder, "openssl", "crl2pkcs7", "-nocrl", "-certfile", "bundle.pem", "-outform", "DER", "-out",
+          "bundle.p7d");
+  pki_write(folder, "ca.conf",
+            "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n", -1);
   pki_write(folder, "index.txt", "", 0);
   pki_write(folder, "crlnumber", "01\n", -1);
-  pki_run(folder, "openssl", "ca", "-config", "ca.conf", "-cert", "root.pem", "-keyfile", "root.key", "-revoke", "revoked.pem");
-  pki_run(folder, "openssl", "ca", "-config", "ca.conf", "-cert", "root.pem", "-keyfile", "root.key", "-gencrl",
-          "-crldays", "9", "-out", "root.crl");
+  pki_run(folder, "openssl", "ca", "-config", "ca.conf", "-cert", "root.pem", "-keyfile", "root.key",
+          "-revoke", "revoked.pem");
+  pki_run(folder, "openssl", "ca", "-config", "ca.conf", "-cert", "root.pem", "-keyfile", "root.key",
+          "-gencrl", "-crldays", "9", "-out", "root.crl");
   pki_run(folder, "openssl", "crl", "-in", "root.crl", "-outform", "DER", "-out", "root.crl.der");
 }
 

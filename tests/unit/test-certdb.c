@@ -76,8 +76,8 @@ answer(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer us
 static SECStatus
 verify(CryptoCert *cert)
 {
-  return CERT_VerifyCertificate(CERT_GetDefaultCertDB(), cert->nss, PR_TRUE, certificateUsageEmailSigner, PR_Now(),
-                                NULL, NULL, NULL);
+  return CERT_VerifyCertificate(CERT_GetDefaultCertDB(), cert->nss, PR_TRUE, certificateUsageEmailSigner,
+                                PR_Now(), NULL, NULL, NULL);
 }
 
 /* A folder that is not there: nothing is made, and what the run is given works. */
@@ -157,9 +157,9 @@ test_life(void)
   g_assert_cmpuint(found->flags, ==, 0);
   g_assert_cmpint(verify(found->cert), ==, SECSuccess);
   g_autoptr(CryptoCert) again = load("root.pem");
-  g_autofree char *print = g_strdup_printf("%.2s:%.2s:%.2s:%.2s:%.2s", crypto_cert_sha256(again), crypto_cert_sha256(again) + 2,
-                                           crypto_cert_sha256(again) + 4, crypto_cert_sha256(again) + 6,
-                                           crypto_cert_sha256(again) + 8);
+  g_autofree char *print = g_strdup_printf("%.2s:%.2s:%.2s:%.2s:%.2s", crypto_cert_sha256(again),
+                                           crypto_cert_sha256(again) + 2, crypto_cert_sha256(again) + 4,
+                                           crypto_cert_sha256(again) + 6, crypto_cert_sha256(again) + 8);
   g_autofree char *upper = g_ascii_strup(print, -1);
   g_autoptr(CryptoCertEntry) by_print = crypto_certdb_find(upper, &error);
   g_assert_no_error(error);
@@ -272,8 +272,8 @@ test_pkcs12(void)
     g_assert_no_error(error);
     pki_write(folder, "export.p12", g_bytes_get_data(out, NULL), g_bytes_get_size(out));
     g_autofree char *text = NULL;
-    g_assert_cmpint(pki_spawn(folder, &text, "openssl", "pkcs12", "-in", "export.p12", "-passin", "pass:pässwörd",
-                              "-nodes", NULL),
+    g_assert_cmpint(pki_spawn(folder, &text, "openssl", "pkcs12", "-in", "export.p12", "-passin",
+                              "pass:pässwörd", "-nodes", NULL),
                     ==, 0);
     g_assert_nonnull(strstr(text, "PRIVATE KEY"));
     if (i == 0)
@@ -444,21 +444,21 @@ test_busy(void)
     int in, out;
     char line[5] = "";
     g_autoptr(GError) error = NULL;
-    g_spawn_async_with_pipes(folder, (char **) argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                             &child, &in, &out, NULL, &error);
+    g_spawn_async_with_pipes(folder, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
+                             NULL, NULL, &child, &in, &out, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpint(read(out, line, 4), ==, 4);
     if (round == 0) {
       gint64 start = g_get_monotonic_time();
       g_autofree char *busy = fail_to_open(nssdb, CRYPTO_ERROR_BUSY);
       g_test_message("%s (%.1f s)", busy, (g_get_monotonic_time() - start) / 1e6);
-      g_autofree char *name = g_strdup_printf("process %d", (int) child);
+      g_autofree char *name = g_strdup_printf("process %d", (int)child);
       g_assert_nonnull(strstr(busy, name));
       g_assert_cmpint(g_get_monotonic_time() - start, >, 4 * G_USEC_PER_SEC);
       g_assert_cmpint(g_get_monotonic_time() - start, <, 20 * G_USEC_PER_SEC);
       close(in);
     } else {
-      GThread *later = g_thread_new("let go", (GThreadFunc) (void (*)(void)) close, GINT_TO_POINTER(in));
+      GThread *later = g_thread_new("let go", (GThreadFunc)(void (*)(void))close, GINT_TO_POINTER(in));
       open_at(nssdb, FALSE);
       close_clean();
       g_thread_join(later);
@@ -476,12 +476,12 @@ make_files(void)
   pki_leaf(folder, "alice", "/CN=Alice", "subjectAltName=email:alice@example.org\n", "rsa:2048");
   pki_leaf(folder, "bob", "/CN=Bob", "subjectAltName=email:bob@example.org\n", "rsa:2048");
   pki_leaf(folder, "ec", "/CN=EC", "subjectAltName=email:ec@example.org\n", "ec:P-256");
-  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "bob.key", "-in", "bob.pem", "-certfile", "root.pem",
-          "-passout", "pass:test", "-name", "bob", "-out", "bob.p12");
-  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "alice.key", "-in", "alice.pem", "-passout", "pass:test",
-          "-name", "alice", "-out", "alice.p12");
-  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "ec.key", "-in", "ec.pem", "-passout", "pass:test", "-out",
-          "ec.p12");
+  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "bob.key", "-in", "bob.pem", "-certfile",
+          "root.pem", "-passout", "pass:test", "-name", "bob", "-out", "bob.p12");
+  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "alice.key", "-in", "alice.pem", "-passout",
+          "pass:test", "-name", "alice", "-out", "alice.p12");
+  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "ec.key", "-in", "ec.pem", "-passout",
+          "pass:test", "-out", "ec.p12");
 }
 
 int

@@ -51,8 +51,8 @@ check_chain(CryptoCert *root, CryptoCert *inter, const char *curve)
   write_pem(root, "root.pem");
   write_pem(inter, "inter.pem");
   write_pem(leaf, "leaf.pem");
-  pki_run(folder, "openssl", "verify", "-x509_strict", "-purpose", "smimesign", "-CAfile", "root.pem", "-untrusted",
-          "inter.pem", "leaf.pem");
+  pki_run(folder, "openssl", "verify", "-x509_strict", "-purpose", "smimesign", "-CAfile", "root.pem",
+          "-untrusted", "inter.pem", "leaf.pem");
   if (!curve) /* of EC keys openssl does not know that they agree instead of enciphering */
     pki_run(folder, "openssl", "verify", "-x509_strict", "-purpose", "smimeencrypt", "-CAfile", "root.pem",
             "-untrusted", "inter.pem", "leaf.pem");
@@ -61,18 +61,19 @@ check_chain(CryptoCert *root, CryptoCert *inter, const char *curve)
   const char *const serials[] = { crypto_cert_serial(leaf), "0f", NULL };
   g_autoptr(GBytes) none = crypto_issue_crl(inter, NULL, now - 100, 9, NULL, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), leaf->nss, PR_TRUE, certificateUsageEmailSigner,
-                                         PR_Now(), NULL, NULL, NULL),
+  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), leaf->nss, PR_TRUE,
+                                         certificateUsageEmailSigner, PR_Now(), NULL, NULL, NULL),
                   ==, SECSuccess);
   g_autoptr(GBytes) crl = crypto_issue_crl(inter, serials, now - 50, 9, NULL, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), leaf->nss, PR_TRUE, certificateUsageEmailSigner,
-                                         PR_Now(), NULL, NULL, NULL),
+  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), leaf->nss, PR_TRUE,
+                                         certificateUsageEmailSigner, PR_Now(), NULL, NULL, NULL),
                   ==, SECFailure);
   pki_write(folder, "inter.crl", g_bytes_get_data(crl, NULL), g_bytes_get_size(crl));
-  pki_run(folder, "openssl", "crl", "-inform", "DER", "-in", "inter.crl", "-CAfile", "inter.pem", "-out", "inter.crl.pem");
-  g_assert_cmpint(pki_spawn(folder, NULL, "openssl", "verify", "-crl_check", "-CRLfile", "inter.crl.pem", "-CAfile",
-                            "root.pem", "-untrusted", "inter.pem", "leaf.pem", NULL),
+  pki_run(folder, "openssl", "crl", "-inform", "DER", "-in", "inter.crl", "-CAfile", "inter.pem", "-out",
+          "inter.crl.pem");
+  g_assert_cmpint(pki_spawn(folder, NULL, "openssl", "verify", "-crl_check", "-CRLfile", "inter.crl.pem",
+                            "-CAfile", "root.pem", "-untrusted", "inter.pem", "leaf.pem", NULL),
                   !=, 0);
   const char *const bad[] = { "no number", NULL };
   g_assert_null(crypto_issue_crl(inter, bad, now, 9, NULL, &error));
@@ -91,8 +92,12 @@ test_chains(void)
   for (guint i = 0; i < G_N_ELEMENTS(curves); i++) {
     g_autofree char *name = g_strdup_printf("Root %u", i);
     g_autofree char *inter_name = g_strdup_printf("Issuing CA %u", i);
-    CryptoIssue what = { .common_name = name, .organisation = "House", .not_before = now - 864000,
-                         .not_after = now + 86400LL * 365 * 40, .authority = TRUE, .curve = curves[i] };
+    CryptoIssue what = { .common_name = name,
+                         .organisation = "House",
+                         .not_before = now - 864000,
+                         .not_after = now + 86400LL * 365 * 40,
+                         .authority = TRUE,
+                         .curve = curves[i] };
     g_autoptr(CryptoCert) root = issue(&what);
     g_assert_true(crypto_cert_self_signed(root));
     g_assert_true(crypto_cert_is_authority(root));
@@ -105,14 +110,17 @@ test_chains(void)
     check_chain(root, inter, curves[i]);
   }
   const char *const hosts[] = { "mail.example.org", NULL };
-  g_autoptr(CryptoCert) server = issue(&(CryptoIssue){ .common_name = "mail.example.org", .dns_names = hosts,
-                                                       .eku = "serverAuth", .sign = TRUE, .not_before = now,
+  g_autoptr(CryptoCert) server = issue(&(CryptoIssue){ .common_name = "mail.example.org",
+                                                       .dns_names = hosts,
+                                                       .eku = "serverAuth",
+                                                       .sign = TRUE,
+                                                       .not_before = now,
                                                        .not_after = now + 999 });
   write_pem(server, "server.pem");
-  pki_run(folder, "openssl", "verify", "-CAfile", "server.pem", "-verify_hostname", "mail.example.org", "-purpose",
-          "sslserver", "server.pem");
-  g_autoptr(CryptoCert) weak = issue(&(CryptoIssue){ .common_name = "Weak", .bits = 1024, .sign = TRUE,
-                                                     .not_before = now, .not_after = now + 999 });
+  pki_run(folder, "openssl", "verify", "-CAfile", "server.pem", "-verify_hostname", "mail.example.org",
+          "-purpose", "sslserver", "server.pem");
+  g_autoptr(CryptoCert) weak = issue(&(CryptoIssue){
+      .common_name = "Weak", .bits = 1024, .sign = TRUE, .not_before = now, .not_after = now + 999 });
   g_assert_cmpstr(crypto_cert_key_name(weak), ==, "RSA 1024");
   g_assert_null(crypto_issue(&(CryptoIssue){ .common_name = "X", .curve = "P-999" }, NULL, &error));
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED);

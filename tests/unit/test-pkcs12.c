@@ -38,7 +38,7 @@ static void
 check_sign(SECKEYPrivateKey *key, CryptoCert *cert)
 {
   static const guint8 digest[32] = { 1, 2, 3 };
-  SECItem hash = { siBuffer, (guint8 *) digest, sizeof digest }, signature = { siBuffer, NULL, 0 };
+  SECItem hash = { siBuffer, (guint8 *)digest, sizeof digest }, signature = { siBuffer, NULL, 0 };
   int length = PK11_SignatureLen(key);
   g_assert_cmpint(length, >, 0);
   signature.data = g_malloc(length);
@@ -56,9 +56,10 @@ typedef struct {
 } Good;
 
 static const Good good[] = {
-  { "new.p12", "test", 2 },     { "legacy.p12", "test", 2 }, { "rc2.p12", "test", 2 },     { "nomac.p12", "test", 1 },
-  { "ec.p12", "test", 1 },      { "empty.p12", "", 1 },      { "utf8.p12", "pässwörd€", 1 }, { "plain.p12", "test", 1 },
-  { "sha512.p12", "test", 1 },  { "nopoint.p12", "test", 1 }, { "oldutf8.p12", "pässwörd", 1 },
+  { "new.p12", "test", 2 },       { "legacy.p12", "test", 2 },      { "rc2.p12", "test", 2 },
+  { "nomac.p12", "test", 1 },     { "ec.p12", "test", 1 },          { "empty.p12", "", 1 },
+  { "utf8.p12", "pässwörd€", 1 }, { "plain.p12", "test", 1 },       { "sha512.p12", "test", 1 },
+  { "nopoint.p12", "test", 1 },   { "oldutf8.p12", "pässwörd", 1 },
 };
 
 static void
@@ -75,7 +76,7 @@ test_read(gconstpointer data)
   CryptoPkcs12Cert *own = pkcs12->certs->pdata[0];
   g_assert_nonnull(own->key);
   for (guint i = 1; i < pkcs12->certs->len; i++)
-    g_assert_null(((CryptoPkcs12Cert *) pkcs12->certs->pdata[i])->key);
+    g_assert_null(((CryptoPkcs12Cert *)pkcs12->certs->pdata[i])->key);
   g_assert_cmpstr(own->name, ==, "The Näme");
 
   gboolean added = crypto_session_add_pkcs12(bytes, what->password, &error);
@@ -174,25 +175,26 @@ make_files(void)
   pki_leaf(folder, "alice", "/CN=Alice", "subjectAltName=email:alice@example.org\n", "rsa:2048");
   pki_leaf(folder, "ec", "/CN=EC", "subjectAltName=email:ec@example.org\n", "ec:P-256");
   pki_leaf(folder, "ed", "/CN=Ed", "subjectAltName=email:ed@example.org\n", "ed25519");
-  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-certfile", "root.pem", "-passout", "pass:test", "-out",
-          "new.p12");
-  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-certfile", "root.pem", "-passout", "pass:test", "-legacy",
-          "-certpbe", "PBE-SHA1-3DES", "-out", "legacy.p12");
-  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-certfile", "root.pem", "-passout", "pass:test", "-legacy",
-          "-certpbe", "PBE-SHA1-RC2-40", "-out", "rc2.p12");
-  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:test", "-nomac", "-out", "nomac.p12");
-  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:test", "-keypbe", "NONE", "-certpbe",
-          "NONE", "-nomac", "-out", "plain.p12");
-  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:test", "-macalg", "sha512", "-out",
-          "sha512.p12");
+  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-certfile", "root.pem", "-passout", "pass:test",
+          "-out", "new.p12");
+  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-certfile", "root.pem", "-passout", "pass:test",
+          "-legacy", "-certpbe", "PBE-SHA1-3DES", "-out", "legacy.p12");
+  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-certfile", "root.pem", "-passout", "pass:test",
+          "-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-out", "rc2.p12");
+  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:test", "-nomac", "-out",
+          "nomac.p12");
+  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:test", "-keypbe", "NONE",
+          "-certpbe", "NONE", "-nomac", "-out", "plain.p12");
+  pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:test", "-macalg", "sha512",
+          "-out", "sha512.p12");
   pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:", "-out", "empty.p12");
   pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-passout", "pass:pässwörd€", "-out", "utf8.p12");
   pki_run(folder, EXPORT, "ec.key", "-in", "ec.pem", "-passout", "pass:test", "-out", "ec.p12");
   pki_run(folder, "openssl", "ec", "-in", "ec.key", "-no_public", "-out", "nopoint.key");
   pki_run(folder, EXPORT, "nopoint.key", "-in", "ec.pem", "-passout", "pass:test", "-out", "nopoint.p12");
   pki_run(folder, EXPORT, "ed.key", "-in", "ed.pem", "-passout", "pass:test", "-out", "ed.p12");
-  pki_run(folder, "openssl", "pkcs12", "-export", "-nokeys", "-in", "alice.pem", "-passout", "pass:test", "-out",
-          "nokey.p12");
+  pki_run(folder, "openssl", "pkcs12", "-export", "-nokeys", "-in", "alice.pem", "-passout", "pass:test",
+          "-out", "nokey.p12");
   /* an OpenSSL before 1.1 took each octet of UTF-8 for a character: today's does, told that they are characters */
   pki_run(folder, EXPORT, "alice.key", "-in", "alice.pem", "-legacy", "-passout", "pass:pÃ¤sswÃ¶rd", "-out",
           "oldutf8.p12");

@@ -47,7 +47,10 @@ answer(const CryptoPinQuestion *question, GCancellable *unused, gpointer user_da
   return g_strdup(asked->answer);
 }
 
-#define SOURCE(asked) { .func = answer, .user_data = &asked, .cancellable = cancellable }
+#define SOURCE(asked)                                                                                        \
+  {                                                                                                          \
+    .func = answer, .user_data = &asked, .cancellable = cancellable                                          \
+  }
 
 static char *
 find_library(const char *const *paths)
@@ -172,8 +175,8 @@ test_looking(void)
   g_autoptr(GBytes) root = pki_read(folder, "root.pem");
   g_assert_true(crypto_session_add_roots(root, &error));
   g_autoptr(CryptoCert) bob = load("bob.pem");
-  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), bob->nss, PR_TRUE, certificateUsageEmailSigner,
-                                         PR_Now(), NULL, NULL, NULL),
+  g_assert_cmpint(CERT_VerifyCertificate(CERT_GetDefaultCertDB(), bob->nss, PR_TRUE,
+                                         certificateUsageEmailSigner, PR_Now(), NULL, NULL, NULL),
                   ==, SECSuccess);
   g_autoptr(CryptoCertEntry) found = crypto_certdb_find("alice@example.org", &error);
   g_assert_no_error(error);
@@ -329,17 +332,18 @@ make_token(void)
 {
   g_autofree char *config = g_build_filename(folder, "softhsm2.conf", NULL);
   g_autofree char *store = g_build_filename(folder, "tokens", NULL);
-  g_autofree char *text = g_strdup_printf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", store);
+  g_autofree char *text =
+      g_strdup_printf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", store);
   g_mkdir(store, 0700);
   pki_write(folder, "softhsm2.conf", text, -1);
   g_setenv("SOFTHSM2_CONF", config, TRUE);
   g_setenv("PKCS11SPY", module, TRUE);
   g_setenv("PKCS11SPY_OUTPUT", spy_log, TRUE);
-  pki_run(folder, "softhsm2-util", "--module", module, "--init-token", "--free", "--label", "Karte Ä", "--pin", "1234",
-          "--so-pin", "12345678");
+  pki_run(folder, "softhsm2-util", "--module", module, "--init-token", "--free", "--label", "Karte Ä",
+          "--pin", "1234", "--so-pin", "12345678");
   pki_run(folder, "openssl", "pkcs8", "-topk8", "-nocrypt", "-in", "alice.key", "-out", "alice.p8");
-  pki_run(folder, "softhsm2-util", "--module", module, "--import", "alice.p8", "--token", "Karte Ä", "--label", "alice",
-          "--id", "01", "--pin", "1234");
+  pki_run(folder, "softhsm2-util", "--module", module, "--import", "alice.p8", "--token", "Karte Ä",
+          "--label", "alice", "--id", "01", "--pin", "1234");
   pki_run(folder, "openssl", "x509", "-in", "alice.pem", "-outform", "DER", "-out", "alice.der");
   pki_run(folder, "pkcs11-tool", "--module", module, "--token-label", "Karte Ä", "--login", "--pin", "1234",
           "--write-object", "alice.der", "--type", "cert", "--id", "01", "--label", "alice");
@@ -350,8 +354,9 @@ main(int argc, char **argv)
 {
   static const char *const hsm[] = { "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so",
                                      "/usr/lib/pkcs11/libsofthsm2.so", NULL };
-  static const char *const spies[] = { "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so", "/usr/lib/aarch64-linux-gnu/pkcs11-spy.so",
-                                       "/usr/lib64/pkcs11-spy.so", "/usr/lib/pkcs11-spy.so", NULL };
+  static const char *const spies[] = { "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so",
+                                       "/usr/lib/aarch64-linux-gnu/pkcs11-spy.so", "/usr/lib64/pkcs11-spy.so",
+                                       "/usr/lib/pkcs11-spy.so", NULL };
   g_setenv("LC_ALL", "C.UTF-8", TRUE);
   g_test_init(&argc, &argv, NULL);
   folder = pki_folder();
