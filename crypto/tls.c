@@ -157,6 +157,22 @@ layer_new(CryptoTls *tls)
   return layer;
 }
 
+/* As certificates write it: A-labels without a final dot, an address without brackets. */
+static char *
+name_to_prove(const char *host)
+{
+  gsize length = strlen(host);
+  if (length > 2 && host[0] == '[' && host[length - 1] == ']')
+    return g_strndup(host + 1, length - 2);
+  char *name = g_hostname_is_ip_address(host) ? NULL : g_hostname_to_ascii(host);
+  if (!name)
+    return g_strdup(host); /* proves nothing unless a certificate says just that */
+  length = strlen(name);
+  if (length > 1 && name[length - 1] == '.')
+    name[length - 1] = '\0';
+  return name;
+}
+
 CryptoTls *
 crypto_tls_new(int fd, const CryptoTlsOptions *options)
 {
@@ -166,13 +182,7 @@ crypto_tls_new(int fd, const CryptoTlsOptions *options)
   tls->interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (tls->interrupt < 0)
     g_error("No descriptor is left for an eventfd: %s", g_strerror(errno));
-  /* The certificate's names are A-labels without a final dot; what is no host name is compared as it is. */
-  tls->host = g_hostname_to_ascii(options->host);
-  if (!tls->host)
-    tls->host = g_strdup(options->host);
-  gsize length = strlen(tls->host);
-  if (length > 1 && tls->host[length - 1] == '.')
-    tls->host[length - 1] = '\0';
+  tls->host = name_to_prove(options->host);
   tls->port = options->port;
   tls->timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
   tls->handshake_ms = options->handshake_ms ? options->handshake_ms : DEFAULT_HANDSHAKE_MS;

@@ -71,7 +71,7 @@ make_material(void)
 {
   make_cert("ca", NULL, AUTHORITY);
   make_cert("stranger", NULL, AUTHORITY);
-  make_cert("good", "ca", SERVER "DNS:localhost,DNS:mail.example.org,IP:127.0.0.1");
+  make_cert("good", "ca", SERVER "DNS:localhost,DNS:mail.example.org,DNS:xn--bcher-kva.example,DNS:*.wild.example,IP:127.0.0.1,IP:::1");
   make_cert("other", "ca", SERVER "DNS:other.example.org");
   make_cert("unknown", "stranger", SERVER "DNS:localhost");
   make_cert("mailonly", "ca", "extendedKeyUsage=emailProtection\nsubjectAltName=DNS:localhost");
@@ -635,6 +635,34 @@ test_high_descriptor_and_no_signal(void)
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE);
 }
 
+/* A key behind a password that nobody typed yet: said at once, and nobody is asked in a handshake. */
+static void
+test_client_key_locked(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_assert_true(crypto_close(&error));
+  sh("mkdir locked");
+  g_autofree char *password = path("password"), *database = path("locked");
+  g_assert_true(g_file_set_contents(password, "secret\n", -1, NULL));
+  sh("certutil -N -d sql:locked -f password");
+  sh("certutil -A -d sql:locked -n ca -t C,, -i ca.pem -f password");
+  sh("pk12util -i client.p12 -d sql:locked -W test -k password");
+  g_assert_true(crypto_open(&(CryptoOptions){ .nssdb = database }, &error));
+  Server server = start_server("good", "");
+  CryptoCert *client = load_cert("client.pem");
+  CryptoTls *tls = crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost", .client_cert = client });
+  g_assert_false(crypto_tls_start(tls, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
+  g_test_message("%s", error->message);
+  crypto_tls_free(tls);
+  crypto_cert_unref(client);
+  stop_server(&server);
+  g_clear_error(&error);
+  g_assert_true(crypto_close(&error));
+  g_autofree char *usual = path("db");
+  g_assert_true(crypto_open(&(CryptoOptions){ .nssdb = usual, .roots = TRUE }, &error));
+}
+
 static const Refusal refusals[] = {
   { "other", "localhost", "it is for other.example.org, not for localhost" },
   { "old", "localhost", "it expired on 2021-01-01" },
@@ -643,6 +671,8 @@ static const Refusal refusals[] = {
   { "mailonly", "localhost", "not issued for servers" },
   { "sha1", "localhost", "signed with MD5 or SHA-1" },
   { "short", "localhost", "too short to be safe" },
+  { "good", "a.b.wild.example", "not for a.b.wild.example" },
+  { "good", "wild.example", "not for wild.example" },
   { "good", "192.0.2.1", "not for 192.0.2.1" },
 };
 
@@ -664,6 +694,10 @@ main(int argc, char **argv)
   g_test_add_data_func("/tls/good/name", "localhost", test_good);
   g_test_add_data_func("/tls/good/final-dot", "mail.example.org.", test_good);
   g_test_add_data_func("/tls/good/address", "127.0.0.1", test_good);
+  g_test_add_data_func("/tls/good/address-6", "::1", test_good);
+  g_test_add_data_func("/tls/good/address-6-url", "[::1]", test_good);
+  g_test_add_data_func("/tls/good/idn", "b\xc3\xbc" "cher.example", test_good);
+  g_test_add_data_func("/tls/good/wildcard", "a.wild.example", test_good);
   for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
     g_autofree char *name = g_strdup_printf("/tls/refused/%s-%s", refusals[i].cert, refusals[i].host);
     g_test_add_data_func(name, &refusals[i], test_refused);
@@ -679,6 +713,7 @@ main(int argc, char **argv)
   g_test_add_data_func("/tls/client-certificate/1.2", "-Verify 1 -verify_return_error -tls1_2", test_client_certificate);
   g_test_add_func("/tls/client-certificate/missing", test_client_certificate_missing);
   g_test_add_func("/tls/client-certificate/no-key", test_client_key_missing);
+  g_test_add_func("/tls/client-certificate/locked", test_client_key_locked);
   g_test_add_func("/tls/upgrade", test_upgrade);
   g_test_add_func("/tls/not-tls", test_not_tls);
   g_test_add_func("/tls/high-descriptor", test_high_descriptor_and_no_signal);
