@@ -1,0 +1,28 @@
+#!/bin/sh
+# The generated corpus: every field of every expectation, class by class; nothing that is not good may look good;
+# and nobody is called, with the servers that the mails name listening.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lab/tap.sh
+
+python3 tests/corpus/generate.py --out "$tmp/corpus" >"$tmp/made" 2>&1
+ok $? "the corpus is made, and openssl agrees with it" "$(tail -n 5 "$tmp/made")"
+
+python3 tests/corpus/generate.py --out "$tmp/corpus" --serve 600 >"$tmp/served" 2>&1 &
+server=$!
+trap 'kill $server 2>/dev/null; tap_cleanup' EXIT
+answers() { python3 -c "import socket; socket.create_connection(('127.0.0.1', 18880), 1)"; }
+wait_until 20 answers
+ok $? "its CRL and OCSP servers listen" "$(tail -n 5 "$tmp/served")"
+
+python3 tests/corpus/check.py "$tmp/corpus" --signet "$signet" --jobs 2 >"$tmp/log" 2>&1
+while read -r class passed of total; do
+	[ "$of" = of ] || continue
+	[ "$passed" = "$total" ]
+	ok $? "$class: $passed of $total" "$(grep -F "($class): " "$tmp/log")"
+done <<EOF
+$(grep -E '^[a-z-]+ +[0-9]+ of [0-9]+$' "$tmp/log")
+EOF
+like "$(tail -n 1 "$tmp/log")" '^[1-9][0-9]* passed, 0 failed$' "every message was judged"
+like "$(cat "$tmp/log")" '^wrongly good: 0$' "nothing looks good that is not"
+is "$(cat "$tmp/corpus/requests.log" 2>/dev/null)" "" "nobody was called"
+done_testing
