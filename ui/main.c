@@ -107,12 +107,12 @@ open_screen(UiCli *cli, int argc, char **argv)
   int code = ui_cli_options(cli, &self, NULL, &argc, argv);
   if (code >= 0)
     return code;
+  if (argc >= 2 && !literal && is_slip(cli, argv[1]))
+    return UI_EXIT_USAGE;
   if (argc > 2) {
     ui_cli_error(cli, "one folder at a time: see signet --help");
     return UI_EXIT_USAGE;
   }
-  if (argc == 2 && !literal && is_slip(cli, argv[1]))
-    return UI_EXIT_USAGE;
   if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || cli->json || cli->batch) {
     ui_cli_error(cli, "the screen needs a terminal: from a script use a subcommand (signet --help)");
     return UI_EXIT_USAGE;
