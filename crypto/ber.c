@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "crypto/mapping.h"
+
+enum { RELEASE_STEP = 4 * 1024 * 1024 };
+
 CryptoBerReader
 crypto_ber_reader(const guint8 *data, gsize length)
 {
@@ -31,8 +35,13 @@ crypto_ber_peek(const CryptoBerReader *reader)
 static gboolean
 find_end(CryptoBerReader inside, CryptoBerItem *item)
 {
+  const guint8 *released = inside.at;
   item->data = inside.at;
   for (;;) {
+    if (inside.at - released > RELEASE_STEP) {
+      crypto_mapping_release(released, inside.at);
+      released = inside.at;
+    }
     if (inside.end - inside.at >= 2 && inside.at[0] == 0 && inside.at[1] == 0) {
       item->length = (gsize)(inside.at - item->data);
       item->total = (gsize)(inside.at + 2 - item->start);
@@ -110,11 +119,16 @@ crypto_ber_pieces(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer u
   if (!(item->tag & CRYPTO_BER_CONSTRUCTED))
     return item->length == 0 || func(item->data, item->length, user_data);
   CryptoBerReader inside = crypto_ber_enter(item);
+  const guint8 *released = inside.at;
   while (!crypto_ber_at_end(&inside)) {
     CryptoBerItem piece;
     if (!crypto_ber_next(&inside, &piece) || (piece.tag & ~CRYPTO_BER_CONSTRUCTED) != CRYPTO_BER_OCTET_STRING ||
         !crypto_ber_pieces(&piece, func, user_data))
       return FALSE;
+    if (inside.at - released > RELEASE_STEP) {
+      crypto_mapping_release(released, inside.at);
+      released = inside.at;
+    }
   }
   return TRUE;
 }

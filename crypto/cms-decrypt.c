@@ -4,10 +4,20 @@
 #include <secerr.h>
 #include <string.h>
 
+#include "crypto/mapping.h"
+
 /* The content of EnvelopedData and AuthEnvelopedData. Whatever goes wrong once a key of ours is at work ends in
  * one sentence, so that a sender learns nothing from how a decryption failed. */
 
-enum { TAG_MIN = 12, TAG_MAX = 16, IV_MAX = 64, CHUNK = 256 * 1024 };
+enum {
+  TAG_MIN = 12,
+  TAG_MAX = 16,
+  IV_MAX = 64,
+  KEY_MAX = 32,
+  BLOCK_MAX = 16,
+  CHUNK = 16 * 1024, /* stays in the processor's cache */
+  RELEASE_STEP = 1024 * 1024,
+};
 
 static void
 set_failed(GError **error)
@@ -122,23 +132,56 @@ import_key(const Plan *plan, const guint8 *cek)
 
 /* --- CBC, as the pieces come --- */
 
+/* All of the plaintext in one run of bytes that grows to the size of the ciphertext, and no further. */
+typedef struct {
+  CryptoCms *cms;
+  guint8 *data;
+  gsize length, room;
+} Collected;
+
+/* Where the plaintext goes. A stand-in key's plaintext (muted) goes nowhere, but is made all the same. */
+typedef struct {
+  CryptoSinkFunc sink;
+  gpointer user_data;
+  Collected *whole; /* set where the sink is only to collect: a buffer may be put there instead */
+  gboolean muted, given, stopped;
+  GError *error; /* the sink's own */
+} Output;
+
 typedef struct {
   PK11Context *context;
-  guint8 *out;
-  gsize length; /* plaintext so far */
-  guint8 rest[16];
+  Output *output;
+  guint8 rest[BLOCK_MAX]; /* ciphertext that does not fill a block yet */
   guint n_rest, block;
+  guint8 plain[BLOCK_MAX + CHUNK]; /* what is held back (the last block so far), then fresh plaintext */
+  guint held;
   gboolean failed;
 } CbcRun;
 
+static gboolean
+give(Output *output, const guint8 *data, gsize length)
+{
+  if (length == 0 || output->muted)
+    return TRUE;
+  output->given = TRUE;
+  output->stopped = !output->sink(data, length, output->user_data, &output->error);
+  return !output->stopped;
+}
+
+/* @length is a multiple of the block. Everything but the last block is passed on: that may hold the padding. */
 static void
 cbc_feed(CbcRun *run, const guint8 *data, gsize length)
 {
   while (length > 0 && !run->failed) {
     int part = (int)MIN(length, (gsize)CHUNK), got = 0;
-    run->failed = PK11_CipherOp(run->context, run->out + run->length, &got, part, data, part) != SECSuccess ||
+    run->failed = PK11_CipherOp(run->context, run->plain + run->held, &got, CHUNK, data, part) != SECSuccess ||
                   got != part;
-    run->length += (gsize)part;
+    if (run->failed)
+      return;
+    guint ready = run->held + (guint)part - run->block;
+    run->failed = !give(run->output, run->plain, ready);
+    memcpy(run->plain, run->plain + ready, run->block);
+    run->held = run->block;
     data += part;
     length -= (gsize)part;
   }
@@ -159,24 +202,28 @@ cbc_piece(const guint8 *data, gsize length, gpointer user_data)
       run->n_rest = 0;
     }
   }
-  gsize whole = length - length % run->block;
-  cbc_feed(run, data, whole);
-  if (whole < length) {
-    memcpy(run->rest, data + whole, length - whole);
-    run->n_rest = (guint)(length - whole);
+  for (gsize whole = length - length % run->block; whole > 0;) {
+    gsize part = MIN(whole, (gsize)RELEASE_STEP);
+    cbc_feed(run, data, part);
+    crypto_mapping_release(data, data + part);
+    data += part;
+    length -= part;
+    whole -= part;
   }
-  return TRUE;
+  if (length > 0) {
+    memcpy(run->rest, data, length);
+    run->n_rest = (guint)length;
+  }
+  return !run->failed;
 }
 
 /* RFC 5652 6.3, looking at the same octets whatever they hold; 0: the padding is wrong. */
 static guint
-padding_length(const guint8 *plain, gsize length, guint block)
+padding_length(const guint8 *last, guint block)
 {
-  if (length < block)
-    return 0;
-  guint pad = plain[length - 1], bad = (pad == 0) | (pad > block);
+  guint pad = last[block - 1], bad = (pad == 0) | (pad > block);
   for (guint i = 0; i < block; i++)
-    bad |= (i < pad) & (plain[length - 1 - i] != pad);
+    bad |= (i < pad) & (last[block - 1 - i] != pad);
   return bad ? 0 : pad;
 }
 
@@ -193,25 +240,19 @@ cbc_context(const Plan *plan, PK11SymKey *key)
   return PK11_CreateContextBySymKey(plan->cipher->mechanism, CKA_DECRYPT, key, &parameters);
 }
 
-static GBytes *
-decrypt_cbc(CryptoCms *cms, const Plan *plan, PK11SymKey *key)
+static gboolean
+decrypt_cbc(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
 {
-  gsize length;
-  guint8 *out = allocate(cms, 1, &length);
-  CbcRun run = { .context = out ? cbc_context(plan, key) : NULL, .out = out, .block = plan->cipher->block };
-  if (!run.context) {
-    g_free(out);
-    return NULL;
-  }
-  crypto_ber_pieces(&cms->content, cbc_piece, &run);
-  PK11_DestroyContext(run.context, PR_TRUE);
-  guint pad = run.failed || run.n_rest > 0 ? 0 : padding_length(out, run.length, run.block);
-  if (pad == 0) {
-    explicit_bzero(out, run.length);
-    g_free(out);
-    return NULL;
-  }
-  return g_bytes_new_take(out, run.length - pad);
+  CbcRun *run = g_new(CbcRun, 1);
+  *run = (CbcRun){ .context = cbc_context(plan, key), .output = output, .block = plan->cipher->block };
+  gboolean read = run->context && crypto_ber_pieces(&cms->content, cbc_piece, run);
+  guint pad = read && run->n_rest == 0 && run->held == run->block ? padding_length(run->plain, run->block) : 0;
+  gboolean good = pad > 0 && give(output, run->plain, run->block - pad);
+  if (run->context)
+    PK11_DestroyContext(run->context, PR_TRUE);
+  explicit_bzero(run->plain, sizeof run->plain);
+  g_free(run);
+  return good;
 }
 
 /* --- GCM: all of it in one call and in one buffer, so that nothing leaves before the tag is checked --- */
@@ -220,18 +261,24 @@ static gboolean
 append_piece(const guint8 *data, gsize length, gpointer user_data)
 {
   guint8 **at = user_data;
-  memcpy(*at, data, length);
-  *at += length;
+  while (length > 0) {
+    gsize part = MIN(length, (gsize)RELEASE_STEP);
+    memcpy(*at, data, part);
+    crypto_mapping_release(data, data + part);
+    *at += part;
+    data += part;
+    length -= part;
+  }
   return TRUE;
 }
 
-static GBytes *
-decrypt_gcm(CryptoCms *cms, const Plan *plan, PK11SymKey *key)
+static gboolean
+decrypt_gcm(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
 {
   gsize length;
   guint8 *buffer = allocate(cms, TAG_MAX, &length);
   if (!buffer)
-    return NULL;
+    return FALSE;
   guint8 *end = buffer;
   crypto_ber_pieces(&cms->content, append_piece, &end);
   if (cms->kind == CRYPTO_CMS_AUTH_ENVELOPED)
@@ -248,38 +295,42 @@ decrypt_gcm(CryptoCms *cms, const Plan *plan, PK11SymKey *key)
                   PK11_Decrypt(key, CKM_AES_GCM, &parameters, buffer, &got, (unsigned)total, buffer,
                                (unsigned)total) == SECSuccess &&
                   got == total - plan->tag_length;
-  if (good)
-    return g_bytes_new_take(buffer, got);
+  if (good && output->whole && !output->muted) {
+    *output->whole = (Collected){ .cms = cms, .data = buffer, .length = got, .room = length };
+    return TRUE;
+  }
+  good = good && give(output, buffer, got);
   explicit_bzero(buffer, total);
   g_free(buffer);
-  return NULL;
+  return good;
 }
 
-static GBytes *
-decrypt_content(CryptoCms *cms, const Plan *plan, const guint8 *cek)
+static gboolean
+decrypt_content(CryptoCms *cms, const Plan *plan, const guint8 *cek, Output *output)
 {
   PK11SymKey *key = import_key(plan, cek);
   if (!key)
-    return NULL;
-  GBytes *plain = plan->cipher->block == 0 ? decrypt_gcm(cms, plan, key) : decrypt_cbc(cms, plan, key);
+    return FALSE;
+  gboolean good = plan->cipher->block == 0 ? decrypt_gcm(cms, plan, key, output) : decrypt_cbc(cms, plan, key, output);
   PK11_FreeSymKey(key);
-  return plain;
+  return good;
 }
 
-/* One recipient of ours. NULL without an error: the decryption failed; the caller has the sentence. */
-static GBytes *
+/* One recipient of ours. FALSE without an error: the decryption failed; the caller has the sentence. */
+static gboolean
 try_recipient(CryptoCms *cms, const Plan *plan, const CryptoCmsRecipient *recipient, CryptoCert *cert,
-              CryptoPinSource *pin, GError **error)
+              CryptoPinSource *pin, Output *output, GError **error)
 {
-  guint8 cek[32];
+  guint8 cek[KEY_MAX];
   gboolean genuine = FALSE;
   if (!crypto_cms_unwrap(recipient, cert, pin, cek, plan->cipher->key_length, &genuine, error))
-    return NULL;
-  GBytes *plain = plan->sound ? decrypt_content(cms, plan, cek) : NULL;
+    return FALSE;
+  output->muted = !genuine; /* one stand-in key in 256 leaves padding that looks right */
+  gboolean good = plan->sound && decrypt_content(cms, plan, cek, output);
   explicit_bzero(cek, sizeof cek);
-  if (plain && !genuine) /* one stand-in key in 256 leaves padding that looks right */
-    g_clear_pointer(&plain, g_bytes_unref);
-  return plain;
+  if (output->stopped)
+    g_propagate_error(error, g_steal_pointer(&output->error));
+  return good && genuine;
 }
 
 /* Of several failures the one that the user can do something about is told. */
@@ -321,16 +372,17 @@ set_no_key(CryptoCms *cms, GError **error)
                         "card that holds it.");
 }
 
-GBytes *
-crypto_cms_decrypt(CryptoCms *cms, CryptoPinSource *pin, GError **error)
+/* @restart (may be NULL: cannot be done) empties the sink, so that another of our keys may be tried. */
+static gboolean
+decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gpointer user_data), GError **error)
 {
   Plan plan;
   if (cms->kind != CRYPTO_CMS_ENVELOPED && cms->kind != CRYPTO_CMS_AUTH_ENVELOPED) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not encrypted data but %s.", cms->type_name);
-    return NULL;
+    return FALSE;
   }
   if (!make_plan(cms, &plan, error))
-    return NULL;
+    return FALSE;
   g_autoptr(GError) worst = NULL;
   gboolean ours = FALSE;
   for (guint i = 0; i < cms->recipients->len; i++) {
@@ -340,15 +392,16 @@ crypto_cms_decrypt(CryptoCms *cms, CryptoPinSource *pin, GError **error)
     if (!cert)
       continue;
     ours = TRUE;
-    GBytes *plain = try_recipient(cms, &plan, recipient, cert, pin, &problem);
-    if (plain)
-      return plain;
+    if (try_recipient(cms, &plan, recipient, cert, pin, output, &problem))
+      return TRUE;
     if (!problem)
       set_failed(&problem);
-    if (problem->code == CRYPTO_ERROR_CANCELLED) {
+    if (problem->code == CRYPTO_ERROR_CANCELLED || output->stopped || (output->given && !restart)) {
       g_propagate_error(error, g_steal_pointer(&problem));
-      return NULL;
+      return FALSE;
     }
+    if (restart)
+      restart(output->user_data);
     if (!worst || rank(problem) > rank(worst)) {
       g_clear_error(&worst);
       worst = g_steal_pointer(&problem);
@@ -358,5 +411,49 @@ crypto_cms_decrypt(CryptoCms *cms, CryptoPinSource *pin, GError **error)
     set_no_key(cms, error);
   else
     g_propagate_error(error, g_steal_pointer(&worst));
+  return FALSE;
+}
+
+gboolean
+crypto_cms_decrypt_to(CryptoCms *cms, CryptoPinSource *pin, CryptoSinkFunc sink, gpointer user_data, GError **error)
+{
+  Output output = { .sink = sink, .user_data = user_data };
+  return decrypt(cms, pin, &output, NULL, error);
+}
+
+static gboolean
+collect(const guint8 *data, gsize length, gpointer user_data, GError **error)
+{
+  Collected *all = user_data;
+  if (!all->data)
+    all->data = allocate(all->cms, 1, &all->room);
+  if (!all->data || length > all->room - all->length) {
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "There is not enough memory to decrypt the message.");
+    return FALSE;
+  }
+  memcpy(all->data + all->length, data, length);
+  all->length += length;
+  return TRUE;
+}
+
+static void
+drop(gpointer user_data)
+{
+  Collected *all = user_data;
+  if (all->data)
+    explicit_bzero(all->data, all->length);
+  all->length = 0;
+}
+
+GBytes *
+crypto_cms_decrypt(CryptoCms *cms, CryptoPinSource *pin, GError **error)
+{
+  Collected all = { .cms = cms };
+  Output output = { .sink = collect, .user_data = &all, .whole = &all };
+  if (decrypt(cms, pin, &output, drop, error))
+    return g_bytes_new_take(all.data, all.length);
+  drop(&all);
+  g_free(all.data);
   return NULL;
 }

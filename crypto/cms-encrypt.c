@@ -217,7 +217,7 @@ encrypt_cbc(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
   PK11Context *context = key ? PK11_CreateContextBySymKey(job->cipher->mechanism, CKA_ENCRYPT, key, &iv) : NULL;
   gboolean good = context != NULL;
   for (gsize at = 0; good && at < whole;) {
-    int part = (int)MIN(whole - at, (gsize)256 * 1024), got = 0;
+    int part = (int)MIN(whole - at, (gsize)16 * 1024), got = 0;
     good = PK11_CipherOp(context, out + at, &got, part, data + at, part) == SECSuccess && got == part;
     at += (gsize)part;
   }

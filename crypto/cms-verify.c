@@ -3,6 +3,8 @@
 #include <sechash.h>
 #include <string.h>
 
+#include "crypto/mapping.h"
+
 /* Every signer of a SignedData against the content. Trust in the certificates is not asked here. */
 
 enum { CANDIDATES_MAX = 8 };
@@ -23,8 +25,9 @@ static gboolean
 hash_piece(const guint8 *data, gsize length, gpointer context)
 {
   while (length > 0) {
-    PRUint32 part = (PRUint32)MIN(length, 1u << 30);
+    PRUint32 part = (PRUint32)MIN(length, 1u << 20);
     HASH_Update(context, data, part);
+    crypto_mapping_release(data, data + part);
     data += part;
     length -= part;
   }
@@ -115,7 +118,8 @@ check_over(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const
 }
 
 /* The signature value: over the attributes in DER's order, whatever the order that they came in (RFC 5652 5.4); or
- * over the content. One that fits only another order was made by breaking the rules, and is not made good. */
+ * over the content. One that fits only another order was made by breaking the rules, and is not made good, but the
+ * reason says so: some old programs (Outlook 2011 for Mac) sign in the order in which they send. */
 static CryptoSignatureState
 check_value(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const guint8 *content, CryptoCert *cert,
             char **reason)

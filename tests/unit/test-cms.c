@@ -1,4 +1,8 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "crypto/ber.h"
+#include "crypto/mapping.h"
 #include "crypto/oid.h"
 #include "tests/unit/cms-lab.h"
 
@@ -357,6 +361,55 @@ test_openssl_seals(gconstpointer data)
     }
 }
 
+typedef struct {
+  GByteArray *got;
+  guint calls, stop_at;
+} Sink;
+
+static gboolean
+take(const guint8 *data, gsize length, gpointer user_data, GError **error)
+{
+  Sink *sink = user_data;
+  g_byte_array_append(sink->got, data, (guint)length);
+  if (++sink->calls != sink->stop_at)
+    return TRUE;
+  g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "enough");
+  return FALSE;
+}
+
+/* The same plaintext in small runs, out of a file whose pages may be let go. */
+static void
+test_stream(void)
+{
+  static const char *const options[] = { "-aes256", "-aes-256-gcm", "-des3" };
+  g_autoptr(GBytes) content = pki_read(folder, "large");
+  for (guint i = 0; i < 2 * G_N_ELEMENTS(options); i++) {
+    g_autoptr(GBytes) unused = openssl_seal("other rsa", options[i / 2], "large", i % 2);
+    g_autofree char *path = g_build_filename(folder, "out", NULL);
+    g_autoptr(GError) error = NULL;
+    int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+    g_autoptr(GBytes) bytes = crypto_mapping_new(fd, &error);
+    g_assert_no_error(error);
+    close(fd);
+    g_autoptr(CryptoCms) cms = parse(bytes);
+    g_autoptr(GByteArray) got = g_byte_array_new();
+    Sink sink = { .got = got };
+    gboolean done = crypto_cms_decrypt_to(cms, NULL, take, &sink, &error);
+    g_assert_no_error(error);
+    g_assert_true(done);
+    g_assert_cmpmem(got->data, got->len, g_bytes_get_data(content, NULL), g_bytes_get_size(content));
+    g_assert_true((sink.calls == 1) == (i / 2 == 1));
+    sink = (Sink){ .got = got, .stop_at = 1 };
+    g_assert_false(crypto_cms_decrypt_to(cms, NULL, take, &sink, &error));
+    g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED);
+    g_assert_cmpuint(sink.calls, ==, 1);
+    const guint8 *data = g_bytes_get_data(bytes, NULL);
+    for (gsize at = 0; at < g_bytes_get_size(bytes); at += 4096)
+      crypto_mapping_release(data, data + at); /* nothing is lost by it */
+    g_assert_true(g_bytes_equal(bytes, unused));
+  }
+}
+
 /* One failure sounds like another, and no octet of the message may be changed unnoticed where GCM holds it. */
 static void
 test_damaged(void)
@@ -556,6 +609,7 @@ main(int argc, char **argv)
     g_autofree char *path = g_strconcat("/cms/openssl-seals/", seal_cases[i].name, NULL);
     g_test_add_data_func(path, &seal_cases[i], test_openssl_seals);
   }
+  g_test_add_func("/cms/stream", test_stream);
   g_test_add_func("/cms/damaged", test_damaged);
   g_test_add_func("/cms/refused", test_refused);
   g_test_add_func("/cms/password", test_password);

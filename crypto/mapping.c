@@ -1,0 +1,77 @@
+#include "crypto/mapping.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/error.h"
+
+typedef struct {
+  guint8 *start, *end;
+} Range;
+
+/* The live mappings: dropping pages of any other memory would destroy it. Few, so a list will do. */
+static GMutex lock;
+static GArray *ranges; /* of Range; under the lock */
+
+static void
+unmap(gpointer data)
+{
+  Range *range = data;
+  g_mutex_lock(&lock);
+  for (guint i = 0; i < ranges->len; i++)
+    if (g_array_index(ranges, Range, i).start == range->start) {
+      g_array_remove_index_fast(ranges, i);
+      break;
+    }
+  if (ranges->len == 0)
+    g_clear_pointer(&ranges, g_array_unref);
+  g_mutex_unlock(&lock);
+  munmap(range->start, (gsize)(range->end - range->start));
+  g_free(range);
+}
+
+GBytes *
+crypto_mapping_new(int fd, GError **error)
+{
+  struct stat status;
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The message is not in an ordinary file.");
+    return NULL;
+  }
+  if (status.st_size == 0)
+    return g_bytes_new_static("", 0);
+  gsize length = (gsize)status.st_size;
+  guint8 *start = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (start == MAP_FAILED) {
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The message cannot be read from its file: %s.",
+                g_strerror(errno));
+    return NULL;
+  }
+  Range *range = g_new(Range, 1);
+  *range = (Range){ start, start + length };
+  g_mutex_lock(&lock);
+  if (!ranges)
+    ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+  g_array_append_vals(ranges, range, 1);
+  g_mutex_unlock(&lock);
+  return g_bytes_new_with_free_func(start, length, unmap, range);
+}
+
+void
+crypto_mapping_release(const guint8 *from, const guint8 *to)
+{
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t first = ((uintptr_t)from + page - 1) & ~(page - 1), last = (uintptr_t)to & ~(page - 1);
+  if (first >= last)
+    return;
+  g_mutex_lock(&lock);
+  for (guint i = 0; ranges && i < ranges->len; i++) {
+    const Range *range = &g_array_index(ranges, Range, i);
+    if (from >= range->start && to <= range->end)
+      madvise((void *)first, last - first, MADV_DONTNEED); /* clean pages of a private mapping: nothing is lost */
+  }
+  g_mutex_unlock(&lock);
+}
