@@ -159,9 +159,13 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
 
   switch (verdict->signature) {
   case ML_SIGNATURE_VALID:
-    if (verdict->signer_matches_from == ML_NO)
-      add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  %s, not %s", who, from);
-    else
+    if (verdict->signer_matches_from == ML_NO) {
+      g_autofree char *address = verdict->signer_address ? ui_text_line(verdict->signer_address) : g_strdup(who);
+      add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  %s, not %s", address, from);
+      add_words(rows, UI_STYLE_NORMAL, columns, "The certificate is that of %s%s%s%s.", who,
+                authority ? ", says " : "", authority ? authority : "",
+                verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
+    } else
       add_words(rows, style, columns, "SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "",
                 authority ? authority : "", verdict->expired_since ? "; certificate expired since" : "",
                 verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
@@ -180,8 +184,6 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
   default:
     break;
   }
-  if (verdict->signature == ML_SIGNATURE_VALID && verdict->signer_matches_from == ML_NO && authority)
-    add_words(rows, UI_STYLE_NORMAL, columns, "Its certificate was issued by %s.", authority);
 }
 
 static void
@@ -192,10 +194,7 @@ add_not_encrypted(GPtrArray *rows, const MlVerdict *verdict, int columns)
   case ML_SIGNATURE_ERRANT:
     add(rows, UI_STYLE_BOLD, columns, "NOT SIGNED AS A WHOLE  only a part of it is, or the signature covers none of the text");
     break;
-  case ML_SIGNATURE_VALID:
-    if (verdict->signer_matches_from != ML_NO)
-      break; /* said in the signer's row */
-    G_GNUC_FALLTHROUGH;
+  case ML_SIGNATURE_VALID: break; /* said in the signer's row */
   default: add(rows, UI_STYLE_QUIET, columns, "Not encrypted.");
   }
 }
@@ -246,7 +245,9 @@ add_sentences(GPtrArray *rows, const MlVerdict *verdict, int columns)
 {
   gboolean plain = verdict->signature == ML_SIGNATURE_UNSIGNED && verdict->encryption == ML_ENCRYPTION_NONE;
   gboolean explained = verdict->indicator == ML_INDICATOR_GOOD && !encryption_problem(verdict);
-  gboolean said = verdict->signature == ML_SIGNATURE_UNSIGNED && !encryption_problem(verdict);
+  gboolean said = !encryption_problem(verdict) &&
+                  (verdict->signature == ML_SIGNATURE_UNSIGNED ||
+                   (verdict->signature == ML_SIGNATURE_VALID && verdict->signer_matches_from == ML_NO));
 
   if (verdict->reason && *verdict->reason && !plain && !explained && !said)
     add(rows, UI_STYLE_NORMAL, columns, verdict->reason);
@@ -271,15 +272,16 @@ give_hints(GPtrArray *rows, const UiStripFacts *facts, int columns, gboolean pla
 {
   if (plain)
     return;
-  guint at = 0;
-  while (at < rows->len && !give_hint(rows->pdata[at], "V details", columns))
-    at++;
-  if (!facts->can_install)
+  if (facts->can_install && rows->len == 1 && give_hint(rows->pdata[0], "V details  I install certificate", columns))
     return;
-  for (at = 0; at < rows->len; at++)
-    if (give_hint(rows->pdata[at], "I install certificate", columns))
-      return;
-  g_ptr_array_add(rows, row_new(UI_STYLE_QUIET, "I installs the signer's certificate."));
+  gboolean details = FALSE, install = !facts->can_install;
+  for (guint i = 0; i < rows->len && !details; i++)
+    details = give_hint(rows->pdata[i], "V details", columns);
+  for (guint i = 0; i < rows->len && !install; i++)
+    install = give_hint(rows->pdata[i], "I install certificate", columns);
+  if (!install)
+    g_ptr_array_add(rows, row_new(UI_STYLE_QUIET, details ? "I installs the signer's certificate."
+                                                          : "V details, I installs the signer's certificate."));
 }
 
 GPtrArray *

@@ -89,6 +89,7 @@ unseen() {
 wait_for() { if seen "$1"; then pass "$2"; else fail "$2 ($1)"; fi; }
 wait_gone() { if unseen "$1"; then pass "$2"; else fail "$2 ($1 is still there)"; fi; }
 has() { screen | grep -qE -- "$1"; }
+row_has() { rows "$1" "$2" | grep -qE -- "$3"; } # row_has FIRST LAST REGEX
 has_not() { ! screen | grep -qE -- "$1"; }
 
 # A profile with one Maildir. deliver NAME SECONDS [FLAGS] takes a message from stdin; the newest has the most seconds.
@@ -109,9 +110,9 @@ make_profile() {
 	certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
 }
 deliver() { cat >"$LAB/profile/mail${FOLDER:-}/cur/$((1700000000 + $2)).$1.host:2,${3-S}"; }
-letter() { # letter SUBJECT DAY [FROM]: headers; the body follows
-	printf 'From: %s\nTo: Bob Mwangi <bob@example.org>\nSubject: %s\nDate: Sun, %02d Nov 2026 10:00:00 +0000\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\n' \
-		"${3:-Anna Keller <anna@example.org>}" "$1" "$2" "$2.$(printf %s "$1" | tr -dc a-z)"
+letter() { # letter SUBJECT NUMBER [FROM]: headers; the body follows. Dated now: what is signed is signed now too
+	printf 'From: %s\nTo: Bob Mwangi <bob@example.org>\nSubject: %s\nDate: %s\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\n' \
+		"${3:-Anna Keller <anna@example.org>}" "$1" "$(date -uR)" "$2.$(printf %s "$1" | tr -dc a-z)"
 }
 plain() { # plain SUBJECT DAY BODY
 	letter "$1" "$2"

@@ -130,7 +130,8 @@ test_somebody_else(void)
   c.verdict.next_step = (char *)"Ask the sender by another way.";
   g_autofree char *text = render(&c, "accounts@example.org", TRUE, 78, 6);
   has(text, "W SIGNED BY SOMEONE ELSE  mallory@example.net, not accounts@example.org");
-  has(text, "The signer is not the From address.");
+  has(text, "The certificate is that of mallory@example.net; not encrypted.");
+  has_not(text, "The signer is not the From address."); /* it is what the first row says */
   has(text, "Ask the sender by another way.");
   has(text, "V details");
   has(text, "I install certificate");
