@@ -127,7 +127,8 @@ name_allowed(PLArenaPool *arena, const CERTNameConstraints *rules, CERTGeneralNa
 }
 
 static gboolean
-alternative_names_allowed(PLArenaPool *arena, const CERTNameConstraints *rules, CERTCertificate *nss, guint rule_count)
+alternative_names_allowed(PLArenaPool *arena, const CERTNameConstraints *rules, CERTCertificate *nss,
+                          guint rule_count)
 {
   SECItem item = { siBuffer, NULL, 0 };
   if (CERT_FindCertExtension(nss, SEC_OID_X509_SUBJECT_ALT_NAME, &item) != SECSuccess)

@@ -110,7 +110,8 @@ check_key(CryptoCert *cert, gboolean *usable)
 {
   SECOidTag tag = SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm);
   gboolean rsa = tag == SEC_OID_PKCS1_RSA_ENCRYPTION || tag == SEC_OID_PKCS1_RSA_PSS_SIGNATURE;
-  gboolean dsa = tag == SEC_OID_ANSIX9_DSA_SIGNATURE; /* too old to be used, and short keys are told as such */
+  gboolean dsa =
+      tag == SEC_OID_ANSIX9_DSA_SIGNATURE; /* too old to be used, and short keys are told as such */
   *usable = FALSE;
   if (!rsa && !dsa && tag != SEC_OID_ANSIX962_EC_PUBLIC_KEY)
     return 0;
@@ -214,7 +215,9 @@ check_distrust(CryptoCert *cert)
   if (CERT_GetCertTrust(cert->nss, &trust) != SECSuccess)
     return 0;
   guint flags = trust.emailFlags;
-  return (flags & CERTDB_TERMINAL_RECORD) && !(flags & (CERTDB_TRUSTED | CERTDB_TRUSTED_CA)) ? CRYPTO_TRUST_DISTRUSTED : 0;
+  return (flags & CERTDB_TERMINAL_RECORD) && !(flags & (CERTDB_TRUSTED | CERTDB_TRUSTED_CA))
+             ? CRYPTO_TRUST_DISTRUSTED
+             : 0;
 }
 
 /* Mozilla keeps some roots for what they issued up to a date only. */
@@ -245,11 +248,14 @@ crypto_rules_apply(CryptoPath *path, CryptoUse use, gint64 at)
   guint below = 0; /* authorities between this one and the leaf, self-issued ones not counted */
   for (guint i = 0; i < path->count; i++) {
     CryptoLink *link = &path->links[i];
-    gboolean anchor = path->anchored && i == path->count - 1, usable, authority = i > 0 || use == CRYPTO_USE_AUTHORITY;
-    link->problems |= check_dates(link->cert, at, i == 0) | check_key(link->cert, &usable) | check_distrust(link->cert);
+    gboolean anchor = path->anchored && i == path->count - 1, usable,
+             authority = i > 0 || use == CRYPTO_USE_AUTHORITY;
+    link->problems |=
+        check_dates(link->cert, at, i == 0) | check_key(link->cert, &usable) | check_distrust(link->cert);
     if (!anchor)
       link->problems |= check_extensions(link->cert->nss);
-    gboolean top = i == path->count - 1 && self_issued(link->cert); /* what it says of itself counts for nothing */
+    gboolean top =
+        i == path->count - 1 && self_issued(link->cert); /* what it says of itself counts for nothing */
     if (!anchor && !top && weakly_signed(link->cert))
       link->problems |= CRYPTO_TRUST_WEAK_ALGORITHM;
     if (!usable)

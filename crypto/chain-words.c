@@ -8,7 +8,10 @@ typedef struct {
   const char *sentence; /* both, of nobody in particular */
 } Word;
 
-#define ROW(bit, word, clause, advice) { bit, word, clause, advice, "A certificate " clause ". " advice }
+#define ROW(bit, word, clause, advice)                                                                       \
+  {                                                                                                          \
+    bit, word, clause, advice, "A certificate " clause ". " advice                                           \
+  }
 
 /* In the order in which a person should hear of them. */
 static const Word words[] = {
@@ -18,7 +21,8 @@ static const Word words[] = {
       "Do not rely on it; ask the sender by another way."),
   ROW(CRYPTO_TRUST_NAME_CONSTRAINT, "name-constraint", "names somebody whom its authority may not certify",
       "Do not rely on it; tell the sender, whose authority made a mistake or was tricked."),
-  ROW(CRYPTO_TRUST_ISSUER_NOT_CA, "issuer-not-ca", "was used to issue another one, but belongs to no authority",
+  ROW(CRYPTO_TRUST_ISSUER_NOT_CA, "issuer-not-ca",
+      "was used to issue another one, but belongs to no authority",
       "Do not rely on it; ask the sender by another way."),
   ROW(CRYPTO_TRUST_PATH_LENGTH, "path-length", "does not allow that many authorities below it",
       "Tell the sender, who needs another certificate."),
@@ -80,7 +84,8 @@ date_of(const CryptoPath *path, guint index, CryptoTrustProblem bit)
   g_autoptr(GDateTime) when = time ? g_date_time_new_from_unix_utc(time) : NULL;
   if (!when)
     return g_strdup("");
-  return g_date_time_format(when, bit == CRYPTO_TRUST_NOT_YET_VALID ? " (it begins on %Y-%m-%d)" : " (%Y-%m-%d)");
+  return g_date_time_format(when,
+                            bit == CRYPTO_TRUST_NOT_YET_VALID ? " (it begins on %Y-%m-%d)" : " (%Y-%m-%d)");
 }
 
 char *
@@ -97,7 +102,8 @@ crypto_words_for(const CryptoPath *path, const char *nss_reason)
     index++;
   CryptoCert *cert = path->links[index].cert;
   if (word->bit == CRYPTO_TRUST_OTHER && nss_reason)
-    return g_strdup_printf("The certificate of %s cannot be relied on: %s", crypto_cert_common_name(cert), nss_reason);
+    return g_strdup_printf("The certificate of %s cannot be relied on: %s", crypto_cert_common_name(cert),
+                           nss_reason);
   if (word->bit == CRYPTO_TRUST_UNKNOWN_ISSUER && (path->links[index].problems & CRYPTO_TRUST_SELF_SIGNED))
     return g_strdup_printf("The chain ends in the authority %s, which is not trusted for mail here. %s",
                            crypto_cert_common_name(cert), word->advice);
@@ -105,6 +111,6 @@ crypto_words_for(const CryptoPath *path, const char *nss_reason)
   g_autofree char *issuer = word->bit == CRYPTO_TRUST_UNKNOWN_ISSUER || word->bit == CRYPTO_TRUST_REVOKED
                                 ? g_strdup_printf(" (%s)", crypto_cert_issuer_name(cert))
                                 : g_strdup("");
-  return g_strdup_printf("The certificate of %s %s%s%s. %s", crypto_cert_common_name(cert), word->clause, issuer, date,
-                         word->advice);
+  return g_strdup_printf("The certificate of %s %s%s%s. %s", crypto_cert_common_name(cert), word->clause,
+                         issuer, date, word->advice);
 }

@@ -12,11 +12,11 @@
  * signature allow (cross-certificates, renewed keys), until one breaks no rule. The search is bounded. What it
  * finds good is still put to NSS, which may say no. */
 enum {
-  CANDIDATES_MAX = 50,   /* authorities tried for one certificate to judge */
-  SUBJECTS_MAX = 500,    /* looked-up names that are kept */
+  CANDIDATES_MAX = 50, /* authorities tried for one certificate to judge */
+  SUBJECTS_MAX = 500,  /* looked-up names that are kept */
   SUBJECT_CERTS_MAX = 1000,
   SIGNATURES_MAX = 10000, /* checked signatures that are kept */
-  LOOKUP_SECONDS = 60,   /* other programs write to the same database */
+  LOOKUP_SECONDS = 60,    /* other programs write to the same database */
 };
 
 typedef enum { SIGNATURE_GOOD = 1, SIGNATURE_BAD, SIGNATURE_WEAK, SIGNATURE_UNSUPPORTED } Signature;
@@ -29,7 +29,7 @@ typedef struct {
 /* Under the mutex. Holding the authorities keeps NSS from reading them out of SQLite for every mail. */
 static GMutex chain_mutex;
 static GHashTable *subjects;   /* GBytes of a DER name -> Subject */
-static GHashTable *signatures; /* "sha256 of one, sha256 of its issuer" -> Signature; a fact that never changes */
+static GHashTable *signatures; /* SHA-256 of one and of its issuer -> Signature; a fact that never changes */
 
 typedef struct {
   CryptoUse use;
@@ -95,8 +95,8 @@ look_up(const SECItem *name)
   CERTCertList *list = CERT_CreateSubjectCertList(NULL, CERT_GetDefaultCertDB(), name, PR_Now(), PR_FALSE);
   if (!list)
     return certs;
-  for (CERTCertListNode *node = CERT_LIST_HEAD(list); !CERT_LIST_END(node, list) && certs->len < SUBJECT_CERTS_MAX;
-       node = CERT_LIST_NEXT(node))
+  for (CERTCertListNode *node = CERT_LIST_HEAD(list);
+       !CERT_LIST_END(node, list) && certs->len < SUBJECT_CERTS_MAX; node = CERT_LIST_NEXT(node))
     g_ptr_array_add(certs, crypto_cert_wrap(node->cert));
   CERT_DestroyCertList(list);
   return certs;
@@ -113,7 +113,8 @@ static void
 tidy(void)
 {
   if (!subjects)
-    subjects = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, subject_free);
+    subjects =
+        g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, subject_free);
   gint64 now = g_get_monotonic_time();
   g_hash_table_foreach_remove(subjects, is_stale, &now);
   if (g_hash_table_size(subjects) > SUBJECTS_MAX)
@@ -189,7 +190,8 @@ add_candidate(Search *search, GArray *candidates, CryptoCert *cert, CryptoCert *
   candidate.rank += is_anchor(cert) ? 16 : 0;
   candidate.rank += is_kept(cert) ? 8 : 0;
   candidate.rank += key_id_fits(child, cert) ? 4 : 0;
-  candidate.rank += search->at >= crypto_cert_not_before(cert) && search->at <= crypto_cert_not_after(cert) ? 2 : 0;
+  candidate.rank +=
+      search->at >= crypto_cert_not_before(cert) && search->at <= crypto_cert_not_after(cert) ? 2 : 0;
   candidate.rank += crypto_cert_is_authority(cert) ? 1 : 0;
   g_array_append_val(candidates, candidate);
 }
@@ -218,7 +220,8 @@ check_signature(CryptoCert *cert, CryptoCert *issuer)
 {
   /* The algorithm is named twice, and NSS goes by the name that is not signed: a SHA-1 collision could wear the
    * name SHA-256 inside (RFC 5280 4.1.1.2). */
-  if (SECOID_CompareAlgorithmID(&cert->nss->signature, &cert->nss->signatureWrap.signatureAlgorithm) != SECEqual)
+  if (SECOID_CompareAlgorithmID(&cert->nss->signature, &cert->nss->signatureWrap.signatureAlgorithm) !=
+      SECEqual)
     return SIGNATURE_BAD;
   SECKEYPublicKey *key = CERT_ExtractPublicKey(issuer->nss);
   if (!key)
@@ -226,10 +229,11 @@ check_signature(CryptoCert *cert, CryptoCert *issuer)
   Signature result = SIGNATURE_GOOD;
   if (CERT_VerifySignedDataWithPublicKey(&cert->nss->signatureWrap, key, NULL) != SECSuccess) {
     int code = PORT_GetError();
-    result = code == SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED || code == SEC_ERROR_SIGNATURE_ALGORITHM_DISABLED
-                 ? SIGNATURE_WEAK
-             : code == SEC_ERROR_INVALID_ALGORITHM || code == SEC_ERROR_UNSUPPORTED_KEYALG ? SIGNATURE_UNSUPPORTED
-                                                                                           : SIGNATURE_BAD;
+    result =
+        code == SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED || code == SEC_ERROR_SIGNATURE_ALGORITHM_DISABLED
+            ? SIGNATURE_WEAK
+        : code == SEC_ERROR_INVALID_ALGORITHM || code == SEC_ERROR_UNSUPPORTED_KEYALG ? SIGNATURE_UNSUPPORTED
+                                                                                      : SIGNATURE_BAD;
   }
   SECKEY_DestroyPublicKey(key);
   return result;
@@ -258,12 +262,14 @@ signature(CryptoCert *cert, CryptoCert *issuer)
 static void
 check_revocation(Search *search, CryptoPath *path)
 {
-  path->revocation = search->mode == CRYPTO_REVOCATION_OFF ? CRYPTO_REVOCATION_NOT_CHECKED : CRYPTO_REVOCATION_UNKNOWN;
+  path->revocation =
+      search->mode == CRYPTO_REVOCATION_OFF ? CRYPTO_REVOCATION_NOT_CHECKED : CRYPTO_REVOCATION_UNKNOWN;
   if (search->mode == CRYPTO_REVOCATION_OFF || !path->anchored)
     return;
   for (guint i = 0; i + 1 < path->count; i++) {
     gint64 date = 0;
-    CryptoRevocation status = crypto_crl_status(path->links[i].cert, path->links[i + 1].cert, search->at, &date);
+    CryptoRevocation status =
+        crypto_crl_status(path->links[i].cert, path->links[i + 1].cert, search->at, &date);
     if (i == 0) {
       path->revocation = status;
       path->revoked_at = date;
@@ -324,8 +330,9 @@ step(Search *search, CryptoCert *issuer)
   if (made == SIGNATURE_BAD)
     return FALSE;
   CryptoLink before = *top;
-  top->problems |= made == SIGNATURE_WEAK ? CRYPTO_TRUST_WEAK_ALGORITHM
-                   : made == SIGNATURE_UNSUPPORTED ? CRYPTO_TRUST_OTHER : 0;
+  top->problems |= made == SIGNATURE_WEAK          ? CRYPTO_TRUST_WEAK_ALGORITHM
+                   : made == SIGNATURE_UNSUPPORTED ? CRYPTO_TRUST_OTHER
+                                                   : 0;
   search->now.links[search->now.count++] = (CryptoLink){ .cert = issuer };
   search_up(search);
   search->now.count--;
@@ -368,8 +375,10 @@ static gboolean
 nss_went_our_way(const CryptoPath *path, gint64 at)
 {
   for (guint i = 0; i + 1 < path->count; i++) {
-    CERTCertificate *issuer = CERT_FindCertIssuer(path->links[i].cert->nss, at * PR_USEC_PER_SEC, certUsageEmailSigner);
-    gboolean equal = issuer && SECITEM_ItemsAreEqual(&issuer->derCert, &path->links[i + 1].cert->nss->derCert);
+    CERTCertificate *issuer =
+        CERT_FindCertIssuer(path->links[i].cert->nss, at * PR_USEC_PER_SEC, certUsageEmailSigner);
+    gboolean equal =
+        issuer && SECITEM_ItemsAreEqual(&issuer->derCert, &path->links[i + 1].cert->nss->derCert);
     if (issuer)
       CERT_DestroyCertificate(issuer);
     if (!equal)
@@ -388,8 +397,9 @@ ask_nss(CryptoCert *cert, CryptoUse use, gint64 at)
   if (use == CRYPTO_USE_AUTHORITY)
     return CERT_VerifyCACertForUsage(handle, cert->nss, PR_FALSE, certUsageEmailSigner, time, NULL, NULL);
   /* Without a log: with one NSS says yes to what it has just logged as revoked. */
-  SECCertificateUsage wanted =
-      use == CRYPTO_USE_SIGN ? certificateUsageEmailSigner : certificateUsageEmailRecipient, usable = 0;
+  SECCertificateUsage wanted = use == CRYPTO_USE_SIGN ? certificateUsageEmailSigner
+                                                      : certificateUsageEmailRecipient,
+                      usable = 0;
   return CERT_VerifyCertificate(handle, cert->nss, PR_FALSE, wanted, time, NULL, NULL, &usable);
 }
 
@@ -454,10 +464,10 @@ reason_for_other(const CryptoPath *path, int code)
     return g_strdup(crypto_error_sentence(code));
   for (guint i = 0; i < path->count; i++) {
     if (path->links[i].problems & CRYPTO_TRUST_OTHER)
-      return g_strdup_printf("its key (%s) or its signature (%s) is of a kind that cannot be checked here, or it is "
-                             "malformed. Ask the sender for an RSA or EC P-256 certificate.",
-                             crypto_cert_key_name(path->links[i].cert),
-                             crypto_cert_signature_name(path->links[i].cert));
+      return g_strdup_printf(
+          "its key (%s) or its signature (%s) is of a kind that cannot be checked here, or it is "
+          "malformed. Ask the sender for an RSA or EC P-256 certificate.",
+          crypto_cert_key_name(path->links[i].cert), crypto_cert_signature_name(path->links[i].cert));
   }
   return NULL;
 }
@@ -484,7 +494,9 @@ CryptoChain *
 crypto_chain_check(CryptoCert *cert, CryptoUse use, gint64 at, CryptoRevocationMode mode, GPtrArray *extra)
 {
   /* NSS counts microseconds in 64 bits; certificates end with the year 9999. */
-  Search search = { .use = use, .mode = mode, .at = CLAMP(at, 0, G_GINT64_CONSTANT(253402300799)), .extra = extra };
+  Search search = {
+    .use = use, .mode = mode, .at = CLAMP(at, 0, G_GINT64_CONSTANT(253402300799)), .extra = extra
+  };
   search.now.links[0].cert = cert;
   search.now.count = 1;
   search.best_cost = G_MAXUINT;

@@ -12,8 +12,8 @@
 enum {
   CRL_BYTES_MAX = 64 << 20,
   ENTRIES_MAX = 4 << 20,
-  CLOCK_SLACK = 300,     /* seconds by which two clocks may differ */
-  NAMES_MAX = 200,       /* issuers of which the database was asked */
+  CLOCK_SLACK = 300, /* seconds by which two clocks may differ */
+  NAMES_MAX = 200,   /* issuers of which the database was asked */
   SIGNERS_MAX = 100,
   ASK_AGAIN_SECONDS = 600, /* other programs write to the same database */
 };
@@ -28,17 +28,17 @@ typedef struct {
   PLArenaPool *arena;
   Der issuer;
   gint64 this_update, next_update; /* next_update 0: none is promised, so it never proves anything good */
-  gboolean weak;                /* signed with MD5 or SHA-1 */
-  gboolean unknown_rule;        /* a critical extension that is not understood */
+  gboolean weak;                   /* signed with MD5 or SHA-1 */
+  gboolean unknown_rule;           /* a critical extension that is not understood */
   gboolean users_only, authorities_only, some_reasons;
-  Der point;                    /* the distribution point's names, GeneralNames one after the other */
-  guint32 *table;               /* offsets of serial numbers in bytes; open addressing; 0: free */
+  Der point;      /* the distribution point's names, GeneralNames one after the other */
+  guint32 *table; /* offsets of serial numbers in bytes; open addressing; 0: free */
   guint32 mask, count;
-  GHashTable *signers;          /* SHA-256 of an issuer -> whether it has signed the list */
+  GHashTable *signers; /* SHA-256 of an issuer -> whether it has signed the list */
 } Crl;
 
-static GPtrArray *lists;        /* of Crl */
-static GHashTable *asked;       /* names (GBytes) of which the database was asked */
+static GPtrArray *lists;  /* of Crl */
+static GHashTable *asked; /* names (GBytes) of which the database was asked */
 static gint64 asked_since;
 
 /* --- DER, definite lengths only */
@@ -141,7 +141,8 @@ table_find(const Crl *crl, Der serial, gint64 *date)
     return FALSE;
   serial = trimmed(serial);
   gsize length = (gsize)(serial.end - serial.at);
-  for (guint32 slot = hash_serial(serial.at, length) & crl->mask; crl->table[slot]; slot = (slot + 1) & crl->mask) {
+  for (guint32 slot = hash_serial(serial.at, length) & crl->mask; crl->table[slot];
+       slot = (slot + 1) & crl->mask) {
     Der found, rest;
     if (!entry_at(crl, crl->table[slot], &found, &rest))
       continue;
@@ -314,7 +315,8 @@ read_list(Crl *crl, Der tbs)
     return FALSE;
   if (der_is(inner, 0xa0)) {
     Der extensions;
-    if (!der_take(&inner, 0xa0, &value) || !der_take(&value, 0x30, &extensions) || !read_extensions(crl, extensions))
+    if (!der_take(&inner, 0xa0, &value) || !der_take(&value, 0x30, &extensions) ||
+        !read_extensions(crl, extensions))
       return FALSE;
   }
   return inner.at == inner.end && read_entries(crl, entries);
@@ -359,8 +361,8 @@ crl_new(GBytes *bytes)
   crl->arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
   g_assert(crl->arena);
   SECItem item = { siBuffer, (guint8 *)data, (guint)length };
-  gboolean good = SEC_QuickDERDecodeItem(crl->arena, &crl->signed_data, SEC_ASN1_GET(CERT_SignedDataTemplate), &item) ==
-                  SECSuccess;
+  gboolean good = SEC_QuickDERDecodeItem(crl->arena, &crl->signed_data, SEC_ASN1_GET(CERT_SignedDataTemplate),
+                                         &item) == SECSuccess;
   if (good) {
     /* Not decoded any further: the template hands on the bytes as they lie in the file. */
     Der tbs = { crl->signed_data.data.data, crl->signed_data.data.data + crl->signed_data.data.len };
@@ -456,8 +458,8 @@ signed_by(Crl *crl, CryptoCert *issuer)
   if (g_hash_table_lookup_extended(crl->signers, crypto_cert_sha256(issuer), NULL, &known))
     return GPOINTER_TO_INT(known);
   SECKEYPublicKey *key = CERT_ExtractPublicKey(issuer->nss);
-  gboolean fits =
-      key && may_sign(issuer) && CERT_VerifySignedDataWithPublicKey(&crl->signed_data, key, NULL) == SECSuccess;
+  gboolean fits = key && may_sign(issuer) &&
+                  CERT_VerifySignedDataWithPublicKey(&crl->signed_data, key, NULL) == SECSuccess;
   if (key)
     SECKEY_DestroyPublicKey(key);
   if (g_hash_table_size(crl->signers) >= SIGNERS_MAX)
@@ -493,8 +495,8 @@ static gboolean
 is_fresh(const Crl *crl, CryptoCert *cert, gint64 at)
 {
   gint64 now = MAX(at, g_get_real_time() / G_USEC_PER_SEC) + CLOCK_SLACK;
-  return !crl->weak && !crl->unknown_rule && !crl->some_reasons && crl->this_update <= now && crl->next_update &&
-         crl->next_update >= at && crl->this_update <= crypto_cert_not_after(cert);
+  return !crl->weak && !crl->unknown_rule && !crl->some_reasons && crl->this_update <= now &&
+         crl->next_update && crl->next_update >= at && crl->this_update <= crypto_cert_not_after(cert);
 }
 
 CryptoRevocation

@@ -17,11 +17,11 @@ static struct {
   GAsyncQueue *queues[THREADS];
   GAsyncQueue *finished; /* of Job, on its way back to the UI thread */
   GMutex lock;
-  gboolean armed;        /* under the lock: the pump's source is attached */
-  GQueue outstanding;    /* UI thread only: every job whose done() has not run */
-  CryptoPinFunc ask;     /* set before the threads start */
+  gboolean armed;     /* under the lock: the pump's source is attached */
+  GQueue outstanding; /* UI thread only: every job whose done() has not run */
+  CryptoPinFunc ask;  /* set before the threads start */
   gpointer user_data;
-  gboolean running;      /* UI thread only */
+  gboolean running; /* UI thread only */
 } jobs;
 
 static Job stop_marker;
@@ -78,7 +78,9 @@ thread_main(gpointer data)
     if (job == &stop_marker)
       return NULL;
     if (!g_cancellable_is_cancelled(job->cancellable)) {
-      CryptoPinSource source = { .func = jobs.ask, .user_data = jobs.user_data, .cancellable = job->cancellable };
+      CryptoPinSource source = { .func = jobs.ask,
+                                 .user_data = jobs.user_data,
+                                 .cancellable = job->cancellable };
       job->run(which == CRYPTO_JOB_KEYS ? &source : NULL, job->cancellable, job->data);
     }
     give_back(job);

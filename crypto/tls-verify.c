@@ -65,8 +65,10 @@ clause_issuer(CERTCertificate *cert, gboolean known)
   issuer = g_utf8_make_valid(name ? name : "an authority without a name", -1);
   PORT_Free(name);
   return known ? g_strdup_printf("its authority, %s, is not trusted for servers", issuer)
-               : g_strdup_printf("its authority, %s, is not known here, or the server left out a certificate of "
-                                 "its chain", issuer);
+               : g_strdup_printf(
+                     "its authority, %s, is not known here, or the server left out a certificate of "
+                     "its chain",
+                     issuer);
 }
 
 static char *
@@ -174,11 +176,12 @@ crypto_tls_verify(CERTCertificate *cert, const char *host, guint16 port, CryptoT
   if (wrong->len == 0)
     return;
   g_autofree char *hex = fingerprint(cert);
-  verdict->sentence = g_strdup_printf(
-      "The certificate of %s, port %u, does not prove that this is the server: %s. Its SHA-256 fingerprint is %s. "
-      "%s",
-      host, port, wrong->str, hex,
-      verdict->final ? "The connection was not made."
-                     : "Ask the server's operator; an authority is trusted for servers by "
-                       "`signet cert import --tls FILE`.");
+  verdict->sentence =
+      g_strdup_printf("The certificate of %s, port %u, does not prove that this is the server: %s. Its "
+                      "SHA-256 fingerprint is %s. "
+                      "%s",
+                      host, port, wrong->str, hex,
+                      verdict->final ? "The connection was not made."
+                                     : "Ask the server's operator; an authority is trusted for servers by "
+                                       "`signet cert import --tls FILE`.");
 }

@@ -33,9 +33,9 @@ struct CryptoTls {
   gpointer user_data;
   PRFileDesc *ssl; /* NULL while plain */
   gboolean encrypted, failed;
-  short want;      /* what the socket last said it was not ready for: POLLIN, POLLOUT */
+  short want; /* what the socket last said it was not ready for: POLLIN, POLLOUT */
   CryptoCert *peer;
-  char *refusal;   /* the sentence of the certificate that ended the handshake */
+  char *refusal; /* the sentence of the certificate that ended the handshake */
   char *protocol;
 };
 
@@ -264,7 +264,9 @@ static Wait
 wait_for(CryptoTls *tls, short events, gint64 deadline, int wake_fd)
 {
   for (;;) {
-    struct pollfd entries[3] = { { tls->interrupt, POLLIN, 0 }, { tls->fd, events, 0 }, { wake_fd, POLLIN, 0 } };
+    struct pollfd entries[3] = { { tls->interrupt, POLLIN, 0 },
+                                 { tls->fd, events, 0 },
+                                 { wake_fd, POLLIN, 0 } };
     gint64 left = deadline < 0 ? -1 : (MAX(deadline - g_get_monotonic_time(), 0) + 999) / 1000;
     int ready = poll(entries, wake_fd >= 0 ? 3 : 2, (int)MIN(left, INT32_MAX));
     if (ready < 0 && errno == EINTR)
@@ -296,7 +298,8 @@ wait_ready(CryptoTls *tls, short events, gint64 deadline, const char *doing, GEr
     set_cancelled(error);
     return FALSE;
   case TIMED_OUT:
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE, "%s does not answer (%s took too long).", tls->host, doing);
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE, "%s does not answer (%s took too long).",
+                tls->host, doing);
     return FALSE;
   default:
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE, "The connection to %s broke.", tls->host);
@@ -317,7 +320,8 @@ static const struct {
     "does not speak TLS on this port; perhaps the account should say imap:// or smtp:// (STARTTLS)" },
   { SSL_ERROR_RX_UNKNOWN_RECORD_TYPE, CRYPTO_ERROR_FAILED, "does not speak TLS on this port" },
   { SSL_ERROR_UNSUPPORTED_VERSION, CRYPTO_ERROR_FAILED, "offers only TLS older than 1.2, which is not safe" },
-  { SSL_ERROR_PROTOCOL_VERSION_ALERT, CRYPTO_ERROR_FAILED, "offers only TLS older than 1.2, which is not safe" },
+  { SSL_ERROR_PROTOCOL_VERSION_ALERT, CRYPTO_ERROR_FAILED,
+    "offers only TLS older than 1.2, which is not safe" },
   { SSL_ERROR_NO_CYPHER_OVERLAP, CRYPTO_ERROR_FAILED, "offers no cipher that is safe enough" },
   { SSL_ERROR_HANDSHAKE_FAILURE_ALERT, CRYPTO_ERROR_FAILED,
     "refuses the handshake: no cipher in common, or it wants a client certificate" },
@@ -363,7 +367,8 @@ on_certificate(void *data, PRFileDesc *ssl, PRBool check_signature, PRBool is_se
   CERT_DestroyCertificate(cert);
   if (!verdict.sentence)
     return SECSuccess;
-  CryptoTlsProblem problem = { tls->host, tls->port, tls->peer, crypto_cert_sha256(tls->peer), verdict.sentence };
+  CryptoTlsProblem problem = { tls->host, tls->port, tls->peer, crypto_cert_sha256(tls->peer),
+                               verdict.sentence };
   gboolean accepted = !verdict.final && tls->exception && tls->exception(&problem, tls->user_data);
   g_free(tls->refusal);
   tls->refusal = verdict.sentence;

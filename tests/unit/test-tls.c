@@ -3,58 +3,33 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <glib/gstdio.h>
-#include <netinet/in.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "crypto/context.h"
+#include "tests/unit/loopback.h"
+#include "tests/unit/openssl.h"
 
 enum { PATIENCE_MS = 20000 };
 
-static char *folder; /* keys, certificates, database; deleted at the end */
-
-/* --- outside programs --- */
-
-static char *
-path(const char *name)
-{
-  return g_build_filename(folder, name, NULL);
-}
-
-G_GNUC_PRINTF(1, 2)
-static void
-sh(const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *line = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  g_auto(GStrv) argv = NULL;
-  g_autoptr(GError) error = NULL;
-  g_autofree char *out = NULL, *err = NULL;
-  int status;
-  g_assert_true(g_shell_parse_argv(line, NULL, &argv, &error));
-  g_spawn_sync(folder, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error);
-  g_assert_no_error(error);
-  if (!g_spawn_check_wait_status(status, NULL))
-    g_error("%s\n%s%s", line, out, err);
-}
+/* --- certificates --- */
 
 static void
-make_cert_of(const char *key, const char *name, const char *issuer, const char *extensions, const char *options)
+make_cert_of(const char *key, const char *name, const char *issuer, const char *extensions,
+             const char *options)
 {
-  sh("openssl req -new -newkey %s -nodes -keyout %s.key -out %s.csr -subj '/O=Test TLS/CN=%s'", key, name, name, name);
+  sh("openssl req -new -newkey %s -nodes -keyout %s.key -out %s.csr -subj '/O=Test TLS/CN=%s'", key, name,
+     name, name);
   g_autofree char *config = g_strdup_printf("%s.ext", name), *file = path(config);
   g_assert_true(g_file_set_contents(file, extensions, -1, NULL));
   if (issuer)
-    sh("openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -extfile %s -out %s.pem %s", name,
-       issuer, issuer, config, name, options);
+    sh("openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -extfile %s -out %s.pem %s",
+       name, issuer, issuer, config, name, options);
   else
-    sh("openssl x509 -req -in %s.csr -signkey %s.key -extfile %s -out %s.pem -days 30", name, name, config, name);
+    sh("openssl x509 -req -in %s.csr -signkey %s.key -extfile %s -out %s.pem -days 30", name, name, config,
+       name);
 }
 
 static void
@@ -71,7 +46,10 @@ make_material(void)
 {
   make_cert("ca", NULL, AUTHORITY);
   make_cert("stranger", NULL, AUTHORITY);
-  make_cert("good", "ca", SERVER "DNS:localhost,DNS:mail.example.org,DNS:xn--bcher-kva.example,DNS:*.wild.example,IP:127.0.0.1,IP:::1");
+  make_cert(
+      "good", "ca",
+      SERVER
+      "DNS:localhost,DNS:mail.example.org,DNS:xn--bcher-kva.example,DNS:*.wild.example,IP:127.0.0.1,IP:::1");
   make_cert("other", "ca", SERVER "DNS:other.example.org");
   make_cert("unknown", "stranger", SERVER "DNS:localhost");
   make_cert("mailonly", "ca", "extendedKeyUsage=emailProtection\nsubjectAltName=DNS:localhost");
@@ -90,10 +68,11 @@ make_expired(void)
   g_autofree char *config = path("ca.cnf"), *index = path("index.txt"), *old = path("old.ext");
   g_assert_true(g_file_set_contents(index, "", 0, NULL));
   g_assert_true(g_file_set_contents(old, SERVER "DNS:localhost\n", -1, NULL));
-  g_assert_true(g_file_set_contents(config,
-                                    "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\n"
-                                    "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\norganizationName=supplied\n",
-                                    -1, NULL));
+  g_assert_true(g_file_set_contents(
+      config,
+      "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\n"
+      "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\norganizationName=supplied\n",
+      -1, NULL));
   sh("openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in old.csr -out old.pem -notext "
      "-startdate 20200101000000Z -enddate 20210101000000Z -extfile old.ext");
   sh("cp good.key old.key");
@@ -106,7 +85,8 @@ make_database(void)
   sh("certutil -N -d sql:db --empty-password");
   sh("certutil -A -d sql:db -n ca -t C,, -i ca.pem");
   sh("certutil -A -d sql:db -n banned -t p,, -i banned.pem");
-  sh("openssl pkcs12 -export -in client.pem -inkey client.key -name client -passout pass:test -out client.p12");
+  sh("openssl pkcs12 -export -in client.pem -inkey client.key -name client -passout pass:test -out "
+     "client.p12");
   sh("pk12util -i client.p12 -d sql:db -W test -K ''");
 }
 
@@ -131,13 +111,15 @@ static Server
 start_server(const char *cert, const char *more)
 {
   Server server = { 0 };
-  g_autofree char *line = g_strdup_printf(
-      "openssl s_server -accept 127.0.0.1:0 -cert %s.pem -key %s.key -CAfile ca.pem -cipher ALL:@SECLEVEL=0 -rev %s", cert, cert, more);
+  g_autofree char *line = g_strdup_printf("openssl s_server -accept 127.0.0.1:0 -cert %s.pem -key %s.key "
+                                          "-CAfile ca.pem -cipher ALL:@SECLEVEL=0 -rev %s",
+                                          cert, cert, more);
   g_auto(GStrv) argv = NULL;
   g_autoptr(GError) error = NULL;
   g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
-  g_spawn_async_with_pipes(folder, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
-                           G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &server.pid, NULL, &server.out, NULL, &error);
+  g_spawn_async_with_pipes(folder, argv, NULL,
+                           G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+                           NULL, &server.pid, NULL, &server.out, NULL, &error);
   g_assert_no_error(error);
   g_autoptr(GString) text = g_string_new(NULL);
   while (!(server.port = find_port(text->str))) {
@@ -159,32 +141,6 @@ stop_server(Server *server)
     ;
   g_spawn_close_pid(server->pid);
   close(server->out);
-}
-
-static int
-dial(guint16 port)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_cmpint(fd, >=, 0);
-  g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof address), ==, 0);
-  return fd;
-}
-
-/* A port that accepts (the kernel does) and never says a word. */
-static int
-listen_silent(guint16 *port)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET };
-  socklen_t length = sizeof address;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof address), ==, 0);
-  g_assert_cmpint(listen(fd, 8), ==, 0);
-  g_assert_cmpint(getsockname(fd, (struct sockaddr *)&address, &length), ==, 0);
-  *port = ntohs(address.sin_port);
-  return fd;
 }
 
 /* --- the stream --- */
@@ -275,8 +231,8 @@ static gboolean
 on_problem(const CryptoTlsProblem *problem, gpointer data)
 {
   char **seen = data;
-  *seen = g_strdup_printf("%s %u %s %s %s", problem->host, problem->port, crypto_cert_common_name(problem->cert),
-                          problem->sha256, problem->sentence);
+  *seen = g_strdup_printf("%s %u %s %s %s", problem->host, problem->port,
+                          crypto_cert_common_name(problem->cert), problem->sha256, problem->sentence);
   return TRUE;
 }
 
@@ -286,7 +242,9 @@ test_exception(void)
   Server server = start_server("unknown", "");
   g_autoptr(GError) error = NULL;
   g_autofree char *seen = NULL;
-  CryptoTlsOptions options = { .host = "elsewhere.example", .port = 993, .exception = on_problem, .user_data = &seen };
+  CryptoTlsOptions options = {
+    .host = "elsewhere.example", .port = 993, .exception = on_problem, .user_data = &seen
+  };
   g_autoptr(CryptoTls) tls = crypto_tls_new(dial(server.port), &options);
   gboolean started = crypto_tls_start(tls, &error);
   g_assert_no_error(error);
@@ -650,7 +608,8 @@ test_client_key_locked(void)
   g_assert_true(crypto_open(&(CryptoOptions){ .nssdb = database }, &error));
   Server server = start_server("good", "");
   CryptoCert *client = load_cert("client.pem");
-  CryptoTls *tls = crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost", .client_cert = client });
+  CryptoTls *tls =
+      crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost", .client_cert = client });
   g_assert_false(crypto_tls_start(tls, &error));
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
   g_test_message("%s", error->message);
@@ -696,7 +655,10 @@ main(int argc, char **argv)
   g_test_add_data_func("/tls/good/address", "127.0.0.1", test_good);
   g_test_add_data_func("/tls/good/address-6", "::1", test_good);
   g_test_add_data_func("/tls/good/address-6-url", "[::1]", test_good);
-  g_test_add_data_func("/tls/good/idn", "b\xc3\xbc" "cher.example", test_good);
+  g_test_add_data_func("/tls/good/idn",
+                       "b\xc3\xbc"
+                       "cher.example",
+                       test_good);
   g_test_add_data_func("/tls/good/wildcard", "a.wild.example", test_good);
   for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
     g_autofree char *name = g_strdup_printf("/tls/refused/%s-%s", refusals[i].cert, refusals[i].host);
@@ -709,8 +671,10 @@ main(int argc, char **argv)
   g_test_add_func("/tls/timeouts", test_timeouts);
   g_test_add_func("/tls/wake", test_wake);
   g_test_add_func("/tls/bulk", test_bulk);
-  g_test_add_data_func("/tls/client-certificate/1.3", "-Verify 1 -verify_return_error", test_client_certificate);
-  g_test_add_data_func("/tls/client-certificate/1.2", "-Verify 1 -verify_return_error -tls1_2", test_client_certificate);
+  g_test_add_data_func("/tls/client-certificate/1.3", "-Verify 1 -verify_return_error",
+                       test_client_certificate);
+  g_test_add_data_func("/tls/client-certificate/1.2", "-Verify 1 -verify_return_error -tls1_2",
+                       test_client_certificate);
   g_test_add_func("/tls/client-certificate/missing", test_client_certificate_missing);
   g_test_add_func("/tls/client-certificate/no-key", test_client_key_missing);
   g_test_add_func("/tls/client-certificate/locked", test_client_key_locked);

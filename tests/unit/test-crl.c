@@ -1,0 +1,214 @@
+/* Revocation lists: what they prove, what spoils them, and how the three modes take it. */
+#include "tests/unit/chain-material.h"
+
+static const Make makes[] = {
+  { "root", "-", .extensions = CA, .subject = "/CN=Root" },
+  { "stranger", "-", .extensions = CA, .subject = "/CN=Stranger" },
+  { "inter", "root", .extensions = CA },
+  { "good", .extensions = MAIL },
+  { "bare", .extensions = "subjectAltName=email:anna@example.org\n" },
+  { "twin", "root", .extensions = CA, .subject = "/CN=inter" },
+  { "liar", "stranger", .extensions = CA, .subject = "/CN=inter" },
+};
+
+/* --- revocation --- */
+
+static char *
+stamp(gint64 time, const char *format)
+{
+  g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(time);
+  return g_date_time_format(when, format);
+}
+
+/* A list by @issuer that names @names ("a b"), made @age days ago for @days. */
+static GBytes *
+make_crl(const char *issuer, const char *revoked, int age, int days, const char *extensions)
+{
+  g_autoptr(GString) index = g_string_new(NULL);
+  g_auto(GStrv) split = g_strsplit(revoked, " ", -1);
+  g_autofree char *on = stamp(now - 10 * DAY, "%y%m%d%H%M%SZ");
+  for (char **name = split; *name; name++) {
+    if (!**name)
+      continue;
+    g_autoptr(CryptoCert) one = cert(*name);
+    g_autofree char *serial = g_ascii_strup(crypto_cert_serial(one), -1);
+    g_string_append_printf(index, "R\t400101000000Z\t%s\t%s\tunknown\t/CN=x\n", on, serial);
+  }
+  put("index.txt", index->str);
+  g_autofree char *config = g_strdup_printf("[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=sha256\n"
+                                            "crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n%s\n",
+                                            extensions);
+  put("crl.cnf", config);
+  g_autofree char *from = stamp(now - (gint64)age * DAY, "%Y%m%d%H%M%SZ");
+  g_autofree char *to = stamp(now + (gint64)(days - age) * DAY, "%Y%m%d%H%M%SZ");
+  sh("openssl ca -gencrl -config crl.cnf -cert %s.pem -keyfile %s.key -crl_lastupdate %s -crl_nextupdate %s "
+     "-out crl.pem",
+     issuer, issuer, from, to);
+  return get("crl.pem");
+}
+
+typedef struct {
+  const char *issuer, *revoked;
+  int age, days;
+  const char *extensions;
+  CryptoRevocation leaf;
+  const char *soft, *hard; /* the words; NULL list of the root's own: "good" is assumed there */
+} Lists;
+
+static const Lists lists[] = {
+  { "inter", "", 1, 30, "", CRYPTO_REVOCATION_GOOD, "", "" },
+  { "inter", "good", 1, 30, "", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "bare", 1, 30, "", CRYPTO_REVOCATION_GOOD, "", "" },
+  { "inter", "", 20, 10, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "inter", "good", 20, 10, "", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "", -5, 30, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "twin", "good", 1, 30, "", CRYPTO_REVOCATION_UNKNOWN, "",
+    "revocation-unknown" }, /* that name, another key */
+  { "liar", "good", 1, 30, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "inter", "", 1, 30, "1.2.3.4.5=critical,ASN1:NULL", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "inter", "", 1, 30, "1.2.3.4.5=ASN1:NULL", CRYPTO_REVOCATION_GOOD, "", "" },
+  { "inter", "", 1, 30, "2.5.29.27=critical,ASN1:INTEGER:1", CRYPTO_REVOCATION_UNKNOWN, "",
+    "revocation-unknown" },
+  { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlyuser=TRUE", CRYPTO_REVOCATION_GOOD,
+    "", "" },
+  { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlyCA=TRUE", CRYPTO_REVOCATION_UNKNOWN,
+    "", "revocation-unknown" },
+  { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nfullname=URI:http://x.example/a.crl",
+    CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nindirectCRL=TRUE",
+    CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+};
+
+static CryptoChain *
+check_mode(CryptoRevocationMode mode, const char *expected)
+{
+  CryptoCert *leaf = cert("good");
+  GPtrArray *extra = certs("inter twin liar");
+  CryptoChain *chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, mode, extra);
+  g_autofree char *words = words_of(chain->problems);
+  g_test_message("%s", chain->sentence ? chain->sentence : "trusted");
+  g_assert_cmpstr(words, ==, expected);
+  g_ptr_array_unref(extra);
+  crypto_cert_unref(leaf);
+  return chain;
+}
+
+static void
+test_list(gconstpointer data)
+{
+  const Lists *list = data;
+  begin();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) of_root = make_crl("root", "", 1, 30, "");
+  g_assert_true(crypto_session_add_crls(of_root, &error));
+  g_autoptr(GBytes) crl = make_crl(list->issuer, list->revoked, list->age, list->days, list->extensions);
+  g_assert_true(crypto_session_add_crls(crl, &error));
+  g_assert_no_error(error);
+  CryptoChain *chain = check_mode(CRYPTO_REVOCATION_OFF, "");
+  g_assert_cmpint(chain->revocation, ==, CRYPTO_REVOCATION_NOT_CHECKED);
+  crypto_chain_free(chain);
+  chain = check_mode(CRYPTO_REVOCATION_SOFT, list->soft);
+  g_assert_cmpint(chain->revocation, ==, list->leaf);
+  if (list->leaf == CRYPTO_REVOCATION_REVOKED)
+    g_assert_cmpint(chain->revoked_at, ==, now - 10 * DAY);
+  crypto_chain_free(chain);
+  chain = check_mode(CRYPTO_REVOCATION_HARD, list->hard);
+  g_assert_cmpint(chain->revocation, ==, list->leaf);
+  crypto_chain_free(chain);
+  end();
+}
+
+/* The authority itself revoked; and a whole chain of which one status is missing. */
+static void
+test_revoked_authority(void)
+{
+  begin();
+  g_autoptr(GBytes) of_inter = make_crl("inter", "", 1, 30, "");
+  g_assert_true(crypto_session_add_crls(of_inter, NULL));
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, ""));
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_HARD, "revocation-unknown"));
+  g_autoptr(GBytes) of_root = make_crl("root", "inter", 1, 30, "");
+  g_assert_true(crypto_session_add_crls(of_root, NULL));
+  CryptoChain *chain = check_mode(CRYPTO_REVOCATION_SOFT, "revoked");
+  g_assert_cmpint(chain->revocation, ==, CRYPTO_REVOCATION_GOOD); /* the leaf's own */
+  g_assert_cmpuint(GPOINTER_TO_UINT(chain->cert_problems->pdata[1]), ==, CRYPTO_TRUST_REVOKED);
+  crypto_chain_free(chain);
+  end();
+}
+
+/* Of a DER element, with its head. */
+static gsize
+signed_length(const guint8 *data)
+{
+  g_assert_cmphex(data[0], ==, 0x30);
+  if (data[1] < 0x80)
+    return 2 + (gsize)data[1];
+  return data[1] == 0x81 ? 3 + (gsize)data[2] : 4 + (gsize)data[2] * 256 + data[3];
+}
+
+static void
+test_bad_lists(void)
+{
+  begin();
+  g_autoptr(GBytes) pem = make_crl("inter", "good", 1, 30, "");
+  sh("openssl crl -in crl.pem -outform DER -out crl.der");
+  g_autoptr(GBytes) der = get("crl.der");
+  gsize length;
+  const guint8 *data = g_bytes_get_data(der, &length);
+  /* Cut anywhere: refused, never a crash. One bit turned in what is signed: refused, or of no effect. */
+  for (gsize cut = 0; cut < length; cut++) {
+    g_autoptr(GBytes) part = g_bytes_new(data, cut);
+    g_assert_false(crypto_session_add_crls(part, NULL));
+  }
+  gsize outer = data[1] & 0x80 ? 2 + (data[1] & 0x7f) : 2, signed_end = outer + signed_length(data + outer);
+  for (gsize i = 0; i < signed_end; i++) {
+    g_autofree guint8 *copy = g_memdup2(data, length);
+    copy[i] ^= 1 << (i % 8);
+    g_autoptr(GBytes) turned = g_bytes_new(copy, length);
+    (void)!crypto_session_add_crls(turned, NULL);
+  }
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, ""));
+  g_assert_true(crypto_session_add_crls(der, NULL));
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, "revoked"));
+  end();
+}
+
+static void
+test_database_list(void)
+{
+  sh("mkdir db");
+  sh("certutil -N -d sql:db --empty-password");
+  sh("certutil -A -d sql:db -n root -t ,C, -i root.pem");
+  sh("certutil -A -d sql:db -n inter -t ,, -i inter.pem");
+  begin(); /* to read the serial number */
+  g_autoptr(GBytes) pem = make_crl("inter", "good", 1, 30, "");
+  end();
+  sh("openssl crl -in crl.pem -outform DER -out crl.der");
+  sh("crlutil -I -d sql:db -i crl.der");
+  open_database();
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_OFF, ""));
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, "revoked"));
+  end();
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_autoptr(GError) error = NULL;
+  folder = g_dir_make_tmp("signet-crl-XXXXXX", &error);
+  g_assert_no_error(error);
+  for (gsize i = 0; i < G_N_ELEMENTS(makes); i++)
+    make_one(&makes[i]);
+  now = g_get_real_time() / G_USEC_PER_SEC + 5;
+  for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+    g_autofree char *name = g_strdup_printf("/crl/list/%02d", (int)i);
+    g_test_add_data_func(name, &lists[i], test_list);
+  }
+  g_test_add_func("/crl/revoked-authority", test_revoked_authority);
+  g_test_add_func("/crl/bad-lists", test_bad_lists);
+  g_test_add_func("/crl/database", test_database_list);
+  int failed = g_test_run();
+  sh("rm -rf %s", folder);
+  return failed;
+}
