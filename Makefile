@@ -2,6 +2,7 @@
 # Targets: all, deps, deps-test, demo, check, check-asan, check-tsan, bench, fuzz, lint, install, clean.
 
 VERSION  := 0.1.0
+JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 MODULES  := ui mail crypto keyring
 PKGS_BASE    := glib-2.0 gio-2.0
 PKGS_ui      := ncursesw json-glib-1.0
@@ -67,7 +68,8 @@ endef
 $(foreach m,$(MODULES),$(eval $(call module,$m)))
 
 # libsecret is loaded when it is asked for (keyring/keyring.c), so that a start stays quick.
-LIBS := $(shell pkg-config --libs $(filter-out $(PKGS_keyring),$(PKGS)) 2>/dev/null) -ldl
+# (Debian's libetpan.pc leaks flags of its own build, which name files of dpkg-dev.)
+LIBS := $(filter-out -specs=% -Wl$(comma)-z%,$(shell pkg-config --libs $(filter-out $(PKGS_keyring),$(PKGS)) 2>/dev/null)) -ldl
 OBJ  := $(foreach m,$(MODULES),$(OBJ_$m))
 LIBOBJ := $(filter-out $B/ui/main.o,$(OBJ))
 
@@ -97,7 +99,7 @@ $B/tests/fuzz-%: tests/fuzz/fuzz-%.c $B/libsignet.a | $B/tests
 	$(Q)echo '  CC $@'; $(CC) $(STD) $(WARN) -Wno-missing-prototypes $(CFLAGS) -fsanitize=fuzzer,address,undefined -I. \
 	  $(shell pkg-config --cflags $(PKGS)) -o $@ $< $B/libsignet.a $(LDFLAGS) $(LIBS)
 
-unit: $B/libsignet.a $(UNIT) $(REPLAY)
+unit: $B/signet $(UNIT) $(REPLAY)
 
 deps:
 	sh tests/lab/deps.sh run
@@ -105,14 +107,15 @@ deps-test:
 	sh tests/lab/deps.sh test
 
 demo: deps
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	$B/signet demo
 
 # The whole of it: what CI runs and what the README names. The TAP programs are listed by tests/run.
 check: deps deps-test
+	$(MAKE) -j$(JOBS) all unit
+	$(MAKE) -j$(JOBS) SAN=address all unit
 	$(MAKE) check-built
-check-built: unit
-	$(MAKE) SAN=address unit
+check-built:
 	BUILD=$B BUILD_ASAN=build-asan sh tests/run
 
 check-unit: unit
