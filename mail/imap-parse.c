@@ -1,0 +1,162 @@
+#include "mail/imap-private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mail/utf7.h"
+
+static const struct {
+  const char *word;
+  guint flag;
+} flag_words[] = {
+  { "\\Seen", ML_FLAG_SEEN },       { "\\Answered", ML_FLAG_ANSWERED }, { "\\Flagged", ML_FLAG_FLAGGED },
+  { "\\Deleted", ML_FLAG_DELETED }, { "\\Draft", ML_FLAG_DRAFT },       { "$Forwarded", ML_FLAG_FORWARDED },
+  { "Forwarded", ML_FLAG_FORWARDED },
+};
+
+guint
+ml_imap_flags(const MlNode *list)
+{
+  guint flags = 0;
+  for (const MlNode *node = list ? list->child : NULL; node; node = node->next)
+    for (guint i = 0; i < G_N_ELEMENTS(flag_words); i++)
+      if (ml_node_is(node, flag_words[i].word))
+        flags |= flag_words[i].flag;
+  return flags;
+}
+
+char *
+ml_imap_flags_text(guint flags)
+{
+  GString *text = g_string_new(NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(flag_words) - 1; i++)
+    if (flags & flag_words[i].flag)
+      g_string_append_printf(text, "%s%s", text->len ? " " : "", flag_words[i].word);
+  return g_string_free(text, FALSE);
+}
+
+/* "13-Sep-2020 12:26:40 +0200"; a blank or a missing zero before the day is common, a bad zone counts as UTC. */
+gboolean
+ml_imap_date(const MlNode *node, gint64 *when)
+{
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  g_autofree char *text = ml_node_dup(node);
+  char month[4] = "", sign = '+';
+  int day, year, hour, minute, second, zone = 0;
+  int n = sscanf(text, " %2d-%3[A-Za-z]-%4d %2d:%2d:%2d %c%4d", &day, month, &year, &hour, &minute, &second, &sign, &zone);
+  const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
+  if (n < 6 || !found || (found - months) % 3 || year < 1970 || hour > 23 || minute > 59 || second > 60)
+    return FALSE;
+  GDateTime *date = g_date_time_new_utc(year, (int)(found - months) / 3 + 1, day, hour, minute, MIN(second, 59));
+  if (!date)
+    return FALSE;
+  *when = g_date_time_to_unix(date);
+  g_date_time_unref(date);
+  if (n == 8 && (sign == '+' || sign == '-'))
+    *when -= (sign == '-' ? -1 : 1) * (zone / 100 * 3600 + zone % 100 * 60);
+  return TRUE;
+}
+
+const MlNode *
+ml_imap_item(const MlNode *items, const char *name)
+{
+  for (const MlNode *node = items ? items->child : NULL; node && node->next; node = node->next->next)
+    if (node->kind == ML_NODE_ATOM && ml_node_is(node, name))
+      return node->next;
+  return NULL;
+}
+
+const MlNode *
+ml_imap_body(const MlNode *items)
+{
+  for (const MlNode *node = items ? items->child : NULL; node && node->next; node = node->next->next)
+    if (node->kind == ML_NODE_ATOM && node->length > 5 && g_ascii_strncasecmp(node->text, "BODY[", 5) == 0)
+      return node->next;
+  return NULL;
+}
+
+MlHeader *
+ml_imap_header(const MlNode *items)
+{
+  guint64 uid, size = 0;
+  if (!ml_node_number(ml_imap_item(items, "UID"), G_MAXUINT32, &uid) || !uid)
+    return NULL;
+  const MlNode *body = ml_imap_body(items);
+  gboolean text = body && body->kind == ML_NODE_STRING;
+  MlHeader *header = ml_header_parse(text ? body->text : "", text ? body->length : 0);
+  header->uid = (guint32)uid;
+  header->flags = ml_imap_flags(ml_imap_item(items, "FLAGS"));
+  if (ml_node_number(ml_imap_item(items, "RFC822.SIZE"), G_MAXINT64, &size))
+    header->size = size;
+  if (!ml_imap_date(ml_imap_item(items, "INTERNALDATE"), &header->received))
+    header->received = 0;
+  if (!header->date)
+    header->date = header->received;
+  return header;
+}
+
+/* (\HasNoChildren \Sent) "/" "Sent": levels are told apart by / whatever the server uses; a / of the name itself
+ * cannot be shown then, and such a folder is left out, unless / is what parts them. */
+MlFolder *
+ml_imap_folder(const MlNode *list_data)
+{
+  static const struct {
+    const char *word;
+    MlFolderRole role;
+  } roles[] = { { "\\Drafts", ML_ROLE_DRAFTS }, { "\\Sent", ML_ROLE_SENT },       { "\\Trash", ML_ROLE_TRASH },
+                { "\\Junk", ML_ROLE_JUNK },     { "\\Archive", ML_ROLE_ARCHIVE }, { "\\All", ML_ROLE_ALL },
+                { "\\Flagged", ML_ROLE_FLAGGED } };
+  const MlNode *flags = list_data, *delimiter = flags ? flags->next : NULL, *name = delimiter ? delimiter->next : NULL;
+  if (!name || flags->kind != ML_NODE_LIST || (name->kind != ML_NODE_STRING && name->kind != ML_NODE_ATOM) ||
+      !name->length || name->length > 1000 || memchr(name->text, '\0', name->length))
+    return NULL;
+  g_autofree char *raw = g_strndup(name->text, name->length);
+  g_autofree char *text = ml_utf7_decode(raw);
+  if (!text) {
+    if (!g_utf8_validate(raw, -1, NULL))
+      return NULL; /* no name that we could send back */
+    text = g_steal_pointer(&raw);
+  }
+  for (const char *p = text; *p; p++)
+    if ((guchar)*p < 0x20 || *p == 0x7f)
+      return NULL;
+  char part = delimiter->kind == ML_NODE_STRING && delimiter->length == 1 ? delimiter->text[0] : '\0';
+  if (part && part != '/') {
+    if (strchr(text, '/'))
+      return NULL;
+    g_strdelimit(text, (char[]){ part, '\0' }, '/');
+  }
+  MlFolderRole role = g_ascii_strcasecmp(text, "INBOX") == 0 ? ML_ROLE_INBOX : ML_ROLE_NONE;
+  gboolean selectable = TRUE;
+  for (const MlNode *flag = flags->child; flag; flag = flag->next) {
+    if (ml_node_is(flag, "\\Noselect") || ml_node_is(flag, "\\NonExistent"))
+      selectable = FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(roles) && !role; i++)
+      if (ml_node_is(flag, roles[i].word))
+        role = roles[i].role;
+  }
+  return ml_folder_new(role == ML_ROLE_INBOX ? "INBOX" : text, role, selectable);
+}
+
+static int
+compare_uids(gconstpointer a, gconstpointer b)
+{
+  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+char *
+ml_imap_uid_set(GArray *uids)
+{
+  GString *set = g_string_new(NULL);
+  g_array_sort(uids, compare_uids);
+  for (guint i = 0; i < uids->len;) {
+    guint32 first = g_array_index(uids, guint32, i), last = first;
+    while (++i < uids->len && g_array_index(uids, guint32, i) <= last + 1)
+      last = g_array_index(uids, guint32, i);
+    g_string_append_printf(set, "%s%u", set->len ? "," : "", first);
+    if (last != first)
+      g_string_append_printf(set, ":%u", last);
+  }
+  return g_string_free(set, FALSE);
+}

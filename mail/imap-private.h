@@ -1,0 +1,143 @@
+#ifndef ML_IMAP_PRIVATE_H
+#define ML_IMAP_PRIVATE_H
+
+#include <libetpan/libetpan.h>
+
+#include "crypto/tls.h"
+#include "mail/driver-private.h"
+#include "mail/imap-sieve.h"
+
+/* ---- imap-stream.c: libetpan's low stream over crypto's TLS, with the sieve between */
+
+/* Sees every response before libetpan does. FALSE with an error ends the connection. */
+typedef gboolean (*MlImapResponseFunc)(const MlResponse *response, gpointer user_data, GError **error);
+
+typedef struct {
+  CryptoTls *tls;      /* owned */
+  MlSieve *sieve;      /* owned */
+  mailstream *stream;  /* libetpan's; the session closes it */
+  MlImapResponseFunc func;
+  gpointer user_data;
+  GString *pass;       /* what libetpan may read: our own words for what the server said */
+  gsize passed;
+  gboolean greeted;
+  GError *error;       /* why it is dead */
+} MlImapStream;
+
+MlImapStream *ml_imap_stream_new(CryptoTls *tls, MlImapResponseFunc func, gpointer user_data); /* takes @tls */
+void ml_imap_stream_free(MlImapStream *stream); /* after the session that used it */
+
+/* The next response for a command of our own, after @func saw it; borrowed until the next call. */
+const MlResponse *ml_imap_stream_next(MlImapStream *stream, GError **error);
+/* As above, but only what needs no waiting: NULL without an error when there is none. */
+const MlResponse *ml_imap_stream_ready(MlImapStream *stream, GError **error);
+/* Straight to the server, through no buffer that would keep it: for secrets. What libetpan buffered goes first. */
+gboolean ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_stream_is_clean(MlImapStream *stream); /* not a byte is buffered anywhere */
+void ml_imap_stream_fail(MlImapStream *stream);         /* everything fails from now on: no LOGOUT on the way out */
+/* An error of crypto/ as one of ours. */
+void ml_imap_stream_error(GError *crypto, GError **error); /* takes @crypto */
+
+/* ---- imap-session.c: one connection */
+
+enum {
+  ML_IMAP_IDLE = 1 << 0,
+  ML_IMAP_MOVE = 1 << 1,
+  ML_IMAP_UIDPLUS = 1 << 2,
+  ML_IMAP_STARTTLS = 1 << 3,
+  ML_IMAP_LOGINDISABLED = 1 << 4,
+  ML_IMAP_SASL_IR = 1 << 5,
+  ML_IMAP_SPECIAL_USE = 1 << 6,
+  ML_IMAP_LIST_EXTENDED = 1 << 7,
+  ML_IMAP_LIST_STATUS = 1 << 8,
+};
+
+/* A message of the selected folder, in the order of its sequence numbers. */
+typedef struct {
+  guint32 uid;   /* 0: not known yet */
+  guint32 flags; /* ML_IMAP_FLAGS_UNKNOWN: not known yet */
+} MlImapSlot;
+#define ML_IMAP_FLAGS_UNKNOWN G_MAXUINT32
+
+typedef struct MlImapSession MlImapSession;
+/* A response of the command that runs; what the session keeps up itself (EXISTS, EXPUNGE, FLAGS) is done already. */
+typedef void (*MlImapDataFunc)(MlImapSession *session, const MlResponse *response, gpointer user_data);
+
+struct MlImapSession {
+  mailimap *imap;
+  MlImapStream *stream;
+  char *host;
+  guint caps;
+  GPtrArray *auths;      /* of char *, upper case: AUTH= */
+  gboolean greeted, preauth;
+  gboolean ask_capability, saw_capability; /* the command runs; its data came */
+  char delimiter;        /* between the levels of folder names; '\0': not known */
+  /* the selected folder */
+  char *folder;          /* NULL: none */
+  guint32 uidvalidity;
+  gboolean read_only, keywords, forwarded; /* PERMANENTFLAGS: \*, $Forwarded */
+  GArray *slots;         /* of MlImapSlot */
+  gboolean listening;    /* news go to changes; not while SELECT builds the slots */
+  GHashTable *own;       /* numbers whose flags we change ourselves now; or NULL */
+  MlChanges *changes;    /* news since the last look */
+  /* the command that runs */
+  MlImapDataFunc data;
+  gpointer data_user;
+  /* its end */
+  MlResponseKind status;
+  char *code, *words;
+};
+
+MlImapSession *ml_imap_session_new(CryptoTls *tls, const char *host); /* takes @tls */
+void ml_imap_session_free(MlImapSession *session);
+
+gboolean ml_imap_session_greet(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_session_capability(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_session_starttls(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_session_select(MlImapSession *session, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_session_noop(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_session_has_auth(MlImapSession *session, const char *mechanism);
+
+/* A command by our own writer. The words must be free of CR, LF and NUL: that is checked. Ends with TRUE on OK; on NO
+ * and BAD with FAILED (@session->status, code and words tell more), else with OFFLINE, PROTOCOL or CANCELLED. */
+gboolean ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer user_data, GError **error,
+                                 const char *format, ...) G_GNUC_PRINTF(5, 6) G_GNUC_WARN_UNUSED_RESULT;
+/* The halves of it, for AUTHENTICATE and IDLE. */
+gboolean ml_imap_session_send(MlImapSession *session, const char *command, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Reads up to the command's end, or up to "+" if @go_on: then *challenge is what stands behind it. */
+gboolean ml_imap_session_finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* "Sent/2024" as the server writes it: its delimiter, modified UTF-7. NULL with an error for what no name can hold,
+ * or when the delimiter had to be asked for and did not come. Transfer full. */
+char *ml_imap_session_mailbox(MlImapSession *session, const char *folder, GError **error);
+char *ml_imap_quote(const char *text); /* transfer full */
+gboolean ml_imap_session_is_broken(const GError *error);
+
+/* ---- imap-sasl.c */
+
+/* Logs in by the best mechanism that the server offers and the account allows. Nothing is sent before the connection
+ * is encrypted. A wrong password is asked for again, three times in all. */
+gboolean ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
+                       GCancellable *cancellable, char **mechanism, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* SCRAM (RFC 5802, RFC 7677), apart for its tests: message by message, with the nonce given. */
+typedef struct MlScram MlScram;
+MlScram *ml_scram_new(const char *user, const char *password, const char *nonce);
+void ml_scram_free(MlScram *scram);
+char *ml_scram_first(MlScram *scram);
+char *ml_scram_final(MlScram *scram, const char *server_first, GError **error);
+gboolean ml_scram_verify(MlScram *scram, const char *server_final, GError **error);
+
+/* ---- imap-parse.c: pure */
+guint ml_imap_flags(const MlNode *list);
+gboolean ml_imap_date(const MlNode *node, gint64 *when);
+char *ml_imap_flags_text(guint flags); /* "\\Seen \\Flagged"; transfer full */
+const MlNode *ml_imap_item(const MlNode *items, const char *name); /* the value behind an item's name */
+const MlNode *ml_imap_body(const MlNode *items);                   /* the value behind BODY[...] */
+MlHeader *ml_imap_header(const MlNode *items);                     /* NULL: no UID in it */
+MlFolder *ml_imap_folder(const MlNode *list_data);                 /* NULL: not one */
+char *ml_imap_uid_set(GArray *uids); /* sorts them; "1:3,7"; transfer full */
+
+#endif

@@ -1,0 +1,453 @@
+#include "mail/imap-private.h"
+
+#include <string.h>
+
+#include "mail/utf7.h"
+
+enum { EXISTS_MAX = 10 * 1000 * 1000 };
+
+static gboolean G_GNUC_PRINTF(3, 4)
+refuse(MlImapSession *session, GError **error, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *what = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "The mail server %s broke the rules of IMAP: %s. The connection was closed.",
+              session->host, what);
+  return FALSE;
+}
+
+/* ---- what every response may bring */
+
+static void
+take_capabilities(MlImapSession *session, const MlNode *data)
+{
+  static const struct {
+    const char *word;
+    guint cap;
+  } words[] = { { "IDLE", ML_IMAP_IDLE },
+                { "MOVE", ML_IMAP_MOVE },
+                { "UIDPLUS", ML_IMAP_UIDPLUS },
+                { "STARTTLS", ML_IMAP_STARTTLS },
+                { "LOGINDISABLED", ML_IMAP_LOGINDISABLED },
+                { "SASL-IR", ML_IMAP_SASL_IR },
+                { "SPECIAL-USE", ML_IMAP_SPECIAL_USE },
+                { "LIST-EXTENDED", ML_IMAP_LIST_EXTENDED },
+                { "LIST-STATUS", ML_IMAP_LIST_STATUS } };
+  session->saw_capability = TRUE;
+  session->caps = 0;
+  g_ptr_array_set_size(session->auths, 0);
+  for (const MlNode *node = data; node; node = node->next) {
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+      if (ml_node_is(node, words[i].word))
+        session->caps |= words[i].cap;
+    if (node->kind == ML_NODE_ATOM && node->length > 5 && node->length < 40 && session->auths->len < 50 &&
+        g_ascii_strncasecmp(node->text, "AUTH=", 5) == 0)
+      g_ptr_array_add(session->auths, g_ascii_strup(node->text + 5, (gssize)node->length - 5));
+  }
+}
+
+static gboolean
+take_exists(MlImapSession *session, guint32 number, GError **error)
+{
+  if (number > EXISTS_MAX)
+    return refuse(session, error, "a folder of %u messages", number);
+  guint had = session->slots->len;
+  g_array_set_size(session->slots, number);
+  for (guint i = had; i < number; i++)
+    g_array_index(session->slots, MlImapSlot, i).flags = ML_IMAP_FLAGS_UNKNOWN;
+  if (session->listening && number > had)
+    session->changes->new_mail = TRUE;
+  if (session->listening && number < had)
+    session->changes->reset = TRUE; /* no server may do that */
+  return TRUE;
+}
+
+static gboolean
+take_expunge(MlImapSession *session, guint32 number, GError **error)
+{
+  if (!number || number > session->slots->len)
+    return refuse(session, error, "message %u of %u went", number, session->slots->len);
+  guint32 uid = g_array_index(session->slots, MlImapSlot, number - 1).uid;
+  if (uid && session->listening)
+    g_array_append_val(session->changes->vanished, uid);
+  g_array_remove_index(session->slots, number - 1);
+  return TRUE;
+}
+
+static void
+take_fetch(MlImapSession *session, const MlResponse *response)
+{
+  if (!response->number || response->number > session->slots->len)
+    return;
+  MlImapSlot *slot = &g_array_index(session->slots, MlImapSlot, response->number - 1);
+  guint64 uid;
+  if (ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid))
+    slot->uid = (guint32)uid;
+  const MlNode *list = ml_imap_item(response->data, "FLAGS");
+  if (!list || list->kind != ML_NODE_LIST)
+    return;
+  guint flags = ml_imap_flags(list);
+  gboolean ours = session->own && g_hash_table_contains(session->own, GUINT_TO_POINTER(slot->uid));
+  if (session->listening && slot->uid && !ours && slot->flags != ML_IMAP_FLAGS_UNKNOWN && slot->flags != flags) {
+    MlFlagChange change = { slot->uid, flags };
+    g_array_append_val(session->changes->flag_changes, change);
+  }
+  slot->flags = flags;
+}
+
+/* libetpan 1.9.4 dies of such shapes; whoever sends one does so on purpose, or has lost his way. */
+static gboolean
+take_code(MlImapSession *session, const MlResponse *response, GError **error)
+{
+  const MlNode *code = response->code, *value = code ? code->next : NULL;
+  guint64 number;
+  if (response->broken_code && (ml_node_is(code, "PERMANENTFLAGS") || ml_node_is(code, "BADCHARSET") ||
+                                ml_node_is(code, "CAPABILITY")))
+    return refuse(session, error, "a response code that does not end");
+  if (response->broken_code || !code)
+    return TRUE;
+  if (ml_node_is(code, "BADCHARSET") && !session->greeted)
+    return refuse(session, error, "its greeting speaks of character sets");
+  if (ml_node_is(code, "UIDVALIDITY") && ml_node_number(value, G_MAXUINT32, &number))
+    session->uidvalidity = (guint32)number;
+  if (ml_node_is(code, "PERMANENTFLAGS")) {
+    session->keywords = session->forwarded = FALSE;
+    for (const MlNode *flag = value ? value->child : NULL; flag; flag = flag->next) {
+      if (flag->kind != ML_NODE_ATOM || (memchr(flag->text, '%', flag->length) != NULL))
+        return refuse(session, error, "flags that are none");
+      session->keywords |= ml_node_is(flag, "\\*");
+      session->forwarded |= ml_node_is(flag, "$Forwarded");
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+take_greeting(MlImapSession *session, const MlResponse *response, GError **error)
+{
+  if (!take_code(session, response, error))
+    return FALSE;
+  session->greeted = TRUE;
+  session->preauth = response->kind == ML_RESPONSE_PREAUTH;
+  if (response->kind == ML_RESPONSE_OK || response->kind == ML_RESPONSE_PREAUTH)
+    return TRUE;
+  if (response->kind == ML_RESPONSE_BYE) {
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s refuses connections just now: %s", session->host, response->text);
+    return FALSE;
+  }
+  return refuse(session, error, "it does not greet");
+}
+
+static gboolean
+take_tagged(MlImapSession *session, const MlResponse *response, GError **error)
+{
+  g_autofree char *tag = g_strdup_printf("%d", session->imap->imap_tag);
+  if (strcmp(tag, response->tag) != 0)
+    return refuse(session, error, "it answers what was not asked");
+  if (session->ask_capability && response->status == ML_RESPONSE_OK && !session->saw_capability)
+    return refuse(session, error, "it does not say what it can do");
+  session->status = response->status;
+  g_free(session->words);
+  g_free(session->code);
+  session->words = g_strdup(response->text);
+  session->code = response->code ? ml_node_dup(response->code) : NULL;
+  if (ml_node_is(response->code, "READ-ONLY"))
+    session->read_only = TRUE;
+  return TRUE;
+}
+
+static gboolean
+on_response(const MlResponse *response, gpointer user_data, GError **error)
+{
+  MlImapSession *session = user_data;
+  if (!session->greeted)
+    return take_greeting(session, response, error);
+  gboolean ok = TRUE;
+  switch (response->kind) {
+  case ML_RESPONSE_TAGGED:
+    ok = take_code(session, response, error) && take_tagged(session, response, error);
+    break;
+  case ML_RESPONSE_OK:
+  case ML_RESPONSE_NO:
+  case ML_RESPONSE_BAD:
+    ok = take_code(session, response, error);
+    break;
+  case ML_RESPONSE_BYE:
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s has ended the connection: %s", session->host, response->text);
+    ok = FALSE;
+    break;
+  case ML_RESPONSE_CAPABILITY:
+    take_capabilities(session, response->data);
+    break;
+  case ML_RESPONSE_EXISTS:
+    ok = take_exists(session, response->number, error);
+    break;
+  case ML_RESPONSE_EXPUNGE:
+    ok = take_expunge(session, response->number, error);
+    break;
+  case ML_RESPONSE_FETCH:
+    take_fetch(session, response);
+    break;
+  case ML_RESPONSE_MALFORMED:
+    g_debug("%s: a response that cannot be read was left out", session->host);
+    break;
+  default:
+    break;
+  }
+  if (ok && session->data)
+    session->data(session, response, session->data_user);
+  return ok;
+}
+
+/* ---- commands */
+
+gboolean
+ml_imap_session_is_broken(const GError *error)
+{
+  return g_error_matches(error, ML_ERROR, ML_ERROR_OFFLINE) || g_error_matches(error, ML_ERROR, ML_ERROR_PROTOCOL) ||
+         g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED);
+}
+
+/* What a call of libetpan came to. Its own codes say little; the stream and the last tagged response say more. */
+static gboolean
+outcome(MlImapSession *session, int result, const char *what, GError **error)
+{
+  if (session->stream->error) {
+    g_propagate_error(error, g_error_copy(session->stream->error));
+    return FALSE;
+  }
+  if (result == MAILIMAP_NO_ERROR)
+    return TRUE;
+  if (result == MAILIMAP_ERROR_STREAM || result == MAILIMAP_ERROR_PARSE || result == MAILIMAP_ERROR_FATAL ||
+      result == MAILIMAP_ERROR_MEMORY || result == MAILIMAP_ERROR_BAD_STATE) {
+    ml_imap_stream_fail(session->stream);
+    return refuse(session, error, "its answer to %s could not be read", what);
+  }
+  g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s refuses %s: %s", session->host, what,
+              session->words && *session->words ? session->words : "no reason given");
+  return FALSE;
+}
+
+gboolean
+ml_imap_session_send(MlImapSession *session, const char *command, GError **error)
+{
+  if (strpbrk(command, "\r\n")) {
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "A name with a line break cannot be sent to the server.");
+    return FALSE;
+  }
+  session->status = ML_RESPONSE_OTHER;
+  if (mailimap_send_current_tag(session->imap) != MAILIMAP_NO_ERROR)
+    return outcome(session, MAILIMAP_ERROR_STREAM, "a command", error);
+  return ml_imap_stream_write(session->stream, command, strlen(command), error) &&
+         ml_imap_stream_write(session->stream, "\r\n", 2, error);
+}
+
+gboolean
+ml_imap_session_finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
+{
+  if (go_on)
+    *go_on = FALSE;
+  for (;;) {
+    const MlResponse *response = ml_imap_stream_next(session->stream, error);
+    if (!response)
+      return FALSE;
+    if (response->kind == ML_RESPONSE_CONTINUE && go_on) {
+      *go_on = TRUE;
+      if (challenge)
+        *challenge = g_strdup(response->text);
+      return TRUE;
+    }
+    if (response->kind != ML_RESPONSE_TAGGED)
+      continue;
+    if (session->status == ML_RESPONSE_OK)
+      return TRUE;
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s refuses: %s", session->host,
+                *session->words ? session->words : "no reason given");
+    return FALSE;
+  }
+}
+
+gboolean
+ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer user_data, GError **error,
+                        const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *command = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  session->data = data;
+  session->data_user = user_data;
+  gboolean ok = ml_imap_session_send(session, command, error) && ml_imap_session_finish(session, NULL, NULL, error);
+  session->data = NULL;
+  return ok;
+}
+
+gboolean
+ml_imap_session_greet(MlImapSession *session, GError **error)
+{
+  int result = mailimap_connect(session->imap, session->stream->stream);
+  if (result == MAILIMAP_NO_ERROR_AUTHENTICATED || result == MAILIMAP_NO_ERROR_NON_AUTHENTICATED)
+    result = MAILIMAP_NO_ERROR;
+  return outcome(session, result, "its greeting", error);
+}
+
+gboolean
+ml_imap_session_capability(MlImapSession *session, GError **error)
+{
+  struct mailimap_capability_data *data = NULL;
+  /* What was learnt in clear is forgotten. */
+  session->caps = 0;
+  g_ptr_array_set_size(session->auths, 0);
+  session->ask_capability = TRUE;
+  session->saw_capability = FALSE;
+  int result = mailimap_capability(session->imap, &data);
+  session->ask_capability = FALSE;
+  if (data)
+    mailimap_capability_data_free(data);
+  return outcome(session, result, "the question what it can do", error);
+}
+
+gboolean
+ml_imap_session_starttls(MlImapSession *session, GError **error)
+{
+  if (!(session->caps & ML_IMAP_STARTTLS)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
+                "%s offers no encryption on this port (STARTTLS). Nothing was sent; use imaps:// in signet.conf if it has a port for that.",
+                session->host);
+    return FALSE;
+  }
+  int result = mailimap_starttls(session->imap);
+  /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
+  if (result == MAILIMAP_NO_ERROR && !ml_imap_stream_is_clean(session->stream)) {
+    ml_imap_stream_fail(session->stream);
+    return refuse(session, error, "it sends data between STARTTLS and the encryption, which may be an attack");
+  }
+  if (!outcome(session, result == MAILIMAP_ERROR_STARTTLS && session->status == ML_RESPONSE_OK ? MAILIMAP_ERROR_STREAM : result,
+               "STARTTLS", error))
+    return FALSE;
+  GError *why = NULL;
+  if (!crypto_tls_start(session->stream->tls, &why)) {
+    ml_imap_stream_fail(session->stream);
+    ml_imap_stream_error(why, error);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ml_imap_session_noop(MlImapSession *session, GError **error)
+{
+  return outcome(session, mailimap_noop(session->imap), "NOOP", error);
+}
+
+gboolean
+ml_imap_session_select(MlImapSession *session, const char *folder, GError **error)
+{
+  g_autofree char *mailbox = ml_imap_session_mailbox(session, folder, error);
+  if (!mailbox)
+    return FALSE;
+  g_clear_pointer(&session->folder, g_free);
+  g_array_set_size(session->slots, 0);
+  session->listening = session->read_only = session->keywords = session->forwarded = FALSE;
+  session->uidvalidity = 0;
+  ml_changes_free(session->changes);
+  session->changes = ml_changes_new();
+  int result = mailimap_select(session->imap, mailbox);
+  if (!outcome(session, result, folder, error)) {
+    if (session->status == ML_RESPONSE_NO && !session->stream->error) {
+      g_clear_error(error);
+      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s", session->host, folder,
+                  session->words);
+    }
+    return FALSE;
+  }
+  session->folder = g_strdup(folder);
+  session->listening = TRUE;
+  return TRUE;
+}
+
+gboolean
+ml_imap_session_has_auth(MlImapSession *session, const char *mechanism)
+{
+  for (guint i = 0; i < session->auths->len; i++)
+    if (strcmp(g_ptr_array_index(session->auths, i), mechanism) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+on_delimiter(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)user_data;
+  const MlNode *delimiter = response->kind == ML_RESPONSE_LIST && response->data ? response->data->next : NULL;
+  if (delimiter && delimiter->kind == ML_NODE_STRING && delimiter->length == 1)
+    session->delimiter = delimiter->text[0];
+}
+
+char *
+ml_imap_session_mailbox(MlImapSession *session, const char *folder, GError **error)
+{
+  if (!*folder || strlen(folder) > 1000 || !g_utf8_validate(folder, -1, NULL) || strpbrk(folder, "\r\n")) {
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "This cannot be the name of a folder.");
+    return NULL;
+  }
+  gboolean deep = strchr(folder, '/') != NULL;
+  if (deep && !session->delimiter &&
+      !ml_imap_session_command(session, on_delimiter, NULL, error, "LIST \"\" \"\""))
+    return NULL;
+  char *mailbox = ml_utf7_encode(folder);
+  if (deep && session->delimiter && session->delimiter != '/')
+    g_strdelimit(mailbox, "/", session->delimiter);
+  return mailbox;
+}
+
+char *
+ml_imap_quote(const char *text)
+{
+  GString *quoted = g_string_new("\"");
+  for (const char *p = text; *p; p++) {
+    if (*p == '"' || *p == '\\')
+      g_string_append_c(quoted, '\\');
+    g_string_append_c(quoted, *p);
+  }
+  g_string_append_c(quoted, '"');
+  return g_string_free(quoted, FALSE);
+}
+
+MlImapSession *
+ml_imap_session_new(CryptoTls *tls, const char *host)
+{
+  MlImapSession *session = g_new0(MlImapSession, 1);
+  session->host = g_strdup(host);
+  session->auths = g_ptr_array_new_with_free_func(g_free);
+  session->slots = g_array_new(FALSE, TRUE, sizeof(MlImapSlot));
+  session->changes = ml_changes_new();
+  session->imap = mailimap_new(0, NULL);
+  g_assert(session->imap != NULL);
+  session->stream = ml_imap_stream_new(tls, on_response, session);
+  return session;
+}
+
+void
+ml_imap_session_free(MlImapSession *session)
+{
+  if (!session)
+    return;
+  /* The stream is dead before libetpan lets go of it, so that its LOGOUT goes nowhere and waits for nothing. */
+  ml_imap_stream_fail(session->stream);
+  gboolean taken = session->imap->imap_stream != NULL;
+  mailimap_free(session->imap);
+  if (!taken)
+    mailstream_close(session->stream->stream);
+  ml_imap_stream_free(session->stream);
+  g_free(session->host);
+  g_ptr_array_unref(session->auths);
+  g_free(session->folder);
+  g_array_unref(session->slots);
+  ml_changes_free(session->changes);
+  g_free(session->code);
+  g_free(session->words);
+  g_free(session);
+}
