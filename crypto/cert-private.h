@@ -24,13 +24,15 @@ CryptoCert *crypto_cert_wrap(CERTCertificate *nss); /* takes a reference of its 
 
 /* Our own certificate that a recipient or signer identifier names: issuer and serial, or subject key
  * identifier; from a cached list of every certificate that has a private key, so that no token is touched and
- * nobody is asked. Transfer full; NULL: none of ours. (crypto/keys.c) */
+ * nobody is asked. One on a card that was pulled in this run is found too: opening it says which card to insert.
+ * Transfer full; NULL: none of ours. (crypto/keys.c) */
 CryptoCert *crypto_keys_find(const SECItem *issuer, const SECItem *serial, const SECItem *key_id);
 
 /* Its private key, logging in by @pin where the token asks. Errors: LOCKED (@pin is NULL and it is needed),
  * PIN, CANCELLED, NO_KEY. Free with SECKEY_DestroyPrivateKey(). */
 SECKEYPrivateKey *crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error);
 char *crypto_keys_token(CryptoCert *cert); /* which token holds it, transfer full; NULL: database or memory */
+GPtrArray *crypto_keys_slot_certs(PK11SlotInfo *slot); /* all that a token shows now; of CryptoCert */
 guint crypto_keys_count(PK11SlotInfo *slot); /* certificates with a key there */
 GPtrArray *crypto_keys_list(void); /* every certificate with a key of ours; of CryptoCert, transfer full */
 void crypto_keys_forget(void); /* the cached list is stale: something was imported, a token came or went */

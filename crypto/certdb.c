@@ -51,14 +51,14 @@ bare_nickname(CERTCertificate *nss, PK11SlotInfo *slot)
 
 /* @own: DER of every certificate with a key of ours. */
 static CryptoCertEntry *
-entry_new(CERTCertificate *nss, PK11SlotInfo *slot, GHashTable *own)
+entry_new(CryptoCert *cert, PK11SlotInfo *slot, GHashTable *own)
 {
   CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
-  entry->cert = crypto_cert_wrap(nss);
+  entry->cert = crypto_cert_ref(cert);
   entry->token =
       PK11_IsInternal(slot) ? g_strdup("database") : g_utf8_make_valid(PK11_GetTokenName(slot), -1);
-  entry->nickname = bare_nickname(nss, slot);
-  entry->flags = trust_flags(nss);
+  entry->nickname = bare_nickname(cert->nss, slot);
+  entry->flags = trust_flags(cert->nss);
   if (g_hash_table_contains(own, entry->cert->der))
     entry->flags |= CRYPTO_CERT_OWN;
   if (crypto_cert_is_authority(entry->cert))
@@ -81,18 +81,14 @@ own_certs(void)
 static void
 list_slot(GPtrArray *entries, GHashTable *seen, GHashTable *own, PK11SlotInfo *slot)
 {
-  CERTCertList *certs = PK11_ListCertsInSlot(slot);
-  if (!certs)
-    return;
-  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs);
-       node = CERT_LIST_NEXT(node)) {
-    CryptoCertEntry *entry = entry_new(node->cert, slot, own);
+  g_autoptr(GPtrArray) certs = crypto_keys_slot_certs(slot);
+  for (guint i = 0; i < certs->len; i++) {
+    CryptoCertEntry *entry = entry_new(certs->pdata[i], slot, own);
     if (g_hash_table_add(seen, g_bytes_ref(entry->cert->der)))
       g_ptr_array_add(entries, entry);
     else
       crypto_cert_entry_free(entry);
   }
-  CERT_DestroyCertList(certs);
 }
 
 /* The database first, then tokens, then NSS's roots: a certificate is told once, where it was found first. */

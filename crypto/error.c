@@ -9,7 +9,7 @@
 #include "crypto/cert-private.h"
 #include "crypto/context.h"
 
-G_DEFINE_QUARK(signet - crypto - error - quark, crypto_error)
+G_DEFINE_QUARK(signet_crypto_error_quark, crypto_error)
 
 /* What a number of NSS or NSPR means to a person, and the code that tells the caller what to do about it. */
 typedef struct {

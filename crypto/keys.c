@@ -12,8 +12,9 @@
  * on a card that belongs to no authority has its key there. */
 typedef struct {
   CryptoCert *cert;
-  PK11SlotInfo *slot;        /* NULL: a key of this run only */
-  SECKEYPrivateKey *session; /* set where slot is NULL */
+  PK11SlotInfo *slot;        /* NULL: a key of this run only, or of a card that was pulled */
+  SECKEYPrivateKey *session; /* a key of this run */
+  char *token;               /* the name of a card's token; NULL for the others */
   GBytes *key_id;            /* subject key identifier, or NULL */
   guint8 key_hash[20];
 } KeyEntry;
@@ -30,6 +31,10 @@ static GPtrArray *cached;  /* of KeyEntry; NULL: to be listed */
 static GArray *stamps;     /* of TokenStamp */
 static gint64 looked_at;   /* monotonic time when the stamps were last compared */
 static GPtrArray *session; /* of KeyEntry */
+static GPtrArray
+    *absent; /* of KeyEntry without slot: on cards that were there in this run, and are not now */
+
+enum { ABSENT_MAX = 64, SLOT_CERTS_MAX = 1000 };
 
 static void
 entry_free(gpointer data)
@@ -40,41 +45,38 @@ entry_free(gpointer data)
     PK11_FreeSlot(entry->slot);
   SECKEY_DestroyPrivateKey(entry->session);
   g_clear_pointer(&entry->key_id, g_bytes_unref);
+  g_free(entry->token);
   g_free(entry);
 }
 
 static KeyEntry *
-entry_new(CERTCertificate *nss, PK11SlotInfo *slot)
+entry_new(CryptoCert *cert, PK11SlotInfo *slot)
 {
   KeyEntry *entry = g_new0(KeyEntry, 1);
-  entry->cert = crypto_cert_wrap(nss);
+  entry->cert = crypto_cert_ref(cert);
   entry->slot = slot ? PK11_ReferenceSlot(slot) : NULL;
+  if (slot && !PK11_IsInternal(slot))
+    entry->token = g_utf8_make_valid(PK11_GetTokenName(slot), -1);
   SECItem id = { siBuffer, NULL, 0 };
-  if (CERT_FindSubjectKeyIDExtension(nss, &id) == SECSuccess) {
+  if (CERT_FindSubjectKeyIDExtension(cert->nss, &id) == SECSuccess) {
     entry->key_id = g_bytes_new(id.data, id.len);
     SECITEM_FreeItem(&id, PR_FALSE);
   }
-  if (!crypto_cert_key_hash(nss, entry->key_hash))
+  if (!crypto_cert_key_hash(cert->nss, entry->key_hash))
     memset(entry->key_hash, 0, sizeof entry->key_hash);
   return entry;
 }
 
 static gboolean
-is_authority(CERTCertificate *nss)
-{
-  g_autoptr(CryptoCert) cert = crypto_cert_wrap(nss);
-  return crypto_cert_is_authority(cert);
-}
-
-static gboolean
-has_key(PK11SlotInfo *slot, CERTCertificate *nss)
+has_key(PK11SlotInfo *slot, CryptoCert *cert)
 {
   CERTCertTrust trust;
-  if (CERT_GetCertTrust(nss, &trust) == SECSuccess && (trust.emailFlags & CERTDB_USER))
+  if (PK11_IsInternal(slot) && CERT_GetCertTrust(cert->nss, &trust) == SECSuccess &&
+      (trust.emailFlags & CERTDB_USER))
     return TRUE;
   if (PK11_NeedLogin(slot) && !PK11_IsLoggedIn(slot, NULL))
-    return !PK11_IsInternal(slot) && !is_authority(nss);
-  SECKEYPrivateKey *key = PK11_FindPrivateKeyFromCert(slot, nss, NULL);
+    return !PK11_IsInternal(slot) && !crypto_cert_is_authority(cert);
+  SECKEYPrivateKey *key = PK11_FindPrivateKeyFromCert(slot, cert->nss, NULL);
   SECKEY_DestroyPrivateKey(key);
   return key != NULL;
 }
@@ -85,24 +87,85 @@ is_looked_at(PK11SlotInfo *slot)
   return PK11_IsPresent(slot) && !PK11_HasRootCerts(slot);
 }
 
+/* Of a token's own objects, as they are. NSS's list of them is empty until somebody logs in, for every reader
+ * that calls itself hardware; and what it found before a login it would go on finding after it. */
 static void
-list_slot(GPtrArray *entries, PK11SlotInfo *slot)
+list_token(GPtrArray *certs, PK11SlotInfo *slot)
 {
-  CERTCertList *certs = PK11_ListCertsInSlot(slot);
-  if (!certs)
-    return;
-  for (CERTCertListNode *node = CERT_LIST_HEAD(certs); !CERT_LIST_END(node, certs);
-       node = CERT_LIST_NEXT(node))
-    if (has_key(slot, node->cert))
-      g_ptr_array_add(entries, entry_new(node->cert, slot));
-  CERT_DestroyCertList(certs);
+  PK11GenericObject *first = PK11_FindGenericObjects(slot, CKO_CERTIFICATE);
+  guint seen = 0;
+  for (PK11GenericObject *o = first; o && seen < SLOT_CERTS_MAX; o = PK11_GetNextGenericObject(o), seen++) {
+    SECItem der = { siBuffer, NULL, 0 };
+    if (PK11_ReadRawAttribute(PK11_TypeGeneric, o, CKA_VALUE, &der) != SECSuccess)
+      continue;
+    CryptoCert *cert = crypto_cert_new(der.data, der.len, NULL);
+    if (cert)
+      g_ptr_array_add(certs, cert);
+    SECITEM_FreeItem(&der, PR_FALSE);
+  }
+  if (first)
+    PK11_DestroyGenericObjects(first);
+}
+
+GPtrArray *
+crypto_keys_slot_certs(PK11SlotInfo *slot)
+{
+  GPtrArray *certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+  if (!PK11_IsInternal(slot) && !PK11_HasRootCerts(slot)) {
+    list_token(certs, slot);
+    return certs;
+  }
+  CERTCertList *list = PK11_ListCertsInSlot(slot);
+  if (!list)
+    return certs;
+  for (CERTCertListNode *node = CERT_LIST_HEAD(list); !CERT_LIST_END(node, list); node = CERT_LIST_NEXT(node))
+    g_ptr_array_add(certs, crypto_cert_wrap(node->cert));
+  CERT_DestroyCertList(list);
+  return certs;
 }
 
 static void
+list_slot(GPtrArray *entries, PK11SlotInfo *slot)
+{
+  g_autoptr(GPtrArray) certs = crypto_keys_slot_certs(slot);
+  for (guint i = 0; i < certs->len; i++)
+    if (has_key(slot, certs->pdata[i]))
+      g_ptr_array_add(entries, entry_new(certs->pdata[i], slot));
+}
+
+static const KeyEntry *
+find_cert(GPtrArray *entries, CryptoCert *cert)
+{
+  for (guint i = 0; entries && i < entries->len; i++)
+    if (g_bytes_equal(((KeyEntry *)entries->pdata[i])->cert->der, cert->der))
+      return entries->pdata[i];
+  return NULL;
+}
+
+/* What lies on cards goes to the absent ones, without its slot: the next listing takes back what is still there. */
+static void
 forget_locked(void)
 {
+  if (!absent)
+    absent = g_ptr_array_new_with_free_func(entry_free);
+  while (cached && cached->len) {
+    KeyEntry *entry = g_ptr_array_steal_index_fast(cached, cached->len - 1);
+    g_clear_pointer(&entry->slot, PK11_FreeSlot);
+    if (entry->token && absent->len < ABSENT_MAX && !find_cert(absent, entry->cert))
+      g_ptr_array_add(absent, entry);
+    else
+      entry_free(entry);
+  }
   g_clear_pointer(&cached, g_ptr_array_unref);
   g_clear_pointer(&stamps, g_array_unref);
+}
+
+static void
+take_back_locked(void)
+{
+  for (guint i = absent ? absent->len : 0; i-- > 0;)
+    if (find_cert(cached, ((KeyEntry *)absent->pdata[i])->cert))
+      g_ptr_array_remove_index_fast(absent, i);
 }
 
 static GArray *
@@ -153,6 +216,7 @@ refresh_locked(void)
          e = PK11_GetNextSafe(slots, e, PR_FALSE))
       if (is_looked_at(e->slot))
         list_slot(cached, e->slot);
+    take_back_locked();
   }
   if (slots)
     PK11_FreeSlotList(slots);
@@ -173,13 +237,14 @@ crypto_keys_close(void)
   g_mutex_lock(&lock);
   forget_locked();
   g_clear_pointer(&session, g_ptr_array_unref);
+  g_clear_pointer(&absent, g_ptr_array_unref);
   g_mutex_unlock(&lock);
 }
 
 void
 crypto_keys_add_session(CryptoCert *cert, SECKEYPrivateKey *key)
 {
-  KeyEntry *entry = entry_new(cert->nss, NULL);
+  KeyEntry *entry = entry_new(cert, NULL);
   entry->session = key;
   g_mutex_lock(&lock);
   if (!session)
@@ -270,6 +335,8 @@ crypto_keys_find(const SECItem *issuer, const SECItem *serial, const SECItem *ke
     refresh_locked();
     entry = best(cached, issuer, serial, key_id);
   }
+  if (!entry)
+    entry = best(absent, issuer, serial, key_id);
   CryptoCert *cert = entry ? crypto_cert_ref(entry->cert) : NULL;
   g_mutex_unlock(&lock);
   return cert;
@@ -301,6 +368,24 @@ places(CryptoCert *cert, SECKEYPrivateKey **key)
   return slots;
 }
 
+static void
+fail_no_key(CryptoCert *cert, GError **error)
+{
+  g_mutex_lock(&lock);
+  const KeyEntry *entry = find_cert(absent, cert);
+  g_autofree char *token = entry ? g_strdup(entry->token) : NULL;
+  g_mutex_unlock(&lock);
+  if (token)
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+                "The private key of “%s” is on the card “%s”: insert it and try again.", cert->common_name,
+                token);
+  else
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+        "The private key of “%s” is not here. Import it (signet cert import FILE.p12) or insert its card.",
+        cert->common_name);
+}
+
 SECKEYPrivateKey *
 crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
 {
@@ -323,10 +408,7 @@ crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   if (problem)
     g_propagate_error(error, g_steal_pointer(&problem));
   else
-    g_set_error(
-        error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
-        "The private key of “%s” is not here. Import it (signet cert import FILE.p12) or insert its card.",
-        cert->common_name);
+    fail_no_key(cert, error);
   return NULL;
 }
 

@@ -328,6 +328,132 @@ test_proxy(void)
 }
 
 static void
+set_state(const char *name, gboolean set)
+{
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  if (set)
+    pki_write(folder, name, "", 0);
+  else
+    g_unlink(path);
+}
+
+/* Waits until the card with @alice's key is seen as there or gone. */
+static void
+wait_for(CryptoCert *alice, gboolean there)
+{
+  gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+  for (;;) {
+    g_autofree char *token = crypto_keys_token(alice);
+    if ((token != NULL) == there)
+      return;
+    g_assert_cmpint(g_get_monotonic_time(), <, end);
+    g_usleep(20000);
+  }
+}
+
+/* A card is pulled and put back, locked, about to be locked, and behind a reader with keys of its own. */
+static void
+test_reader(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *library = g_build_filename(folder, "removable.so", NULL);
+  set_state("present", TRUE);
+  open_here(FALSE);
+  gboolean added = crypto_token_add_module("reader", library, &error);
+  g_assert_no_error(error);
+  g_assert_true(added);
+  g_autoptr(CryptoCert) alice = load("alice.pem");
+  Asked asked = { .answer = "1234" };
+  CryptoPinSource pin = SOURCE(asked);
+  SECKEYPrivateKey *key = crypto_keys_open(alice, &pin, &error);
+  g_assert_no_error(error);
+  check_sign_and_decrypt(key, alice);
+  SECKEY_DestroyPrivateKey(key);
+
+  set_state("present", FALSE);
+  wait_for(alice, FALSE);
+  g_autoptr(CryptoCert) known = crypto_keys_find(&alice->nss->derIssuer, &alice->nss->serialNumber, NULL);
+  g_assert_nonnull(known); /* mail to it is still ours, and opening it says what to do */
+  g_clear_pointer(&known, crypto_cert_unref);
+  g_assert_null(crypto_keys_open(alice, &pin, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY);
+  g_assert_nonnull(strstr(error->message, "Karte Ä")); /* which card to insert */
+  g_clear_error(&error);
+  gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+  while (crypto_token_login("Karte Ä", &pin, &error)) { /* NSS looks at a reader once a second */
+    g_assert_cmpint(g_get_monotonic_time(), <, end);
+    g_usleep(20000);
+  }
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY);
+  g_clear_error(&error);
+
+  set_state("present", TRUE);
+  wait_for(alice, TRUE);
+  asked.calls = 0;
+  key = crypto_keys_open(alice, NULL, &error);
+  g_assert_null(key); /* pulled means logged out */
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
+  g_clear_error(&error);
+  key = crypto_keys_open(alice, &pin, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(asked.calls, ==, 1);
+  check_sign_and_decrypt(key, alice);
+  SECKEY_DestroyPrivateKey(key);
+
+  crypto_token_logout_all();
+  set_state("final-try", TRUE);
+  asked.answer = "0000";
+  CryptoPinSource second = SOURCE(asked);
+  g_assert_null(crypto_keys_open(alice, &second, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN);
+  g_assert_nonnull(strstr(error->message, "One more wrong PIN locks it"));
+  g_clear_error(&error);
+  g_assert_true(asked.last.final_try);
+  set_state("locked", TRUE);
+  asked = (Asked){ .answer = "1234", .token = asked.token };
+  CryptoPinSource third = SOURCE(asked);
+  g_assert_null(crypto_keys_open(alice, &third, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
+  g_assert_nonnull(strstr(error->message, "PUK"));
+  g_clear_error(&error);
+  g_assert_cmpuint(asked.calls, ==, 0);
+  set_state("locked", FALSE);
+  set_state("final-try", FALSE);
+  g_clear_pointer(&alice, crypto_cert_unref);
+  close_clean();
+
+  set_state("pinpad", TRUE);
+  open_here(FALSE);
+  alice = load("alice.pem");
+  asked = (Asked){ .answer = "", .token = asked.token };
+  CryptoPinSource fourth = SOURCE(asked);
+  key = crypto_keys_open(alice, &fourth, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(asked.calls, ==, 1);
+  g_assert_true(asked.last.pinpad);
+  SECKEY_DestroyPrivateKey(key);
+  gboolean removed = crypto_token_remove_module("reader", &error);
+  g_assert_no_error(error);
+  g_assert_true(removed);
+  g_free(asked.token);
+  g_clear_pointer(&alice, crypto_cert_unref);
+  close_clean();
+}
+
+static void
+make_reader(void)
+{
+  g_autofree char *source = g_canonicalize_filename("tests/lab/removable-token.c", NULL);
+  g_autofree char *flags = NULL;
+  g_assert_cmpint(pki_spawn(folder, &flags, "pkg-config", "--cflags", "nss", NULL), ==, 0);
+  g_auto(GStrv) words = g_strsplit(g_strstrip(flags), " ", 2);
+  pki_run(folder, "cc", "-shared", "-fPIC", words[0], words[1] ? words[1] : words[0], "-o", "removable.so",
+          source, "-ldl");
+  g_setenv("REMOVABLE_FOLDER", folder, TRUE);
+  g_setenv("REMOVABLE_MODULE", module, TRUE);
+}
+
+static void
 make_token(void)
 {
   g_autofree char *config = g_build_filename(folder, "softhsm2.conf", NULL);
@@ -375,10 +501,12 @@ main(int argc, char **argv)
   pki_leaf(folder, "alice", "/CN=Alice", "subjectAltName=email:alice@example.org\n", "rsa:2048");
   pki_leaf(folder, "bob", "/CN=Bob", "subjectAltName=email:bob@example.org\n", "rsa:2048");
   make_token();
+  make_reader();
   g_test_add_func("/token/modules", test_modules);
   g_test_add_func("/token/looking", test_looking);
   g_test_add_func("/token/pins", test_pins);
   g_test_add_func("/token/proxy", test_proxy);
+  g_test_add_func("/token/reader", test_reader);
   int result = g_test_run();
   pki_remove_tree(folder);
   g_free(folder);
