@@ -24,7 +24,7 @@ void
 ui_app_dirty(UiApp *app)
 {
   app->dirty = TRUE;
-  if (!app->draw_source)
+  if (!app->draw_source && !app->ending)
     app->draw_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_draw, app, NULL);
 }
 
@@ -176,7 +176,7 @@ on_tick(gpointer data)
 void
 ui_app_tick(UiApp *app)
 {
-  if (!app->tick_source)
+  if (!app->tick_source && !app->ending)
     app->tick_source = g_timeout_add(TICK_MS, on_tick, app);
 }
 
@@ -462,6 +462,8 @@ take_down(UiApp *app)
   app->ending = TRUE;
   ui_app_watch_keys(app, FALSE);
   remove_source(&app->logout_source);
+  remove_source(&app->draw_source);
+  remove_source(&app->tick_source);
   for (guint i = 0; i < app->ops->len; i++) {
     UiOp *op = app->ops->pdata[i];
     if (op->cancellable)
@@ -475,8 +477,6 @@ take_down(UiApp *app)
   while (app->views->len > 1)
     ui_app_pop(app);
   ui_app_top(app)->type->free(app, ui_app_top(app));
-  remove_source(&app->draw_source);
-  remove_source(&app->tick_source);
   ui_terminal_unwatch();
   ui_screen_close();
   g_log_set_default_handler(g_log_default_handler, NULL);

@@ -221,7 +221,7 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 static void
 hint(UiApp *app, UiView *view, GString *hint)
 {
-  g_string_append(hint, "Enter read  d delete  s move  t tag  l limit  / search  y folders  $ sync  q quit");
+  g_string_append(hint, "Enter read  d delete  s move  l limit  / search  y folders  q quit  ? help");
 }
 
 static void

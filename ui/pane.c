@@ -30,9 +30,10 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 static void
 hint(UiApp *app, UiView *view, GString *hint)
 {
+  g_string_append(hint, "Space page  / search  n next  ");
   if (view->type->context == UI_IN_DETAILS)
-    g_string_append(hint, "I install certificate  T trust the authority  ");
-  g_string_append(hint, "Space, b page  / search  n next  q back  ? help");
+    g_string_append(hint, "I install certificate  T trust authority  ");
+  g_string_append(hint, "q back  ? help");
 }
 
 static void
