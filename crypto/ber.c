@@ -4,7 +4,7 @@
 
 #include "crypto/mapping.h"
 
-enum { RELEASE_STEP = 4 * 1024 * 1024 };
+enum { RELEASE_STEP = 4 * 1024 * 1024, STAGE = 16 * 1024 };
 
 CryptoBerReader
 crypto_ber_reader(const guint8 *data, gsize length)
@@ -131,6 +131,49 @@ crypto_ber_pieces(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer u
     }
   }
   return TRUE;
+}
+
+typedef struct {
+  CryptoBerPieceFunc func;
+  gpointer user_data;
+  gsize length;
+  guint8 stage[STAGE];
+} Staging;
+
+static gboolean
+stage_flush(Staging *staging)
+{
+  gsize length = staging->length;
+  staging->length = 0;
+  return length == 0 || staging->func(staging->stage, length, staging->user_data);
+}
+
+static gboolean
+stage_piece(const guint8 *data, gsize length, gpointer user_data)
+{
+  Staging *staging = user_data;
+  if (length > STAGE - staging->length && !stage_flush(staging))
+    return FALSE;
+  if (length > STAGE)
+    return staging->func(data, length, staging->user_data);
+  memcpy(staging->stage + staging->length, data, length);
+  staging->length += length;
+  return TRUE;
+}
+
+gboolean
+crypto_ber_runs(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer user_data)
+{
+  if (!(item->tag & CRYPTO_BER_CONSTRUCTED))
+    return crypto_ber_pieces(item, func, user_data);
+  Staging *staging = g_new(Staging, 1);
+  staging->func = func;
+  staging->user_data = user_data;
+  staging->length = 0;
+  gboolean read = crypto_ber_pieces(item, stage_piece, staging) && stage_flush(staging);
+  explicit_bzero(staging->stage, sizeof staging->stage);
+  g_free(staging);
+  return read;
 }
 
 typedef struct {

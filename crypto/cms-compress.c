@@ -65,7 +65,7 @@ crypto_cms_decompress(CryptoCms *cms, GError **error)
   Inflation run = { .out = g_byte_array_new() };
   g_autoptr(GByteArray) out = run.out;
   gboolean started = inflateInit(&run.stream) == Z_OK;
-  gboolean read = started && crypto_ber_pieces(&cms->content, inflate_piece, &run);
+  gboolean read = started && crypto_ber_runs(&cms->content, inflate_piece, &run);
   if (started)
     inflateEnd(&run.stream);
   if (run.too_long) {

@@ -245,7 +245,7 @@ decrypt_cbc(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
 {
   CbcRun *run = g_new(CbcRun, 1);
   *run = (CbcRun){ .context = cbc_context(plan, key), .output = output, .block = plan->cipher->block };
-  gboolean read = run->context && crypto_ber_pieces(&cms->content, cbc_piece, run);
+  gboolean read = run->context && crypto_ber_runs(&cms->content, cbc_piece, run);
   guint pad = read && run->n_rest == 0 && run->held == run->block ? padding_length(run->plain, run->block) : 0;
   gboolean good = pad > 0 && give(output, run->plain, run->block - pad);
   if (run->context)

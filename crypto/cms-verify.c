@@ -7,7 +7,8 @@
 
 /* Every signer of a SignedData against the content. Trust in the certificates is not asked here. */
 
-enum { CANDIDATES_MAX = 8 };
+/* Of the certificates that one signer may mean, and of searches in the database for one message. */
+enum { CANDIDATES_MAX = 4, LOOKUPS_MAX = 8 };
 
 /* What was signed: the caller's bytes, or the message's own, piece by piece. Digests are taken once each. */
 typedef struct {
@@ -18,7 +19,7 @@ typedef struct {
     const CryptoCmsDigest *digest;
     guint8 value[CRYPTO_CMS_DIGEST_MAX];
   } done[8];
-  guint n_done;
+  guint n_done, lookups;
 } Verification;
 
 static gboolean
@@ -51,7 +52,7 @@ content_digest(Verification *job, const CryptoCmsDigest *digest)
     const guint8 *data = g_bytes_get_data(job->detached, &length);
     hash_piece(data, length, context);
   } else {
-    read = crypto_ber_pieces(&job->cms->content, hash_piece, context);
+    read = crypto_ber_runs(&job->cms->content, hash_piece, context);
   }
   unsigned length = 0;
   HASH_End(context, job->done[job->n_done].value, &length, CRYPTO_CMS_DIGEST_MAX);
@@ -95,7 +96,7 @@ find_candidates(Verification *job, const CryptoCmsId *id)
   for (guint i = 0; job->extra && i < job->extra->len; i++)
     if (crypto_cms_id_fits(id, job->extra->pdata[i]))
       add_candidate(candidates, crypto_cert_ref(job->extra->pdata[i]));
-  if (candidates->len == 0)
+  if (candidates->len == 0 && job->lookups++ < LOOKUPS_MAX)
     add_candidate(candidates, crypto_cms_id_lookup(id));
   return candidates;
 }

@@ -69,7 +69,8 @@ read_signer(const CryptoBerItem *item, CryptoCmsSignerInfo *info)
   if (!read_version(&inside) || !read_id_from(&inside, &info->id) ||
       !read_algorithm_from(&inside, CRYPTO_BER_SEQUENCE, &info->digest))
     return FALSE;
-  if (crypto_ber_peek(&inside) == CRYPTO_BER_CONTEXT_CONSTRUCTED && !crypto_ber_next(&inside, &info->attributes))
+  if (crypto_ber_peek(&inside) == CRYPTO_BER_CONTEXT_CONSTRUCTED &&
+      (!crypto_ber_next(&inside, &info->attributes) || info->attributes.length > CRYPTO_CMS_ATTRIBUTES_SIZE))
     return FALSE;
   if (!read_algorithm_from(&inside, CRYPTO_BER_SEQUENCE, &info->signature) ||
       !crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &info->value))
@@ -88,7 +89,7 @@ read_signers(CryptoCms *cms, const CryptoBerItem *set, GError **error)
     CryptoBerItem item;
     CryptoCmsSignerInfo info;
     if (cms->signers->len >= CRYPTO_CMS_SIGNERS_MAX) {
-      crypto_cms_malformed(error, "more than 100 signers");
+      crypto_cms_malformed(error, "more than 32 signers");
       return FALSE;
     }
     if (!crypto_ber_expect(&inside, CRYPTO_BER_SEQUENCE, &item) || !read_signer(&item, &info)) {

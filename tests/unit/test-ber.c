@@ -58,6 +58,41 @@ test_octets(void)
   g_assert_null(crypto_ber_octets(simple, &item, 100));
 }
 
+static gboolean
+append(const guint8 *data, gsize length, gpointer user_data)
+{
+  GPtrArray *runs = user_data;
+  g_ptr_array_add(runs, g_bytes_new(data, length));
+  return TRUE;
+}
+
+/* Small pieces come together, large ones alone, all of them in order. */
+static void
+test_runs(void)
+{
+  g_autoptr(GByteArray) der = g_byte_array_new(), expected = g_byte_array_new(), got = g_byte_array_new();
+  for (guint i = 0; i < 50000; i++) {
+    guint8 octet = (guint8)i;
+    crypto_ber_put(der, CRYPTO_BER_OCTET_STRING, &octet, i % 5 ? 1 : 0);
+    g_byte_array_append(expected, &octet, i % 5 ? 1 : 0);
+    if (i % 20000 == 19999) {
+      g_autofree guint8 *large = g_malloc0(100000);
+      crypto_ber_put(der, CRYPTO_BER_OCTET_STRING, large, 100000);
+      g_byte_array_append(expected, large, 100000);
+    }
+  }
+  crypto_ber_wrap(der, CRYPTO_BER_OCTET_STRING | CRYPTO_BER_CONSTRUCTED);
+  CryptoBerReader reader = crypto_ber_reader(der->data, der->len);
+  CryptoBerItem item;
+  g_assert_true(crypto_ber_next(&reader, &item));
+  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+  g_assert_true(crypto_ber_runs(&item, append, runs));
+  g_assert_cmpuint(runs->len, <, 10);
+  for (guint i = 0; i < runs->len; i++)
+    g_byte_array_append(got, g_bytes_get_data(runs->pdata[i], NULL), (guint)g_bytes_get_size(runs->pdata[i]));
+  g_assert_cmpmem(got->data, got->len, expected->data, expected->len);
+}
+
 static void
 test_depth(void)
 {
@@ -204,6 +239,7 @@ main(int argc, char **argv)
   g_test_add_func("/ber/definite", test_definite);
   g_test_add_func("/ber/truncated", test_truncated);
   g_test_add_func("/ber/octets", test_octets);
+  g_test_add_func("/ber/runs", test_runs);
   g_test_add_func("/ber/depth", test_depth);
   g_test_add_func("/ber/refused", test_refused);
   g_test_add_func("/ber/time", test_time);
