@@ -199,6 +199,36 @@ ui_action_limit(UiApp *app)
 }
 
 static void
+jump_answered(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+  UiBox *box = app->box;
+  guint64 number;
+
+  if (!answer || !*answer || !box)
+    return;
+  if (!g_ascii_string_to_unsigned(answer, 10, 1, G_MAXUINT32, &number, NULL)) {
+    ui_app_complain(app, "A message is called by its number: %s is none.", answer);
+    return;
+  }
+  guint total = MAX(box->total, box->all->len);
+  if (number <= total && total - number < box->all->len && ui_box_seek(box, box->all->pdata[total - number])) {
+    box->placed = TRUE;
+    return;
+  }
+  ui_app_say(app, "There is no message %s in this list.", answer);
+}
+
+void
+ui_action_jump(UiApp *app)
+{
+  const char digit[] = { (char)app->key, 0 };
+
+  if (app->box)
+    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Go to message", digit, NULL, jump_answered, app);
+}
+
+static void
 run_logout(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   crypto_token_logout_all();

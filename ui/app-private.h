@@ -79,6 +79,7 @@ struct UiApp {
   UiStyle status_style;
   char *search;         /* the last pattern */
   gboolean dirty, ending, apply_to_tagged;
+  int key;              /* that is being handled */
   guint keys_source, draw_source, tick_source, logout_source;
   int exit_code;
   gpointer secrets;     /* ui/ask.c */
@@ -242,7 +243,7 @@ void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
 /* actions*.c: every `run` of the table of keys */
 #define UI_ACTIONS(X) \
   X(down) X(up) X(page_down) X(page_up) X(first) X(last) X(open) X(space) X(back) X(leave) X(help) X(log) X(redraw) \
-  X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(next_message) X(previous_message) \
+  X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(jump) X(next_message) X(previous_message) \
   X(next_any) X(previous_any) X(delete) \
   X(undelete) X(tag) X(tag_pattern) X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) \
   X(change_folder) X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(forget_pins) \

@@ -291,6 +291,7 @@ handle_key(UiApp *app, int key)
     return;
   }
   gboolean applied = app->apply_to_tagged;
+  app->key = key;
   binding->run(app);
   if (applied)
     app->apply_to_tagged = FALSE;

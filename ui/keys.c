@@ -27,6 +27,7 @@ static const UiBinding table[] = {
   ACT('^', UI_IN_PAGERS, first, "to the beginning"),
   ACT(UI_KEY_END, UI_IN_ALL, last, "to the end"),
   ACT('*', UI_IN_LISTS, last, "to the end"),
+  ACT('1', UI_IN_INDEX, jump, "go to the message of that number"),
   ACT(UI_KEY_ENTER, UI_IN_LISTS, open, "open what the cursor is on"),
   ACT(' ', UI_IN_LISTS, open, "open what the cursor is on"),
   ACT(UI_KEY_RIGHT, UI_IN_LISTS, open, "open what the cursor is on"),
@@ -87,6 +88,8 @@ ui_keys_table(void)
 const UiBinding *
 ui_keys_find(int key, UiContext context)
 {
+  if (key >= '1' && key <= '9')
+    key = '1'; /* one binding for all digits; ui_action_jump() asks which it was */
   for (const UiBinding *binding = table; binding->key; binding++)
     if (binding->key == key && binding->context & context)
       return binding;
@@ -103,7 +106,7 @@ ui_keys_name(int key)
     { UI_KEY_TAB, "Tab" }, { UI_KEY_ENTER, "Enter" }, { UI_KEY_ESC, "Esc" }, { UI_KEY_BACKSPACE, "Backspace" },
     { ' ', "Space" }, { UI_KEY_UP, "Up" }, { UI_KEY_DOWN, "Down" }, { UI_KEY_LEFT, "Left" }, { UI_KEY_RIGHT, "Right" },
     { UI_KEY_PAGE_UP, "PgUp" }, { UI_KEY_PAGE_DOWN, "PgDn" }, { UI_KEY_HOME, "Home" }, { UI_KEY_END, "End" },
-    { UI_KEY_DELETE, "Del" },
+    { UI_KEY_DELETE, "Del" }, { '1', "1 to 9" },
   };
   char bytes[7] = { 0 };
 

@@ -5,7 +5,7 @@
 #include "ui/limit.h"
 #include "ui/text.h"
 
-enum { GUTTER = 3 }; /* columns: a blank, the gutter, a blank */
+enum { GUTTER = 2 }; /* columns: the mark and a blank, so that lines of 78 stand unwrapped at 80 */
 
 static void
 line_free(UiLine *line)
@@ -77,7 +77,7 @@ line_copy(const UiLine *line, const char *text)
 static int
 text_columns(const UiPager *pager)
 {
-  return MAX(pager->columns - (pager->gutter ? GUTTER + 1 : 1), 4);
+  return MAX(pager->columns - (pager->gutter ? GUTTER : 1), 4);
 }
 
 static void
@@ -172,7 +172,7 @@ draw_line(const UiPager *pager, const UiLine *line, int row, int columns, gboole
   int at = pager->gutter ? GUTTER : 1;
   if (pager->gutter && line->gutter != ' ') {
     char mark[] = { line->gutter, 0 };
-    ui_screen_put(row, 1, 1, gutter_style(line->gutter), mark);
+    ui_screen_put(row, 0, 1, gutter_style(line->gutter), mark);
   }
   if (found)
     ui_screen_put(row, at, columns - at, UI_STYLE_MATCH, line->text);
