@@ -331,8 +331,8 @@ cert_public_value(CryptoCert *cert)
 static gboolean
 belong_together(const CryptoPkcs12Key *key, const CryptoPkcs12Cert *cert, GBytes *value)
 {
-  if (key->public_value)
-    return value && g_bytes_equal(key->public_value, value);
+  if (key->public_value && value)
+    return g_bytes_equal(key->public_value, value);
   return key->local_id && cert->local_id && g_bytes_equal(key->local_id, cert->local_id);
 }
 

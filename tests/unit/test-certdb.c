@@ -468,6 +468,59 @@ test_busy(void)
   }
 }
 
+typedef struct {
+  GBytes *alice, *bob;
+  gint errors; /* atomic */
+} Crowd;
+
+static gpointer
+be_busy(gpointer data)
+{
+  Crowd *crowd = data;
+  for (int i = 0; i < 100; i++) {
+    g_autoptr(GPtrArray) one = crypto_certs_parse(i % 2 ? crowd->alice : crowd->bob, NULL);
+    g_autoptr(CryptoCert) cert = one ? crypto_cert_ref(one->pdata[0]) : NULL;
+    g_autoptr(CryptoCert) ours =
+        cert ? crypto_keys_find(&cert->nss->derIssuer, &cert->nss->serialNumber, NULL) : NULL;
+    g_autoptr(GPtrArray) entries = i % 10 ? NULL : crypto_certdb_list(FALSE, NULL);
+    SECKEYPrivateKey *key = ours ? crypto_keys_open(ours, NULL, NULL) : NULL;
+    if (!cert || (ours != NULL) != (i % 2 == 0) || (ours && !key))
+      g_atomic_int_inc(&crowd->errors);
+    SECKEY_DestroyPrivateKey(key);
+    if (i % 25 == 0)
+      crypto_keys_forget();
+  }
+  return NULL;
+}
+
+/* Any thread may read certificates and look for keys, while another changes the database. */
+static void
+test_threads(void)
+{
+  g_autofree char *nssdb = g_build_filename(folder, "crowd", NULL);
+  g_autoptr(GError) error = NULL;
+  open_at(nssdb, TRUE);
+  g_autoptr(GBytes) p12 = file("bob.p12"), alice = file("alice.pem"), bob = file("bob.pem");
+  g_autoptr(GPtrArray) own = crypto_certdb_import_pkcs12(p12, "test", NULL, &error);
+  g_assert_no_error(error);
+  Crowd crowd = { .alice = alice, .bob = bob };
+  GThread *threads[4];
+  for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+    threads[i] = g_thread_new("busy", be_busy, &crowd);
+  g_autoptr(CryptoCert) root = load("root.pem");
+  for (int i = 0; i < 20; i++) {
+    gboolean done = crypto_certdb_trust(root, i % 2, FALSE, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(done);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+    g_thread_join(threads[i]);
+  g_assert_cmpint(crowd.errors, ==, 0);
+  g_clear_pointer(&own, g_ptr_array_unref);
+  g_clear_pointer(&root, crypto_cert_unref);
+  close_clean();
+}
+
 static void
 make_files(void)
 {
@@ -495,6 +548,7 @@ main(int argc, char **argv)
   g_test_add_func("/certdb/session-beside", test_session_beside);
   g_test_add_func("/certdb/pkcs12", test_pkcs12);
   g_test_add_func("/certdb/password", test_password);
+  g_test_add_func("/certdb/threads", test_threads);
   g_test_add_func("/certdb/unusable", test_unusable);
   g_test_add_func("/certdb/busy", test_busy);
   int result = g_test_run();
