@@ -31,4 +31,8 @@ gboolean ml_address_equal(const char *a, const char *b);
 /* Does this text (a display name) hold something that looks like an address other than @address? */
 gboolean ml_address_other_in(const char *text, const char *address);
 
+
+/* Does a label of it mix Latin with Cyrillic or Greek letters? Nobody's does, but an imitation's. */
+gboolean ml_address_mixes_scripts(const char *address);
+
 #endif

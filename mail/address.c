@@ -23,12 +23,12 @@ ml_address_free(MlAddresses *addresses)
 
 /* What has been read of one mailbox so far. */
 typedef struct {
-  GString *words;  /* as they would be a display name */
-  GString *spec;   /* as they would be an address: no white space, quotes kept only where needed */
-  GString *angle;  /* what stood in <>; NULL: none yet */
+  GString *words;   /* as they would be a display name */
+  GString *spec;    /* as they would be an address: no white space, quotes kept only where needed */
+  GString *angle;   /* what stood in <>; NULL: none yet */
   GString *comment; /* the first comment: a display name of old */
-  gboolean blank;  /* white space since the last word */
-  gboolean spaced; /* two words of the spec were apart: it is no address */
+  gboolean blank;   /* white space since the last word */
+  gboolean spaced;  /* two words of the spec were apart: it is no address */
 } Reader;
 
 static void
@@ -267,7 +267,8 @@ ml_address_equal(const char *a, const char *b)
 static gboolean
 is_address_char(gunichar c)
 {
-  return c > 127 ? g_unichar_isalnum(c) : c && (g_ascii_isalnum((char)c) || strchr(".!#$%&'*+-/=?^_`{|}~", (int)c));
+  return c > 127 ? g_unichar_isalnum(c)
+                 : c && (g_ascii_isalnum((char)c) || strchr(".!#$%&'*+-/=?^_`{|}~", (int)c));
 }
 
 gboolean
@@ -293,6 +294,33 @@ ml_address_other_in(const char *text, const char *address)
       continue;
     g_autofree char *found = g_strndup(from, (gsize)(to - from));
     if (!ml_address_equal(found, address))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+gboolean
+ml_address_mixes_scripts(const char *address)
+{
+  guint seen = 0;
+  g_autofree char *unicode = NULL;
+  const char *at = strrchr(address, '@');
+  if (at) { /* an A-label hides its letters */
+    g_autofree char *domain = g_hostname_to_unicode(at + 1);
+    unicode = g_strdup_printf("%.*s@%s", (int)(at - address), address, domain ? domain : at + 1);
+  }
+  for (const char *c = unicode ? unicode : address; *c; c = g_utf8_next_char(c)) {
+    gunichar wide = g_utf8_get_char(c);
+    if (wide == '@' || wide == '.') {
+      seen = 0;
+      continue;
+    }
+    GUnicodeScript script = g_unichar_isalpha(wide) ? g_unichar_get_script(wide) : G_UNICODE_SCRIPT_COMMON;
+    seen |= script == G_UNICODE_SCRIPT_LATIN      ? 1
+            : script == G_UNICODE_SCRIPT_CYRILLIC ? 2
+            : script == G_UNICODE_SCRIPT_GREEK    ? 4
+                                                  : 0;
+    if (seen & (seen - 1))
       return TRUE;
   }
   return FALSE;

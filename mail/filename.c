@@ -8,11 +8,19 @@ enum { NAME_LIMIT = 200, ENDING_LIMIT = 16 };
 static const struct {
   const char *type, *name;
 } defaults[] = {
-  { "text/plain", "text.txt" },           { "text/html", "page.html" },       { "text/calendar", "event.ics" },
-  { "message/rfc822", "message.eml" },    { "application/pdf", "document.pdf" }, { "image/png", "image.png" },
-  { "image/jpeg", "image.jpg" },          { "image/gif", "image.gif" },       { "text/csv", "table.csv" },
-  { "application/pkcs7-mime", "smime.p7m" }, { "application/pkcs7-signature", "smime.p7s" },
-  { "application/zip", "archive.zip" },   { "message/global", "message.eml" },
+  { "text/plain", "text.txt" },
+  { "text/html", "page.html" },
+  { "text/calendar", "event.ics" },
+  { "message/rfc822", "message.eml" },
+  { "application/pdf", "document.pdf" },
+  { "image/png", "image.png" },
+  { "image/jpeg", "image.jpg" },
+  { "image/gif", "image.gif" },
+  { "text/csv", "table.csv" },
+  { "application/pkcs7-mime", "smime.p7m" },
+  { "application/pkcs7-signature", "smime.p7s" },
+  { "application/zip", "archive.zip" },
+  { "message/global", "message.eml" },
 };
 
 static gboolean
@@ -38,7 +46,8 @@ is_harmless(gunichar c)
   case G_UNICODE_OTHER_PUNCTUATION:
     return c != 0x115f && c != 0x1160 && c != 0x3164 && c != 0xffa0 && c != 0x34f && c != 0xfffd &&
            !(c >= 0xfe00 && c <= 0xfe0f) && !(c >= 0xe0100 && c <= 0xe01ef) && c != 0x2024 && c != 0xff0f &&
-           c != 0xff3c && c != 0x2215 && c != 0x29f8; /* blanks that look like letters; look-alikes of . / \ */
+           c != 0xff3c && c != 0x2215 &&
+           c != 0x29f8; /* blanks that look like letters; look-alikes of . / \ */
   default:
     return FALSE;
   }

@@ -52,7 +52,8 @@ word_octets(const char *text, gsize length, char encoding)
       guint8 octet = (guint8)text[i];
       if (octet == '_')
         octet = ' ';
-      if (octet == '=' && i + 2 < length + 0 && g_ascii_isxdigit(text[i + 1]) && g_ascii_isxdigit(text[i + 2])) {
+      if (octet == '=' && i + 2 < length + 0 && g_ascii_isxdigit(text[i + 1]) &&
+          g_ascii_isxdigit(text[i + 2])) {
         octet = (guint8)(g_ascii_xdigit_value(text[i + 1]) * 16 + g_ascii_xdigit_value(text[i + 2]));
         i += 2;
       }

@@ -7,9 +7,9 @@
 enum { DEPTH = 400, TAGS = 60000, TAG_LENGTH = 32768, REOPENED = 300000 };
 
 typedef struct {
-  char name[16];      /* lower case, cut */
+  char name[16]; /* lower case, cut */
   gboolean closing;
-  gsize length;       /* of the whole tag */
+  gsize length; /* of the whole tag */
 } Tag;
 
 /* A tag at @at ('<'); FALSE: just a character. Quoted '>' belong to the tag; one that never ends is the rest. */
@@ -50,15 +50,18 @@ is_one_of(const char *name, const char *const *names)
   return FALSE;
 }
 
-static const char *const formatting[] = { "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike",
-                                          "strong", "tt", "u", NULL };
-static const char *const flat[] = { "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta",
-                                    "param", "source", "wbr", "p", "li", "td", "th", "tr", "dt", "dd", "option",
-                                    "tbody", "thead", "tfoot", "!doctype", "", NULL };
+static const char *const formatting[] = { "a", "b",     "big",    "code",   "em", "font", "i", "nobr",
+                                          "s", "small", "strike", "strong", "tt", "u",    NULL };
+static const char *const flat[] = { "area",  "base",  "br",    "col",      "embed",  "hr",  "img",
+                                    "input", "link",  "meta",  "param",    "source", "wbr", "p",
+                                    "li",    "td",    "th",    "tr",       "dt",     "dd",  "option",
+                                    "tbody", "thead", "tfoot", "!doctype", "",       NULL };
 static const char *const raw_text[] = { "script", "style", "iframe", "noembed", "noframes", "xmp", NULL };
-static const char *const lines[] = { "p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul",
-                                     "ol", "dl", "dt", "dd", "blockquote", "pre", "hr", "section", "article",
-                                     "header", "footer", "address", "form", "option", "title", NULL };
+static const char *const lines[] = { "p",       "div",  "br",      "tr",      "li",     "h1",
+                                     "h2",      "h3",   "h4",      "h5",      "h6",     "table",
+                                     "ul",      "ol",   "dl",      "dt",      "dd",     "blockquote",
+                                     "pre",     "hr",   "section", "article", "header", "footer",
+                                     "address", "form", "option",  "title",   NULL };
 
 /* Behind "</name", any case. */
 static const char *
@@ -109,7 +112,8 @@ append_reference(GString *out, const char *at, const char *end)
 {
   static const struct {
     const char *name, *text;
-  } names[] = { { "&amp;", "&" }, { "&lt;", "<" }, { "&gt;", ">" }, { "&quot;", "\"" }, { "&nbsp;", " " }, { "&apos;", "'" } };
+  } names[] = { { "&amp;", "&" },   { "&lt;", "<" },   { "&gt;", ">" },
+                { "&quot;", "\"" }, { "&nbsp;", " " }, { "&apos;", "'" } };
   for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
     if ((gsize)(end - at) >= strlen(names[i].name) && memcmp(at, names[i].name, strlen(names[i].name)) == 0) {
       g_string_append(out, names[i].text);

@@ -12,9 +12,11 @@ enum {
   ML_HTML_LINKS = 2000,
 };
 
-/* @html: UTF-8. @legacy_display: RFC 9788's copy of the header fields is left out. @links: array of MlLink to fill; links become "text [1]" and a list of notes at the end. NULL:
- * links are left out. *cut: there was more than is shown. Lines are joined by '\n', not wrapped. */
-char *ml_html_to_text(const char *html, gsize length, gboolean legacy_display, GPtrArray *links, gboolean *cut);
+/* @html: UTF-8. @legacy_display: RFC 9788's copy of the header fields is left out. @links: array of MlLink to
+ * fill; links become "text [1]" and a list of notes at the end. NULL: links are left out. *cut: there was more than
+ * is shown. Lines are joined by '\n', not wrapped. */
+char *ml_html_to_text(const char *html, gsize length, gboolean legacy_display, GPtrArray *links,
+                      gboolean *cut);
 
 /* html-plain.c: the limits, and the stripper. */
 gboolean ml_html_is_tame(const char *html, gsize length);

@@ -8,16 +8,16 @@ enum { TEXT_LIMIT = 4 * 1024 * 1024, URL_LIMIT = 4096, WALK_DEPTH = 600 };
 
 typedef struct {
   GString *out;
-  GPtrArray *links;   /* NULL: links are not shown */
+  GPtrArray *links;    /* NULL: links are not shown */
   GHashTable *numbers; /* url -> number */
-  guint newlines;     /* wanted before the next text: 1 a new line, 2 a blank one */
-  gboolean blank;     /* a blank is wanted before the next text */
-  gboolean at_start;  /* nothing on this line yet but its quote marks */
-  gboolean cell_gap;  /* the next text begins another cell of this row */
-  guint quotes;       /* blockquotes around us */
+  guint newlines;      /* wanted before the next text: 1 a new line, 2 a blank one */
+  gboolean blank;      /* a blank is wanted before the next text */
+  gboolean at_start;   /* nothing on this line yet but its quote marks */
+  gboolean cell_gap;   /* the next text begins another cell of this row */
+  guint quotes;        /* blockquotes around us */
   guint preformatted;
   guint depth;
-  guint indent;       /* of lists */
+  guint indent;            /* of lists */
   gboolean legacy_display; /* drop RFC 9788 4.10.2's element */
   gboolean cut;
 } Render;
@@ -67,8 +67,11 @@ is_padding(gunichar c)
 }
 
 static void
-add_text(Render *render, const char *text)
+add_text(Render *render, const char *raw)
 {
+  /* gumbo makes a broken character of a reference to one beyond Unicode's end */
+  g_autofree char *valid = g_utf8_validate(raw, -1, NULL) ? NULL : g_utf8_make_valid(raw, -1);
+  const char *text = valid ? valid : raw;
   gboolean padded = TRUE;
   for (const char *c = text; *c; c = g_utf8_next_char(c)) {
     gunichar wide = g_utf8_get_char(c);
@@ -99,7 +102,9 @@ add_text(Render *render, const char *text)
 static guint
 link_number(Render *render, const char *href)
 {
-  static const char *const schemes[] = { "http:", "https:", "mailto:", "ftp:", "tel:", "xmpp:", "sip:", NULL };
+  static const char *const schemes[] = {
+    "http:", "https:", "mailto:", "ftp:", "tel:", "xmpp:", "sip:", NULL
+  };
   if (!render->links || !href || render->links->len >= ML_HTML_LINKS || strlen(href) > URL_LIMIT)
     return 0;
   g_autofree char *url = g_strstrip(g_strdup(href));
@@ -315,8 +320,11 @@ add_notes(Render *render)
 {
   for (guint i = 0; render->links && i < render->links->len; i++) {
     const MlLink *link = g_ptr_array_index(render->links, i);
-    g_string_append_printf(render->out, "%s[%u] %s", i ? "\n" : render->out->len ? "\n\n" : "", link->number,
-                           link->url);
+    g_string_append_printf(render->out, "%s[%u] %s",
+                           i                  ? "\n"
+                           : render->out->len ? "\n\n"
+                                              : "",
+                           link->number, link->url);
   }
 }
 
@@ -334,7 +342,9 @@ ml_html_to_text(const char *html, gsize length, gboolean legacy_display, GPtrArr
   GumboOutput *tree = gumbo_parse_with_options(&options, html, length);
   if (!tree)
     return ml_html_strip(html, length);
-  Render render = { .out = g_string_new(NULL), .links = links, .at_start = TRUE, .legacy_display = legacy_display };
+  Render render = {
+    .out = g_string_new(NULL), .links = links, .at_start = TRUE, .legacy_display = legacy_display
+  };
   render.numbers = g_hash_table_new(g_str_hash, g_str_equal);
   walk(&render, tree->root);
   gumbo_destroy_output(&options, tree);

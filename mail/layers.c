@@ -57,20 +57,27 @@ ml_layers_of(const MlMessage *message, const MlEntity *entity)
   return NULL;
 }
 
+/* RFC 8551 3.9: gateways that do not know the types call them application/octet-stream and keep the names. */
+static gboolean
+is_octets_named(const MlEntity *entity, const char *const *endings)
+{
+  const char *dot = entity->filename ? strrchr(entity->filename, '.') : NULL;
+  if (!dot || !ml_mime_is(entity, "application/octet-stream"))
+    return FALSE;
+  for (; *endings; endings++)
+    if (g_ascii_strcasecmp(dot, *endings) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 ml_layers_is_signature_part(const MlEntity *entity)
 {
-  return ml_mime_is(entity, "application/pkcs7-signature") || ml_mime_is(entity, "application/x-pkcs7-signature");
-}
-
-static gboolean
-names_smime_file(const MlEntity *entity)
-{
-  if (!entity->filename)
-    return FALSE;
-  const char *dot = strrchr(entity->filename, '.');
-  return dot && (g_ascii_strcasecmp(dot, ".p7m") == 0 || g_ascii_strcasecmp(dot, ".p7z") == 0 ||
-                 g_ascii_strcasecmp(dot, ".p7c") == 0);
+  static const char *const endings[] = { ".p7s", NULL };
+  return ml_mime_is(entity, "application/pkcs7-signature") ||
+         ml_mime_is(entity, "application/x-pkcs7-signature") ||
+         (entity->parent && ml_mime_is(entity->parent, "multipart/signed") &&
+          is_octets_named(entity, endings));
 }
 
 /* RFC 8551 3.5.3.2 wants the protocol parameter; where it is missing the parts speak for themselves. Where it
@@ -97,9 +104,8 @@ ml_layers_kind(const MlEntity *entity, gboolean at_root)
     return signed_kind(entity);
   if (ml_mime_is(entity, "application/pkcs7-mime") || ml_mime_is(entity, "application/x-pkcs7-mime"))
     return ML_CRYPTO_CMS;
-  if (at_root && ml_mime_is(entity, "application/octet-stream") && names_smime_file(entity))
-    return ML_CRYPTO_CMS; /* RFC 8551 3.9 */
-  return ML_CRYPTO_NONE;
+  static const char *const endings[] = { ".p7m", ".p7z", ".p7c", NULL };
+  return at_root && is_octets_named(entity, endings) ? ML_CRYPTO_CMS : ML_CRYPTO_NONE;
 }
 
 static MlLayer *
@@ -166,20 +172,24 @@ open_detached(MlMessage *message, MlEntity *entity, const MlReadOptions *options
 {
   GPtrArray *parts = entity->children;
   MlEntity *content = parts && parts->len ? g_ptr_array_index(parts, 0) : NULL;
-  if (!parts || parts->len != 2 || entity->beyond || !ml_layers_is_signature_part(g_ptr_array_index(parts, 1))) {
-    set_broken(add_layer(message, ML_LAYER_SIGNED, entity),
-               "A signed message has two parts, the text and its signature; this one is put together otherwise.");
+  if (!parts || parts->len != 2 || entity->beyond ||
+      !ml_layers_is_signature_part(g_ptr_array_index(parts, 1))) {
+    set_broken(
+        add_layer(message, ML_LAYER_SIGNED, entity),
+        "A signed message has two parts, the text and its signature; this one is put together otherwise.");
     return NULL;
   }
   g_autoptr(GError) error = NULL;
   g_autoptr(CryptoCms) cms = parse_cms(g_ptr_array_index(parts, 1), &error);
   if (cms && crypto_cms_kind(cms) == CRYPTO_CMS_CERTS_ONLY) {
     keep_certs(message, cms);
-    ml_message_note(message, entity, "There is a signature part, but nobody signed in it: this message is not signed.");
+    ml_message_note(message, entity,
+                    "There is a signature part, but nobody signed in it: this message is not signed.");
     return NULL;
   }
   MlLayer *layer = add_layer(message, ML_LAYER_SIGNED, entity);
-  g_autoptr(GBytes) enclosed = cms && crypto_cms_kind(cms) == CRYPTO_CMS_SIGNED ? crypto_cms_content(cms) : NULL;
+  g_autoptr(GBytes) enclosed =
+      cms && crypto_cms_kind(cms) == CRYPTO_CMS_SIGNED ? crypto_cms_content(cms) : NULL;
   if (!cms) {
     layer->error = g_steal_pointer(&error);
   } else if (crypto_cms_kind(cms) != CRYPTO_CMS_SIGNED) {
@@ -240,11 +250,13 @@ static void
 note_certs(MlMessage *message, MlEntity *entity, CryptoCms *cms)
 {
   g_autoptr(GPtrArray) certs = crypto_cms_certs(cms);
-  g_autoptr(GString) words = g_string_new("This message brings certificates and no signature. Nothing is trusted or "
-                                          "kept because it came by mail; import what you want to keep:");
+  g_autoptr(GString) words =
+      g_string_new("This message brings certificates and no signature. Nothing is trusted or "
+                   "kept because it came by mail; import what you want to keep:");
   for (guint i = 0; certs && i < MIN(certs->len, 20u); i++) {
     CryptoCert *cert = g_ptr_array_index(certs, i);
-    g_string_append_printf(words, "\n  %s, issued by %s", crypto_cert_common_name(cert), crypto_cert_issuer_name(cert));
+    g_string_append_printf(words, "\n  %s, issued by %s", crypto_cert_common_name(cert),
+                           crypto_cert_issuer_name(cert));
   }
   keep_certs(message, cms);
   ml_message_note(message, entity, words->str);
@@ -267,7 +279,8 @@ open_cms(MlMessage *message, MlEntity *entity, const MlReadOptions *options)
     content = crypto_cms_content(cms);
     if (content && strcmp(crypto_cms_content_type(cms), "data") != 0) {
       g_set_error(&layer->error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
-                  "What is signed is not mail but %s, which signet does not read.", crypto_cms_content_type(cms));
+                  "What is signed is not mail but %s, which signet does not read.",
+                  crypto_cms_content_type(cms));
       g_clear_pointer(&content, g_bytes_unref);
     } else if (content)
       verify(message, layer, cms, NULL, options);
@@ -294,8 +307,10 @@ open_cms(MlMessage *message, MlEntity *entity, const MlReadOptions *options)
     break;
   }
   case CRYPTO_CMS_OTHER: {
-    g_autofree char *words = g_strdup_printf("signet cannot read this kind of S/MIME content (%s). Ask the sender for an "
-                                             "ordinary signed or encrypted message.", crypto_cms_type_name(cms));
+    g_autofree char *words =
+        g_strdup_printf("signet cannot read this kind of S/MIME content (%s). Ask the sender for an "
+                        "ordinary signed or encrypted message.",
+                        crypto_cms_type_name(cms));
     if (strcmp(crypto_cms_type_name(cms), "EncryptedData") == 0)
       g_set_error_literal(&add_layer(message, ML_LAYER_ENCRYPTED, entity)->error, CRYPTO_ERROR,
                           CRYPTO_ERROR_UNSUPPORTED, words);
@@ -414,7 +429,8 @@ signature_that_counts(const MlMessage *message)
   for (guint i = 0; i < message->layers->len; i++)
     if (((MlLayer *)g_ptr_array_index(message->layers, i))->kind == ML_LAYER_ENCRYPTED)
       from = i + 1;
-  if (from < message->layers->len && ((MlLayer *)g_ptr_array_index(message->layers, from))->kind == ML_LAYER_SIGNED)
+  if (from < message->layers->len &&
+      ((MlLayer *)g_ptr_array_index(message->layers, from))->kind == ML_LAYER_SIGNED)
     return (int)from;
   return -1;
 }
@@ -424,11 +440,13 @@ static const char *
 what_broke(const MlLayer *layer)
 {
   if (layer->error)
-    return g_error_matches(layer->error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED) ? NULL : layer->error->message;
+    return g_error_matches(layer->error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED) ? NULL
+                                                                                 : layer->error->message;
   for (guint i = 0; layer->signers && i < layer->signers->len; i++) {
     const CryptoSigner *signer = g_ptr_array_index(layer->signers, i);
     if (signer->state == CRYPTO_SIGNATURE_ALTERED || signer->state == CRYPTO_SIGNATURE_FORGED)
-      return "A signature around the encryption does not verify: the message was altered on its way, or put together "
+      return "A signature around the encryption does not verify: the message was altered on its way, or put "
+             "together "
              "by somebody else.";
   }
   return NULL;
@@ -456,8 +474,9 @@ judge_layers(MlMessage *message)
     if (layer->kind == ML_LAYER_SIGNED && (int)i < message->message_signature && !message->outer_broken)
       message->outer_broken = what_broke(layer);
   }
-  message->signature_intact = message->message_signature >= 0 && !message->outer_broken &&
-                              is_intact(g_ptr_array_index(message->layers, (guint)message->message_signature));
+  message->signature_intact =
+      message->message_signature >= 0 && !message->outer_broken &&
+      is_intact(g_ptr_array_index(message->layers, (guint)message->message_signature));
   message->cbc_only = encrypted && !authenticated && !message->signature_intact;
 }
 

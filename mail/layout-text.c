@@ -73,7 +73,8 @@ after_legacy_display(const char *text)
     if (end == line || (end == line + 1 && *line == '\r'))
       return line == text ? text : end + 1;
     const char *colon = strchr(line, ':');
-    gboolean field = (line != text && (*line == ' ' || *line == '\t')) || (colon && colon > line && (!end || colon < end));
+    gboolean field =
+        (line != text && (*line == ' ' || *line == '\t')) || (colon && colon > line && (!end || colon < end));
     for (const char *c = line; field && *line != ' ' && *line != '\t' && c < colon; c++)
       field = g_ascii_isalnum(*c) || *c == '-';
     if (!field || !end)
@@ -103,11 +104,11 @@ ml_layout_text(const MlEntity *entity, gboolean legacy_display, GPtrArray *links
 {
   g_autoptr(GBytes) content = ml_mime_decode(entity, limit, cut);
   gsize length = 0;
-  const char *data = g_bytes_get_data(content, &length);
+  const char *octets = g_bytes_get_data(content, &length), *data = length ? octets : "";
   const char *charset = ml_mime_param(entity, "charset");
   gboolean html = ml_mime_is(entity, "text/html");
   g_autofree char *meta = html && !charset ? meta_charset(data, length) : NULL;
-  g_autofree char *text = ml_charset_to_utf8(length ? data : "", length, charset ? charset : meta, NULL);
+  g_autofree char *text = ml_charset_to_utf8(data, length, charset ? charset : meta, NULL);
   legacy_display = legacy_display && g_strcmp0(ml_mime_param(entity, "hp-legacy-display"), "1") == 0;
   if (html) {
     gboolean html_cut = FALSE;

@@ -5,19 +5,19 @@
 #include <string.h>
 
 enum {
-  BLOCK_LIMIT = 4 * 1024 * 1024,  /* octets of one leaf that are shown */
-  TEXT_LIMIT = 16 * 1024 * 1024,  /* of all of them */
-  INLINE_MESSAGES = 5,            /* messages within messages that are shown in place */
+  BLOCK_LIMIT = 4 * 1024 * 1024, /* octets of one leaf that are shown */
+  TEXT_LIMIT = 16 * 1024 * 1024, /* of all of them */
+  INLINE_MESSAGES = 5,           /* messages within messages that are shown in place */
   BLOCKS = 2000,
 };
 
 typedef struct {
   MlMessage *message;
   const MlReadOptions *options;
-  guint lines;      /* of the text so far */
-  gsize budget;     /* octets of text that may still be shown */
-  guint messages;   /* inline messages around us */
-  gboolean hidden;  /* an alternative that was not chosen: list, do not show */
+  guint lines;       /* of the text so far */
+  gsize budget;      /* octets of text that may still be shown */
+  guint messages;    /* inline messages around us */
+  gboolean hidden;   /* an alternative that was not chosen: list, do not show */
   gboolean attached; /* inside an attached message, whose parts are its own business */
 } Layout;
 
@@ -81,7 +81,7 @@ add_block(Layout *layout, MlBlockKind kind, guint part, char *text, MlShield shi
 static void
 add_notice(Layout *layout, guint part, const char *words)
 {
-  MlShield none = { FALSE, FALSE };
+  MlShield none = { .is_signed = FALSE };
   add_block(layout, ML_BLOCK_NOTICE, part, g_strdup(words), none, NULL);
 }
 
@@ -133,16 +133,18 @@ static void
 show_text(Layout *layout, MlEntity *entity, guint part, MlShield shield)
 {
   MlMessage *message = layout->message;
-  GPtrArray *links = message->cbc_only ? NULL : g_ptr_array_new_with_free_func((GDestroyNotify)ml_link_free);
+  gboolean inactive = message->cbc_only || shield.inactive;
+  GPtrArray *links = inactive ? NULL : g_ptr_array_new_with_free_func((GDestroyNotify)ml_link_free);
   gboolean cut = FALSE, html = ml_mime_is(entity, "text/html");
   gsize limit = MIN((gsize)BLOCK_LIMIT, layout->budget);
   char *text = ml_layout_text(entity, message->legacy_display, links, MAX(limit, 1), &cut);
   if (!limit)
     *text = 0;
   add_block(layout, html ? ML_BLOCK_HTML : ML_BLOCK_TEXT, part, text, shield, links);
-  if (html && message->cbc_only)
-    add_notice(layout, part, "Links are left out: this part is encrypted without protection against change, and a "
-                             "link could carry its text away.");
+  if (html && inactive)
+    add_notice(layout, part,
+               "Links are left out: whoever sent this need not have known the encrypted text, and a link "
+               "could carry it away.");
   if (cut || !limit)
     add_notice(layout, part, "This text is too long to be shown whole. Save the part to read the rest.");
 }
@@ -152,9 +154,11 @@ static const char *
 words_for(const MlEntity *entity)
 {
   if (ml_mime_is(entity, "message/external-body"))
-    return "This part is not in the message; it says where its content could be fetched from. signet does not fetch it.";
+    return "This part is not in the message; it says where its content could be fetched from. signet does "
+           "not fetch it.";
   if (ml_mime_is(entity, "message/partial"))
-    return "This is one piece of a longer message that was sent in pieces. signet does not put them together.";
+    return "This is one piece of a longer message that was sent in pieces. signet does not put them "
+           "together.";
   if (ml_mime_is(entity, "application/pgp-encrypted"))
     return "This is encrypted with OpenPGP, which signet does not read. Save the parts and use GnuPG.";
   if (ml_mime_is(entity, "application/pgp-signature"))
@@ -176,9 +180,10 @@ leaf(Layout *layout, MlEntity *entity, guint index, MlShield shield)
     part->locked = TRUE;
     part->layer = g_strdup("encrypted");
     part->attachment = TRUE;
-    add_notice(layout, index, "A part of this message is encrypted by itself. It is not opened with the message, since "
-                              "whoever built the message may have taken it from elsewhere; open it from the list of "
-                              "parts.");
+    add_notice(layout, index,
+               "A part of this message is encrypted by itself. It is not opened with the message, since "
+               "whoever built the message may have taken it from elsewhere; open it from the list of "
+               "parts.");
     return;
   }
   if (ml_layers_is_signature_part(entity))
@@ -278,14 +283,14 @@ shield_inside(const MlMessage *message, const MlEntity *entity, MlShield shield,
       part->layer = g_strdup("signed");
     if (kind == ML_CRYPTO_CMS && entity->opened && g_hash_table_contains(message->opened, entity)) {
       part->layer = g_strdup("encrypted");
-      shield = (MlShield){ FALSE, TRUE };
+      shield = (MlShield){ .encrypted = TRUE, .inactive = TRUE };
     }
     return shield;
   }
   static const char *const names[] = { "signed", "encrypted", "compressed" };
   part->layer = g_strdup(names[layer->kind]);
   if (layer->kind == ML_LAYER_ENCRYPTED)
-    return (MlShield){ FALSE, !layer->error };
+    return (MlShield){ .encrypted = !layer->error };
   if (message->message_signature >= 0 &&
       layer == g_ptr_array_index(message->layers, (guint)message->message_signature))
     shield.is_signed = message->signature_intact;
@@ -299,8 +304,9 @@ walk_parts(Layout *layout, MlEntity *entity, int index, guint depth, MlShield ou
   for (guint i = 0; i < entity->children->len; i++)
     walk(layout, g_ptr_array_index(entity->children, i), index, depth + 1, detached && i ? outside : inside);
   if (entity->beyond)
-    add_notice(layout, (guint)index, "This message has more parts than signet reads (10,000 in all, 100 deep). The "
-                                     "rest is not shown.");
+    add_notice(layout, (guint)index,
+               "This message has more parts than signet reads (10,000 in all, 100 deep). The "
+               "rest is not shown.");
 }
 
 static void
@@ -317,7 +323,8 @@ walk(Layout *layout, MlEntity *entity, int parent, guint depth, MlShield shield)
       add_notice(layout, (guint)index, note);
     walk(layout, entity->opened, index, depth + 1, inside);
   } else if (layer && layer->kind == ML_LAYER_ENCRYPTED) {
-    add_notice(layout, (guint)index, layer->error ? layer->error->message : "There is nothing inside the encryption.");
+    add_notice(layout, (guint)index,
+               layer->error ? layer->error->message : "There is nothing inside the encryption.");
   } else if (!entity->children) {
     leaf(layout, entity, (guint)index, shield);
   } else if (ml_mime_is(entity, "multipart/alternative")) {
@@ -344,6 +351,6 @@ ml_layout(MlMessage *message, const MlReadOptions *options)
   message->entities = g_ptr_array_new();
   message->text = g_string_new(NULL);
   Layout layout = { .message = message, .options = options, .budget = TEXT_LIMIT };
-  MlShield none = { FALSE, FALSE };
+  MlShield none = { .is_signed = FALSE };
   walk(&layout, message->root, -1, 0, none);
 }

@@ -28,6 +28,7 @@ void ml_layer_free(MlLayer *layer);
 /* What protects the content of an entity. */
 typedef struct {
   gboolean is_signed, encrypted;
+  gboolean inactive; /* opened from somebody's ciphertext: its links could carry it away */
 } MlShield;
 
 struct MlMessage {

@@ -41,7 +41,9 @@ ml_message_free(MlMessage *message)
 static const MlLayer *
 signature_layer(const MlMessage *message)
 {
-  return message->message_signature < 0 ? NULL : g_ptr_array_index(message->layers, (guint)message->message_signature);
+  return message->message_signature < 0
+             ? NULL
+             : g_ptr_array_index(message->layers, (guint)message->message_signature);
 }
 
 /* Everything that a chain may be built with; borrowed elements. */
@@ -70,11 +72,12 @@ check_signers(MlMessage *message, const MlReadOptions *options)
     g_ptr_array_add(signers, signer);
     if (!signer->cms->cert)
       continue;
-    signer->now = crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
+    signer->now =
+        crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
     const guint time = CRYPTO_TRUST_EXPIRED | CRYPTO_TRUST_ISSUER_EXPIRED;
     if (options->received && signer->now->problems && !(signer->now->problems & ~time))
-      signer->then =
-          crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->received, options->revocation, extra);
+      signer->then = crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->received,
+                                        options->revocation, extra);
   }
   return signers;
 }
@@ -193,8 +196,12 @@ judge(MlMessage *message, const MlReadOptions *options)
   }
   g_autoptr(MlAuthors) authors = ml_protect_authors(message->protected_by);
   g_autoptr(MlAuthors) outer = message->header_protection ? ml_protect_authors(message->root) : NULL;
-  MlFacts facts = { .at = options->at, .signed_layer = layer != NULL, .signers = signer_facts,
-                    .n_signers = signers->len, .authors = authors, .broken = layer ? layer->error : NULL };
+  MlFacts facts = { .at = options->at,
+                    .signed_layer = layer != NULL,
+                    .signers = signer_facts,
+                    .n_signers = signers->len,
+                    .authors = authors,
+                    .broken = layer ? layer->error : NULL };
   facts.outer_broken = message->outer_broken;
   facts.errant_signature = message->errant_signature;
   facts.ciphertext_signature = has_ciphertext_signature(message);
@@ -223,7 +230,8 @@ MlMessage *
 ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
 {
   if (g_bytes_get_size(raw) > MESSAGE_SIZE) {
-    g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED, "This message is larger than 1 GiB and is not read.");
+    g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED,
+                        "This message is larger than 1 GiB and is not read.");
     return NULL;
   }
   g_autoptr(MlMessage) message = g_new0(MlMessage, 1);
@@ -337,8 +345,8 @@ ml_message_decrypted(const MlMessage *message, gboolean outermost, GError **erro
   }
   if (found && found->entity->opened)
     return g_bytes_ref(found->entity->opened->source);
-  g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED, found && found->error ? found->error->message
-                                                        : "This message is not encrypted.");
+  g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED,
+                      found && found->error ? found->error->message : "This message is not encrypted.");
   return NULL;
 }
 

@@ -133,7 +133,8 @@ void ml_message_free(MlMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMessage, ml_message_free)
 
 const MlVerdict *ml_message_verdict(const MlMessage *message);
-GPtrArray *ml_message_headers(const MlMessage *message); /* MlHeaderLine: From, To, Cc, Subject, Date, ... first; borrowed */
+/* MlHeaderLine: From, To, Cc, Subject, Date, ... first; borrowed */
+GPtrArray *ml_message_headers(const MlMessage *message);
 GPtrArray *ml_message_blocks(const MlMessage *message);  /* MlBlock; borrowed */
 GPtrArray *ml_message_parts(const MlMessage *message);   /* MlPart; borrowed */
 const char *ml_message_text(const MlMessage *message);   /* the blocks' text, leaf after leaf; borrowed */

@@ -27,7 +27,8 @@ ml_mime_field(const MlEntity *entity, const char *name, guint index)
   gsize length = strlen(name);
   for (guint i = 0; i < entity->fields->len; i++) {
     const MlField *field = &g_array_index(entity->fields, MlField, i);
-    if (field->name_length == length && g_ascii_strncasecmp(data + field->name, name, length) == 0 && !index--)
+    if (field->name_length == length && g_ascii_strncasecmp(data + field->name, name, length) == 0 &&
+        !index--)
       return field;
   }
   return NULL;
@@ -114,7 +115,7 @@ take_value(const char *at, const char **next)
 /* One parameter as it stands: "filename*1*" is segment 1 of "filename", encoded. */
 typedef struct {
   char *name, *value;
-  int index;        /* -1: not a segment */
+  int index; /* -1: not a segment */
   gboolean encoded;
   guint order;
 } Segment;
@@ -178,7 +179,8 @@ join_segments(GArray *segments, guint from, GPtrArray *params)
 {
   const Segment *first = &g_array_index(segments, Segment, from);
   guint count = 1;
-  while (from + count < segments->len && strcmp(first->name, g_array_index(segments, Segment, from + count).name) == 0)
+  while (from + count < segments->len &&
+         strcmp(first->name, g_array_index(segments, Segment, from + count).name) == 0)
     count++;
   MlParam *param = g_new0(MlParam, 1);
   param->name = g_strdup(first->name);
@@ -187,7 +189,8 @@ join_segments(GArray *segments, guint from, GPtrArray *params)
     if (strcmp(first->name, "boundary") == 0)
       param->value = g_strdup(first->value);
     else
-      param->value = strstr(first->value, "=?") ? ml_headers_decode(first->value) : ml_headers_plain(first->value);
+      param->value =
+          strstr(first->value, "=?") ? ml_headers_decode(first->value) : ml_headers_plain(first->value);
     return count;
   }
   g_autoptr(GString) octets = g_string_new(NULL);
@@ -278,10 +281,12 @@ transfer_of(const MlEntity *entity)
     const char *word;
     MlTransfer transfer;
   } words[] = {
-    { "", ML_TRANSFER_IDENTITY },       { "7bit", ML_TRANSFER_IDENTITY }, { "8bit", ML_TRANSFER_IDENTITY },
-    { "binary", ML_TRANSFER_IDENTITY }, { "7-bit", ML_TRANSFER_IDENTITY }, { "8-bit", ML_TRANSFER_IDENTITY },
-    { "base64", ML_TRANSFER_BASE64 },   { "quoted-printable", ML_TRANSFER_QUOTED },
-    { "x-uuencode", ML_TRANSFER_UU },   { "uuencode", ML_TRANSFER_UU },   { "x-uue", ML_TRANSFER_UU },
+    { "", ML_TRANSFER_IDENTITY },      { "7bit", ML_TRANSFER_IDENTITY },
+    { "8bit", ML_TRANSFER_IDENTITY },  { "binary", ML_TRANSFER_IDENTITY },
+    { "7-bit", ML_TRANSFER_IDENTITY }, { "8-bit", ML_TRANSFER_IDENTITY },
+    { "base64", ML_TRANSFER_BASE64 },  { "quoted-printable", ML_TRANSFER_QUOTED },
+    { "x-uuencode", ML_TRANSFER_UU },  { "uuencode", ML_TRANSFER_UU },
+    { "x-uue", ML_TRANSFER_UU },
   };
   for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
     if (strcmp(word, words[i].word) == 0)
@@ -299,7 +304,7 @@ ml_mime_describe(MlEntity *entity)
     g_autofree char *type = ml_mime_parse_value(raw, entity->params);
     g_free(entity->type);
     /* RFC 2045 5.2: an unreadable type is text; but not one that names something we cannot read */
-    entity->type = is_media_type(type) ? g_steal_pointer(&type)
+    entity->type = is_media_type(type)                  ? g_steal_pointer(&type)
                    : *type && strcmp(type, "text") != 0 ? g_strdup("application/octet-stream")
                                                         : g_strdup("text/plain");
   } else if (entity->parent && strcmp(entity->parent->type, "multipart/digest") == 0) {

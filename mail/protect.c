@@ -5,12 +5,16 @@
 
 enum { LINES = 2000 }; /* header lines that are kept for display */
 
-static const char *const main_fields[] = { "From", "To", "Cc", "Subject", "Date", "Reply-To", "Sender", NULL };
+static const char *const main_fields[] = {
+  "From", "To", "Cc", "Subject", "Date", "Reply-To", "Sender", NULL
+};
 /* Where the header is protected these count from inside only: an outer one that is not there was not the
  * sender's (RFC 9788 4.6), and an answer must not go where it says. */
-static const char *const inside_only[] = { "From", "To", "Cc", "Bcc", "Subject", "Date", "Reply-To", "Sender",
-                                           "Followup-To", "Mail-Followup-To", "Mail-Reply-To", "Comments",
-                                           "Keywords", NULL };
+static const char *const inside_only[] = {
+  "From",          "To",       "Cc",       "Bcc",         "Subject",
+  "Date",          "Reply-To", "Sender",   "Followup-To", "Mail-Followup-To",
+  "Mail-Reply-To", "Comments", "Keywords", NULL
+};
 
 static gboolean
 is_named(const char *name, const char *const *names)
@@ -64,7 +68,8 @@ ml_protect_read(MlMessage *message, gboolean signature_intact)
   if (!hp_clear && !hp_cipher && !draft && !wrapped)
     return;
   message->header_protection = TRUE;
-  message->protected_by = wrapped && !hp_clear && !hp_cipher ? g_ptr_array_index(payload->children, 0) : payload;
+  message->protected_by =
+      wrapped && !hp_clear && !hp_cipher ? g_ptr_array_index(payload->children, 0) : payload;
   message->hp_cipher = encrypted && !hp_clear;
   message->legacy_display = encrypted && (hp_cipher || draft);
   MlProtected how = message->hp_cipher ? (signature_intact ? ML_PROTECTED_BOTH : ML_PROTECTED_ENCRYPTED)
@@ -148,7 +153,8 @@ outer_value(const MlMessage *message, const char *name, const char *inner)
   gboolean recorded = ml_mime_field(message->protected_by, "HP-Outer", 0) != NULL;
   if (message->hp_cipher && !recorded && (!outer || inner))
     return NULL; /* hidden by intent, and nobody said what would show */
-  g_autofree char *expected = message->hp_cipher && recorded ? hp_outer(message->protected_by, name) : g_strdup(inner);
+  g_autofree char *expected =
+      message->hp_cipher && recorded ? hp_outer(message->protected_by, name) : g_strdup(inner);
   if (same_value(name, outer, expected))
     return NULL;
   return outer ? g_steal_pointer(&outer) : g_strdup("");

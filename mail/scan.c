@@ -18,13 +18,13 @@ typedef struct {
   GBytes *source;
   const char *data;
   gsize length;
-  GArray *levels;      /* ScanLevel, outermost first */
+  GArray *levels;          /* ScanLevel, outermost first */
   GHashTable *by_boundary; /* boundary -> its level + 1; the outermost of equal ones */
-  MlEntity *current;   /* whose header or leaf content we are in; NULL: preamble or epilogue */
+  MlEntity *current;       /* whose header or leaf content we are in; NULL: preamble or epilogue */
   ScanState state;
   gboolean first_line; /* of the current header */
   gboolean mbox_line;  /* a "From " line may stand here */
-  guint garbage;       /* so many lines that are no fields may still come before the first: a message's own header */
+  guint garbage; /* so many lines that are no fields may still come before a message's first */
   guint parts;
   GError *error;
 } Scan;
@@ -229,9 +229,10 @@ take_header_line(Scan *scan, gsize line, gsize length, gsize next)
   scan->mbox_line = FALSE;
   scan->garbage = 0;
   if (entity->fields->len >= ML_MIME_FIELDS || next - entity->start > ML_MIME_HEADER) {
-    g_set_error_literal(&scan->error, ML_ERROR, ML_ERROR_MALFORMED,
-                        "The header of this message is beyond every measure (8 MiB, 20,000 fields), so that it is "
-                        "not read.");
+    g_set_error_literal(
+        &scan->error, ML_ERROR, ML_ERROR_MALFORMED,
+        "The header of this message is beyond every measure (8 MiB, 20,000 fields), so that it is "
+        "not read.");
     return;
   }
   if ((*text == ' ' || *text == '\t') && entity->fields->len) {
@@ -250,7 +251,8 @@ take_header_line(Scan *scan, gsize line, gsize length, gsize next)
 static void
 scan_lines(Scan *scan)
 {
-  gsize line = scan->length >= 3 && memcmp(scan->data, "\357\273\277", 3) == 0 ? 3 : 0; /* a byte order mark */
+  gsize line =
+      scan->length >= 3 && memcmp(scan->data, "\357\273\277", 3) == 0 ? 3 : 0; /* a byte order mark */
   while (line < scan->length && !scan->error) {
     const char *end = memchr(scan->data + line, '\n', scan->length - line);
     gsize next = end ? (gsize)(end - scan->data) + 1 : scan->length;
@@ -306,8 +308,9 @@ ml_scan(GBytes *source, gboolean message, GError **error)
   }
   finish(root, scan.length);
   if (message && !root->fields->len) {
-    g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED,
-                        "This is not a message: it does not begin with header fields (From:, Subject:, ...).");
+    g_set_error_literal(
+        error, ML_ERROR, ML_ERROR_MALFORMED,
+        "This is not a message: it does not begin with header fields (From:, Subject:, ...).");
     return NULL;
   }
   return g_steal_pointer(&root);

@@ -27,7 +27,8 @@ static const char schema[] =
 static gboolean
 fail(MlPeople *people, GError **error)
 {
-  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "people.db, which remembers who signed with what, cannot be used: %s.",
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+              "people.db, which remembers who signed with what, cannot be used: %s.",
               people->db ? sqlite3_errmsg(people->db) : "out of memory");
   return FALSE;
 }
@@ -93,9 +94,8 @@ ml_people_open(const char *file, GError **error)
     g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s was written by a newer signet; use that one.", file);
     return NULL;
   }
-  if (version < SCHEMA &&
-      (!run(people, "BEGIN IMMEDIATE", error) || !run(people, schema, error) ||
-       !run(people, "PRAGMA user_version=1; COMMIT", error)))
+  if (version < SCHEMA && (!run(people, "BEGIN IMMEDIATE", error) || !run(people, schema, error) ||
+                           !run(people, "PRAGMA user_version=1; COMMIT", error)))
     return NULL;
   return g_steal_pointer(&people);
 }
@@ -139,7 +139,8 @@ keep_capabilities(MlPeople *people, const char *address, const MlSigner *signer,
   g_autoptr(sqlite3_stmt) statement =
       prepare(people, error,
               "INSERT INTO caps(address, der, at) VALUES(?1, ?2, ?3) ON CONFLICT(address) DO UPDATE"
-              " SET der = excluded.der, at = excluded.at WHERE excluded.at >= caps.at", address, NULL);
+              " SET der = excluded.der, at = excluded.at WHERE excluded.at >= caps.at",
+              address, NULL);
   if (!statement)
     return FALSE;
   gsize length = 0;
@@ -165,13 +166,13 @@ ml_people_note(MlPeople *people, const MlMessage *message, const char *message_i
   const char *address = from[0] && !from[1] ? from[0] : "";
   g_autofree char *digest = digest_of(message->root->source);
   /* A message that was judged before its certificate was trusted counts once it is. */
-  g_autoptr(sqlite3_stmt) statement =
-      prepare(people, error,
-              "INSERT INTO seen(id, digest, address, cert, issuer, first) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-              " ON CONFLICT(id, digest) DO UPDATE SET cert = excluded.cert, issuer = excluded.issuer"
-              " WHERE seen.cert = '' AND excluded.cert <> ''",
-              message_id ? message_id : "", digest, address, signer ? crypto_cert_sha256(signer->cms->cert) : "",
-              signer ? crypto_cert_issuer(signer->cms->cert) : "", NULL);
+  g_autoptr(sqlite3_stmt) statement = prepare(
+      people, error,
+      "INSERT INTO seen(id, digest, address, cert, issuer, first) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+      " ON CONFLICT(id, digest) DO UPDATE SET cert = excluded.cert, issuer = excluded.issuer"
+      " WHERE seen.cert = '' AND excluded.cert <> ''",
+      message_id ? message_id : "", digest, address, signer ? crypto_cert_sha256(signer->cms->cert) : "",
+      signer ? crypto_cert_issuer(signer->cms->cert) : "", NULL);
   if (!statement)
     return 0;
   sqlite3_bind_int64(statement, 6, now);
@@ -211,7 +212,8 @@ ml_people_history(MlPeople *people, const char *address, const char *sha256, GEr
   g_autoptr(sqlite3_stmt) counts =
       prepare(people, error,
               "SELECT count(*), count(nullif(cert, '')), count(CASE WHEN cert = ?2 THEN 1 END) FROM seen"
-              " WHERE address = ?1", folded, sha256 && *sha256 ? sha256 : "-", NULL);
+              " WHERE address = ?1",
+              folded, sha256 && *sha256 ? sha256 : "-", NULL);
   if (!counts)
     return NULL;
   if (sqlite3_step(counts) != SQLITE_ROW) {
@@ -221,10 +223,10 @@ ml_people_history(MlPeople *people, const char *address, const char *sha256, GEr
   history->messages = (guint)sqlite3_column_int(counts, 0);
   history->with_signature = (guint)sqlite3_column_int(counts, 1);
   history->known_key = sqlite3_column_int(counts, 2) > 0;
-  g_autoptr(sqlite3_stmt) last =
-      prepare(people, error,
-              "SELECT cert, issuer FROM seen WHERE address = ?1 AND cert <> '' ORDER BY first DESC, rowid DESC LIMIT 1",
-              folded, NULL);
+  g_autoptr(sqlite3_stmt) last = prepare(people, error,
+                                         "SELECT cert, issuer FROM seen WHERE address = ?1 AND cert <> '' "
+                                         "ORDER BY first DESC, rowid DESC LIMIT 1",
+                                         folded, NULL);
   if (!last)
     return NULL;
   if (sqlite3_step(last) == SQLITE_ROW) {
@@ -243,9 +245,9 @@ ml_people_accept(MlPeople *people, const char *address, const char *sha256, cons
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s is not a mail address.", address);
     return FALSE;
   }
-  g_autoptr(sqlite3_stmt) statement =
-      prepare(people, error, "INSERT OR IGNORE INTO accepted(address, cert, source, at) VALUES(?1, ?2, ?3, ?4)", folded,
-              sha256, source ? source : "", NULL);
+  g_autoptr(sqlite3_stmt) statement = prepare(
+      people, error, "INSERT OR IGNORE INTO accepted(address, cert, source, at) VALUES(?1, ?2, ?3, ?4)",
+      folded, sha256, source ? source : "", NULL);
   if (!statement)
     return FALSE;
   sqlite3_bind_int64(statement, 4, now);
@@ -257,9 +259,9 @@ ml_people_accepted(MlPeople *people, const char *address, GError **error)
 {
   g_autofree char *folded = ml_address_fold(address);
   g_autoptr(GPtrArray) certs = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(sqlite3_stmt) statement =
-      prepare(people, error, "SELECT cert FROM accepted WHERE address = ?1 ORDER BY at DESC, rowid DESC LIMIT 100",
-              folded ? folded : "", NULL);
+  g_autoptr(sqlite3_stmt) statement = prepare(
+      people, error, "SELECT cert FROM accepted WHERE address = ?1 ORDER BY at DESC, rowid DESC LIMIT 100",
+      folded ? folded : "", NULL);
   if (!statement)
     return NULL;
   int step;

@@ -2,22 +2,24 @@
 
 #include <string.h>
 
-enum { CLOCK_SLACK = 300 }; /* seconds by which a sender's clock may be ahead of ours */
+enum { CLOCK_SLACK = 300 };      /* seconds by which a sender's clock may be ahead of ours */
 enum { DATE_SLACK = 7 * 86400 }; /* between Date and signing time before it is worth a word */
 
 const char *
 ml_signature_word(MlSignature signature)
 {
-  static const char *const words[] = { "valid", "valid-but-untrusted", "invalid", "unverifiable", "unsigned",
-                                       "not-displayed-as-signed" };
+  static const char *const words[] = { "valid",    "valid-but-untrusted",    "invalid", "unverifiable",
+                                       "unsigned", "not-displayed-as-signed" };
   return words[signature];
 }
 
 const char *
 ml_encryption_word(MlEncryption encryption)
 {
-  static const char *const words[] = { "none", "decrypted", "legacy-warned", "no-key", "malformed", "unsupported",
-                                       "refused", "not-displayed-as-encrypted" };
+  static const char *const words[] = { "none",          "decrypted",
+                                       "legacy-warned", "no-key",
+                                       "malformed",     "unsupported",
+                                       "refused",       "not-displayed-as-encrypted" };
   return words[encryption];
 }
 
@@ -135,7 +137,8 @@ collect_trust_words(const MlFacts *facts, const MlSignerFacts *signer, GPtrArray
     return;
   collect_time_words(facts, signer, words);
   for (guint bit = 0; bit < 32; bit++) {
-    guint problem = signer->problems & (1u << bit) & ~(guint)(CRYPTO_TRUST_EXPIRED | CRYPTO_TRUST_ISSUER_EXPIRED);
+    guint problem =
+        signer->problems & (1u << bit) & ~(guint)(CRYPTO_TRUST_EXPIRED | CRYPTO_TRUST_ISSUER_EXPIRED);
     if (problem)
       add_word(words, crypto_trust_word((CryptoTrustProblem)problem));
   }
@@ -147,10 +150,11 @@ static MlSignature
 judge_signature(const MlFacts *facts, GPtrArray **words)
 {
   if (!facts->signed_layer)
-    return facts->errant_signature || facts->ciphertext_signature ? ML_SIGNATURE_ERRANT : ML_SIGNATURE_UNSIGNED;
+    return facts->errant_signature || facts->ciphertext_signature ? ML_SIGNATURE_ERRANT
+                                                                  : ML_SIGNATURE_UNSIGNED;
   if (facts->broken)
     return g_error_matches(facts->broken, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED) ? ML_SIGNATURE_UNVERIFIABLE
-                                                                                 : ML_SIGNATURE_INVALID;
+                                                                                  : ML_SIGNATURE_INVALID;
   if (facts->outer_broken)
     return ML_SIGNATURE_INVALID; /* worst wins */
   if (!facts->n_signers)
@@ -227,8 +231,7 @@ judge_encryption(const MlFacts *facts, gboolean *locked)
   return facts->errant_encryption ? ML_ENCRYPTION_ERRANT : ML_ENCRYPTION_NONE;
 }
 
-static void G_GNUC_PRINTF(2, 3)
-warn(MlVerdict *verdict, const char *format, ...)
+static void G_GNUC_PRINTF(2, 3) warn(MlVerdict *verdict, const char *format, ...)
 {
   va_list args;
   va_start(args, format);
@@ -248,15 +251,24 @@ warn_of_sender(const MlFacts *facts, MlVerdict *verdict)
            *author->address ? author->address : "missing");
       suspicious = TRUE;
     }
+    if (ml_address_mixes_scripts(author->address)) {
+      warn(
+          verdict,
+          "The sender's address mixes letters of several alphabets that look alike; it may imitate another.");
+      suspicious = TRUE;
+    }
   }
   if (facts->authors->fields > 1)
-    warn(verdict, "The message has %u From fields, which is against the rules: nobody can tell who it is from.",
+    warn(verdict,
+         "The message has %u From fields, which is against the rules: nobody can tell who it is from.",
          facts->authors->fields);
   else if (facts->authors->mailboxes->len > 1)
-    warn(verdict, "The message names %u authors; a signature proves one at most.", facts->authors->mailboxes->len);
+    warn(verdict, "The message names %u authors; a signature proves one at most.",
+         facts->authors->mailboxes->len);
   if (facts->outer && verdict->signature != ML_SIGNATURE_VALID)
-    warn(verdict, "The sender that the mail servers saw is another than the one inside the message, and no valid "
-                  "signature says which is right.");
+    warn(verdict,
+         "The sender that the mail servers saw is another than the one inside the message, and no valid "
+         "signature says which is right.");
   return suspicious;
 }
 
@@ -276,7 +288,8 @@ warn_of_rest(const MlFacts *facts, MlVerdict *verdict)
     if (verdict->encryption == ML_ENCRYPTION_LEGACY)
       warn(verdict, "The cipher (%s) is out of date. Ask the sender for a program that uses AES.", cipher);
     if (!marked && !facts->authenticated)
-      warn(verdict, "It is encrypted (%s), but not protected against change: links in it are inactive.", cipher);
+      warn(verdict, "It is encrypted (%s), but not protected against change: links in it are inactive.",
+           cipher);
     if (!marked)
       warn(verdict, "That it was encrypted to you says nothing about who sent it.");
   }
@@ -285,7 +298,8 @@ warn_of_rest(const MlFacts *facts, MlVerdict *verdict)
   if (facts->errant_signature && facts->signed_layer)
     warn(verdict, "A part of it has a signature of its own; that one says nothing of the whole.");
   if (facts->errant_encryption)
-    warn(verdict, "A part of it is encrypted by itself. It stays closed until you ask for it, and is never quoted.");
+    warn(verdict,
+         "A part of it is encrypted by itself. It stays closed until you ask for it, and is never quoted.");
   for (guint i = 0; marked && i < facts->n_signers; i++) {
     gint64 apart = facts->signers[i].signing_time - facts->date;
     if (facts->signers[i].has_time && facts->date && ABS(apart) > DATE_SLACK)
@@ -311,12 +325,14 @@ explain_trust(const MlFacts *facts, MlVerdict *verdict)
     verdict->reason = g_strdup("Unaltered, but the certificate had expired before it was signed.");
     verdict->next_step = g_strdup("Ask the sender to renew the certificate.");
   } else if (has_word(verdict->trust_errors, "signing-time-before-certificate")) {
-    verdict->reason = g_strdup("Unaltered, but it claims to have been signed before the certificate existed.");
+    verdict->reason =
+        g_strdup("Unaltered, but it claims to have been signed before the certificate existed.");
   } else if (sentence) {
     verdict->reason = g_strdup(sentence);
   } else if (has_word(verdict->trust_errors, "weak-algorithm")) {
-    verdict->reason = g_strdup("Unaltered as far as can be told, but signed with a digest that is out of date and can "
-                               "be forged.");
+    verdict->reason =
+        g_strdup("Unaltered as far as can be told, but signed with a digest that is out of date and can "
+                 "be forged.");
     verdict->next_step = g_strdup("Ask the sender to sign with SHA-256.");
   } else {
     g_autofree char *words = g_strjoinv(", ", verdict->trust_errors);
@@ -332,15 +348,18 @@ explain_valid(const MlFacts *facts, MlVerdict *verdict, gboolean suspicious)
     verdict->reason = g_strdup_printf("Signed by %s, unaltered and trusted%s.", signer,
                                       verdict->expired_since ? "; the certificate has expired since" : "");
   } else if (verdict->signer_matches_from == ML_YES && suspicious) {
-    verdict->reason = g_strdup_printf("Signed by %s, but the sender's name pretends to be another address.", signer);
-    verdict->next_step = g_strdup("Believe the address, not the name.");
+    verdict->reason =
+        g_strdup_printf("Signed by %s, but the sender's name or address looks like somebody else's.", signer);
+    verdict->next_step = g_strdup("Believe the certified address, letter by letter, and nothing else.");
   } else {
     const MlMailbox *author = sole_author(facts->authors);
     if (author && *author->address)
       verdict->reason = g_strdup_printf("Signed by someone else: %s, not %s.", signer, author->address);
     else
-      verdict->reason = g_strdup_printf("Signed by %s, but the message does not name one author that could be the "
-                                        "signer.", signer);
+      verdict->reason =
+          g_strdup_printf("Signed by %s, but the message does not name one author that could be the "
+                          "signer.",
+                          signer);
     verdict->next_step = g_strdup("Ask the sender by another way if this message is from them.");
   }
 }
@@ -361,13 +380,15 @@ explain_unverifiable(const MlFacts *facts, MlVerdict *verdict)
   if (facts->broken) {
     verdict->reason = g_strdup(facts->broken->message);
   } else if (signer && signer->state == CRYPTO_SIGNATURE_NO_CERT) {
-    verdict->reason = g_strdup("Signed, but the signer's certificate is neither in the message nor known here, so that "
-                               "nothing can be said.");
+    verdict->reason =
+        g_strdup("Signed, but the signer's certificate is neither in the message nor known here, so that "
+                 "nothing can be said.");
     verdict->next_step = g_strdup("Ask the sender for the certificate, or give it with --certs.");
   } else if (signer && signer->reason) {
     verdict->reason = g_strdup(signer->reason);
   } else {
-    verdict->reason = g_strdup("It is not known whether the certificate has been revoked, and your policy demands it.");
+    verdict->reason =
+        g_strdup("It is not known whether the certificate has been revoked, and your policy demands it.");
     verdict->next_step = g_strdup("Fetch the revocation lists, or set revocation = soft.");
   }
 }
@@ -384,16 +405,18 @@ explain_unsigned(const MlFacts *facts, MlVerdict *verdict)
     return;
   case ML_ENCRYPTION_DECRYPTED:
   case ML_ENCRYPTION_LEGACY:
-    verdict->reason = g_strdup(verdict->signature == ML_SIGNATURE_ERRANT
-                                   ? "Encrypted to you. A signature is there, but not of this text: nothing shows who "
-                                     "wrote it."
-                                   : "Encrypted to you, but not signed: nothing shows who sent it.");
+    verdict->reason =
+        g_strdup(verdict->signature == ML_SIGNATURE_ERRANT
+                     ? "Encrypted to you. A signature is there, but not of this text: nothing shows who "
+                       "wrote it."
+                     : "Encrypted to you, but not signed: nothing shows who sent it.");
     return;
   default:
     break;
   }
   if (verdict->signature == ML_SIGNATURE_ERRANT)
-    verdict->reason = g_strdup("Only a part of this message is signed, so that nothing shows who sent it as a whole.");
+    verdict->reason =
+        g_strdup("Only a part of this message is signed, so that nothing shows who sent it as a whole.");
   else if (verdict->encryption == ML_ENCRYPTION_ERRANT)
     verdict->reason = g_strdup("Not signed; a part of it is encrypted by itself.");
   else
@@ -412,8 +435,8 @@ explain(const MlFacts *facts, MlVerdict *verdict, gboolean suspicious)
     break;
   case ML_SIGNATURE_INVALID: {
     const MlSignerFacts *signer = worst_signer(facts, TRUE);
-    verdict->reason = g_strdup(facts->broken ? facts->broken->message
-                               : facts->outer_broken ? facts->outer_broken
+    verdict->reason = g_strdup(facts->broken              ? facts->broken->message
+                               : facts->outer_broken      ? facts->outer_broken
                                : signer && signer->reason ? signer->reason
                                                           : "The message was altered after it was signed.");
     verdict->next_step = g_strdup("Do not rely on it. Ask the sender to send it again, or by another way.");
@@ -451,7 +474,8 @@ ml_verdict_judge(const MlFacts *facts, GPtrArray **words)
   gboolean suspicious = warn_of_sender(facts, verdict);
   switch (verdict->signature) {
   case ML_SIGNATURE_VALID:
-    verdict->indicator = verdict->signer_matches_from == ML_YES && !suspicious ? ML_INDICATOR_GOOD : ML_INDICATOR_WARN;
+    verdict->indicator =
+        verdict->signer_matches_from == ML_YES && !suspicious ? ML_INDICATOR_GOOD : ML_INDICATOR_WARN;
     break;
   case ML_SIGNATURE_INVALID:
     verdict->indicator = ML_INDICATOR_BAD;

@@ -11,15 +11,19 @@ const char ui_cmd_decrypt_help[] =
     "signet decrypt [-o FILE] [OPTIONS] FILE|-|FOLDER/UID    what is inside an encrypted message, as MIME\n"
     "\n"
     "  -o, --output FILE      write it there (mode 0600) instead of to stdout\n"
-    "  --raw                  the content of the outermost encryption, octet for octet; else of the innermost\n"
-    "  --key FILE.p12         a key to decrypt with; --password-file FILE: its password (the n-th for the n-th key)\n"
+    "  --raw                  the content of the outermost encryption, octet for octet; else of the "
+    "innermost\n"
+    "  --key FILE.p12         a key to decrypt with; --password-file FILE: its password (the n-th for the "
+    "n-th key)\n"
     "  --pin-file FILE        the PIN of a token or the password of the certificate database\n"
     "  --json                 with -o: the verdict of the message, as signet verify gives it\n"
     "\n"
-    "The other options are those of signet verify. Only the message's own encryption is opened, not an encrypted\n"
+    "The other options are those of signet verify. Only the message's own encryption is opened, not an "
+    "encrypted\n"
     "part inside something else. Nothing is written unless it decrypts as a whole.\n"
     "\n"
-    "Exit codes: 0, 1 not encrypted, 2 usage, 8 cannot be decrypted here, 65 not a message, 66 no such input,\n"
+    "Exit codes: 0, 1 not encrypted, 2 usage, 8 cannot be decrypted here, 65 not a message, 66 no such "
+    "input,\n"
     "74 read or write error, 78 configuration\n";
 
 static int
@@ -35,7 +39,8 @@ write_output(UiCli *cli, const char *output, GBytes *content)
     }
     return UI_EXIT_OK;
   }
-  if (!g_file_set_contents_full(output, data ? data : "", (gssize)length, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error)) {
+  if (!g_file_set_contents_full(output, data ? data : "", (gssize)length, G_FILE_SET_CONTENTS_CONSISTENT,
+                                0600, &error)) {
     ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_IO;
   }
@@ -57,11 +62,14 @@ decrypt_one(UiCli *cli, const UiVerifyOptions *options, const char *input, const
     return ui_cli_exit_for(error);
   }
   const MlVerdict *verdict = ml_message_verdict(message);
-  gboolean open = verdict->encryption == ML_ENCRYPTION_DECRYPTED || verdict->encryption == ML_ENCRYPTION_LEGACY;
+  gboolean open =
+      verdict->encryption == ML_ENCRYPTION_DECRYPTED || verdict->encryption == ML_ENCRYPTION_LEGACY;
   g_autoptr(GBytes) content = open || raw ? ml_message_decrypted(message, raw, &error) : NULL;
   if (!content) {
     ui_cli_error(cli, "%s: %s", input, error ? error->message : verdict->reason);
-    return verdict->encryption == ML_ENCRYPTION_NONE || verdict->encryption == ML_ENCRYPTION_ERRANT ? UI_EXIT_NO : 8;
+    return verdict->encryption == ML_ENCRYPTION_NONE || verdict->encryption == ML_ENCRYPTION_ERRANT
+               ? UI_EXIT_NO
+               : 8;
   }
   code = write_output(cli, output, content);
   if (code == UI_EXIT_OK && cli->json) {

@@ -12,8 +12,10 @@ const char ui_cmd_verify_help[] =
     "\n"
     "  --explain              the certificates, each with what is wrong with it\n"
     "  --trust FILE           trust the authorities in FILE for mail\n"
-    "  --certs FILE           further certificates: to build chains with, or a signer's that the mail left out\n"
-    "  --key FILE.p12         a key to decrypt with; --password-file FILE: its password (the n-th for the n-th key)\n"
+    "  --certs FILE           further certificates: to build chains with, or a signer's that the mail left "
+    "out\n"
+    "  --key FILE.p12         a key to decrypt with; --password-file FILE: its password (the n-th for the "
+    "n-th key)\n"
     "  --crl FILE             a revocation list (DER or PEM)\n"
     "  --at TIME              judge as at this time (2026-11-22T10:00:00Z) instead of now\n"
     "  --revocation off|soft|hard   whether revocation counts; hard: it must be known\n"
@@ -23,8 +25,10 @@ const char ui_cmd_verify_help[] =
     "All of this is for this run only; nothing is written and nobody is asked.\n"
     "\n"
     "Exit codes, of several messages the worst (in the order 1 5 8 7 4 3 6 0):\n"
-    "  0 signed by the From address, unaltered and trusted    1 altered, or the signature is wrong    2 usage\n"
-    "  3 unaltered and trusted, but look: another signer, ...  4 unaltered, but the certificate is not trusted\n"
+    "  0 signed by the From address, unaltered and trusted    1 altered, or the signature is wrong    2 "
+    "usage\n"
+    "  3 unaltered and trusted, but look: another signer, ...  4 unaltered, but the certificate is not "
+    "trusted\n"
     "  5 the certificate is revoked    6 not signed, or only a part is    7 cannot be decided\n"
     "  8 encrypted, and cannot be decrypted here\n"
     "  65 not a message, 66 no such input, 74 read error, 78 configuration\n";
@@ -34,7 +38,7 @@ headline(const MlVerdict *verdict)
 {
   switch (verdict->signature) {
   case ML_SIGNATURE_VALID:
-    return verdict->indicator == ML_INDICATOR_GOOD ? "SIGNED"
+    return verdict->indicator == ML_INDICATOR_GOOD  ? "SIGNED"
            : verdict->signer_matches_from == ML_YES ? "SIGNED, BUT LOOK"
                                                     : "SIGNED BY SOMEONE ELSE";
   case ML_SIGNATURE_UNTRUSTED:
@@ -51,8 +55,7 @@ headline(const MlVerdict *verdict)
   return "NOT SIGNED";
 }
 
-static void G_GNUC_PRINTF(1, 2)
-line(const char *format, ...)
+static void G_GNUC_PRINTF(1, 2) line(const char *format, ...)
 {
   va_list args;
   va_start(args, format);
@@ -75,7 +78,8 @@ problem_words(guint problems)
   GString *words = g_string_new(NULL);
   for (guint bit = 0; bit < 32; bit++)
     if (problems & (1u << bit))
-      g_string_append_printf(words, "%s%s", words->len ? ", " : "  <-- ", crypto_trust_word((CryptoTrustProblem)(1u << bit)));
+      g_string_append_printf(words, "%s%s", words->len ? ", " : "  <-- ",
+                             crypto_trust_word((CryptoTrustProblem)(1u << bit)));
   return g_string_free(words, FALSE);
 }
 
@@ -83,8 +87,9 @@ static void
 explain_signer(const MlSigner *signer)
 {
   g_autofree char *when = signer->cms->has_signing_time ? day(signer->cms->signing_time) : NULL;
-  line("  signer: %s, %s with %s%s%s", signer->cms->identifier, signer->cms->algorithm ? signer->cms->algorithm : "?",
-       signer->cms->digest ? signer->cms->digest : "?", when ? ", claims to have signed on " : "", when ? when : "");
+  line("  signer: %s, %s with %s%s%s", signer->cms->identifier,
+       signer->cms->algorithm ? signer->cms->algorithm : "?", signer->cms->digest ? signer->cms->digest : "?",
+       when ? ", claims to have signed on " : "", when ? when : "");
   if (signer->cms->reason)
     line("    %s", signer->cms->reason);
   for (guint i = 0; signer->now && i < signer->now->certs->len; i++) {
@@ -92,7 +97,8 @@ explain_signer(const MlSigner *signer)
     g_autofree char *from = day(crypto_cert_not_before(cert)), *to = day(crypto_cert_not_after(cert));
     g_autofree char *wrong = problem_words(GPOINTER_TO_UINT(signer->now->cert_problems->pdata[i]));
     g_autofree char *addresses = g_strjoinv(", ", (char **)crypto_cert_addresses(cert));
-    line("    %*s%s  (%s, %s to %s)%s", (int)i * 2, "", crypto_cert_subject(cert), crypto_cert_key_name(cert), from, to, wrong);
+    line("    %*s%s  (%s, %s to %s)%s", (int)i * 2, "", crypto_cert_subject(cert), crypto_cert_key_name(cert),
+         from, to, wrong);
     if (*addresses)
       line("    %*s  %s", (int)i * 2, "", addresses);
   }
@@ -104,12 +110,14 @@ static void
 print_text(const char *input, const MlMessage *message, gboolean explain)
 {
   const MlVerdict *verdict = ml_message_verdict(message);
-  line("%s: %s. %s", input, headline(verdict), verdict->reason);
+  line("%s: %s", input, headline(verdict));
+  line("  %s", verdict->reason);
   if (verdict->next_step)
     line("  %s", verdict->next_step);
   for (guint i = 0; i < verdict->warnings->len; i++)
     line("  %s", (const char *)verdict->warnings->pdata[i]);
-  if (verdict->envelope && (verdict->encryption == ML_ENCRYPTION_DECRYPTED || verdict->encryption == ML_ENCRYPTION_LEGACY))
+  if (verdict->envelope &&
+      (verdict->encryption == ML_ENCRYPTION_DECRYPTED || verdict->encryption == ML_ENCRYPTION_LEGACY))
     line("  Decrypted: %s, %s.", verdict->envelope->algorithm, verdict->envelope->key_transport);
   char **differs = ml_message_outer_differs(message);
   if (*differs) {
@@ -120,7 +128,8 @@ print_text(const char *input, const MlMessage *message, gboolean explain)
     return;
   for (guint i = 0; i < verdict->signers->len; i++)
     explain_signer(verdict->signers->pdata[i]);
-  for (guint i = 0; verdict->envelope && verdict->envelope->recipients && i < verdict->envelope->recipients->len; i++)
+  for (guint i = 0;
+       verdict->envelope && verdict->envelope->recipients && i < verdict->envelope->recipients->len; i++)
     line("  recipient: %s", (const char *)verdict->envelope->recipients->pdata[i]);
 }
 

@@ -104,7 +104,9 @@ gboolean
 ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
 {
   if (options->online) {
-    ui_cli_error(cli, "--online: this signet does not ask the network about revocation. Give revocation lists by --crl.");
+    ui_cli_error(
+        cli,
+        "--online: this signet does not ask the network about revocation. Give revocation lists by --crl.");
     *code = UI_EXIT_USAGE;
     return FALSE;
   }
@@ -134,8 +136,8 @@ ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
 void
 ui_verify_options_clear(UiVerifyOptions *options)
 {
-  GPtrArray **lists[] = { &options->trust, &options->certs, &options->keys, &options->password_files, &options->crls,
-                          &options->candidates };
+  GPtrArray **lists[] = { &options->trust,          &options->certs, &options->keys,
+                          &options->password_files, &options->crls,  &options->candidates };
   for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
     g_clear_pointer(lists[i], g_ptr_array_unref);
   g_free(options->at);

@@ -66,7 +66,8 @@ check_parts(const MlMessage *message)
     assert_text(part->type);
     assert_text(part->name);
     assert_text(part->description);
-    g_assert_true(!part->leaf || (part->save_as && *part->save_as && !strchr(part->save_as, '/') && *part->save_as != '.'));
+    g_assert_true(!part->leaf ||
+                  (part->save_as && *part->save_as && !strchr(part->save_as, '/') && *part->save_as != '.'));
     g_autoptr(GBytes) content = ml_message_part_content(message, i, NULL);
     g_assert_nonnull(content);
     g_autofree char *text = ml_message_part_text(message, i, NULL);
@@ -92,7 +93,9 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
   set_up();
   g_autoptr(GBytes) raw = g_bytes_new_static(data, size);
   g_autoptr(GError) error = NULL;
-  const MlReadOptions options = { .at = 1700000000, .revocation = CRYPTO_REVOCATION_SOFT, .open_errant = TRUE };
+  const MlReadOptions options = { .at = 1700000000,
+                                  .revocation = CRYPTO_REVOCATION_SOFT,
+                                  .open_errant = TRUE };
   g_autoptr(MlMessage) message = ml_message_read(raw, &options, NULL, &error);
   g_assert_true((message == NULL) == (error != NULL));
   if (!message) {

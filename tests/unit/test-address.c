@@ -84,6 +84,17 @@ test_other(void)
 }
 
 static void
+test_scripts(void)
+{
+  g_assert_true(ml_address_mixes_scripts("anna@exаmple.org"));
+  g_assert_true(ml_address_mixes_scripts("аnna@example.org"));
+  g_assert_true(ml_address_mixes_scripts("anna@xn--exmple-4nf.org")); /* the same as A-label */
+  g_assert_false(ml_address_mixes_scripts("anna@bücher.example"));
+  g_assert_false(ml_address_mixes_scripts("anna@почта.example")); /* a whole label */
+  g_assert_false(ml_address_mixes_scripts("张伟@example.org"));
+}
+
+static void
 test_filenames(void)
 {
   static const struct {
@@ -132,6 +143,7 @@ main(int argc, char **argv)
   g_test_add_func("/address/hostile", test_hostile);
   g_test_add_func("/address/equal", test_equal);
   g_test_add_func("/address/other", test_other);
+  g_test_add_func("/address/scripts", test_scripts);
   g_test_add_func("/filename/safe", test_filenames);
   return g_test_run();
 }

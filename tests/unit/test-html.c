@@ -41,8 +41,10 @@ static void
 test_links(void)
 {
   g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func((GDestroyNotify)ml_link_free);
-  g_autofree char *text = render("<a href='https://a.example/?x=1&amp;y'>one</a> <a href='javascript:x()'>two</a> "
-                                 "<a href=' https://a.example/?x=1&amp;y '>three</a> <a href='mailto:x@y'>four</a>", links);
+  g_autofree char *text =
+      render("<a href='https://a.example/?x=1&amp;y'>one</a> <a href='javascript:x()'>two</a> "
+             "<a href=' https://a.example/?x=1&amp;y '>three</a> <a href='mailto:x@y'>four</a>",
+             links);
   g_assert_cmpstr(text, ==, "one [1] two three [1] four [2]\n\n[1] https://a.example/?x=1&y\n[2] mailto:x@y");
   g_assert_cmpuint(links->len, ==, 2);
   g_autofree char *inactive = render("<a href='https://a.example/'>one</a>", NULL);
@@ -62,8 +64,9 @@ test_legacy_display(void)
 static void
 test_hostile(void)
 {
-  static const char *const pieces[] = { "<div>", "<b><i>", "<a href=x><p>", "<table><td>", "<font size=1>", "<![CDATA[",
-                                        "&#x41", "<x a=\"", "<select>", "<svg><desc>" };
+  static const char *const pieces[] = { "<div>",         "<b><i>",     "<a href=x><p>", "<table><td>",
+                                        "<font size=1>", "<![CDATA[",  "&#x41",         "<x a=\"",
+                                        "<select>",      "<svg><desc>" };
   for (gsize i = 0; i < G_N_ELEMENTS(pieces); i++) {
     g_autoptr(GString) html = g_string_new(NULL);
     while (html->len < 1000000)

@@ -4,7 +4,8 @@
 
 #include "mail/message.h"
 
-#define HEAD "From: Anna <anna@example.org>\nTo: b@c\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nMIME-Version: 1.0\n"
+#define HEAD                                                                                                 \
+  "From: Anna <anna@example.org>\nTo: b@c\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nMIME-Version: 1.0\n"
 
 static MlMessage *
 read_text(const char *text)
@@ -59,25 +60,28 @@ test_plain(void)
 static void
 test_alternative(void)
 {
-  g_autoptr(MlMessage) both = read_text(HEAD "Content-Type: multipart/alternative; boundary=x\n\n--x\n\nplain\n--x\n"
-                                             "Content-Type: text/html\n\n<p>html\n--x--\n");
+  g_autoptr(MlMessage) both =
+      read_text(HEAD "Content-Type: multipart/alternative; boundary=x\n\n--x\n\nplain\n--x\n"
+                     "Content-Type: text/html\n\n<p>html\n--x--\n");
   g_assert_cmpstr(ml_message_text(both), ==, "plain");
   g_assert_false(part_named(both, "text/html")->shown);
   g_assert_false(part_named(both, "text/html")->attachment);
-  g_autoptr(MlMessage) blank = read_text(HEAD "Content-Type: multipart/alternative; boundary=x\n\n--x\n\n \n--x\n"
-                                              "Content-Type: text/html\n\n<p>html\n--x--\n");
+  g_autoptr(MlMessage) blank =
+      read_text(HEAD "Content-Type: multipart/alternative; boundary=x\n\n--x\n\n \n--x\n"
+                     "Content-Type: text/html\n\n<p>html\n--x--\n");
   g_assert_cmpstr(ml_message_text(blank), ==, "html");
 }
 
 static void
 test_attachments(void)
 {
-  g_autoptr(MlMessage) message =
-      read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain; name=body.txt\n\nbody\n--x\n"
-                     "Content-Type: text/plain\nContent-Disposition: attachment; filename=../a.txt\n\nsecret\n--x\n"
-                     "Content-Type: text/plain\nContent-Disposition: inline; filename=patch\n\ndiff\n--x\n"
-                     "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nJVBERg==\n--x\n"
-                     "Content-Transfer-Encoding: rot13\n\nUryyb\n--x--\n");
+  g_autoptr(MlMessage) message = read_text(
+      HEAD "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain; "
+           "name=body.txt\n\nbody\n--x\n"
+           "Content-Type: text/plain\nContent-Disposition: attachment; filename=../a.txt\n\nsecret\n--x\n"
+           "Content-Type: text/plain\nContent-Disposition: inline; filename=patch\n\ndiff\n--x\n"
+           "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nJVBERg==\n--x\n"
+           "Content-Transfer-Encoding: rot13\n\nUryyb\n--x--\n");
   g_assert_cmpstr(ml_message_text(message), ==, "body\ndiff");
   const MlPart *text = ml_message_parts(message)->pdata[2], *pdf = part_named(message, "application/pdf");
   g_assert_true(text->attachment);
@@ -100,13 +104,15 @@ test_attachments(void)
 static void
 test_forwarded(void)
 {
-  g_autoptr(MlMessage) shown = read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nsee below\n--x\n"
-                                              "Content-Type: message/rfc822\n\nFrom: c@d\nSubject: s\n\ninner\n--x--\n");
+  g_autoptr(MlMessage) shown =
+      read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nsee below\n--x\n"
+                     "Content-Type: message/rfc822\n\nFrom: c@d\nSubject: s\n\ninner\n--x--\n");
   g_assert_cmpstr(ml_message_text(shown), ==, "see below\nFrom: c@d\nSubject: s\n\ninner");
   g_assert_true(part_named(shown, "message/rfc822")->attachment);
-  g_autoptr(MlMessage) aside = read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nsee below\n--x\n"
-                                              "Content-Type: message/rfc822\nContent-Disposition: attachment\n\n"
-                                              "From: c@d\nContent-Type: application/pdf\n\ninner\n--x--\n");
+  g_autoptr(MlMessage) aside =
+      read_text(HEAD "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nsee below\n--x\n"
+                     "Content-Type: message/rfc822\nContent-Disposition: attachment\n\n"
+                     "From: c@d\nContent-Type: application/pdf\n\ninner\n--x--\n");
   g_assert_cmpstr(ml_message_text(aside), ==, "see below");
   g_assert_true(part_named(aside, "message/rfc822")->attachment);
   g_assert_false(part_named(aside, "application/pdf")->attachment); /* that one's own business */
@@ -115,25 +121,29 @@ test_forwarded(void)
 static void
 test_flowed(void)
 {
-  g_autoptr(MlMessage) message = read_text(HEAD "Content-Type: text/plain; format=flowed\n\n> quoted \n> on\nlong \nline\n"
-                                                " >stuffed\n-- \nsig\n");
+  g_autoptr(MlMessage) message =
+      read_text(HEAD "Content-Type: text/plain; format=flowed\n\n> quoted \n> on\nlong \nline\n"
+                     " >stuffed\n-- \nsig\n");
   g_assert_cmpstr(ml_message_text(message), ==, "> quoted on\nlong line\n>stuffed\n-- \nsig");
 }
 
 static void
 test_notices(void)
 {
-  g_autoptr(MlMessage) outside = read_text(HEAD "Content-Type: message/external-body; access-type=URL; URL=\"http://x/\"\n\n"
-                                                "Content-Type: text/plain\n\n");
+  g_autoptr(MlMessage) outside =
+      read_text(HEAD "Content-Type: message/external-body; access-type=URL; URL=\"http://x/\"\n\n"
+                     "Content-Type: text/plain\n\n");
   notice_with(outside, "does not fetch");
-  g_autoptr(MlMessage) pgp = read_text(HEAD "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; "
-                                            "boundary=x\n\n--x\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--x\n"
-                                            "Content-Type: application/octet-stream\n\n-----BEGIN\n--x--\n");
+  g_autoptr(MlMessage) pgp =
+      read_text(HEAD "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; "
+                     "boundary=x\n\n--x\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--x\n"
+                     "Content-Type: application/octet-stream\n\n-----BEGIN\n--x--\n");
   notice_with(pgp, "OpenPGP");
   g_assert_cmpint(ml_message_verdict(pgp)->encryption, ==, ML_ENCRYPTION_NONE);
-  g_autoptr(MlMessage) signature = read_text(HEAD "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; "
-                                                  "boundary=x\n\n--x\n\ntext\n--x\nContent-Type: application/pgp-signature\n\n"
-                                                  "-----BEGIN\n--x--\n");
+  g_autoptr(MlMessage) signature =
+      read_text(HEAD "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; "
+                     "boundary=x\n\n--x\n\ntext\n--x\nContent-Type: application/pgp-signature\n\n"
+                     "-----BEGIN\n--x--\n");
   notice_with(signature, "does not check");
   g_assert_cmpint(ml_message_verdict(signature)->signature, ==, ML_SIGNATURE_UNSIGNED);
   g_assert_cmpstr(ml_message_text(signature), ==, "text");
@@ -143,12 +153,14 @@ test_notices(void)
 static void
 test_broken_crypto(void)
 {
-  g_autoptr(MlMessage) one = read_text(HEAD "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; "
-                                            "boundary=x\n\n--x\n\ntext\n--x--\n");
+  g_autoptr(MlMessage) one =
+      read_text(HEAD "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; "
+                     "boundary=x\n\n--x\n\ntext\n--x--\n");
   g_assert_cmpint(ml_message_verdict(one)->signature, ==, ML_SIGNATURE_INVALID);
   g_assert_cmpstr(ml_message_text(one), ==, "text");
   g_assert_false(((MlBlock *)ml_message_blocks(one)->pdata[0])->is_signed);
-  g_autoptr(MlMessage) noise = read_text(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nnoise\n");
+  g_autoptr(MlMessage) noise =
+      read_text(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nnoise\n");
   g_assert_cmpint(ml_message_verdict(noise)->encryption, ==, ML_ENCRYPTION_MALFORMED);
   g_assert_cmpstr(ml_message_text(noise), ==, "");
   g_autoptr(GError) error = NULL;

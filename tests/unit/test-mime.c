@@ -35,9 +35,10 @@ assert_exact(const MlEntity *entity, const char *expected)
 static void
 test_exact_bytes(void)
 {
-  g_autoptr(MlEntity) root = scan("From: a@b\r\nContent-Type: multipart/signed; boundary=\"b 1\"\r\n\r\npreamble\r\n"
-                                  "--b 1\r\nContent-Type: text/plain\r\n\r\n--b 1x\r\ntext \r\n\r\n--b 1 \t\r\n"
-                                  "\r\nsecond\r\n--b 1--\r\nepilogue\r\n--b 1\r\nno part\r\n");
+  g_autoptr(MlEntity) root =
+      scan("From: a@b\r\nContent-Type: multipart/signed; boundary=\"b 1\"\r\n\r\npreamble\r\n"
+           "--b 1\r\nContent-Type: text/plain\r\n\r\n--b 1x\r\ntext \r\n\r\n--b 1 \t\r\n"
+           "\r\nsecond\r\n--b 1--\r\nepilogue\r\n--b 1\r\nno part\r\n");
   g_assert_cmpuint(root->children->len, ==, 2);
   assert_exact(child(root, 0), "Content-Type: text/plain\r\n\r\n--b 1x\r\ntext \r\n");
   assert_exact(child(root, 1), "\r\nsecond");
@@ -47,7 +48,8 @@ test_exact_bytes(void)
 static void
 test_empty_parts(void)
 {
-  g_autoptr(MlEntity) root = scan("A: b\nContent-Type: multipart/mixed; boundary=x\n\n--x\n--x\n\n\n--x\nX: y\n--x--\n");
+  g_autoptr(MlEntity) root =
+      scan("A: b\nContent-Type: multipart/mixed; boundary=x\n\n--x\n--x\n\n\n--x\nX: y\n--x--\n");
   g_assert_cmpuint(root->children->len, ==, 3);
   assert_exact(child(root, 0), "");
   assert_exact(child(root, 1), "\n");
@@ -58,11 +60,13 @@ test_empty_parts(void)
 static void
 test_canonical(void)
 {
-  g_autoptr(MlEntity) lf = scan("A: b\nContent-Type: multipart/mixed; boundary=x\n\n--x\nC: d\n\ntext\n\n--x--\n");
+  g_autoptr(MlEntity) lf =
+      scan("A: b\nContent-Type: multipart/mixed; boundary=x\n\n--x\nC: d\n\ntext\n\n--x--\n");
   g_autoptr(GBytes) bytes = ml_scan_canonical(child(lf, 0));
   g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "C: d\r\n\r\ntext\r\n", 14);
   /* lines that mix their ends are as the sender signed them */
-  g_autoptr(MlEntity) mixed = scan("A: b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nC: d\r\n\r\na\nb\r\n--x--\r\n");
+  g_autoptr(MlEntity) mixed =
+      scan("A: b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nC: d\r\n\r\na\nb\r\n--x--\r\n");
   g_autoptr(GBytes) same = ml_scan_canonical(child(mixed, 0));
   g_assert_cmpmem(g_bytes_get_data(same, NULL), g_bytes_get_size(same), "C: d\r\n\r\na\nb", 11);
 }
@@ -71,8 +75,9 @@ test_canonical(void)
 static void
 test_nested(void)
 {
-  g_autoptr(MlEntity) root = scan("A: b\nContent-Type: multipart/mixed; boundary=o\n\n--o\n"
-                                  "Content-Type: multipart/mixed; boundary=i\n\n--i\n\ninner\n--o\n\nouter\n--i\nstill\n--o--\n");
+  g_autoptr(MlEntity) root =
+      scan("A: b\nContent-Type: multipart/mixed; boundary=o\n\n--o\n"
+           "Content-Type: multipart/mixed; boundary=i\n\n--i\n\ninner\n--o\n\nouter\n--i\nstill\n--o--\n");
   g_assert_cmpuint(root->children->len, ==, 2);
   g_assert_cmpuint(child(root, 0)->children->len, ==, 1);
   assert_exact(child(child(root, 0), 0), "\ninner");
@@ -82,8 +87,9 @@ test_nested(void)
 static void
 test_closed_inner_keeps_its_end(void)
 {
-  g_autoptr(MlEntity) root = scan("A: b\nContent-Type: multipart/mixed; boundary=o\n\n--o\n"
-                                  "Content-Type: multipart/mixed; boundary=i\n\n--i\n\ninner\n--i--\nepilogue\n--o--\n");
+  g_autoptr(MlEntity) root =
+      scan("A: b\nContent-Type: multipart/mixed; boundary=o\n\n--o\n"
+           "Content-Type: multipart/mixed; boundary=i\n\n--i\n\ninner\n--i--\nepilogue\n--o--\n");
   assert_exact(child(child(root, 0), 0), "\ninner");
 }
 
@@ -134,8 +140,9 @@ test_no_message(void)
 static void
 test_odd_headers(void)
 {
-  g_autoptr(MlEntity) root = scan("From root@x Mon Jan 1\nFrom: a@b\nno field\nContent-Type : TEXT/(c)HTML;\n charset=\"u\\tf-8\" ; x=y\n"
-                                  "Content-Type: text/plain\n\nbody");
+  g_autoptr(MlEntity) root = scan(
+      "From root@x Mon Jan 1\nFrom: a@b\nno field\nContent-Type : TEXT/(c)HTML;\n charset=\"u\\tf-8\" ; x=y\n"
+      "Content-Type: text/plain\n\nbody");
   g_assert_cmpstr(root->type, ==, "text/html"); /* the first of two */
   g_assert_cmpstr(ml_mime_param(root, "charset"), ==, "utf-8");
   g_assert_cmpstr(ml_mime_param(root, "x"), ==, "y");
@@ -152,7 +159,8 @@ test_rfc2231(void)
   } cases[] = {
     { "attachment; filename*=utf-8''%e2%82%ac%20x.txt", "€ x.txt" },
     { "attachment; filename*1*=%2e; filename*0*=iso-8859-1'en'%e4b; filename*2=txt", "äb.txt" },
-    { "attachment; filename=\"safe.txt\"; filename*=utf-8''evil.sh; filename*0=other; filename*1=.exe", "evil.sh" },
+    { "attachment; filename=\"safe.txt\"; filename*=utf-8''evil.sh; filename*0=other; filename*1=.exe",
+      "evil.sh" },
     { "attachment; filename*0=a; filename*2=c", "a" },
     { "attachment; filename==?utf-8?q?=C3=A4?=", "ä" },
     { "attachment; filename=foo bar.txt; size=1", "foo bar.txt" },
@@ -174,7 +182,7 @@ test_rfc2047(void)
   } cases[] = {
     { "=?utf-8?q?a_b=C3=A4?=", "a bä" },
     { "=?utf-8?B?w6Q=?=", "ä" },
-    { "x =?utf-8?q?=C3?= =?utf-8?q?=A4?= y", "x ä y" },           /* a character split between words */
+    { "x =?utf-8?q?=C3?= =?utf-8?q?=A4?= y", "x ä y" }, /* a character split between words */
     { "=?iso-8859-1?q?=E4?=  =?utf-8?q?=C3=A4?=", "ää" },
     { "=?utf-8?q?a?= b", "a b" },
     { "=?utf-8?x?a?= =?broken", "=?utf-8?x?a?= =?broken" },
@@ -201,10 +209,12 @@ test_transfer(void)
     { "x-uuencode", "begin 644 x\n#0V%T\n`\nend\n", "Cat" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autofree char *text = g_strdup_printf("Content-Transfer-Encoding: %s\n\n%s", cases[i].encoding, cases[i].body);
+    g_autofree char *text =
+        g_strdup_printf("Content-Transfer-Encoding: %s\n\n%s", cases[i].encoding, cases[i].body);
     g_autoptr(MlEntity) root = scan(text);
     g_autoptr(GBytes) bytes = ml_mime_decode(root, 0, NULL);
-    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), cases[i].text, strlen(cases[i].text));
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), cases[i].text,
+                    strlen(cases[i].text));
   }
   g_autoptr(MlEntity) root = scan("Content-Transfer-Encoding: base64\n\nSGVsbG8gSGVsbG8gSGVsbG8=\n");
   gboolean cut = FALSE;

@@ -57,7 +57,8 @@ test_first_seen(Fixture *fixture, gconstpointer data)
 {
   const char *text = "From: Anna <Anna@Example.org>\nMessage-ID: <1@x>\n\nhello\n";
   g_autoptr(MlMessage) message = read_message(text);
-  g_autoptr(GBytes) raw = g_bytes_new_static(text, strlen(text)), other = g_bytes_new_static(text, strlen(text) - 1);
+  g_autoptr(GBytes) raw = g_bytes_new_static(text, strlen(text)),
+                    other = g_bytes_new_static(text, strlen(text) - 1);
   g_autoptr(GError) error = NULL;
   g_autoptr(MlPeople) people = open_people(fixture);
   g_assert_cmpint(ml_people_first_seen(people, "1@x", raw), ==, 0);
@@ -101,7 +102,8 @@ test_not_a_database(Fixture *fixture, gconstpointer data)
   g_autofree char *folder = g_path_get_dirname(fixture->file);
   g_autoptr(GError) error = NULL;
   g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
-  g_assert_true(g_file_set_contents(fixture->file, "this is no database at all, but long enough to look at", -1, NULL));
+  g_assert_true(
+      g_file_set_contents(fixture->file, "this is no database at all, but long enough to look at", -1, NULL));
   g_assert_null(ml_people_open(fixture->file, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
 }

@@ -31,11 +31,19 @@ set_up(Case *c, const char *from)
 {
   memset(c, 0, sizeof *c);
   c->authors = authors_of(from);
-  c->facts = (MlFacts){ .at = NOW, .signed_layer = TRUE, .signers = c->signers, .n_signers = 1, .authors = c->authors };
+  c->facts = (MlFacts){
+    .at = NOW, .signed_layer = TRUE, .signers = c->signers, .n_signers = 1, .authors = c->authors
+  };
   for (guint i = 0; i < 2; i++)
-    c->signers[i] = (MlSignerFacts){ .state = CRYPTO_SIGNATURE_INTACT, .has_cert = TRUE, .not_before = BEGIN,
-                                     .not_after = END, .addresses = i ? bob : anna, .subject = "CN=x",
-                                     .digest = "sha256", .has_time = TRUE, .signing_time = NOW - 10 };
+    c->signers[i] = (MlSignerFacts){ .state = CRYPTO_SIGNATURE_INTACT,
+                                     .has_cert = TRUE,
+                                     .not_before = BEGIN,
+                                     .not_after = END,
+                                     .addresses = i ? bob : anna,
+                                     .subject = "CN=x",
+                                     .digest = "sha256",
+                                     .has_time = TRUE,
+                                     .signing_time = NOW - 10 };
 }
 
 static MlVerdict *
@@ -78,10 +86,18 @@ static void
 test_sender(void)
 {
   static const char *const others[] = {
-    "From: Mallory <mallory@example.net>", "From: \"anna@example.org\" <mallory@example.net>", "From: Anna", "From:",
-    "Sender: anna@example.org", "From: anna@example.org, bob@example.org", "From: Team: anna@example.org;",
-    "From: anna@example.org\nFrom: anna@example.org", "From: anna@example.org (open", "From: аnna@example.org",
-    "From: anna+x@example.org", "From: \"bob@example.org\" <anna@example.org>",
+    "From: Mallory <mallory@example.net>",
+    "From: \"anna@example.org\" <mallory@example.net>",
+    "From: Anna",
+    "From:",
+    "Sender: anna@example.org",
+    "From: anna@example.org, bob@example.org",
+    "From: Team: anna@example.org;",
+    "From: anna@example.org\nFrom: anna@example.org",
+    "From: anna@example.org (open",
+    "From: аnna@example.org",
+    "From: anna+x@example.org",
+    "From: \"bob@example.org\" <anna@example.org>",
   };
   for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
     Case c;
@@ -103,7 +119,8 @@ test_states(void)
   } cases[] = {
     { CRYPTO_SIGNATURE_ALTERED, ML_SIGNATURE_INVALID, ML_INDICATOR_BAD, 1, "" },
     { CRYPTO_SIGNATURE_FORGED, ML_SIGNATURE_INVALID, ML_INDICATOR_BAD, 1, "" },
-    { CRYPTO_SIGNATURE_NO_CERT, ML_SIGNATURE_UNVERIFIABLE, ML_INDICATOR_WARN, 7, "signer-certificate-missing" },
+    { CRYPTO_SIGNATURE_NO_CERT, ML_SIGNATURE_UNVERIFIABLE, ML_INDICATOR_WARN, 7,
+      "signer-certificate-missing" },
     { CRYPTO_SIGNATURE_UNSUPPORTED, ML_SIGNATURE_UNVERIFIABLE, ML_INDICATOR_WARN, 7, "" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
