@@ -9,7 +9,7 @@
 /* Which certificates have a private key of ours, where, and how to open it.
  *
  * The list is made without logging in anywhere. What a token hides until then is taken on trust: a certificate
- * on a card that belongs to no authority has its key there. */
+ * on a card that belongs to no authority, or whose public key is there too, has its private key there. */
 typedef struct {
   CryptoCert *cert;
   PK11SlotInfo *slot;        /* NULL: a key of this run only, or of a card that was pulled */
@@ -67,6 +67,43 @@ entry_new(CryptoCert *cert, PK11SlotInfo *slot)
   return entry;
 }
 
+/* The octets that tell one public key of its kind from another. */
+static gboolean
+public_octets(const SECKEYPublicKey *key, SECItem *octets, CK_ATTRIBUTE_TYPE *type)
+{
+  *type = key->keyType == rsaKey ? CKA_MODULUS : CKA_EC_POINT;
+  *octets = key->keyType == rsaKey ? key->u.rsa.modulus : key->u.ec.publicValue;
+  return key->keyType == rsaKey || key->keyType == ecKey;
+}
+
+/* Does the token show this certificate's public key? Then it made the pair. The end is compared: an EC point may
+ * be wrapped, a modulus may have a zero in front. */
+static gboolean
+shows_public_key(PK11SlotInfo *slot, CryptoCert *cert)
+{
+  SECItem wanted;
+  CK_ATTRIBUTE_TYPE type;
+  gboolean shown = FALSE;
+  guint seen = 0;
+  SECKEYPublicKey *key = CERT_ExtractPublicKey(cert->nss);
+  PK11GenericObject *first =
+      key && public_octets(key, &wanted, &type) ? PK11_FindGenericObjects(slot, CKO_PUBLIC_KEY) : NULL;
+  for (PK11GenericObject *o = first; o && !shown && seen < SLOT_CERTS_MAX;
+       o = PK11_GetNextGenericObject(o), seen++) {
+    SECItem have = { siBuffer, NULL, 0 };
+    if (PK11_ReadRawAttribute(PK11_TypeGeneric, o, type, &have) != SECSuccess)
+      continue;
+    gsize length = MIN(have.len, wanted.len);
+    shown = length >= 32 && length + 4 >= MAX(have.len, wanted.len) &&
+            memcmp(have.data + have.len - length, wanted.data + wanted.len - length, length) == 0;
+    SECITEM_FreeItem(&have, PR_FALSE);
+  }
+  if (first)
+    PK11_DestroyGenericObjects(first);
+  SECKEY_DestroyPublicKey(key);
+  return shown;
+}
+
 static gboolean
 has_key(PK11SlotInfo *slot, CryptoCert *cert)
 {
@@ -75,7 +112,7 @@ has_key(PK11SlotInfo *slot, CryptoCert *cert)
       (trust.emailFlags & CERTDB_USER))
     return TRUE;
   if (PK11_NeedLogin(slot) && !PK11_IsLoggedIn(slot, NULL))
-    return !PK11_IsInternal(slot) && !crypto_cert_is_authority(cert);
+    return !PK11_IsInternal(slot) && (!crypto_cert_is_authority(cert) || shows_public_key(slot, cert));
   SECKEYPrivateKey *key = PK11_FindPrivateKeyFromCert(slot, cert->nss, NULL);
   SECKEY_DestroyPrivateKey(key);
   return key != NULL;
