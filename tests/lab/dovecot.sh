@@ -162,7 +162,7 @@ config() {
 }
 
 start() {
-	dovecot -c "$dir/dovecot.conf"
+	dovecot -c "$dir/dovecot.conf" >>"$dir/out" 2>&1 </dev/null # it keeps them open
 	i=0
 	until python3 -c "import socket; socket.create_connection(('127.0.0.1', $PORT_TLS), 1)" 2>/dev/null; do
 		i=$((i + 1))

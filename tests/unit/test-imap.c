@@ -1,0 +1,328 @@
+#include <gio/gio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mail/imap-private.h"
+
+/* A server of a few lines in a thread: it says its greeting, then for each command line the first rule whose word is in
+ * it. In answers $ is the command's tag; an answer that ends in "!" hangs up after it. */
+typedef struct {
+  const char *word, *answer;
+} Rule;
+
+typedef struct {
+  int fd, listener;
+  guint16 port;
+  const char *greeting;
+  const Rule *rules;
+  GThread *thread;
+  GString *heard; /* read after the thread has ended */
+} Server;
+
+static gboolean
+say(int fd, const char *text)
+{
+  for (gsize left = strlen(text); left;) {
+    ssize_t n = send(fd, text, left, MSG_NOSIGNAL);
+    if (n <= 0)
+      return FALSE;
+    text += n;
+    left -= (gsize)n;
+  }
+  return TRUE;
+}
+
+static gboolean
+answer(Server *server, const char *line)
+{
+  g_autofree char *tag = g_strndup(line, strcspn(line, " \r\n"));
+  for (const Rule *rule = server->rules; rule->word; rule++) {
+    if (!strstr(line, rule->word))
+      continue;
+    gsize length = strlen(rule->answer);
+    gboolean hang_up = length && rule->answer[length - 1] == '!';
+    g_autofree char *raw = g_strndup(rule->answer, length - hang_up);
+    g_auto(GStrv) parts = g_strsplit(raw, "$", -1);
+    g_autofree char *text = g_strjoinv(tag, parts);
+    return say(server->fd, text) && !hang_up;
+  }
+  g_autofree char *bad = g_strdup_printf("%s BAD what\r\n", tag);
+  return say(server->fd, bad);
+}
+
+static gpointer
+serve(gpointer data)
+{
+  Server *server = data;
+  if (server->listener >= 0)
+    server->fd = accept(server->listener, NULL, NULL);
+  gboolean go_on = say(server->fd, server->greeting);
+  GString *line = g_string_new(NULL);
+  char c;
+  while (go_on && recv(server->fd, &c, 1, 0) == 1) {
+    g_string_append_c(line, c);
+    if (c != '\n')
+      continue;
+    g_string_append(server->heard, line->str);
+    go_on = answer(server, line->str);
+    g_string_truncate(line, 0);
+  }
+  g_string_free(line, TRUE);
+  close(server->fd);
+  return NULL;
+}
+
+static MlImapSession *
+start(Server *server, const char *greeting, const Rule *rules)
+{
+  int fds[2];
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  *server = (Server){ .fd = fds[1], .listener = -1, .greeting = greeting, .rules = rules, .heard = g_string_new(NULL) };
+  server->thread = g_thread_new("server", serve, server);
+  CryptoTlsOptions options = { .host = "test.example", .port = 143, .timeout_ms = 3000 };
+  return ml_imap_session_new(crypto_tls_new(fds[0], &options), "test.example");
+}
+
+static void
+stop(Server *server, MlImapSession *session)
+{
+  ml_imap_session_free(session);
+  g_thread_join(server->thread);
+  g_string_free(server->heard, TRUE);
+}
+
+#define CAPABILITY { "CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE MOVE UIDPLUS AUTH=PLAIN\r\n$ OK done\r\n" }
+#define SELECT \
+  { "SELECT", "* FLAGS (\\Seen)\r\n* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 2] x\r\n* OK [UIDVALIDITY 77] y\r\n" \
+              "* OK [PERMANENTFLAGS (\\Seen \\*)] z\r\n$ OK [READ-WRITE] done\r\n" }
+
+static void
+test_session(void)
+{
+  static const Rule rules[] = {
+    CAPABILITY, SELECT,
+    { "FETCH 1:3", "* 1 FETCH (UID 10 FLAGS ())\r\n* 2 FETCH (UID 20 FLAGS (\\Seen))\r\n* 3 FETCH (UID 30 FLAGS ())\r\n$ OK done\r\n" },
+    { "NOOP", "* 2 EXPUNGE\r\n* 4 EXISTS\r\n* 2 FETCH (FLAGS (\\Flagged))\r\n$ OK done\r\n" },
+    { "COPY", "$ NO [TRYCREATE] no such thing\r\n" },
+    { NULL, NULL },
+  };
+  g_autoptr(GError) error = NULL;
+  Server server;
+  MlImapSession *session = start(&server, "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n", rules);
+  gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error) &&
+                ml_imap_session_select(session, "INBOX", &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_assert_cmpuint(session->slots->len, ==, 3);
+  g_assert_cmpuint(session->uidvalidity, ==, 77);
+  g_assert_true(session->keywords);
+  g_assert_false(session->read_only);
+  g_assert_cmpuint(session->caps, ==, ML_IMAP_IDLE | ML_IMAP_MOVE | ML_IMAP_UIDPLUS);
+  g_assert_true(ml_imap_session_has_auth(session, "PLAIN"));
+  g_assert_true(ml_imap_session_command(session, NULL, NULL, &error, "FETCH 1:3 (UID FLAGS)"));
+  g_assert_true(ml_changes_empty(session->changes));
+  g_assert_true(ml_imap_session_noop(session, &error));
+  g_assert_cmpuint(session->changes->vanished->len, ==, 1);
+  g_assert_cmpuint(g_array_index(session->changes->vanished, guint32, 0), ==, 20);
+  g_assert_true(session->changes->new_mail);
+  g_assert_cmpuint(g_array_index(session->changes->flag_changes, MlFlagChange, 0).uid, ==, 30);
+  g_assert_false(ml_imap_session_command(session, NULL, NULL, &error, "UID COPY 10 x"));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_cmpstr(session->code, ==, "TRYCREATE");
+  g_assert_nonnull(strstr(error->message, "no such thing"));
+  g_clear_error(&error);
+  g_assert_false(ml_imap_session_command(session, NULL, NULL, &error, "LIST \"\" \"a\r\n9 DELETE x\""));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED); /* and nothing of it was sent */
+  g_clear_error(&error);
+  g_assert_false(ml_imap_session_select(session, "a\nb", &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  ml_imap_session_free(session);
+  g_thread_join(server.thread);
+  g_assert_null(strstr(server.heard->str, "DELETE"));
+  g_string_free(server.heard, TRUE);
+}
+
+/* What notes and fuzzers found: each ends in an error of the expected kind, soon, and without a crash. */
+static void
+test_hostile(void)
+{
+  g_autofree char *many = g_strnfill(200000, '(');
+  g_autofree char *deep = g_strdup_printf("* 1 FETCH (BODYSTRUCTURE %s\r\n$ OK done\r\n", many);
+  g_autofree char *endless = g_strnfill(3000000, 'a');
+  const struct {
+    const char *greeting, *noop;
+    int code;
+    const char *word;
+  } cases[] = {
+    { "* OK [BADCHARSET (\"a\")] hi\r\n", "", ML_ERROR_PROTOCOL, "character sets" },
+    { "* BAD [BADCHARSET (\"a\")] hi\r\n", "", ML_ERROR_PROTOCOL, "character sets" },
+    { "* BYE full\r\n", "", ML_ERROR_OFFLINE, "full" },
+    { "+ hello\r\n", "", ML_ERROR_PROTOCOL, "greet" },
+    { "HTTP/1.1 400 Bad Request\r\n", "", ML_ERROR_PROTOCOL, "greet" },
+    { "", "!", ML_ERROR_OFFLINE, "" },
+    { NULL, "* OK [PERMANENTFLAGS (%] x\r\n$ OK done\r\n", ML_ERROR_PROTOCOL, "code" },
+    { NULL, "* OK [PERMANENTFLAGS (%)] x\r\n$ OK done\r\n", ML_ERROR_PROTOCOL, "flags" },
+    { NULL, deep, ML_ERROR_PROTOCOL, "nested" },
+    { NULL, endless, ML_ERROR_PROTOCOL, "longer" },
+    { NULL, "* 1 FETCH (BODY[] {4294967295}\r\nabc", ML_ERROR_PROTOCOL, "4294967295" },
+    { NULL, "* 1 FETCH (BODY[] {100}\r\nabc!", ML_ERROR_OFFLINE, "" },
+    { NULL, "* 1 FETCH (BODY[] {100}\r\nabc", ML_ERROR_OFFLINE, "" }, /* silence: the timeout */
+    { NULL, "99 OK wrong tag\r\n", ML_ERROR_PROTOCOL, "not asked" },
+    { NULL, "* BYE shutting down\r\n!", ML_ERROR_OFFLINE, "shutting down" },
+    { NULL, "* 4294967295 EXISTS\r\n$ OK done\r\n", ML_ERROR_PROTOCOL, "4294967295" },
+    { NULL, "* 9 EXPUNGE\r\n$ OK done\r\n", ML_ERROR_PROTOCOL, "9" },
+    { NULL, "* 0 EXPUNGE\r\n$ OK done\r\n", ML_ERROR_PROTOCOL, "0" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    Server server;
+    const Rule rules[] = { CAPABILITY, { "NOOP", cases[i].noop }, { NULL, NULL } };
+    MlImapSession *session = start(&server, cases[i].greeting ? cases[i].greeting : "* OK hi\r\n", rules);
+    gint64 then = g_get_monotonic_time();
+    gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error) &&
+                  ml_imap_session_noop(session, &error);
+    g_test_message("%u: %s", i, error ? error->message : "no error");
+    g_assert_false(ok);
+    g_assert_error(error, ML_ERROR, cases[i].code);
+    g_assert_nonnull(strstr(error->message, cases[i].word));
+    g_assert_cmpint(g_get_monotonic_time() - then, <, 10 * G_USEC_PER_SEC);
+    stop(&server, session);
+  }
+}
+
+static void
+test_no_capability(void)
+{
+  static const Rule rules[] = { { "CAPABILITY", "$ OK done\r\n" }, { NULL, NULL } };
+  g_autoptr(GError) error = NULL;
+  Server server;
+  MlImapSession *session = start(&server, "* OK hi\r\n", rules);
+  g_assert_true(ml_imap_session_greet(session, &error));
+  g_assert_false(ml_imap_session_capability(session, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_PROTOCOL);
+  stop(&server, session);
+}
+
+/* Odd but harmless: the command's answer is found behind each of them. */
+static void
+test_quirks(void)
+{
+  static const char *const answers[] = {
+    "* 1 FETCH (UID 5 ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL \"<\"a\"@b>\"))\r\n", "* 1 FETCH (UID 5 FLAGS (x (y z)))\r\n",
+    "* 1 FETCH (UID 5 FOO bar)\r\n", "* FOO bar\r\n", "* OK\r\n* OK [FOO [bar]] x\r\n* OK [\xff] y\r\n* NO [THROTTLED] slow\r\n",
+    "* LIST (\\NonExistent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n", "* STATUS x (MESSAGES 1 APPENDLIMIT 5)\r\n",
+    "* 5 EXISTS\n", "* VANISHED (EARLIER) 1:5\r\n", "* ESEARCH (TAG \"1\") UID ALL 1:5\r\n", "* SEARCH 1 2 3\r\n",
+    "* 1 FETCH (UID 5 BODY[] {-1}\r\n", "* CAPABILITY\r\n", "* 1 FETCH (UID 5 INTERNALDATE \"13-Sep-2020 12:26:40 GMT\")\r\n",
+    "* THREAD (1)(2)\r\n* QUOTA \"\" (STORAGE 1 2)\r\n* 1 FETCH (BODY[] ~{3}\r\nabc)\r\n",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(answers); i++) {
+    g_autoptr(GError) error = NULL;
+    Server server;
+    g_autofree char *noop = g_strconcat(answers[i], "$ OK done\r\n", NULL);
+    const Rule rules[] = { CAPABILITY, SELECT, { "NOOP", noop }, { "CHECK", noop }, { NULL, NULL } };
+    MlImapSession *session = start(&server, "* OK hi\r\n", rules);
+    gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error) &&
+                  ml_imap_session_noop(session, &error) &&
+                  ml_imap_session_command(session, NULL, NULL, &error, "CHECK");
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    stop(&server, session);
+  }
+}
+
+static void
+test_delimiter(void)
+{
+  static const Rule rules[] = { CAPABILITY,
+                                { "LIST \"\" \"\"", "* LIST (\\Noselect) \".\" \"\"\r\n$ OK done\r\n" },
+                                { "SELECT", "* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n$ OK [READ-ONLY] done\r\n" },
+                                { NULL, NULL } };
+  g_autoptr(GError) error = NULL;
+  Server server;
+  MlImapSession *session = start(&server, "* PREAUTH hi\r\n", rules);
+  g_assert_true(ml_imap_session_greet(session, &error));
+  g_assert_true(session->preauth);
+  g_assert_true(ml_imap_session_select(session, "Entw\xc3\xbcrfe/a\"b", &error));
+  g_assert_true(session->read_only);
+  ml_imap_session_free(session);
+  g_thread_join(server.thread);
+  g_assert_nonnull(strstr(server.heard->str, "Entw&APw-rfe.a\\\"b"));
+  g_string_free(server.heard, TRUE);
+}
+
+/* ---- the whole driver against a server that speaks in clear: nothing secret may be said */
+
+static char *
+no_password(const MlAccount *account, const MlServer *server, gboolean retry, GCancellable *cancellable,
+            gpointer user_data, GError **error)
+{
+  (void)account;
+  (void)server;
+  (void)retry;
+  (void)cancellable;
+  (void)error;
+  ++*(guint *)user_data;
+  return g_strdup("hunter2");
+}
+
+static void
+refused_in_clear(const char *greeting, const Rule *rules, int code, const char *word)
+{
+  g_autoptr(GError) error = NULL;
+  Server server = { .fd = -1, .greeting = greeting, .rules = rules, .heard = g_string_new(NULL) };
+  g_autoptr(GSocket) listener = g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
+  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+  g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, 0);
+  g_assert_true(g_socket_bind(listener, address, TRUE, NULL) && g_socket_listen(listener, NULL));
+  g_autoptr(GSocketAddress) bound = g_socket_get_local_address(listener, NULL);
+  server.listener = g_socket_get_fd(listener);
+  server.thread = g_thread_new("server", serve, &server);
+  guint asked = 0;
+  MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
+  account.imap = (MlServer){ (char *)"127.0.0.1", (char *)"anna",
+                             g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound)), ML_TLS_STARTTLS };
+  MlDriverHooks hooks = { .password = no_password, .user_data = &asked, .state_dir = "/nonexistent" };
+  MlDriver *driver = ml_driver_new(&account, &hooks);
+  g_assert_false(ml_driver_connect(driver, &error));
+  g_test_message("%s", error->message);
+  g_assert_error(error, ML_ERROR, code);
+  g_assert_nonnull(strstr(error->message, word));
+  ml_driver_free(driver);
+  g_thread_join(server.thread);
+  g_assert_cmpuint(asked, ==, 0);
+  g_assert_null(strstr(server.heard->str, "LOGIN"));
+  g_assert_null(strstr(server.heard->str, "AUTHENTICATE"));
+  g_assert_null(strstr(server.heard->str, "hunter2"));
+  g_string_free(server.heard, TRUE);
+}
+
+static void
+test_clear(void)
+{
+  static const Rule preauth[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n" }, { NULL, NULL } };
+  refused_in_clear("* PREAUTH welcome\r\n", preauth, ML_ERROR_PROTOCOL, "before anything is encrypted");
+  static const Rule none[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n$ OK done\r\n" }, { NULL, NULL } };
+  refused_in_clear("* OK hi\r\n", none, ML_ERROR_FAILED, "no encryption");
+  static const Rule injected[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n" },
+                                   { "STARTTLS", "$ OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n" },
+                                   { NULL, NULL } };
+  refused_in_clear("* OK hi\r\n", injected, ML_ERROR_PROTOCOL, "attack");
+  static const Rule no[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n" },
+                             { "STARTTLS", "$ NO not today\r\n" },
+                             { NULL, NULL } };
+  refused_in_clear("* OK hi\r\n", no, ML_ERROR_FAILED, "not today");
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/imap/session", test_session);
+  g_test_add_func("/imap/hostile", test_hostile);
+  g_test_add_func("/imap/no-capability", test_no_capability);
+  g_test_add_func("/imap/quirks", test_quirks);
+  g_test_add_func("/imap/delimiter", test_delimiter);
+  g_test_add_func("/imap/clear", test_clear);
+  return g_test_run();
+}
