@@ -5,8 +5,8 @@
 static gboolean
 refuse(GError **error, const char *url, const char *service, const char *why)
 {
-  g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s: %s; write it as %ss://user@host or %s://user@host", url, why,
-              service, service);
+  g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s: %s; write it as %ss://user@host or %s://user@host", url,
+              why, service, service);
   return FALSE;
 }
 
@@ -98,7 +98,8 @@ ml_config_server(const char *url, const char *service, MlServer *server, GError 
     *at = '\0';
     if (strchr(authority, ':')) {
       g_set_error(error, ML_ERROR, ML_ERROR_CONFIG,
-                  "passwords do not belong in signet.conf: use password-command = ... or let signet ask once and keep it in the keyring");
+                  "passwords do not belong in signet.conf: use password-command = ... or let signet ask once "
+                  "and keep it in the keyring");
       return FALSE;
     }
     if (!percent_decode(authority, &user) || !*user)

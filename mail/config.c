@@ -12,7 +12,17 @@
 
 enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_NAME = 40 };
 
-typedef enum { KEY_TEXT, KEY_BOOL, KEY_NUMBER, KEY_CHOICE, KEY_SERVER, KEY_LIST, KEY_PATH, KEY_MAILDIR, KEY_MBOX } KeyKind;
+typedef enum {
+  KEY_TEXT,
+  KEY_BOOL,
+  KEY_NUMBER,
+  KEY_CHOICE,
+  KEY_SERVER,
+  KEY_LIST,
+  KEY_PATH,
+  KEY_MAILDIR,
+  KEY_MBOX
+} KeyKind;
 
 typedef struct {
   const char *name;
@@ -82,17 +92,16 @@ static const struct {
 typedef struct {
   MlConfig *config;
   char **lines;
-  guint line;          /* the one that inih works on, from 1 */
-  guint account_line;  /* where the section began */
-  MlAccount *account;  /* of the section; NULL outside of account sections */
-  const Key *keys;     /* of the section; NULL before the first */
+  guint line;         /* the one that inih works on, from 1 */
+  guint account_line; /* where the section began */
+  MlAccount *account; /* of the section; NULL outside of account sections */
+  const Key *keys;    /* of the section; NULL before the first */
   char *section;
-  GHashTable *given;   /* "section\nkey" of this file */
-  GError *error;       /* the first */
+  GHashTable *given; /* "section\nkey" of this file */
+  GError *error;     /* the first */
 } Reading;
 
-static void G_GNUC_PRINTF(3, 4)
-fail(Reading *reading, guint line, const char *format, ...)
+static void G_GNUC_PRINTF(3, 4) fail(Reading *reading, guint line, const char *format, ...)
 {
   if (reading->error)
     return;
@@ -158,11 +167,16 @@ account_free(gpointer data)
   if (!account)
     return;
   g_strfreev(account->also);
-  char *strings[] = { account->name, account->address, account->display_name, account->imap.host,
-                      account->imap.user, account->path, account->smtp.host, account->smtp.user,
-                      account->sendmail, account->password_command, account->auth, account->tls_cert,
-                      account->sign, account->encrypt, account->sign_cert, account->encrypt_cert,
-                      account->sent, account->drafts, account->trash, account->archive };
+  char *strings[] = { account->name,         account->address,
+                      account->display_name, account->imap.host,
+                      account->imap.user,    account->path,
+                      account->smtp.host,    account->smtp.user,
+                      account->sendmail,     account->password_command,
+                      account->auth,         account->tls_cert,
+                      account->sign,         account->encrypt,
+                      account->sign_cert,    account->encrypt_cert,
+                      account->sent,         account->drafts,
+                      account->trash,        account->archive };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(account);
@@ -174,8 +188,8 @@ ml_config_free(MlConfig *config)
   if (!config)
     return;
   g_clear_pointer(&config->accounts, g_ptr_array_unref);
-  char *strings[] = { config->file, config->pager_headers, config->keymap, config->browser,
-                      config->print_command, config->nssdb, config->revocation };
+  char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
+                      config->print_command, config->nssdb,         config->revocation };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(config);
@@ -220,7 +234,8 @@ begin_account(Reading *reading, const char *name)
 {
   if (!valid_account_name(name)) {
     fail(reading, reading->line,
-         "\"%s\" cannot be an account's name: use up to %d letters, digits and . _ - @ +, and begin with a letter or digit",
+         "\"%s\" cannot be an account's name: use up to %d letters, digits and . _ - @ +, and begin with a "
+         "letter or digit",
          name, MAX_NAME);
     return;
   }
@@ -431,12 +446,13 @@ on_value(void *data, const char *section, const char *name, const char *value)
     return 1;
   if (is_secret(name)) {
     fail(reading, reading->line,
-         "passwords do not belong in signet.conf: use password-command = ... or let signet ask once and keep it in the keyring");
+         "passwords do not belong in signet.conf: use password-command = ... or let signet ask once and keep "
+         "it in the keyring");
     return 1;
   }
   if (!reading->keys) {
-    fail(reading, reading->line, "%s stands before any section: begin with [account NAME], [ui], [keys] or [policy]",
-         name);
+    fail(reading, reading->line,
+         "%s stands before any section: begin with [account NAME], [ui], [keys] or [policy]", name);
     return 1;
   }
   for (const Key *key = reading->keys; key->name; key++) {
@@ -448,14 +464,16 @@ on_value(void *data, const char *section, const char *name, const char *value)
              key->kind != KEY_LIST)
       fail(reading, reading->line, "%s is given twice in [%s]", name, reading->section);
     else if (cut_by_comment(reading, value) && (strstr(name, "command") || strcmp(name, "sendmail") == 0))
-      fail(reading, reading->line, "in %s, \" ;\" would begin a comment: put the command into a script", name);
+      fail(reading, reading->line, "in %s, \" ;\" would begin a comment: put the command into a script",
+           name);
     else
       set_value(reading, key, value);
     return 1;
   }
   const char *nearest = nearest_key(reading->keys, name);
   if (nearest)
-    fail(reading, reading->line, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, reading->section, nearest);
+    fail(reading, reading->line, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, reading->section,
+         nearest);
   else
     fail(reading, reading->line, "unknown key \"%s\" in [%s]; signet.conf(5) lists what there is", name,
          reading->section);
@@ -509,8 +527,8 @@ ml_config_load(const char *file, GError **error)
     return NULL;
   }
   if (length > MAX_FILE || memchr(text, '\0', length) || !g_utf8_validate(text, (gssize)length, NULL)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s is no configuration: it must be UTF-8 text of at most 1 MiB",
-                file);
+    g_set_error(error, ML_ERROR, ML_ERROR_CONFIG,
+                "%s is no configuration: it must be UTF-8 text of at most 1 MiB", file);
     return NULL;
   }
   if (!parse(config, g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, error))

@@ -84,7 +84,8 @@ finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
     g_clear_error(&why);
     why = g_error_new(ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     ml_driver_resume(driver);
-  } else if (g_error_matches(why, ML_ERROR, ML_ERROR_OFFLINE) || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL) ||
+  } else if (g_error_matches(why, ML_ERROR, ML_ERROR_OFFLINE) ||
+             g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL) ||
              g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED)) {
     driver->ops->disconnect(driver);
   }
@@ -142,16 +143,19 @@ ml_driver_select(MlDriver *driver, const char *folder, MlSelected *selected, GEr
 {
   GError *why = NULL;
   memset(selected, 0, sizeof *selected);
-  return finish(driver, ready(driver, &why) && driver->ops->select(driver, folder, selected, &why), &why, error);
+  return finish(driver, ready(driver, &why) && driver->ops->select(driver, folder, selected, &why), &why,
+                error);
 }
 
 gboolean
-ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
+ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                  GError **error)
 {
   GError *why = NULL;
   first = CLAMP(first, 1, ML_CHUNK_MAX);
-  return finish(driver, ready(driver, &why) && driver->ops->headers(driver, above, first, func, user_data, &why), &why,
-                error);
+  return finish(driver,
+                ready(driver, &why) && driver->ops->headers(driver, above, first, func, user_data, &why),
+                &why, error);
 }
 
 GBytes *
@@ -160,8 +164,9 @@ ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc 
 {
   GError *why = NULL;
   gint64 ignored;
-  GBytes *bytes =
-      ready(driver, &why) ? driver->ops->fetch(driver, uid, received ? received : &ignored, func, user_data, &why) : NULL;
+  GBytes *bytes = ready(driver, &why)
+                      ? driver->ops->fetch(driver, uid, received ? received : &ignored, func, user_data, &why)
+                      : NULL;
   finish(driver, bytes != NULL, &why, error);
   return bytes;
 }
@@ -174,42 +179,48 @@ ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError 
   remove &= ~(guint)ML_FLAG_RECENT & ~add;
   if (!uids->len || (!add && !remove))
     return TRUE;
-  return finish(driver, ready(driver, &why) && driver->ops->flags(driver, uids, add, remove, &why), &why, error);
+  return finish(driver, ready(driver, &why) && driver->ops->flags(driver, uids, add, remove, &why), &why,
+                error);
 }
 
 gboolean
 ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
 {
   GError *why = NULL;
-  return !uids->len || finish(driver, ready(driver, &why) && driver->ops->copy(driver, uids, folder, &why), &why, error);
+  return !uids->len ||
+         finish(driver, ready(driver, &why) && driver->ops->copy(driver, uids, folder, &why), &why, error);
 }
 
 gboolean
 ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
 {
   GError *why = NULL;
-  return !uids->len || finish(driver, ready(driver, &why) && driver->ops->move(driver, uids, folder, &why), &why, error);
+  return !uids->len ||
+         finish(driver, ready(driver, &why) && driver->ops->move(driver, uids, folder, &why), &why, error);
 }
 
 gboolean
 ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error)
 {
   GError *why = NULL;
-  return !uids->len || finish(driver, ready(driver, &why) && driver->ops->expunge(driver, uids, &why), &why, error);
+  return !uids->len ||
+         finish(driver, ready(driver, &why) && driver->ops->expunge(driver, uids, &why), &why, error);
 }
 
 gboolean
 ml_driver_poll(MlDriver *driver, MlChanges *changes, GError **error)
 {
   GError *why = NULL;
-  return finish(driver, ready(driver, &why) && driver->ops->wait(driver, -1, TRUE, changes, &why), &why, error);
+  return finish(driver, ready(driver, &why) && driver->ops->wait(driver, -1, TRUE, changes, &why), &why,
+                error);
 }
 
 gboolean
 ml_driver_wait(MlDriver *driver, int wake_fd, MlChanges *changes, GError **error)
 {
   GError *why = NULL;
-  return finish(driver, ready(driver, &why) && driver->ops->wait(driver, wake_fd, FALSE, changes, &why), &why, error);
+  return finish(driver, ready(driver, &why) && driver->ops->wait(driver, wake_fd, FALSE, changes, &why), &why,
+                error);
 }
 
 MlChanges *

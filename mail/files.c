@@ -9,11 +9,11 @@
 void
 ml_files_error(GError **error, int number, const char *doing, const char *path)
 {
-  const char *next = number == ENOSPC || number == EDQUOT ? ". Make room, then do it again"
+  const char *next = number == ENOSPC || number == EDQUOT  ? ". Make room, then do it again"
                      : number == EACCES || number == EPERM ? ". Look at the owner and the permissions"
                                                            : "";
-  g_set_error(error, ML_ERROR, number == ENOENT ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE, "%s cannot be %s: %s%s.", path,
-              doing, g_strerror(number), next);
+  g_set_error(error, ML_ERROR, number == ENOENT ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE,
+              "%s cannot be %s: %s%s.", path, doing, g_strerror(number), next);
 }
 
 gboolean

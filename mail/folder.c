@@ -61,9 +61,9 @@ ml_folder_guess_role(const MlAccount *account, const char *name)
     const char *name;
     MlFolderRole role;
   } usual[] = {
-    { "Drafts", ML_ROLE_DRAFTS },      { "Sent", ML_ROLE_SENT },     { "Sent Items", ML_ROLE_SENT },
-    { "Sent Messages", ML_ROLE_SENT }, { "Trash", ML_ROLE_TRASH },   { "Deleted Items", ML_ROLE_TRASH },
-    { "Junk", ML_ROLE_JUNK },          { "Spam", ML_ROLE_JUNK },     { "Archive", ML_ROLE_ARCHIVE },
+    { "Drafts", ML_ROLE_DRAFTS },      { "Sent", ML_ROLE_SENT },   { "Sent Items", ML_ROLE_SENT },
+    { "Sent Messages", ML_ROLE_SENT }, { "Trash", ML_ROLE_TRASH }, { "Deleted Items", ML_ROLE_TRASH },
+    { "Junk", ML_ROLE_JUNK },          { "Spam", ML_ROLE_JUNK },   { "Archive", ML_ROLE_ARCHIVE },
     { "Archives", ML_ROLE_ARCHIVE },
   };
   const struct {
@@ -192,9 +192,8 @@ static void
 parse_from(MlHeader *header, const char *raw)
 {
   InternetAddressList *list = raw && *raw ? internet_address_list_parse(NULL, raw) : NULL;
-  InternetAddress *first = list && internet_address_list_length(list) > 0
-                               ? internet_address_list_get_address(list, 0)
-                               : NULL;
+  InternetAddress *first =
+      list && internet_address_list_length(list) > 0 ? internet_address_list_get_address(list, 0) : NULL;
   const char *name = first ? internet_address_get_name(first) : NULL;
   g_autofree char *group = NULL;
   if (first && INTERNET_ADDRESS_IS_GROUP(first)) {
@@ -273,8 +272,8 @@ parse_hints(const char *raw)
   else if (g_mime_content_type_is_type(type, "application", "pkcs7-mime") ||
            g_mime_content_type_is_type(type, "application", "x-pkcs7-mime"))
     hints = pkcs7_hint(type);
-  else if (g_mime_content_type_is_type(type, "application", "octet-stream") && name &&
-           strlen(name) > 4 && g_ascii_strcasecmp(name + strlen(name) - 4, ".p7m") == 0)
+  else if (g_mime_content_type_is_type(type, "application", "octet-stream") && name && strlen(name) > 4 &&
+           g_ascii_strcasecmp(name + strlen(name) - 4, ".p7m") == 0)
     hints = ML_HINT_ENCRYPTED; /* RFC 8551 3.9 */
   g_object_unref(type);
   return hints;
@@ -314,8 +313,8 @@ ml_flags_words(guint flags)
     guint flag;
     const char *word;
   } words[] = {
-    { ML_FLAG_SEEN, "seen" },   { ML_FLAG_ANSWERED, "answered" },   { ML_FLAG_FLAGGED, "flagged" },
-    { ML_FLAG_DELETED, "deleted" }, { ML_FLAG_DRAFT, "draft" }, { ML_FLAG_FORWARDED, "forwarded" },
+    { ML_FLAG_SEEN, "seen" },       { ML_FLAG_ANSWERED, "answered" }, { ML_FLAG_FLAGGED, "flagged" },
+    { ML_FLAG_DELETED, "deleted" }, { ML_FLAG_DRAFT, "draft" },       { ML_FLAG_FORWARDED, "forwarded" },
     { ML_FLAG_RECENT, "recent" },
   };
   GPtrArray *all = g_ptr_array_new();

@@ -9,8 +9,8 @@ static const struct {
   const char *word;
   guint flag;
 } flag_words[] = {
-  { "\\Seen", ML_FLAG_SEEN },       { "\\Answered", ML_FLAG_ANSWERED }, { "\\Flagged", ML_FLAG_FLAGGED },
-  { "\\Deleted", ML_FLAG_DELETED }, { "\\Draft", ML_FLAG_DRAFT },       { "$Forwarded", ML_FLAG_FORWARDED },
+  { "\\Seen", ML_FLAG_SEEN },         { "\\Answered", ML_FLAG_ANSWERED }, { "\\Flagged", ML_FLAG_FLAGGED },
+  { "\\Deleted", ML_FLAG_DELETED },   { "\\Draft", ML_FLAG_DRAFT },       { "$Forwarded", ML_FLAG_FORWARDED },
   { "Forwarded", ML_FLAG_FORWARDED },
 };
 
@@ -43,11 +43,13 @@ ml_imap_date(const MlNode *node, gint64 *when)
   g_autofree char *text = ml_node_dup(node);
   char month[4] = "", sign = '+';
   int day, year, hour, minute, second, zone = 0;
-  int n = sscanf(text, " %2d-%3[A-Za-z]-%4d %2d:%2d:%2d %c%4d", &day, month, &year, &hour, &minute, &second, &sign, &zone);
+  int n = sscanf(text, " %2d-%3[A-Za-z]-%4d %2d:%2d:%2d %c%4d", &day, month, &year, &hour, &minute, &second,
+                 &sign, &zone);
   const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
   if (n < 6 || !found || (found - months) % 3 || year < 1970 || hour > 23 || minute > 59 || second > 60)
     return FALSE;
-  GDateTime *date = g_date_time_new_utc(year, (int)(found - months) / 3 + 1, day, hour, minute, MIN(second, 59));
+  GDateTime *date =
+      g_date_time_new_utc(year, (int)(found - months) / 3 + 1, day, hour, minute, MIN(second, 59));
   if (!date)
     return FALSE;
   *when = g_date_time_to_unix(date);
@@ -103,10 +105,12 @@ ml_imap_folder(const MlNode *list_data)
   static const struct {
     const char *word;
     MlFolderRole role;
-  } roles[] = { { "\\Drafts", ML_ROLE_DRAFTS }, { "\\Sent", ML_ROLE_SENT },       { "\\Trash", ML_ROLE_TRASH },
-                { "\\Junk", ML_ROLE_JUNK },     { "\\Archive", ML_ROLE_ARCHIVE }, { "\\All", ML_ROLE_ALL },
+  } roles[] = { { "\\Drafts", ML_ROLE_DRAFTS },   { "\\Sent", ML_ROLE_SENT },
+                { "\\Trash", ML_ROLE_TRASH },     { "\\Junk", ML_ROLE_JUNK },
+                { "\\Archive", ML_ROLE_ARCHIVE }, { "\\All", ML_ROLE_ALL },
                 { "\\Flagged", ML_ROLE_FLAGGED } };
-  const MlNode *flags = list_data, *delimiter = flags ? flags->next : NULL, *name = delimiter ? delimiter->next : NULL;
+  const MlNode *flags = list_data, *delimiter = flags ? flags->next : NULL,
+               *name = delimiter ? delimiter->next : NULL;
   if (!name || flags->kind != ML_NODE_LIST || (name->kind != ML_NODE_STRING && name->kind != ML_NODE_ATOM) ||
       !name->length || name->length > 1000 || memchr(name->text, '\0', name->length))
     return NULL;

@@ -140,4 +140,28 @@ MlHeader *ml_imap_header(const MlNode *items);                     /* NULL: no U
 MlFolder *ml_imap_folder(const MlNode *list_data);                 /* NULL: not one */
 char *ml_imap_uid_set(GArray *uids); /* sorts them; "1:3,7"; transfer full */
 
+/* ---- imap.c: the driver; imap-mail.c: its messages; imap-news.c: what changed by itself */
+typedef struct {
+  MlDriver base;
+  MlImapSession *session; /* NULL: not connected */
+  CryptoTls *tls;         /* the session's; written under the driver's lock, for the interrupt */
+  guint connections;      /* how many there were */
+  char *folder;           /* that the caller opened; survives the session */
+  guint32 uidvalidity;
+  gboolean listed;        /* its headers were told */
+  GArray *known;          /* of MlImapSlot: what was told before the session broke; NULL: nothing to compare */
+  gboolean idle_refused;
+} MlImap;
+
+gboolean ml_imap_need_folder(MlImap *imap, GError **error); /* after a new connection: opens it again */
+gboolean ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                         GError **error);
+GBytes *ml_imap_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+                      GError **error);
+gboolean ml_imap_store_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+gboolean ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error);
+gboolean ml_imap_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error);
+
 #endif

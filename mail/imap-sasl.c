@@ -8,8 +8,8 @@ enum { TRIES = 3, SECRET_MAX = 4096 };
 typedef enum { EXTERNAL, SCRAM, PLAIN, LOGIN, COMMAND, NONE } Mechanism;
 
 static const struct {
-  const char *word;   /* in signet.conf */
-  const char *name;   /* on the wire */
+  const char *word; /* in signet.conf */
+  const char *name; /* on the wire */
 } mechanisms[] = { [EXTERNAL] = { "external", "EXTERNAL" },
                    [SCRAM] = { "scram-sha-256", "SCRAM-SHA-256" },
                    [PLAIN] = { "plain", "PLAIN" },
@@ -21,7 +21,8 @@ choose(MlImapSession *session, const MlAccount *account, GError **error)
 {
   gboolean plain_login = !(session->caps & ML_IMAP_LOGINDISABLED);
   for (Mechanism m = EXTERNAL; m < COMMAND; m++) {
-    gboolean wanted = account->auth ? strcmp(account->auth, mechanisms[m].word) == 0 : m != EXTERNAL || account->tls_cert;
+    gboolean wanted =
+        account->auth ? strcmp(account->auth, mechanisms[m].word) == 0 : m != EXTERNAL || account->tls_cert;
     if (wanted && ml_imap_session_has_auth(session, mechanisms[m].name))
       return m;
   }
@@ -32,7 +33,8 @@ choose(MlImapSession *session, const MlAccount *account, GError **error)
   offered = g_strjoinv(", ", (char **)session->auths->pdata);
   g_ptr_array_remove_index(session->auths, session->auths->len - 1);
   g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-              "%s offers no way to log in that fits%s%s; it offers: %s. signet can do scram-sha-256, plain, login and external.",
+              "%s offers no way to log in that fits%s%s; it offers: %s. signet can do scram-sha-256, plain, "
+              "login and external.",
               session->host, account->auth ? " auth = " : "", account->auth ? account->auth : "",
               *offered ? offered : "none");
   return NONE;
@@ -65,9 +67,11 @@ begin(MlImapSession *session, Mechanism m, const char *first, gsize length, gboo
     return ok && ml_imap_session_finish(session, go_on, challenge, error);
   }
   g_autofree char *command = g_strconcat("AUTHENTICATE ", name, NULL);
-  if (!ml_imap_session_send(session, command, error) || !ml_imap_session_finish(session, go_on, &ignored, error))
+  if (!ml_imap_session_send(session, command, error) ||
+      !ml_imap_session_finish(session, go_on, &ignored, error))
     return FALSE;
-  return !*go_on || (answer(session, first, length, error) && ml_imap_session_finish(session, go_on, challenge, error));
+  return !*go_on ||
+         (answer(session, first, length, error) && ml_imap_session_finish(session, go_on, challenge, error));
 }
 
 /* The server asks for more than the mechanism has: "*" ends it, and the tagged BAD is awaited. */
@@ -83,9 +87,10 @@ give_up(MlImapSession *session, GError *why, GError **error)
 static gboolean
 asks_too_much(MlImapSession *session, GError **error)
 {
-  return give_up(session,
-                 g_error_new(ML_ERROR, ML_ERROR_PROTOCOL, "%s asks for more than the login has to say.", session->host),
-                 error);
+  return give_up(
+      session,
+      g_error_new(ML_ERROR, ML_ERROR_PROTOCOL, "%s asks for more than the login has to say.", session->host),
+      error);
 }
 
 static gboolean
@@ -121,7 +126,8 @@ run_login(MlImapSession *session, const char *user, const char *password, GError
   if (!ml_imap_session_send(session, "AUTHENTICATE LOGIN", error) ||
       !ml_imap_session_finish(session, &go_on, NULL, error))
     return FALSE;
-  if (!go_on || !answer(session, user, strlen(user), error) || !ml_imap_session_finish(session, &go_on, NULL, error))
+  if (!go_on || !answer(session, user, strlen(user), error) ||
+      !ml_imap_session_finish(session, &go_on, NULL, error))
     return FALSE;
   if (!go_on || !answer(session, password, strlen(password), error) ||
       !ml_imap_session_finish(session, &go_on, &ignored, error))
@@ -222,7 +228,8 @@ name_refusal(MlImapSession *session, const MlAccount *account, Mechanism m, GErr
     return;
   g_clear_error(why);
   if (session->code && g_ascii_strcasecmp(session->code, "UNAVAILABLE") == 0)
-    *why = g_error_new(ML_ERROR, ML_ERROR_OFFLINE, "%s cannot check logins just now: %s", session->host, session->words);
+    *why = g_error_new(ML_ERROR, ML_ERROR_OFFLINE, "%s cannot check logins just now: %s", session->host,
+                       session->words);
   else
     *why = g_error_new(ML_ERROR, ML_ERROR_AUTH, "%s refuses the login of %s by %s: %s", session->host,
                        account->imap.user ? account->imap.user : "this account", mechanisms[m].name,
@@ -250,12 +257,12 @@ ask_password(const MlAccount *account, const MlDriverHooks *hooks, gboolean retr
 }
 
 gboolean
-ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks, GCancellable *cancellable,
-              char **mechanism, GError **error)
+ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
+              GCancellable *cancellable, char **mechanism, GError **error)
 {
   if (!crypto_tls_is_encrypted(session->stream->tls)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No login is sent to %s over a connection that is not encrypted.",
-                session->host);
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
+                "No login is sent to %s over a connection that is not encrypted.", session->host);
     return FALSE;
   }
   Mechanism m = choose(session, account, error);
@@ -264,8 +271,8 @@ ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHo
   const char *user = account->imap.user ? account->imap.user : m == EXTERNAL ? NULL : account->address;
   if (!user && m != EXTERNAL) {
     g_set_error(error, ML_ERROR, ML_ERROR_CONFIG,
-                "[account %s] does not say who logs in: write imap = imaps://USER@%s in signet.conf.", account->name,
-                session->host);
+                "[account %s] does not say who logs in: write imap = imaps://USER@%s in signet.conf.",
+                account->name, session->host);
     return FALSE;
   }
   *mechanism = g_strdup(mechanisms[m].name);
@@ -281,7 +288,8 @@ ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHo
       return TRUE;
     }
     name_refusal(session, account, m, &why);
-    if (m == EXTERNAL || tries + 1 == TRIES || session->stream->error || !g_error_matches(why, ML_ERROR, ML_ERROR_AUTH)) {
+    if (m == EXTERNAL || tries + 1 == TRIES || session->stream->error ||
+        !g_error_matches(why, ML_ERROR, ML_ERROR_AUTH)) {
       g_propagate_error(error, why);
       return FALSE;
     }

@@ -104,14 +104,15 @@ ml_scram_first(MlScram *scram)
 static gboolean
 wrong(GError **error, const char *what)
 {
-  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "The mail server's answer to the login is wrong: %s.", what);
+  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "The mail server's answer to the login is wrong: %s.",
+              what);
   return FALSE;
 }
 
 /* "r=...,s=...,i=..." in that order; what follows is for extensions. */
 static gboolean
-parse_first(const MlScram *scram, const char *text, char **nonce, guchar **salt, gsize *salt_length, guint *iterations,
-            GError **error)
+parse_first(const MlScram *scram, const char *text, char **nonce, guchar **salt, gsize *salt_length,
+            guint *iterations, GError **error)
 {
   guint64 number;
   if (strlen(text) > MESSAGE_MAX)
@@ -173,13 +174,15 @@ ml_scram_verify(MlScram *scram, const char *server_final, GError **error)
     return FALSE;
   }
   gsize length = 0;
-  g_autofree guchar *signature = g_str_has_prefix(server_final, "v=") ? g_base64_decode(server_final + 2, &length) : NULL;
+  g_autofree guchar *signature =
+      g_str_has_prefix(server_final, "v=") ? g_base64_decode(server_final + 2, &length) : NULL;
   guint8 differs = 0;
   for (guint i = 0; length == HASH && i < HASH; i++)
     differs |= signature[i] ^ scram->server_signature[i];
   if (length == HASH && !differs)
     return TRUE;
   g_set_error(error, ML_ERROR, ML_ERROR_UNTRUSTED,
-              "The mail server does not prove that it knows your password, as the real one would. The connection was closed.");
+              "The mail server does not prove that it knows your password, as the real one would. The "
+              "connection was closed.");
   return FALSE;
 }

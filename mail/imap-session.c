@@ -6,15 +6,15 @@
 
 enum { EXISTS_MAX = 10 * 1000 * 1000 };
 
-static gboolean G_GNUC_PRINTF(3, 4)
-refuse(MlImapSession *session, GError **error, const char *format, ...)
+static gboolean G_GNUC_PRINTF(3, 4) refuse(MlImapSession *session, GError **error, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
   g_autofree char *what = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "The mail server %s broke the rules of IMAP: %s. The connection was closed.",
-              session->host, what);
+  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL,
+              "The mail server %s broke the rules of IMAP: %s. The connection was closed.", session->host,
+              what);
   return FALSE;
 }
 
@@ -90,7 +90,8 @@ take_fetch(MlImapSession *session, const MlResponse *response)
     return;
   guint flags = ml_imap_flags(list);
   gboolean ours = session->own && g_hash_table_contains(session->own, GUINT_TO_POINTER(slot->uid));
-  if (session->listening && slot->uid && !ours && slot->flags != ML_IMAP_FLAGS_UNKNOWN && slot->flags != flags) {
+  if (session->listening && slot->uid && !ours && slot->flags != ML_IMAP_FLAGS_UNKNOWN &&
+      slot->flags != flags) {
     MlFlagChange change = { slot->uid, flags };
     g_array_append_val(session->changes->flag_changes, change);
   }
@@ -134,7 +135,8 @@ take_greeting(MlImapSession *session, const MlResponse *response, GError **error
   if (response->kind == ML_RESPONSE_OK || response->kind == ML_RESPONSE_PREAUTH)
     return TRUE;
   if (response->kind == ML_RESPONSE_BYE) {
-    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s refuses connections just now: %s", session->host, response->text);
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s refuses connections just now: %s", session->host,
+                response->text);
     return FALSE;
   }
   return refuse(session, error, "it does not greet");
@@ -175,7 +177,8 @@ on_response(const MlResponse *response, gpointer user_data, GError **error)
     ok = take_code(session, response, error);
     break;
   case ML_RESPONSE_BYE:
-    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s has ended the connection: %s", session->host, response->text);
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s has ended the connection: %s", session->host,
+                response->text);
     ok = FALSE;
     break;
   case ML_RESPONSE_CAPABILITY:
@@ -206,7 +209,8 @@ on_response(const MlResponse *response, gpointer user_data, GError **error)
 gboolean
 ml_imap_session_is_broken(const GError *error)
 {
-  return g_error_matches(error, ML_ERROR, ML_ERROR_OFFLINE) || g_error_matches(error, ML_ERROR, ML_ERROR_PROTOCOL) ||
+  return g_error_matches(error, ML_ERROR, ML_ERROR_OFFLINE) ||
+         g_error_matches(error, ML_ERROR, ML_ERROR_PROTOCOL) ||
          g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED);
 }
 
@@ -279,7 +283,8 @@ ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer us
   va_end(arguments);
   session->data = data;
   session->data_user = user_data;
-  gboolean ok = ml_imap_session_send(session, command, error) && ml_imap_session_finish(session, NULL, NULL, error);
+  gboolean ok =
+      ml_imap_session_send(session, command, error) && ml_imap_session_finish(session, NULL, NULL, error);
   session->data = NULL;
   return ok;
 }
@@ -314,7 +319,8 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
 {
   if (!(session->caps & ML_IMAP_STARTTLS)) {
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-                "%s offers no encryption on this port (STARTTLS). Nothing was sent; use imaps:// in signet.conf if it has a port for that.",
+                "%s offers no encryption on this port (STARTTLS). Nothing was sent; use imaps:// in "
+                "signet.conf if it has a port for that.",
                 session->host);
     return FALSE;
   }
@@ -322,9 +328,12 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
   /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
   if (result == MAILIMAP_NO_ERROR && !ml_imap_stream_is_clean(session->stream)) {
     ml_imap_stream_fail(session->stream);
-    return refuse(session, error, "it sends data between STARTTLS and the encryption, which may be an attack");
+    return refuse(session, error,
+                  "it sends data between STARTTLS and the encryption, which may be an attack");
   }
-  if (!outcome(session, result == MAILIMAP_ERROR_STARTTLS && session->status == ML_RESPONSE_OK ? MAILIMAP_ERROR_STREAM : result,
+  if (!outcome(session,
+               result == MAILIMAP_ERROR_STARTTLS && session->status == ML_RESPONSE_OK ? MAILIMAP_ERROR_STREAM
+                                                                                      : result,
                "STARTTLS", error))
     return FALSE;
   GError *why = NULL;
@@ -358,8 +367,8 @@ ml_imap_session_select(MlImapSession *session, const char *folder, GError **erro
   if (!outcome(session, result, folder, error)) {
     if (session->status == ML_RESPONSE_NO && !session->stream->error) {
       g_clear_error(error);
-      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s", session->host, folder,
-                  session->words);
+      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s",
+                  session->host, folder, session->words);
     }
     return FALSE;
   }
@@ -381,7 +390,8 @@ static void
 on_delimiter(MlImapSession *session, const MlResponse *response, gpointer user_data)
 {
   (void)user_data;
-  const MlNode *delimiter = response->kind == ML_RESPONSE_LIST && response->data ? response->data->next : NULL;
+  const MlNode *delimiter =
+      response->kind == ML_RESPONSE_LIST && response->data ? response->data->next : NULL;
   if (delimiter && delimiter->kind == ML_NODE_STRING && delimiter->length == 1)
     session->delimiter = delimiter->text[0];
 }

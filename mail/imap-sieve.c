@@ -84,20 +84,20 @@ ml_sieve_feed(MlSieve *sieve, const void *data, gsize length)
 gboolean
 ml_sieve_is_empty(const MlSieve *sieve)
 {
-  return sieve->taken == sieve->input->len && (sieve->returned || sieve->response->len == 0) && !sieve->literal_left;
+  return sieve->taken == sieve->input->len && (sieve->returned || sieve->response->len == 0) &&
+         !sieve->literal_left;
 }
 
 /* Who can mend it? The server's people; what can we do? Leave. */
-static gboolean G_GNUC_PRINTF(3, 4)
-refuse(MlSieve *sieve, GError **error, const char *format, ...)
+static gboolean G_GNUC_PRINTF(3, 4) refuse(MlSieve *sieve, GError **error, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
   g_autofree char *what = g_strdup_vprintf(format, arguments);
   va_end(arguments);
   sieve->failed = TRUE;
-  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "The mail server broke the rules of IMAP: %s. The connection was closed.",
-              what);
+  g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL,
+              "The mail server broke the rules of IMAP: %s. The connection was closed.", what);
   return FALSE;
 }
 
@@ -289,7 +289,8 @@ parse_atom(Parser *parser)
     if (c == '\r' || c == '\n' || (c == '"' && !section))
       break;
     if (c == '[' && at - start >= 4 &&
-        (g_ascii_strncasecmp(text + start, "BODY", 4) == 0 || g_ascii_strncasecmp(text + start, "BINARY", 6) == 0))
+        (g_ascii_strncasecmp(text + start, "BODY", 4) == 0 ||
+         g_ascii_strncasecmp(text + start, "BINARY", 6) == 0))
       section = TRUE;
     else if (c == ']')
       section = FALSE;
@@ -474,7 +475,8 @@ parse(MlSieve *sieve, GError **error)
   memset(result, 0, sizeof *result);
   result->text = g_strdup("");
   sieve->used = 0;
-  while (parser.end > sieve->line && strchr("\r\n ", parser.text[parser.end - 1]) && parser.text[parser.end - 1])
+  while (parser.end > sieve->line && strchr("\r\n ", parser.text[parser.end - 1]) &&
+         parser.text[parser.end - 1])
     parser.end--; /* some servers put a blank there */
   const char *word;
   gsize length;
@@ -491,7 +493,8 @@ parse(MlSieve *sieve, GError **error)
     parse_tagged(&parser, result);
   }
   if (parser.fatal)
-    return refuse(sieve, error, "a response is nested deeper than %d or has more than %d values", DEPTH_MAX, NODES_MAX);
+    return refuse(sieve, error, "a response is nested deeper than %d or has more than %d values", DEPTH_MAX,
+                  NODES_MAX);
   return TRUE;
 }
 
@@ -513,8 +516,8 @@ ml_sieve_next(MlSieve *sieve, GError **error)
 gboolean
 ml_node_is(const MlNode *node, const char *word)
 {
-  return node && (node->kind == ML_NODE_ATOM || node->kind == ML_NODE_STRING) && node->length == strlen(word) &&
-         g_ascii_strncasecmp(node->text, word, node->length) == 0;
+  return node && (node->kind == ML_NODE_ATOM || node->kind == ML_NODE_STRING) &&
+         node->length == strlen(word) && g_ascii_strncasecmp(node->text, word, node->length) == 0;
 }
 
 gboolean

@@ -167,7 +167,9 @@ pass_on(MlImapStream *stream, const MlResponse *response)
   switch (response->kind) {
   case ML_RESPONSE_TAGGED:
     g_string_append_printf(pass, "%s %s done\r\n", response->tag,
-                           response->status == ML_RESPONSE_OK ? "OK" : response->status == ML_RESPONSE_NO ? "NO" : "BAD");
+                           response->status == ML_RESPONSE_OK   ? "OK"
+                           : response->status == ML_RESPONSE_NO ? "NO"
+                                                                : "BAD");
     break;
   case ML_RESPONSE_OK:
     if (greeting)

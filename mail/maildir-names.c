@@ -215,8 +215,9 @@ ml_maildir_unique(void)
   gint64 now = g_get_real_time();
   g_autofree char *host = g_strdup(g_get_host_name());
   g_strdelimit(host, "/:", '_');
-  return g_strdup_printf("%" G_GINT64_FORMAT ".M%06dP%dQ%dR%08x.%s", now / G_USEC_PER_SEC, (int)(now % G_USEC_PER_SEC),
-                         (int)getpid(), g_atomic_int_add(&counter, 1), g_random_int(), host);
+  return g_strdup_printf("%" G_GINT64_FORMAT ".M%06dP%dQ%dR%08x.%s", now / G_USEC_PER_SEC,
+                         (int)(now % G_USEC_PER_SEC), (int)getpid(), g_atomic_int_add(&counter, 1),
+                         g_random_int(), host);
 }
 
 gboolean

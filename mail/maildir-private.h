@@ -2,6 +2,7 @@
 #define ML_MAILDIR_PRIVATE_H
 
 #include "mail/driver-private.h"
+#include "mail/numbers.h"
 
 /* Where the folders of a Maildir are: Maildir++ (".Sent.2024") and plain nested ("Sent/2024"), mixed as found. */
 typedef struct {
@@ -21,5 +22,37 @@ char *ml_maildir_unique(void);
 
 /* rename(2) that never takes the place of another file. FALSE with errno. */
 gboolean ml_maildir_rename(const char *from, const char *to);
+
+/* A Maildir. Other programs move its files at any time: a name is only a hint, the part before the colon is the
+ * message, and a file that is not where it was is looked for again before it counts as gone. */
+typedef struct {
+  char *key;
+  char *name;   /* in cur/ or new/ */
+  gboolean new; /* it is in new/ */
+  guint flags;
+  guint32 uid;
+} MlMaildirEntry;
+
+typedef struct {
+  MlDriver base;
+  char *folder, *path;   /* the selected one; NULL: none */
+  GHashTable *entries;   /* key -> MlMaildirEntry */
+  GHashTable *by_uid;    /* number -> MlMaildirEntry, borrowed */
+  MlNumbers *numbers;
+  MlChanges *pending;    /* found while something else was done; told by the next wait() */
+  int inotify;
+} MlMaildir;
+
+/* maildir.c */
+char *ml_maildir_entry_path(const MlMaildir *maildir, const MlMaildirEntry *entry);
+gboolean ml_maildir_rescan(MlMaildir *maildir, GError **error); /* the differences go to pending */
+gboolean ml_maildir_need_folder(MlMaildir *maildir, GError **error);
+void ml_maildir_gone(GError **error, guint count);
+
+/* maildir-change.c */
+gboolean ml_maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+gboolean ml_maildir_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_maildir_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_maildir_expunge(MlDriver *driver, GArray *uids, GError **error);
 
 #endif

@@ -10,43 +10,23 @@
 #include "mail/maildir-private.h"
 #include "mail/numbers.h"
 
-/* A Maildir. Other programs move its files at any time: a name is only a hint, the part before the colon is the
- * message, and a file that is not where it was is looked for again before it counts as gone. */
-typedef struct {
-  char *key;
-  char *name;   /* in cur/ or new/ */
-  gboolean new; /* it is in new/ */
-  guint flags;
-  guint32 uid;
-} Entry;
-
-typedef struct {
-  MlDriver base;
-  char *folder, *path;   /* the selected one; NULL: none */
-  GHashTable *entries;   /* key -> Entry */
-  GHashTable *by_uid;    /* number -> Entry, borrowed */
-  MlNumbers *numbers;
-  MlChanges *pending;    /* found while something else was done; told by the next wait() */
-  int inotify;
-} Maildir;
-
 static void
 entry_free(gpointer data)
 {
-  Entry *entry = data;
+  MlMaildirEntry *entry = data;
   g_free(entry->key);
   g_free(entry->name);
   g_free(entry);
 }
 
-static char *
-entry_path(const Maildir *maildir, const Entry *entry)
+char *
+ml_maildir_entry_path(const MlMaildir *maildir, const MlMaildirEntry *entry)
 {
   return g_build_filename(maildir->path, entry->new ? "new" : "cur", entry->name, NULL);
 }
 
 static void
-unselect(Maildir *maildir)
+unselect(MlMaildir *maildir)
 {
   g_clear_pointer(&maildir->folder, g_free);
   g_clear_pointer(&maildir->path, g_free);
@@ -60,7 +40,7 @@ unselect(Maildir *maildir)
 }
 
 static gboolean
-scan_dir(Maildir *maildir, GHashTable *found, gboolean new, struct stat *seen, GError **error)
+scan_dir(MlMaildir *maildir, GHashTable *found, gboolean new, struct stat *seen, GError **error)
 {
   g_autofree char *path = g_build_filename(maildir->path, new ? "new" : "cur", NULL);
   DIR *dir = opendir(path);
@@ -77,7 +57,7 @@ scan_dir(Maildir *maildir, GHashTable *found, gboolean new, struct stat *seen, G
       break;
     if (*file->d_name == '.' || file->d_type == DT_DIR)
       continue;
-    Entry *entry = g_new0(Entry, 1);
+    MlMaildirEntry *entry = g_new0(MlMaildirEntry, 1);
     entry->key = ml_maildir_key(file->d_name);
     entry->name = g_strdup(file->d_name);
     entry->new = new;
@@ -100,7 +80,7 @@ same_time(const struct stat *a, const struct stat *b)
 /* What is there now. A file that is renamed while a directory is read may be missed or seen twice, so a look counts
  * only when neither directory changed meanwhile, or when several looks in a row found what we knew. */
 static GHashTable *
-scan(Maildir *maildir, GError **error)
+scan(MlMaildir *maildir, GError **error)
 {
   g_autofree char *new = g_build_filename(maildir->path, "new", NULL);
   g_autofree char *cur = g_build_filename(maildir->path, "cur", NULL);
@@ -109,7 +89,8 @@ scan(Maildir *maildir, GError **error)
     struct stat before_new, before_cur, after_new, after_cur;
     /* What one of the looks saw is there: all of them together are the answer if it never gets quiet. */
     g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
-    if (!scan_dir(maildir, found, TRUE, &before_new, error) || !scan_dir(maildir, found, FALSE, &before_cur, error))
+    if (!scan_dir(maildir, found, TRUE, &before_new, error) ||
+        !scan_dir(maildir, found, FALSE, &before_cur, error))
       return NULL;
     if (stat(new, &after_new) == 0 && stat(cur, &after_cur) == 0 && same_time(&before_new, &after_new) &&
         same_time(&before_cur, &after_cur)) {
@@ -148,7 +129,7 @@ compare_keys(gconstpointer a, gconstpointer b)
 }
 
 static gboolean
-give_numbers(Maildir *maildir, GHashTable *found, GError **error)
+give_numbers(MlMaildir *maildir, GHashTable *found, GError **error)
 {
   gboolean unknown = FALSE;
   GHashTableIter iter;
@@ -156,8 +137,8 @@ give_numbers(Maildir *maildir, GHashTable *found, GError **error)
   g_autoptr(GPtrArray) keys = g_ptr_array_sized_new(g_hash_table_size(found));
   g_hash_table_iter_init(&iter, found);
   while (g_hash_table_iter_next(&iter, &key, &value)) {
-    Entry *old = g_hash_table_lookup(maildir->entries, key);
-    ((Entry *)value)->uid = old ? old->uid : 0;
+    MlMaildirEntry *old = g_hash_table_lookup(maildir->entries, key);
+    ((MlMaildirEntry *)value)->uid = old ? old->uid : 0;
     unknown |= old == NULL;
     g_ptr_array_add(keys, key);
   }
@@ -168,13 +149,13 @@ give_numbers(Maildir *maildir, GHashTable *found, GError **error)
   if (!ml_numbers_assign(maildir->numbers, keys, uids, error))
     return FALSE;
   for (guint i = 0; i < keys->len; i++)
-    ((Entry *)g_hash_table_lookup(found, g_ptr_array_index(keys, i)))->uid = uids[i];
+    ((MlMaildirEntry *)g_hash_table_lookup(found, g_ptr_array_index(keys, i)))->uid = uids[i];
   return TRUE;
 }
 
 /* Looks again; the differences go to maildir->pending. */
-static gboolean
-rescan(Maildir *maildir, GError **error)
+gboolean
+ml_maildir_rescan(MlMaildir *maildir, GError **error)
 {
   g_autoptr(GHashTable) found = scan(maildir, error);
   if (!found || !give_numbers(maildir, found, error))
@@ -184,7 +165,7 @@ rescan(Maildir *maildir, GError **error)
   gpointer value;
   g_hash_table_iter_init(&iter, found);
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    Entry *entry = value, *old = g_hash_table_lookup(maildir->entries, entry->key);
+    MlMaildirEntry *entry = value, *old = g_hash_table_lookup(maildir->entries, entry->key);
     g_hash_table_insert(by_uid, GUINT_TO_POINTER(entry->uid), entry);
     if (!old) {
       maildir->pending->new_mail = TRUE;
@@ -195,8 +176,8 @@ rescan(Maildir *maildir, GError **error)
   }
   g_hash_table_iter_init(&iter, maildir->entries);
   while (g_hash_table_iter_next(&iter, NULL, &value))
-    if (!g_hash_table_contains(found, ((Entry *)value)->key))
-      g_array_append_val(maildir->pending->vanished, ((Entry *)value)->uid);
+    if (!g_hash_table_contains(found, ((MlMaildirEntry *)value)->key))
+      g_array_append_val(maildir->pending->vanished, ((MlMaildirEntry *)value)->uid);
   g_hash_table_unref(maildir->by_uid);
   g_hash_table_unref(maildir->entries);
   maildir->by_uid = g_steal_pointer(&by_uid);
@@ -205,13 +186,14 @@ rescan(Maildir *maildir, GError **error)
 }
 
 static void
-watch(Maildir *maildir)
+watch(MlMaildir *maildir)
 {
   maildir->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   static const char *const subs[] = { "new", "cur" };
   for (guint i = 0; i < 2 && maildir->inotify >= 0; i++) {
     g_autofree char *path = g_build_filename(maildir->path, subs[i], NULL);
-    if (inotify_add_watch(maildir->inotify, path, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0) {
+    if (inotify_add_watch(maildir->inotify, path,
+                          IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0) {
       /* No watches left: wait() looks every minute instead. */
       close(maildir->inotify);
       maildir->inotify = -1;
@@ -222,7 +204,7 @@ watch(Maildir *maildir)
 static gboolean
 maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
 {
-  Maildir *maildir = (Maildir *)driver;
+  MlMaildir *maildir = (MlMaildir *)driver;
   unselect(maildir);
   g_autofree char *path = ml_maildir_find(driver->account->path, folder, error);
   if (!path)
@@ -236,7 +218,7 @@ maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GErro
   maildir->by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
   maildir->pending = ml_changes_new();
   watch(maildir);
-  if (!rescan(maildir, error)) {
+  if (!ml_maildir_rescan(maildir, error)) {
     unselect(maildir);
     return FALSE;
   }
@@ -249,31 +231,31 @@ maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GErro
   return TRUE;
 }
 
-static gboolean
-need_folder(Maildir *maildir, GError **error)
+gboolean
+ml_maildir_need_folder(MlMaildir *maildir, GError **error)
 {
   if (!maildir->folder)
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No folder is open.");
   return maildir->folder != NULL;
 }
 
-static void
-gone(GError **error, guint count)
+void
+ml_maildir_gone(GError **error, guint count)
 {
-  g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s", count == 1
-                                                              ? "The message is no longer in this folder."
-                                                              : "Some of the messages are no longer in this folder.");
+  g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s",
+              count == 1 ? "The message is no longer in this folder."
+                         : "Some of the messages are no longer in this folder.");
 }
 
 /* Opens the file of a message, wherever another program has put it by now. *entry is the one that was opened. */
 static int
-open_entry(Maildir *maildir, guint32 uid, Entry **entry, GError **error)
+open_entry(MlMaildir *maildir, guint32 uid, MlMaildirEntry **entry, GError **error)
 {
   for (guint tries = 0; tries < 4; tries++) {
     *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(uid));
     if (!*entry)
       break;
-    g_autofree char *path = entry_path(maildir, *entry);
+    g_autofree char *path = ml_maildir_entry_path(maildir, *entry);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0)
       return fd;
@@ -281,21 +263,21 @@ open_entry(Maildir *maildir, guint32 uid, Entry **entry, GError **error)
       ml_files_error(error, errno, "opened", path);
       return -1;
     }
-    if (!rescan(maildir, error))
+    if (!ml_maildir_rescan(maildir, error))
       return -1;
   }
-  gone(error, 1);
+  ml_maildir_gone(error, 1);
   return -1;
 }
 
 static MlHeader *
-read_header(Maildir *maildir, guint32 uid, char *buffer, GError **error)
+read_header(MlMaildir *maildir, guint32 uid, char *buffer, GError **error)
 {
-  Entry *entry;
+  MlMaildirEntry *entry;
   int fd = open_entry(maildir, uid, &entry, error);
   if (fd < 0)
     return NULL;
-  g_autofree char *path = entry_path(maildir, entry);
+  g_autofree char *path = ml_maildir_entry_path(maildir, entry);
   struct stat about;
   gssize length = 0;
   if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
@@ -329,10 +311,11 @@ newest_first(gconstpointer a, gconstpointer b)
 }
 
 static gboolean
-maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
+maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                GError **error)
 {
-  Maildir *maildir = (Maildir *)driver;
-  if (!need_folder(maildir, error))
+  MlMaildir *maildir = (MlMaildir *)driver;
+  if (!ml_maildir_need_folder(maildir, error))
     return FALSE;
   /* Numbers, not entries: a rescan on the way replaces those. */
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -370,25 +353,28 @@ maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func
 }
 
 static GBytes *
-maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data, GError **error)
+maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+              GError **error)
 {
-  Maildir *maildir = (Maildir *)driver;
-  Entry *entry;
-  int fd = need_folder(maildir, error) ? open_entry(maildir, uid, &entry, error) : -1;
+  MlMaildir *maildir = (MlMaildir *)driver;
+  MlMaildirEntry *entry;
+  int fd = ml_maildir_need_folder(maildir, error) ? open_entry(maildir, uid, &entry, error) : -1;
   if (fd < 0)
     return NULL;
-  g_autofree char *path = entry_path(maildir, entry);
+  g_autofree char *path = ml_maildir_entry_path(maildir, entry);
   struct stat about;
   if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode) || about.st_size > ML_MESSAGE_MAX) {
     close(fd);
-    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "%s is no message: it is larger than %d MiB, or no file.", path,
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
+                "%s is no message: it is larger than %d MiB, or no file.", path,
                 ML_MESSAGE_MAX / 1024 / 1024);
     return NULL;
   }
   gsize total = (gsize)about.st_size, done = 0;
   g_autofree char *data = g_malloc(total + 1);
   while (done < total && !ml_driver_interrupted(driver)) {
-    gssize n = ml_files_pread(fd, data + done, MIN(total - done, 4 * 1024 * 1024), (goffset)done, path, error);
+    gssize n =
+        ml_files_pread(fd, data + done, MIN(total - done, 4 * 1024 * 1024), (goffset)done, path, error);
     if (n < 0) {
       close(fd);
       return NULL;
@@ -408,203 +394,6 @@ maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc fu
   return g_bytes_new_take(g_steal_pointer(&data), done);
 }
 
-/* Does @work on each message; one that is not where it was is looked for again. 0: done, else errno. */
-typedef int (*EntryFunc)(Maildir *maildir, Entry *entry, gpointer data);
-
-static gboolean
-each_entry(Maildir *maildir, GArray *uids, EntryFunc work, gpointer data, const char *doing, GError **error)
-{
-  guint missing = 0;
-  if (!need_folder(maildir, error))
-    return FALSE;
-  for (guint i = 0; i < uids->len; i++) {
-    int number = ENOENT;
-    for (guint tries = 0; tries < 4 && number == ENOENT; tries++) {
-      if (tries && !rescan(maildir, error))
-        return FALSE;
-      Entry *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
-      if (!entry)
-        break;
-      number = work(maildir, entry, data);
-    }
-    if (number == ENOENT) {
-      missing++;
-    } else if (number) {
-      ml_files_error(error, number, doing, maildir->path);
-      return FALSE;
-    }
-  }
-  if (missing)
-    gone(error, missing);
-  return missing == 0;
-}
-
-static gboolean
-sync_folder(const char *path, GError **error)
-{
-  g_autofree char *cur = g_build_filename(path, "cur", NULL);
-  g_autofree char *new = g_build_filename(path, "new", NULL);
-  return ml_files_sync_folder(cur, error) && ml_files_sync_folder(new, error);
-}
-
-typedef struct {
-  guint add, remove;
-} FlagWork;
-
-static int
-flag_entry(Maildir *maildir, Entry *entry, gpointer data)
-{
-  FlagWork *work = data;
-  g_autofree char *name = ml_maildir_name_with(entry->name, work->add, work->remove);
-  if (!entry->new && strcmp(name, entry->name) == 0)
-    return 0;
-  g_autofree char *from = entry_path(maildir, entry);
-  g_autofree char *to = g_build_filename(maildir->path, "cur", name, NULL);
-  if (!ml_maildir_rename(from, to))
-    return errno;
-  g_free(entry->name);
-  entry->name = g_steal_pointer(&name);
-  entry->new = FALSE;
-  entry->flags = ml_maildir_name_flags(entry->name);
-  return 0;
-}
-
-static gboolean
-maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
-{
-  Maildir *maildir = (Maildir *)driver;
-  FlagWork work = { add, remove };
-  return each_entry(maildir, uids, flag_entry, &work, "changed", error) && sync_folder(maildir->path, error);
-}
-
-/* The file appears in cur/ only when all of it is on the disk. */
-static int
-copy_file(const char *from, const char *folder, const char *name)
-{
-  int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (in < 0)
-    return errno;
-  g_autofree char *unique = ml_maildir_unique();
-  g_autofree char *temporary = g_build_filename(folder, "tmp", unique, NULL);
-  g_autofree char *final = g_build_filename(folder, "cur", name, NULL);
-  struct stat about;
-  int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  int number = out < 0 || fstat(in, &about) < 0 ? (errno == ENOENT ? ENOTDIR : errno) : 0;
-  g_autofree char *buffer = g_malloc(256 * 1024);
-  while (!number) {
-    ssize_t n = read(in, buffer, 256 * 1024);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      number = errno;
-    if (n <= 0)
-      break;
-    if (!ml_files_write_all(out, buffer, (gsize)n, temporary, NULL))
-      number = errno ? errno : EIO;
-  }
-  if (!number) {
-    struct timespec times[2] = { about.st_mtim, about.st_mtim };
-    if (futimens(out, times) < 0 || fsync(out) < 0)
-      number = errno;
-  }
-  if (!number && !ml_maildir_rename(temporary, final))
-    number = errno;
-  if (number && out >= 0)
-    unlink(temporary);
-  close(in);
-  if (out >= 0)
-    close(out);
-  return number;
-}
-
-typedef struct {
-  char *path; /* of the folder that receives */
-} CopyWork;
-
-static int
-copy_entry(Maildir *maildir, Entry *entry, gpointer data)
-{
-  CopyWork *work = data;
-  g_autofree char *from = entry_path(maildir, entry);
-  const char *info = strrchr(entry->name, ':');
-  g_autofree char *unique = ml_maildir_unique();
-  g_autofree char *name = g_strconcat(unique, info ? info : ":2,", NULL);
-  return copy_file(from, work->path, name);
-}
-
-static int
-move_entry(Maildir *maildir, Entry *entry, gpointer data)
-{
-  CopyWork *work = data;
-  g_autofree char *from = entry_path(maildir, entry);
-  const char *info = strrchr(entry->name, ':');
-  g_autofree char *name = info ? g_strdup(entry->name) : g_strconcat(entry->name, ":2,", NULL);
-  g_autofree char *to = g_build_filename(work->path, "cur", name, NULL);
-  int number = ml_maildir_rename(from, to) ? 0 : errno;
-  if (number == EXDEV || number == EEXIST) {
-    number = copy_entry(maildir, entry, data);
-    if (!number && unlink(from) < 0 && errno != ENOENT)
-      number = errno;
-  }
-  if (!number) {
-    g_array_append_val(maildir->pending->vanished, entry->uid);
-    g_hash_table_remove(maildir->by_uid, GUINT_TO_POINTER(entry->uid));
-    g_hash_table_remove(maildir->entries, entry->key);
-  }
-  return number;
-}
-
-static gboolean
-transfer(MlDriver *driver, GArray *uids, const char *folder, EntryFunc work, const char *doing, GError **error)
-{
-  Maildir *maildir = (Maildir *)driver;
-  if (!need_folder(maildir, error))
-    return FALSE;
-  g_autofree char *path = ml_maildir_find(driver->account->path, folder, error);
-  if (!path)
-    return FALSE;
-  if (work == move_entry && strcmp(path, maildir->path) == 0)
-    return TRUE;
-  CopyWork to = { path };
-  gboolean ok = each_entry(maildir, uids, work, &to, doing, error);
-  return sync_folder(path, ok ? error : NULL) && sync_folder(maildir->path, ok ? error : NULL) && ok;
-}
-
-static gboolean
-maildir_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
-{
-  return transfer(driver, uids, folder, copy_entry, "copied", error);
-}
-
-static gboolean
-maildir_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
-{
-  return transfer(driver, uids, folder, move_entry, "moved", error);
-}
-
-/* Only what is marked deleted by its name at this moment. */
-static int
-expunge_entry(Maildir *maildir, Entry *entry, gpointer data)
-{
-  (void)data;
-  if (!(entry->flags & ML_FLAG_DELETED))
-    return 0;
-  g_autofree char *path = entry_path(maildir, entry);
-  if (unlink(path) < 0)
-    return errno;
-  g_array_append_val(maildir->pending->vanished, entry->uid);
-  g_hash_table_remove(maildir->by_uid, GUINT_TO_POINTER(entry->uid));
-  g_hash_table_remove(maildir->entries, entry->key);
-  return 0;
-}
-
-static gboolean
-maildir_expunge(MlDriver *driver, GArray *uids, GError **error)
-{
-  Maildir *maildir = (Maildir *)driver;
-  return each_entry(maildir, uids, expunge_entry, NULL, "removed", error) && sync_folder(maildir->path, error);
-}
-
 static void
 drain(int inotify)
 {
@@ -616,11 +405,11 @@ drain(int inotify)
 static gboolean
 maildir_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error)
 {
-  Maildir *maildir = (Maildir *)driver;
+  MlMaildir *maildir = (MlMaildir *)driver;
   while (maildir->folder) {
     if (maildir->inotify >= 0)
       drain(maildir->inotify);
-    if (!rescan(maildir, error))
+    if (!ml_maildir_rescan(maildir, error))
       return FALSE;
     ml_changes_merge(changes, maildir->pending);
     if (once || !ml_changes_empty(changes))
@@ -691,7 +480,7 @@ maildir_disconnect(MlDriver *driver)
 static void
 maildir_free(MlDriver *driver)
 {
-  unselect((Maildir *)driver);
+  unselect((MlMaildir *)driver);
   g_free(driver);
 }
 
@@ -704,10 +493,10 @@ static const MlDriverOps ops = {
   .select = maildir_select,
   .headers = maildir_headers,
   .fetch = maildir_fetch,
-  .flags = maildir_flags,
-  .copy = maildir_copy,
-  .move = maildir_move,
-  .expunge = maildir_expunge,
+  .flags = ml_maildir_flags,
+  .copy = ml_maildir_copy,
+  .move = ml_maildir_move,
+  .expunge = ml_maildir_expunge,
   .wait = maildir_wait,
 };
 
@@ -716,7 +505,7 @@ ml_maildir_new(const MlAccount *account, const MlDriverHooks *hooks)
 {
   (void)account;
   (void)hooks;
-  Maildir *maildir = g_new0(Maildir, 1);
+  MlMaildir *maildir = g_new0(MlMaildir, 1);
   maildir->inotify = -1;
   maildir->base.ops = &ops;
   return &maildir->base;

@@ -26,8 +26,9 @@ run_helper(const char *what, const char *dot_lock)
   g_ptr_array_add(words, (char *)dot_lock);
   g_ptr_array_add(words, NULL);
   int status;
-  return g_spawn_sync(NULL, (char **)words->pdata, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
-                      NULL, NULL, NULL, &status, NULL) &&
+  return g_spawn_sync(NULL, (char **)words->pdata, NULL,
+                      G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
+                      &status, NULL) &&
          g_spawn_check_wait_status(status, NULL);
 }
 
@@ -129,7 +130,8 @@ try_lock(const char *path, gboolean write, MlMboxLock **taken, int *holder, GErr
 {
   g_autoptr(MlMboxLock) lock = g_new0(MlMboxLock, 1);
   lock->path = g_strdup(path);
-  lock->fd = open(path, write ? O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK : O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0600);
+  lock->fd =
+      open(path, write ? O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK : O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0600);
   struct stat about;
   if (lock->fd < 0 || fstat(lock->fd, &about) < 0) {
     ml_files_error(error, errno, "opened", path);
@@ -171,6 +173,7 @@ ml_mbox_lock(MlDriver *driver, const char *path, gboolean write, GError **error)
   }
   g_autofree char *who = holder > 0 ? g_strdup_printf("process %d", holder) : g_strdup("another program");
   g_set_error(error, ML_ERROR, ML_ERROR_STORE,
-              "%s is locked by %s. Try again when it has finished; if nothing uses it, delete %s.lock.", path, who, path);
+              "%s is locked by %s. Try again when it has finished; if nothing uses it, delete %s.lock.", path,
+              who, path);
   return NULL;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "mail/driver-private.h"
+#include "mail/numbers.h"
 
 /* An mbox file: one message after the other, each behind a line "From sender date" and before an empty line; lines
  * of the text that look like one are quoted with > (mboxrd: one more each time). Content-Length is not believed. */
@@ -56,5 +57,31 @@ gboolean ml_mbox_needs_recovery(const char *journal);
 
 /* Where a test stops ml_mbox_replace(), as a kill would: after that many steps; -1: never. */
 void ml_mbox_stop_after(int steps);
+
+/* mbox files: /var/mail/USER, or a folder of such files. Offsets are only good while a lock is held; between two
+ * calls a message is its number, and the file is read anew when it is not the one that was read last. */
+typedef struct {
+  MlDriver base;
+  char *folder, *path, *journal; /* the selected one; NULL: none */
+  MlMboxIndex *index;            /* as of the last look; never NULL while selected */
+  GHashTable *by_uid;            /* number -> position in index->messages + 1 */
+  MlNumbers *numbers;
+  MlChanges *pending;
+  int inotify;
+} MlMbox;
+
+/* mbox.c */
+char *ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error);
+char *ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error);
+gboolean ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error);
+gboolean ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error);
+void ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index);
+MlMboxMessage *ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid);
+
+/* mbox-change.c */
+gboolean ml_mbox_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+gboolean ml_mbox_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_mbox_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_mbox_expunge(MlDriver *driver, GArray *uids, GError **error);
 
 #endif

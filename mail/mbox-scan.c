@@ -21,7 +21,7 @@ typedef struct {
 
 typedef struct {
   const char *text;
-  gsize length;  /* with the line end */
+  gsize length; /* with the line end */
   goffset at, next;
   gboolean rest; /* not the beginning of a line */
 } Line;
@@ -30,9 +30,8 @@ typedef struct {
 static int
 next_line(Lines *lines, Line *line, GError **error)
 {
-  char *newline = lines->at < lines->have
-                      ? memchr(lines->buffer + lines->at, '\n', lines->have - lines->at)
-                      : NULL;
+  char *newline =
+      lines->at < lines->have ? memchr(lines->buffer + lines->at, '\n', lines->have - lines->at) : NULL;
   if (!newline) {
     memmove(lines->buffer, lines->buffer + lines->at, lines->have - lines->at);
     lines->base += (goffset)lines->at;
@@ -62,7 +61,8 @@ next_line(Lines *lines, Line *line, GError **error)
 static gboolean
 is_empty(const Line *line)
 {
-  return !line->rest && (line->text[0] == '\n' || (line->length == 2 && line->text[0] == '\r' && line->text[1] == '\n'));
+  return !line->rest &&
+         (line->text[0] == '\n' || (line->length == 2 && line->text[0] == '\r' && line->text[1] == '\n'));
 }
 
 static int
@@ -117,7 +117,8 @@ is_from_line(const Line *line, gint64 *received)
   g_autofree char *text = g_strndup(line->text, line->length);
   g_strchomp(text);
   for (const char *p = strchr(text + 4, ' '); p; p = strchr(p + 1, ' '))
-    if (strlen(p) > 18 && index_of("SunMonTueWedThuFriSat", p + 1) >= 0 && p[4] == ' ' && parse_asctime(p + 1, received))
+    if (strlen(p) > 18 && index_of("SunMonTueWedThuFriSat", p + 1) >= 0 && p[4] == ' ' &&
+        parse_asctime(p + 1, received))
       return TRUE;
   return FALSE;
 }
@@ -135,8 +136,8 @@ header_value(const Line *line, const char *name)
 static gboolean
 take_status(MlMboxMessage *message, const Line *line)
 {
-  static const char *const others[] = { "X-UID:", "X-IMAP:", "X-IMAPbase:", "Content-Length:", "Lines:",
-                                        "X-Mozilla-", "X-Evolution", NULL };
+  static const char *const others[] = { "X-UID:", "X-IMAP:",    "X-IMAPbase:", "Content-Length:",
+                                        "Lines:", "X-Mozilla-", "X-Evolution", NULL };
   const char *end = line->text + line->length, *value;
   if ((value = header_value(line, "Status:"))) {
     for (; value < end; value++) {
@@ -171,7 +172,8 @@ typedef struct {
   MlMboxMessage now;
   gboolean open, in_header, volatile_field, blank; /* blank: the last line was empty */
   GChecksum *sum;
-  goffset text_end; /* behind the last line that is not empty: an appender may put more empty lines after it */
+  goffset
+      text_end; /* behind the last line that is not empty: an appender may put more empty lines after it */
   GHashTable *keys; /* how often each was seen */
 } Scan;
 
@@ -184,7 +186,8 @@ close_message(Scan *scan, goffset next)
   now->next = next;
   if (scan->in_header)
     now->body = now->end = next;
-  g_autofree char *length = g_strdup_printf("%" G_GINT64_FORMAT, (gint64)(MAX(scan->text_end, now->body) - now->body));
+  g_autofree char *length =
+      g_strdup_printf("%" G_GINT64_FORMAT, (gint64)(MAX(scan->text_end, now->body) - now->body));
   g_checksum_update(scan->sum, (const guchar *)length, -1);
   const char *digest = g_checksum_get_string(scan->sum);
   g_autofree char *key = g_strndup(digest, 32);
@@ -256,7 +259,8 @@ scan_lines(Scan *scan, MlDriver *driver, Lines *lines, GError **error)
       return FALSE;
     }
     if (scan->index->messages->len >= MAX_MESSAGES) {
-      g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s holds more than %d messages.", lines->path, MAX_MESSAGES);
+      g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s holds more than %d messages.", lines->path,
+                  MAX_MESSAGES);
       return FALSE;
     }
   }
@@ -291,7 +295,8 @@ ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **error)
   g_checksum_free(scan.sum);
   g_free(lines.buffer);
   if (foreign && lines.base + (goffset)lines.have > 1) {
-    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "%s is no mbox file: it does not begin with a \"From \" line.", path);
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
+                "%s is no mbox file: it does not begin with a \"From \" line.", path);
     return NULL;
   }
   return ok ? g_steal_pointer(&index) : NULL;

@@ -24,7 +24,7 @@ typedef struct {
   guint64 device, inode;
   gint64 from, old, new; /* offsets: where the change begins, the file's size before and after */
   guint generation;      /* of two journals the later one counts */
-  char tail[65];         /* SHA-256 of the old text between the new size and the old; "" where the file grows */
+  char tail[65]; /* SHA-256 of the old text between the new size and the old; "" where the file grows */
 } Head;
 
 static int steps_left = -1;
@@ -88,7 +88,8 @@ copy_range(int in, const char *in_path, goffset from, goffset to, int out, const
   while (from < to) {
     gssize n = ml_files_pread(in, buffer, (gsize)MIN(to - from, BLOCK), from, in_path, error);
     if (n == 0)
-      g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s became shorter while it was read. Nothing was changed.", in_path);
+      g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+                  "%s became shorter while it was read. Nothing was changed.", in_path);
     if (n <= 0 || !ml_files_pwrite_all(out, buffer, (gsize)n, at, out_path, error))
       return FALSE;
     from += n;
@@ -120,8 +121,8 @@ write_head(int fd, const char *journal, const Head *head, GError **error)
   char text[HEAD];
   memset(text, '\n', sizeof text);
   int n = snprintf(text, sizeof text,
-                   "signet-mbox 1\n%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
-                   " %" G_GINT64_FORMAT " %u %s.\n",
+                   "signet-mbox 1\n%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT
+                   " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %u %s.\n",
                    head->device, head->inode, head->from, head->old, head->new, head->generation, head->tail);
   text[n] = '\n';
   return ml_files_pwrite_all(fd, text, sizeof text, 0, journal, error) && sync_file(fd, journal, error);
@@ -135,7 +136,8 @@ read_head(int fd, const char *journal, Head *head, GError **error)
   if (n < 0)
     return FALSE;
   text[n] = '\0';
-  if (n == HEAD && sscanf(text, "signet-mbox 1\n%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT
+  if (n == HEAD && sscanf(text,
+                          "signet-mbox 1\n%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT
                           " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %u %64[0-9a-f.]",
                           &head->device, &head->inode, &head->from, &head->old, &head->new, &head->generation,
                           head->tail) == 7) {
@@ -244,8 +246,8 @@ grow(MlMboxLock *lock, const char *journal, const Head *head, GError **error)
       unlink(growing);
     return FALSE;
   }
-  return sync_file(lock->fd, lock->path, error) && !stopped(error) && rename_journal(growing, journal, error) &&
-         !stopped(error);
+  return sync_file(lock->fd, lock->path, error) && !stopped(error) &&
+         rename_journal(growing, journal, error) && !stopped(error);
 }
 
 /* Step 2, in two halves so that a test can stop between them. */
@@ -253,8 +255,10 @@ static gboolean
 overwrite(MlMboxLock *lock, const char *journal, int fd, const Head *head, GError **error)
 {
   goffset length = head->new - head->from, half = length / 2;
-  return copy_range(fd, journal, HEAD, HEAD + half, lock->fd, lock->path, head->from, error) && !stopped(error) &&
-         copy_range(fd, journal, HEAD + half, HEAD + length, lock->fd, lock->path, head->from + half, error) &&
+  return copy_range(fd, journal, HEAD, HEAD + half, lock->fd, lock->path, head->from, error) &&
+         !stopped(error) &&
+         copy_range(fd, journal, HEAD + half, HEAD + length, lock->fd, lock->path, head->from + half,
+                    error) &&
          sync_file(lock->fd, lock->path, error) && !stopped(error);
 }
 
@@ -281,7 +285,8 @@ carry_out(MlMboxLock *lock, const char *journal, State state, GError **error)
   int fd = open_journal(name, &head, error);
   if (fd < 0)
     return FALSE;
-  gboolean ok = (state != GROW || grow(lock, journal, &head, error)) && overwrite(lock, journal, fd, &head, error);
+  gboolean ok =
+      (state != GROW || grow(lock, journal, &head, error)) && overwrite(lock, journal, fd, &head, error);
   close(fd);
   return ok && rename_journal(journal, done, error) && !stopped(error) && cut(lock, done, &head, error);
 }
@@ -296,12 +301,12 @@ ml_mbox_replace(MlMboxLock *lock, const char *journal, goffset from, GArray *pie
 
 /* The same change, one generation later, with what others appended at [@appended, @size) behind it. */
 static gboolean
-with_appended(MlMboxLock *lock, const char *journal, State state, const Head *head, goffset appended, goffset size,
-              GError **error)
+with_appended(MlMboxLock *lock, const char *journal, State state, const Head *head, goffset appended,
+              goffset size, GError **error)
 {
   g_autofree char *temporary = g_strconcat(journal, ".new", NULL);
   g_autofree char *old = state_name(journal, state);
-  Head ignored, next = { head->device, head->inode, head->from, size, head->new + (size - appended),
+  Head ignored, next = { head->device,         head->inode, head->from, size, head->new + (size - appended),
                          head->generation + 1, "" };
   goffset length = head->new - head->from;
   int in = open_journal(old, &ignored, error);
@@ -326,7 +331,7 @@ recover_grow(MlMboxLock *lock, const char *journal, const Head *head, goffset si
   char first[16] = { 1 };
   if (size > head->old && ml_files_pread(lock->fd, first, sizeof first, head->old, lock->path, error) < 0)
     return FALSE;
-  gboolean longer = size >= head->new && first[0] == '\0';
+  gboolean longer = size >= head->new &&first[0] == '\0';
   goffset appended = longer ? head->new : head->old;
   if (size > appended)
     return with_appended(lock, journal, GROW, head, appended, size, error);
@@ -394,8 +399,8 @@ ml_mbox_recover(MlMboxLock *lock, const char *journal, GError **error)
   if (about.st_dev != head.device || about.st_ino != head.inode) {
     g_autofree char *name = state_name(journal, state);
     g_autofree char *kept = g_strdup_printf("%s.kept-%" G_GINT64_FORMAT, journal, g_get_real_time());
-    g_warning("%s was replaced by another file; what an interrupted change would have written is kept in %s", lock->path,
-              kept);
+    g_warning("%s was replaced by another file; what an interrupted change would have written is kept in %s",
+              lock->path, kept);
     return rename_journal(name, kept, error);
   }
   if (state == GROW)

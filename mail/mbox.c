@@ -8,20 +8,8 @@
 #include "mail/mbox-private.h"
 #include "mail/numbers.h"
 
-/* mbox files: /var/mail/USER, or a folder of such files. Offsets are only good while a lock is held; between two
- * calls a message is its number, and the file is read anew when it is not the one that was read last. */
-typedef struct {
-  MlDriver base;
-  char *folder, *path, *journal; /* the selected one; NULL: none */
-  MlMboxIndex *index;            /* as of the last look; never NULL while selected */
-  GHashTable *by_uid;            /* number -> position in index->messages + 1 */
-  MlNumbers *numbers;
-  MlChanges *pending;
-  int inotify;
-} Mbox;
-
 static void
-unselect(Mbox *mbox)
+unselect(MlMbox *mbox)
 {
   g_clear_pointer(&mbox->folder, g_free);
   g_clear_pointer(&mbox->path, g_free);
@@ -42,8 +30,8 @@ is_mbox_name(const char *name)
 }
 
 /* INBOX; a file's name where mbox = names a folder; or a path of its own ("/..." or "~/..."). Transfer full. */
-static char *
-folder_path(MlDriver *driver, const char *folder, GError **error)
+char *
+ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error)
 {
   const char *root = driver->account->path;
   gboolean many = g_file_test(root, G_FILE_TEST_IS_DIR);
@@ -59,14 +47,15 @@ folder_path(MlDriver *driver, const char *folder, GError **error)
       return g_steal_pointer(&path);
   }
   g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
-              many ? "There is no folder \"%s\" in %s." : "There is no folder \"%s\": %s is a single mbox file. "
-                                                          "Another one is named by its path, /... or ~/....",
+              many ? "There is no folder \"%s\" in %s."
+                   : "There is no folder \"%s\": %s is a single mbox file. "
+                     "Another one is named by its path, /... or ~/....",
               folder, root);
   return NULL;
 }
 
-static char *
-journal_path(MlDriver *driver, const char *path, GError **error)
+char *
+ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error)
 {
   g_autofree char *dir = g_build_filename(driver->hooks->state_dir, "mbox", NULL);
   if (g_mkdir_with_parents(dir, 0700) < 0) {
@@ -85,8 +74,8 @@ same_file(const struct stat *a, const struct stat *b)
          a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static gboolean
-number_index(Mbox *mbox, MlMboxIndex *index, GError **error)
+gboolean
+ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
 {
   g_autoptr(GPtrArray) keys = g_ptr_array_sized_new(index->messages->len + 1);
   for (guint i = 0; i < index->messages->len; i++)
@@ -99,21 +88,21 @@ number_index(Mbox *mbox, MlMboxIndex *index, GError **error)
   return TRUE;
 }
 
-static MlMboxMessage *
-message_by_uid(Mbox *mbox, guint32 uid)
+MlMboxMessage *
+ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid)
 {
   guint position = GPOINTER_TO_UINT(g_hash_table_lookup(mbox->by_uid, GUINT_TO_POINTER(uid)));
   return position ? &g_array_index(mbox->index->messages, MlMboxMessage, position - 1) : NULL;
 }
 
 /* Takes @index; the differences from the old one go to mbox->pending. */
-static void
-take_index(Mbox *mbox, MlMboxIndex *index)
+void
+ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index)
 {
   GHashTable *by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
   for (guint i = 0; i < index->messages->len; i++) {
     MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
-    MlMboxMessage *old = message_by_uid(mbox, message->uid);
+    MlMboxMessage *old = ml_mbox_message_by_uid(mbox, message->uid);
     g_hash_table_insert(by_uid, GUINT_TO_POINTER(message->uid), GUINT_TO_POINTER(i + 1));
     if (!old) {
       mbox->pending->new_mail = TRUE;
@@ -143,8 +132,8 @@ empty_index(void)
 
 /* Locks the selected file, finishes what a killed run left, and makes the index true. A file that is not there is an
  * empty mailbox (*lock NULL). */
-static gboolean
-look(Mbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
+gboolean
+ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
 {
   *lock = NULL;
   if (!mbox->folder) {
@@ -152,7 +141,7 @@ look(Mbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
     return FALSE;
   }
   if (!g_file_test(mbox->path, G_FILE_TEST_EXISTS)) {
-    take_index(mbox, empty_index());
+    ml_mbox_take_index(mbox, empty_index());
     return TRUE;
   }
   write |= ml_mbox_needs_recovery(mbox->journal);
@@ -166,9 +155,9 @@ look(Mbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
   }
   if (!same_file(&now, &mbox->index->about)) {
     g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, held->fd, mbox->path, error);
-    if (!index || !number_index(mbox, index, error))
+    if (!index || !ml_mbox_number_index(mbox, index, error))
       return FALSE;
-    take_index(mbox, g_steal_pointer(&index));
+    ml_mbox_take_index(mbox, g_steal_pointer(&index));
   }
   *lock = g_steal_pointer(&held);
   return TRUE;
@@ -177,12 +166,13 @@ look(Mbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
 static gboolean
 mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
 {
-  Mbox *mbox = (Mbox *)driver;
+  MlMbox *mbox = (MlMbox *)driver;
   unselect(mbox);
-  g_autofree char *path = folder_path(driver, folder, error);
-  mbox->journal = path ? journal_path(driver, path, error) : NULL;
-  mbox->numbers = mbox->journal ? ml_numbers_open(driver->hooks->state_dir, driver->account->name, folder, path, error)
-                                : NULL;
+  g_autofree char *path = ml_mbox_folder_path(driver, folder, error);
+  mbox->journal = path ? ml_mbox_journal_path(driver, path, error) : NULL;
+  mbox->numbers = mbox->journal
+                      ? ml_numbers_open(driver->hooks->state_dir, driver->account->name, folder, path, error)
+                      : NULL;
   if (!mbox->numbers)
     return FALSE;
   mbox->folder = g_strdup(folder);
@@ -193,12 +183,13 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
   mbox->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   g_autofree char *dir = g_path_get_dirname(mbox->path);
   if (mbox->inotify >= 0 &&
-      inotify_add_watch(mbox->inotify, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_CLOSE_WRITE) < 0) {
+      inotify_add_watch(mbox->inotify, dir,
+                        IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_CLOSE_WRITE) < 0) {
     close(mbox->inotify);
     mbox->inotify = -1;
   }
   MlMboxLock *lock;
-  if (!look(mbox, FALSE, &lock, error)) {
+  if (!ml_mbox_look(mbox, FALSE, &lock, error)) {
     unselect(mbox);
     return FALSE;
   }
@@ -212,7 +203,7 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
 }
 
 static MlHeader *
-read_header(Mbox *mbox, MlMboxLock *lock, const MlMboxMessage *message, char *buffer, GError **error)
+read_header(MlMbox *mbox, MlMboxLock *lock, const MlMboxMessage *message, char *buffer, GError **error)
 {
   gsize length = (gsize)MIN(message->body - message->header, ML_HEADER_MAX);
   gssize n = ml_files_pread(lock->fd, buffer, length, message->header, mbox->path, error);
@@ -236,11 +227,12 @@ newest_first(gconstpointer a, gconstpointer b)
 }
 
 static gboolean
-mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
+mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+             GError **error)
 {
-  Mbox *mbox = (Mbox *)driver;
+  MlMbox *mbox = (MlMbox *)driver;
   MlMboxLock *lock;
-  if (!look(mbox, FALSE, &lock, error))
+  if (!ml_mbox_look(mbox, FALSE, &lock, error))
     return FALSE;
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < mbox->index->messages->len; i++) {
@@ -254,7 +246,7 @@ mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, g
   for (guint i = 0; i < uids->len; chunk = ML_CHUNK_MAX) {
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     for (; lock && i < uids->len && headers->len < chunk && !ml_driver_interrupted(driver); i++) {
-      MlMboxMessage *message = message_by_uid(mbox, g_array_index(uids, guint32, i));
+      MlMboxMessage *message = ml_mbox_message_by_uid(mbox, g_array_index(uids, guint32, i));
       MlHeader *header = message ? read_header(mbox, lock, message, buffer, error) : NULL;
       if (header)
         g_ptr_array_add(headers, header);
@@ -271,7 +263,7 @@ mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, g
     }
     if (headers->len && !func(g_steal_pointer(&headers), i, uids->len, user_data))
       break;
-    if (i < uids->len && (!look(mbox, FALSE, &lock, error)))
+    if (i < uids->len && (!ml_mbox_look(mbox, FALSE, &lock, error)))
       return FALSE;
     if (!lock)
       break;
@@ -301,21 +293,23 @@ unquote(char *data, gsize length, gsize body)
 }
 
 static GBytes *
-mbox_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data, GError **error)
+mbox_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+           GError **error)
 {
-  Mbox *mbox = (Mbox *)driver;
+  MlMbox *mbox = (MlMbox *)driver;
   MlMboxLock *held;
-  if (!look(mbox, FALSE, &held, error))
+  if (!ml_mbox_look(mbox, FALSE, &held, error))
     return NULL;
   g_autoptr(MlMboxLock) lock = held;
-  MlMboxMessage *message = lock ? message_by_uid(mbox, uid) : NULL;
+  MlMboxMessage *message = lock ? ml_mbox_message_by_uid(mbox, uid) : NULL;
   if (!message) {
     g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
     return NULL;
   }
   gsize total = (gsize)(message->end - message->header);
   if (total > ML_MESSAGE_MAX) {
-    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message is larger than %d MiB.", ML_MESSAGE_MAX / 1024 / 1024);
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message is larger than %d MiB.",
+                ML_MESSAGE_MAX / 1024 / 1024);
     return NULL;
   }
   g_autofree char *data = g_malloc(total + 1);
@@ -340,257 +334,9 @@ mbox_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func,
   return g_bytes_new_take(g_steal_pointer(&data), length);
 }
 
-/* The header with the flags put down the way other programs read them: at its end, in our words only. */
-static char *
-header_with_flags(const char *block, gsize length, guint flags)
-{
-  GString *out = g_string_sized_new(length + 64);
-  g_autoptr(GString) keywords = g_string_new(NULL);
-  gboolean drop = FALSE;
-  gsize at = 0;
-  for (gsize end; at < length; at = end) {
-    const char *newline = memchr(block + at, '\n', length - at);
-    end = newline ? (gsize)(newline - block) + 1 : length;
-    if (block[at] == '\n' || (block[at] == '\r' && end == at + 2))
-      break;
-    if (block[at] != ' ' && block[at] != '\t') {
-      gboolean words = end - at > 11 && g_ascii_strncasecmp(block + at, "X-Keywords:", 11) == 0;
-      drop = words || (end - at > 7 && g_ascii_strncasecmp(block + at, "Status:", 7) == 0) ||
-             (end - at > 9 && g_ascii_strncasecmp(block + at, "X-Status:", 9) == 0);
-      if (words)
-        g_string_append_len(keywords, block + at + 11, (gssize)(end - at - 11));
-    }
-    if (!drop)
-      g_string_append_len(out, block + at, (gssize)(end - at));
-  }
-  g_string_append_printf(out, "Status: %sO\n", flags & ML_FLAG_SEEN ? "R" : "");
-  static const struct {
-    guint flag;
-    char letter;
-  } letters[] = { { ML_FLAG_ANSWERED, 'A' }, { ML_FLAG_FLAGGED, 'F' }, { ML_FLAG_DRAFT, 'T' }, { ML_FLAG_DELETED, 'D' } };
-  if (flags & (ML_FLAG_ANSWERED | ML_FLAG_FLAGGED | ML_FLAG_DRAFT | ML_FLAG_DELETED)) {
-    g_string_append(out, "X-Status: ");
-    for (guint i = 0; i < G_N_ELEMENTS(letters); i++)
-      if (flags & letters[i].flag)
-        g_string_append_c(out, letters[i].letter);
-    g_string_append_c(out, '\n');
-  }
-  g_auto(GStrv) words = g_strsplit_set(keywords->str, " \t\r\n,", -1);
-  g_string_truncate(keywords, 0);
-  for (char **word = words; *word; word++)
-    if (**word && strcmp(*word, "$Forwarded") != 0)
-      g_string_append_printf(keywords, " %s", *word);
-  if (flags & ML_FLAG_FORWARDED)
-    g_string_append(keywords, " $Forwarded");
-  if (keywords->len)
-    g_string_append_printf(out, "X-Keywords:%s\n", keywords->str);
-  g_string_append_len(out, block + at, (gssize)(length - at));
-  return g_string_free(out, FALSE);
-}
-
-static void
-piece_clear(gpointer data)
-{
-  g_free(((MlMboxPiece *)data)->text);
-}
-
-/* One change of the file: new flags for, or the end of, the messages in @uids. */
-typedef struct {
-  GHashTable *uids;
-  guint add, remove;
-  gboolean expunge, expunge_all; /* those marked deleted; or all */
-} Change;
-
-static gboolean
-is_removed(const Change *change, const MlMboxMessage *message)
-{
-  return change->expunge && (change->expunge_all || (message->flags & ML_FLAG_DELETED));
-}
-
-static gboolean
-add_pieces(Mbox *mbox, MlMboxLock *lock, const Change *change, MlMboxMessage *message, GArray *pieces, goffset *kept,
-           GError **error)
-{
-  guint flags = (message->flags | change->add) & ~change->remove & ~(guint)ML_FLAG_RECENT;
-  gboolean removed = is_removed(change, message);
-  if (!removed && (change->expunge || flags == (message->flags & ~(guint)ML_FLAG_RECENT)))
-    return TRUE;
-  MlMboxPiece before = { *kept, removed ? message->start : message->header, NULL };
-  if (before.to > before.from)
-    g_array_append_val(pieces, before);
-  *kept = removed ? message->next : message->body;
-  if (removed)
-    return TRUE;
-  gsize length = (gsize)(message->body - message->header);
-  if (length > 16 * 1024 * 1024) {
-    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message's header is larger than 16 MiB: it stays as it is.");
-    return FALSE;
-  }
-  g_autofree char *block = g_malloc(length + 1);
-  gssize n = ml_files_pread(lock->fd, block, length, message->header, mbox->path, error);
-  if (n < 0)
-    return FALSE;
-  if (memchr(block, '\0', (gsize)n)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message's header holds a NUL: it stays as it is.");
-    return FALSE;
-  }
-  MlMboxPiece header = { 0, 0, header_with_flags(block, (gsize)n, flags) };
-  g_array_append_val(pieces, header);
-  return TRUE;
-}
-
-static gboolean
-apply(Mbox *mbox, const Change *change, GError **error)
-{
-  MlMboxLock *held;
-  if (!look(mbox, TRUE, &held, error))
-    return FALSE;
-  g_autoptr(MlMboxLock) lock = held;
-  g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(MlMboxPiece));
-  g_array_set_clear_func(pieces, piece_clear);
-  goffset from = -1, kept = 0;
-  guint found = 0;
-  for (guint i = 0; lock && i < mbox->index->messages->len; i++) {
-    MlMboxMessage *message = &g_array_index(mbox->index->messages, MlMboxMessage, i);
-    if (!g_hash_table_contains(change->uids, GUINT_TO_POINTER(message->uid)))
-      continue;
-    found++;
-    if (from < 0)
-      from = kept = message->start;
-    if (!add_pieces(mbox, lock, change, message, pieces, &kept, error))
-      return FALSE;
-  }
-  if (from >= 0 && kept > from) {
-    MlMboxPiece rest = { kept, mbox->index->about.st_size, NULL };
-    if (rest.to > rest.from)
-      g_array_append_val(pieces, rest);
-    if (!ml_mbox_replace(lock, mbox->journal, from, pieces, error))
-      return FALSE;
-    g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, error);
-    if (!index || !number_index(mbox, index, error))
-      return FALSE;
-    /* What we did ourselves is no news, but for what is gone. */
-    guint known = mbox->pending->flag_changes->len;
-    take_index(mbox, g_steal_pointer(&index));
-    if (!change->expunge)
-      g_array_set_size(mbox->pending->flag_changes, known);
-  }
-  if (found < g_hash_table_size(change->uids)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "Some of the messages are no longer in this folder.");
-    return FALSE;
-  }
-  return TRUE;
-}
-
-static GHashTable *
-uid_set(GArray *uids)
-{
-  GHashTable *set = g_hash_table_new(g_direct_hash, g_direct_equal);
-  for (guint i = 0; i < uids->len; i++)
-    g_hash_table_add(set, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
-  return set;
-}
-
-static gboolean
-mbox_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
-{
-  g_autoptr(GHashTable) set = uid_set(uids);
-  Change change = { .uids = set, .add = add, .remove = remove };
-  return apply((Mbox *)driver, &change, error);
-}
-
-static gboolean
-mbox_expunge(MlDriver *driver, GArray *uids, GError **error)
-{
-  g_autoptr(GHashTable) set = uid_set(uids);
-  Change change = { .uids = set, .expunge = TRUE };
-  return apply((Mbox *)driver, &change, error);
-}
-
-/* Puts the messages behind the last one of another mbox file. All of them, or none. */
-static gboolean
-append(Mbox *mbox, MlMboxLock *from, MlMboxLock *to, GHashTable *uids, GError **error)
-{
-  struct stat about;
-  char last[2] = { '\n', '\n' };
-  if (fstat(to->fd, &about) < 0 ||
-      (about.st_size > 1 && ml_files_pread(to->fd, last, 2, about.st_size - 2, to->path, NULL) != 2)) {
-    ml_files_error(error, EIO, "read", to->path);
-    return FALSE;
-  }
-  const char *gap = about.st_size < 2 ? "" : last[1] != '\n' ? "\n\n" : last[0] != '\n' ? "\n" : "";
-  goffset at = about.st_size;
-  gboolean ok = ml_files_pwrite_all(to->fd, gap, strlen(gap), at, to->path, error);
-  at += (goffset)strlen(gap);
-  g_autofree char *buffer = g_malloc(256 * 1024);
-  char newline = '\n';
-  for (guint i = 0; ok && i < mbox->index->messages->len; i++) {
-    MlMboxMessage *message = &g_array_index(mbox->index->messages, MlMboxMessage, i);
-    if (!g_hash_table_contains(uids, GUINT_TO_POINTER(message->uid)))
-      continue;
-    char end = '\n';
-    for (goffset position = message->start; ok && position < message->end;) {
-      gssize n = ml_files_pread(from->fd, buffer, (gsize)MIN(message->end - position, 256 * 1024), position, from->path,
-                                error);
-      ok = n > 0 && ml_files_pwrite_all(to->fd, buffer, (gsize)n, at, to->path, error);
-      if (n > 0)
-        end = buffer[n - 1];
-      position += MAX(n, 0);
-      at += MAX(n, 0);
-    }
-    for (guint newlines = end == '\n' ? 1 : 2; ok && newlines; newlines--)
-      ok = ml_files_pwrite_all(to->fd, &newline, 1, at++, to->path, error);
-  }
-  if (ok && fsync(to->fd) < 0) {
-    ml_files_error(error, errno, "written", to->path);
-    ok = FALSE;
-  }
-  if (!ok && ftruncate(to->fd, about.st_size) < 0)
-    g_warning("%s ends with an incomplete message", to->path);
-  if (!ok && error && !*error)
-    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s became shorter while it was read.", from->path);
-  return ok;
-}
-
-static gboolean
-mbox_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
-{
-  Mbox *mbox = (Mbox *)driver;
-  g_autofree char *path = folder_path(driver, folder, error);
-  if (!path)
-    return FALSE;
-  g_autofree char *journal = journal_path(driver, path, error);
-  MlMboxLock *held;
-  if (!journal || !look(mbox, FALSE, &held, error))
-    return FALSE;
-  g_autoptr(MlMboxLock) from = held;
-  g_autoptr(GHashTable) set = uid_set(uids);
-  guint found = 0;
-  for (guint i = 0; i < uids->len; i++)
-    found += message_by_uid(mbox, g_array_index(uids, guint32, i)) != NULL;
-  if (!from || found < uids->len) {
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "Some of the messages are no longer in this folder.");
-    return FALSE;
-  }
-  if (strcmp(path, mbox->path) == 0) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The messages are in %s already.", folder);
-    return FALSE;
-  }
-  g_autoptr(MlMboxLock) to = ml_mbox_lock(driver, path, TRUE, error);
-  return to && ml_mbox_recover(to, journal, error) && append(mbox, from, to, set, error);
-}
-
-static gboolean
-mbox_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
-{
-  g_autoptr(GHashTable) set = uid_set(uids);
-  Change change = { .uids = set, .expunge = TRUE, .expunge_all = TRUE };
-  return mbox_copy(driver, uids, folder, error) && apply((Mbox *)driver, &change, error);
-}
-
 /* TRUE: something happened to our file, or it is not known to what. */
 static gboolean
-drain(Mbox *mbox)
+drain(MlMbox *mbox)
 {
   g_autofree char *name = g_path_get_basename(mbox->path);
   char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -607,7 +353,7 @@ drain(Mbox *mbox)
 }
 
 static gboolean
-look_if_changed(Mbox *mbox, GError **error)
+look_if_changed(MlMbox *mbox, GError **error)
 {
   struct stat now = { 0 };
   if (stat(mbox->path, &now) < 0 && errno != ENOENT) {
@@ -617,7 +363,7 @@ look_if_changed(Mbox *mbox, GError **error)
   if (same_file(&now, &mbox->index->about))
     return TRUE;
   MlMboxLock *lock;
-  gboolean ok = look(mbox, FALSE, &lock, error);
+  gboolean ok = ml_mbox_look(mbox, FALSE, &lock, error);
   if (ok)
     ml_mbox_unlock(lock);
   return ok;
@@ -626,7 +372,7 @@ look_if_changed(Mbox *mbox, GError **error)
 static gboolean
 mbox_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error)
 {
-  Mbox *mbox = (Mbox *)driver;
+  MlMbox *mbox = (MlMbox *)driver;
   for (;;) {
     if (mbox->folder) {
       if (!look_if_changed(mbox, error))
@@ -724,7 +470,7 @@ mbox_disconnect(MlDriver *driver)
 static void
 mbox_free(MlDriver *driver)
 {
-  unselect((Mbox *)driver);
+  unselect((MlMbox *)driver);
   g_free(driver);
 }
 
@@ -737,10 +483,10 @@ static const MlDriverOps ops = {
   .select = mbox_select,
   .headers = mbox_headers,
   .fetch = mbox_fetch,
-  .flags = mbox_flags,
-  .copy = mbox_copy,
-  .move = mbox_move,
-  .expunge = mbox_expunge,
+  .flags = ml_mbox_flags,
+  .copy = ml_mbox_copy,
+  .move = ml_mbox_move,
+  .expunge = ml_mbox_expunge,
   .wait = mbox_wait,
 };
 
@@ -749,7 +495,7 @@ ml_mbox_new(const MlAccount *account, const MlDriverHooks *hooks)
 {
   (void)account;
   (void)hooks;
-  Mbox *mbox = g_new0(Mbox, 1);
+  MlMbox *mbox = g_new0(MlMbox, 1);
   mbox->inotify = -1;
   mbox->base.ops = &ops;
   return &mbox->base;

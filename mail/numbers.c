@@ -102,7 +102,8 @@ static gboolean
 rewrite(MlNumbers *numbers, GHashTable *keep, GError **error)
 {
   g_autoptr(GString) text = g_string_new(FIRST_LINE);
-  g_string_append_printf(text, "place %s\nvalidity %u\nnext %u\n", numbers->place, numbers->validity, numbers->next);
+  g_string_append_printf(text, "place %s\nvalidity %u\nnext %u\n", numbers->place, numbers->validity,
+                         numbers->next);
   GHashTableIter iter;
   gpointer key, value;
   g_hash_table_iter_init(&iter, numbers->uids);
@@ -182,7 +183,8 @@ reload(MlNumbers *numbers, GError **error)
 }
 
 MlNumbers *
-ml_numbers_open(const char *state_dir, const char *account, const char *folder, const char *place, GError **error)
+ml_numbers_open(const char *state_dir, const char *account, const char *folder, const char *place,
+                GError **error)
 {
   g_autofree char *dir = g_build_filename(state_dir, "numbers", account, NULL);
   if (g_mkdir_with_parents(dir, 0700) < 0) {
@@ -239,8 +241,8 @@ assign_locked(MlNumbers *numbers, GPtrArray *keys, guint32 *uids, GError **error
     guint number = GPOINTER_TO_UINT(g_hash_table_lookup(numbers->uids, text));
     if (!number) {
       if (numbers->next >= G_MAXUINT32 - 1) {
-        g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s has run out of numbers; delete the file to begin anew.",
-                    numbers->path);
+        g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+                    "%s has run out of numbers; delete the file to begin anew.", numbers->path);
         g_free(text);
         return FALSE;
       }

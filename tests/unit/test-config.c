@@ -136,8 +136,9 @@ test_refused(void)
 static void
 test_secrets(void)
 {
-  const char *sentence = "passwords do not belong in signet.conf: use password-command = ... or let signet ask once "
-                         "and keep it in the keyring";
+  const char *sentence =
+      "passwords do not belong in signet.conf: use password-command = ... or let signet ask once "
+      "and keep it in the keyring";
   const char *names[] = { "password", "pass", "secret", "imap-password", "Smtp_Pass", NULL };
   for (guint i = 0; names[i]; i++) {
     g_autofree char *text = g_strdup_printf("[account a]\nmaildir = x\n%s = hunter2\n", names[i]);
@@ -153,9 +154,11 @@ test_secrets(void)
 static void
 test_urls(void)
 {
-  const char *bad[] = { "mail.example.org", "http://h", "imaps://", "imaps://u@", "imaps://u@h:0", "imaps://u@h:70000",
-                        "imaps://u@h:", "imaps://u@h/INBOX", "imaps://u%@h", "imaps://u%0a@h", "imaps://@h",
-                        "imaps://u@[::1", "imaps://u@ho_st;x", "smtps://u@h", NULL };
+  const char *bad[] = { "mail.example.org",  "http://h",          "imaps://",
+                        "imaps://u@",        "imaps://u@h:0",     "imaps://u@h:70000",
+                        "imaps://u@h:",      "imaps://u@h/INBOX", "imaps://u%@h",
+                        "imaps://u%0a@h",    "imaps://@h",        "imaps://u@[::1",
+                        "imaps://u@ho_st;x", "smtps://u@h",       NULL };
   for (guint i = 0; bad[i]; i++) {
     g_autofree char *text = g_strdup_printf("[account a]\nimap = %s\n", bad[i]);
     refused(text, 2, "imap");

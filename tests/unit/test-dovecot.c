@@ -60,7 +60,8 @@ lab_start(void)
   g_autofree char *sql = g_strconcat("sql:", db, NULL);
   g_assert_cmpint(g_mkdir(db, 0700), ==, 0);
   g_assert_cmpint(pki_spawn(NULL, NULL, "certutil", "-N", "--empty-password", "-d", sql, NULL), ==, 0);
-  g_assert_cmpint(pki_spawn(NULL, NULL, "certutil", "-A", "-n", "lab", "-t", "C,,", "-i", ca, "-d", sql, NULL), ==, 0);
+  g_assert_cmpint(
+      pki_spawn(NULL, NULL, "certutil", "-A", "-n", "lab", "-t", "C,,", "-i", ca, "-d", sql, NULL), ==, 0);
   g_autoptr(GError) error = NULL;
   gboolean opened = crypto_open(&(CryptoOptions){ .nssdb = db }, &error);
   g_assert_no_error(error);
@@ -93,9 +94,10 @@ fill(const char *user, const char *folder, guint count)
 {
   for (guint i = 1; i <= count; i++) {
     g_autofree char *name = g_strdup_printf("%u.M%uP1.lab", 1600000000 + i, i);
-    g_autofree char *text = g_strdup_printf("From: Sender %u <s%u@example.org>\nTo: %s@example.org\nSubject: message %u\n"
-                                            "Message-ID: <m%u@example.org>\nDate: Thu, 12 Mar 2026 14:02:00 +0100\n\nBody %u\n",
-                                            i, i, user, i, i, i);
+    g_autofree char *text =
+        g_strdup_printf("From: Sender %u <s%u@example.org>\nTo: %s@example.org\nSubject: message %u\n"
+                        "Message-ID: <m%u@example.org>\nDate: Thu, 12 Mar 2026 14:02:00 +0100\n\nBody %u\n",
+                        i, i, user, i, i, i);
     deliver(user, folder, name, text);
   }
 }
@@ -192,8 +194,10 @@ test_logins(void)
   static const struct {
     const char *user, *auth;
     MlTlsMode tls;
-  } cases[] = { { "anna", NULL, ML_TLS_IMPLICIT },  { "bob", NULL, ML_TLS_STARTTLS },
-                { "carol", "plain", ML_TLS_IMPLICIT }, { "anna", "login", ML_TLS_STARTTLS },
+  } cases[] = { { "anna", NULL, ML_TLS_IMPLICIT },
+                { "bob", NULL, ML_TLS_STARTTLS },
+                { "carol", "plain", ML_TLS_IMPLICIT },
+                { "anna", "login", ML_TLS_STARTTLS },
                 { "bob", "scram-sha-256", ML_TLS_IMPLICIT } };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     Client client;
@@ -216,8 +220,9 @@ test_logins(void)
     ml_driver_free(client.driver);
   }
   g_autofree char *log = lab_log();
-  static const char *const methods[] = { "user=<anna>, method=SCRAM-SHA-256", "user=<bob>, method=SCRAM-SHA-256",
-                                         "user=<carol>, method=PLAIN", "user=<anna>, method=LOGIN" };
+  static const char *const methods[] = { "user=<anna>, method=SCRAM-SHA-256",
+                                         "user=<bob>, method=SCRAM-SHA-256", "user=<carol>, method=PLAIN",
+                                         "user=<anna>, method=LOGIN" };
   for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
     g_assert_nonnull(strstr(log, methods[i]));
   Client client; /* a mechanism that is demanded and not offered is not replaced by a weaker one */
@@ -261,7 +266,8 @@ test_certificates(void)
     Client client;
     g_autoptr(GError) error = NULL;
     g_autofree char *user = g_strdup_printf("spy%u", i);
-    client_init(&client, cases[i / 2].host, i % 2 ? port_plain : port_tls, i % 2 ? ML_TLS_STARTTLS : ML_TLS_IMPLICIT, user);
+    client_init(&client, cases[i / 2].host, i % 2 ? port_plain : port_tls,
+                i % 2 ? ML_TLS_STARTTLS : ML_TLS_IMPLICIT, user);
     client.passwords = (const char *const[]){ "hunter2", "hunter2", NULL };
     client.driver = ml_driver_new(&client.account, &client.hooks);
     g_assert_false(ml_driver_connect(client.driver, &error));
@@ -355,7 +361,8 @@ test_changes(void)
   g_assert_cmpuint(seen->flag_changes->len, ==, 1);
   g_assert_cmpuint(g_array_index(seen->flag_changes, MlFlagChange, 0).flags, ==, all);
   g_assert_true(ml_driver_flags(client.driver, first, 0, ML_FLAG_FLAGGED | ML_FLAG_DRAFT, &error));
-  g_assert_cmpuint(flags_of(&client, "INBOX", "message 1"), ==, ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FORWARDED);
+  g_assert_cmpuint(flags_of(&client, "INBOX", "message 1"), ==,
+                   ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FORWARDED);
 
   /* Two are marked deleted, one is expunged: the other stays. */
   g_autoptr(GArray) two = one(uid + 1);
@@ -373,7 +380,8 @@ test_changes(void)
   g_assert_true(ml_driver_copy(client.driver, first, "Gesendet", &error));
   g_assert_no_error(error);
   g_assert_cmpuint(flags_of(&client, "Trash", "message 4"), ==, 0);
-  g_assert_cmpuint(flags_of(&client, "Gesendet", "message 1"), ==, ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FORWARDED);
+  g_assert_cmpuint(flags_of(&client, "Gesendet", "message 1"), ==,
+                   ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FORWARDED);
   g_assert_cmpuint(flags_of(&client, "INBOX", "message 4"), ==, G_MAXUINT);
   g_assert_false(ml_driver_copy(client.driver, first, "No/Such", &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
@@ -420,7 +428,8 @@ pass(Relay *relay, int from, int to, gboolean counted)
 static void
 relay_one(Relay *relay, int client)
 {
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(relay->to),
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_port = htons(relay->to),
                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
   int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   gboolean go_on = connect(server, (struct sockaddr *)&address, sizeof address) == 0;
@@ -430,7 +439,8 @@ relay_one(Relay *relay, int client)
     struct pollfd fds[] = { { client, POLLIN, 0 }, { stuck ? -1 : server, POLLIN, 0 } };
     if (poll(fds, 2, 10) <= 0)
       continue;
-    go_on = (!fds[0].revents || pass(relay, client, server, FALSE)) && (!fds[1].revents || pass(relay, server, client, TRUE));
+    go_on = (!fds[0].revents || pass(relay, client, server, FALSE)) &&
+            (!fds[1].revents || pass(relay, server, client, TRUE));
   }
   close(server);
   close(client);
@@ -632,7 +642,8 @@ test_killed(void)
   for (guint i = from; i < w.events->len; i++) {
     MlEvent *event = g_ptr_array_index(w.events, i);
     g_assert_true(event->kind != ML_EVENT_HEADERS);
-    g_assert_true(event->kind != ML_EVENT_CHANGES || (!event->changes->reset && !event->changes->vanished->len));
+    g_assert_true(event->kind != ML_EVENT_CHANGES ||
+                  (!event->changes->reset && !event->changes->vanished->len));
   }
   worker_stop(&w);
 }
@@ -646,7 +657,8 @@ test_broken_once(void)
   g_atomic_int_set(&w.relay.left, 1500000);
   guint64 open = ml_worker_open(w.worker, "Big", 40);
   await_stuck(&w);
-  g_atomic_int_set(&w.relay.cut, 1); /* the server lives: the second try gets through, and tells nothing twice */
+  g_atomic_int_set(&w.relay.cut,
+                   1); /* the server lives: the second try gets through, and tells nothing twice */
   g_assert_no_error(await(&w, ML_EVENT_DONE, open, 0)->error);
   g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
   guint total = 0, opened = 0;

@@ -78,7 +78,9 @@ start(Server *server, const char *greeting, const Rule *rules)
 {
   int fds[2];
   g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  *server = (Server){ .fd = fds[1], .listener = -1, .greeting = greeting, .rules = rules, .heard = g_string_new(NULL) };
+  *server = (Server){
+    .fd = fds[1], .listener = -1, .greeting = greeting, .rules = rules, .heard = g_string_new(NULL)
+  };
   server->thread = g_thread_new("server", serve, server);
   CryptoTlsOptions options = { .host = "test.example", .port = 143, .timeout_ms = 3000 };
   return ml_imap_session_new(crypto_tls_new(fds[0], &options), "test.example");
@@ -92,17 +94,25 @@ stop(Server *server, MlImapSession *session)
   g_string_free(server->heard, TRUE);
 }
 
-#define CAPABILITY { "CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE MOVE UIDPLUS AUTH=PLAIN\r\n$ OK done\r\n" }
-#define SELECT \
-  { "SELECT", "* FLAGS (\\Seen)\r\n* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 2] x\r\n* OK [UIDVALIDITY 77] y\r\n" \
-              "* OK [PERMANENTFLAGS (\\Seen \\*)] z\r\n$ OK [READ-WRITE] done\r\n" }
+#define CAPABILITY                                                                                           \
+  {                                                                                                          \
+    "CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE MOVE UIDPLUS AUTH=PLAIN\r\n$ OK done\r\n"                     \
+  }
+#define SELECT                                                                                               \
+  {                                                                                                          \
+    "SELECT",                                                                                                \
+        "* FLAGS (\\Seen)\r\n* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UNSEEN 2] x\r\n* OK [UIDVALIDITY 77] y\r\n"   \
+        "* OK [PERMANENTFLAGS (\\Seen \\*)] z\r\n$ OK [READ-WRITE] done\r\n"                                 \
+  }
 
 static void
 test_session(void)
 {
   static const Rule rules[] = {
-    CAPABILITY, SELECT,
-    { "FETCH 1:3", "* 1 FETCH (UID 10 FLAGS ())\r\n* 2 FETCH (UID 20 FLAGS (\\Seen))\r\n* 3 FETCH (UID 30 FLAGS ())\r\n$ OK done\r\n" },
+    CAPABILITY,
+    SELECT,
+    { "FETCH 1:3", "* 1 FETCH (UID 10 FLAGS ())\r\n* 2 FETCH (UID 20 FLAGS (\\Seen))\r\n* 3 FETCH (UID 30 "
+                   "FLAGS ())\r\n$ OK done\r\n" },
     { "NOOP", "* 2 EXPUNGE\r\n* 4 EXISTS\r\n* 2 FETCH (FLAGS (\\Flagged))\r\n$ OK done\r\n" },
     { "COPY", "$ NO [TRYCREATE] no such thing\r\n" },
     { NULL, NULL },
@@ -209,11 +219,20 @@ static void
 test_quirks(void)
 {
   static const char *const answers[] = {
-    "* 1 FETCH (UID 5 ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL \"<\"a\"@b>\"))\r\n", "* 1 FETCH (UID 5 FLAGS (x (y z)))\r\n",
-    "* 1 FETCH (UID 5 FOO bar)\r\n", "* FOO bar\r\n", "* OK\r\n* OK [FOO [bar]] x\r\n* OK [\xff] y\r\n* NO [THROTTLED] slow\r\n",
-    "* LIST (\\NonExistent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n", "* STATUS x (MESSAGES 1 APPENDLIMIT 5)\r\n",
-    "* 5 EXISTS\n", "* VANISHED (EARLIER) 1:5\r\n", "* ESEARCH (TAG \"1\") UID ALL 1:5\r\n", "* SEARCH 1 2 3\r\n",
-    "* 1 FETCH (UID 5 BODY[] {-1}\r\n", "* CAPABILITY\r\n", "* 1 FETCH (UID 5 INTERNALDATE \"13-Sep-2020 12:26:40 GMT\")\r\n",
+    "* 1 FETCH (UID 5 ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL \"<\"a\"@b>\"))\r\n",
+    "* 1 FETCH (UID 5 FLAGS (x (y z)))\r\n",
+    "* 1 FETCH (UID 5 FOO bar)\r\n",
+    "* FOO bar\r\n",
+    "* OK\r\n* OK [FOO [bar]] x\r\n* OK [\xff] y\r\n* NO [THROTTLED] slow\r\n",
+    "* LIST (\\NonExistent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n",
+    "* STATUS x (MESSAGES 1 APPENDLIMIT 5)\r\n",
+    "* 5 EXISTS\n",
+    "* VANISHED (EARLIER) 1:5\r\n",
+    "* ESEARCH (TAG \"1\") UID ALL 1:5\r\n",
+    "* SEARCH 1 2 3\r\n",
+    "* 1 FETCH (UID 5 BODY[] {-1}\r\n",
+    "* CAPABILITY\r\n",
+    "* 1 FETCH (UID 5 INTERNALDATE \"13-Sep-2020 12:26:40 GMT\")\r\n",
     "* THREAD (1)(2)\r\n* QUOTA \"\" (STORAGE 1 2)\r\n* 1 FETCH (BODY[] ~{3}\r\nabc)\r\n",
   };
   for (guint i = 0; i < G_N_ELEMENTS(answers); i++) {
@@ -236,7 +255,8 @@ test_delimiter(void)
 {
   static const Rule rules[] = { CAPABILITY,
                                 { "LIST \"\" \"\"", "* LIST (\\Noselect) \".\" \"\"\r\n$ OK done\r\n" },
-                                { "SELECT", "* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n$ OK [READ-ONLY] done\r\n" },
+                                { "SELECT",
+                                  "* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n$ OK [READ-ONLY] done\r\n" },
                                 { NULL, NULL } };
   g_autoptr(GError) error = NULL;
   Server server;
@@ -271,7 +291,8 @@ refused_in_clear(const char *greeting, const Rule *rules, int code, const char *
 {
   g_autoptr(GError) error = NULL;
   Server server = { .fd = -1, .greeting = greeting, .rules = rules, .heard = g_string_new(NULL) };
-  g_autoptr(GSocket) listener = g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
+  g_autoptr(GSocket) listener =
+      g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
   g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
   g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, 0);
   g_assert_true(g_socket_bind(listener, address, TRUE, NULL) && g_socket_listen(listener, NULL));
@@ -300,9 +321,11 @@ refused_in_clear(const char *greeting, const Rule *rules, int code, const char *
 static void
 test_clear(void)
 {
-  static const Rule preauth[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n" }, { NULL, NULL } };
+  static const Rule preauth[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n" },
+                                  { NULL, NULL } };
   refused_in_clear("* PREAUTH welcome\r\n", preauth, ML_ERROR_PROTOCOL, "before anything is encrypted");
-  static const Rule none[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n$ OK done\r\n" }, { NULL, NULL } };
+  static const Rule none[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n$ OK done\r\n" },
+                               { NULL, NULL } };
   refused_in_clear("* OK hi\r\n", none, ML_ERROR_FAILED, "no encryption");
   static const Rule injected[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 STARTTLS\r\n$ OK done\r\n" },
                                    { "STARTTLS", "$ OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n" },

@@ -134,17 +134,20 @@ exists(Fixture *f, const char *sub, const char *name)
   return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-#define MAIL(subject) "From: =?utf-8?q?Anna_K=C3=A9ller?= <anna@example.org>\nTo: Bob <bob@example.org>\n" \
-                      "Subject: " subject "\nMessage-ID: <" subject "@example.org>\n" \
-                      "Date: Thu, 12 Mar 2026 14:02:00 +0100\n\nText of " subject "\n"
+#define MAIL(subject)                                                                                        \
+  "From: =?utf-8?q?Anna_K=C3=A9ller?= <anna@example.org>\nTo: Bob <bob@example.org>\n"                       \
+  "Subject: " subject "\nMessage-ID: <" subject "@example.org>\n"                                            \
+  "Date: Thu, 12 Mar 2026 14:02:00 +0100\n\nText of " subject "\n"
 
 static void
 test_headers(Fixture *f, gconstpointer data)
 {
   (void)data;
   put(f, "cur", "1700000001.a:2,FS", MAIL("one"));
-  put(f, "cur", "1700000002.b:2,RS", "Subject: =?iso-8859-1?q?Gr=FC=DFe?=\n two\nContent-Type: multipart/signed;\n\tprotocol=x\n\nx\n");
-  put(f, "new", "1700000003.c", "Subject: three\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\n");
+  put(f, "cur", "1700000002.b:2,RS",
+      "Subject: =?iso-8859-1?q?Gr=FC=DFe?=\n two\nContent-Type: multipart/signed;\n\tprotocol=x\n\nx\n");
+  put(f, "new", "1700000003.c",
+      "Subject: three\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\n");
   open_folder(f, "INBOX", 3);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
   g_assert_cmpuint(headers->len, ==, 3);
@@ -156,7 +159,9 @@ test_headers(Fixture *f, gconstpointer data)
   g_assert_cmpstr(newest->from, ==, "");
   g_assert_cmpint(newest->date, ==, newest->received);
   MlHeader *two = g_ptr_array_index(headers, 1);
-  g_assert_cmpstr(two->subject, ==, "Gr\xc3\xbc\xc3\x9f" "e two");
+  g_assert_cmpstr(two->subject, ==,
+                  "Gr\xc3\xbc\xc3\x9f"
+                  "e two");
   g_assert_cmpuint(two->hints, ==, ML_HINT_SIGNED);
   g_assert_cmpuint(two->flags, ==, ML_FLAG_SEEN | ML_FLAG_ANSWERED);
   MlHeader *first = g_ptr_array_index(headers, 2);
@@ -222,7 +227,8 @@ test_fetch_moved(Fixture *f, gconstpointer data)
   g_autoptr(MlChanges) changes = ml_changes_new();
   g_assert_true(ml_driver_poll(f->driver, changes, &error));
   g_assert_cmpuint(changes->flag_changes->len, ==, 1);
-  g_assert_cmpuint(g_array_index(changes->flag_changes, MlFlagChange, 0).flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
+  g_assert_cmpuint(g_array_index(changes->flag_changes, MlFlagChange, 0).flags, ==,
+                   ML_FLAG_SEEN | ML_FLAG_FLAGGED);
 
   g_autoptr(GArray) uids = one(1);
   g_autofree char *again = g_build_filename(f->root, "cur", "1700000001.a:2,S", NULL);
@@ -270,7 +276,9 @@ test_folders(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  static const char *const names[] = { ".Sent", ".Projects.Budget 2027", ".Entw&APw-rfe", "Plain/Deep", ".Sent.2024", NULL };
+  static const char *const names[] = { ".Sent",         ".Projects.Budget 2027",
+                                       ".Entw&APw-rfe", "Plain/Deep",
+                                       ".Sent.2024",    NULL };
   for (guint i = 0; names[i]; i++) {
     g_autofree char *path = g_build_filename(f->root, names[i], NULL);
     make_maildir(path);
@@ -279,7 +287,9 @@ test_folders(Fixture *f, gconstpointer data)
   put(f, "cur", "1700000002.b:2,S", MAIL("two"));
   g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, TRUE, &error);
   g_assert_no_error(error);
-  static const char *const want[] = { "INBOX", "Sent", "Entw\xc3\xbcrfe", "Plain/Deep", "Projects/Budget 2027", "Sent/2024" };
+  static const char *const want[] = {
+    "INBOX", "Sent", "Entw\xc3\xbcrfe", "Plain/Deep", "Projects/Budget 2027", "Sent/2024"
+  };
   g_assert_cmpuint(folders->len, ==, G_N_ELEMENTS(want));
   for (guint i = 0; i < G_N_ELEMENTS(want); i++)
     g_assert_cmpstr(((MlFolder *)g_ptr_array_index(folders, i))->name, ==, want[i]);
@@ -398,7 +408,8 @@ test_wait(Fixture *f, gconstpointer data)
   g_assert_true(ml_driver_wait(f->driver, wake, changes, &error));
   g_thread_join(thread);
   g_assert_true(changes->new_mail);
-  g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC); /* inotify, not the minute's look */
+  g_assert_cmpint(g_get_monotonic_time() - start, <,
+                  10 * G_USEC_PER_SEC); /* inotify, not the minute's look */
   guint64 number = 1;
   g_assert_cmpint(write(wake, &number, sizeof number), ==, sizeof number);
   g_autoptr(MlChanges) none = ml_changes_new();

@@ -17,7 +17,8 @@ typedef struct {
 } Fixture;
 
 #define FROM "From anna@example.org Thu Mar 12 14:02:00 2026\n"
-#define ONE FROM "Subject: one\nFrom: a@b\n\nText.\n>From here it is quoted\n>>From twice\nFrom nobody, no date\n\n"
+#define ONE                                                                                                  \
+  FROM "Subject: one\nFrom: a@b\n\nText.\n>From here it is quoted\n>>From twice\nFrom nobody, no date\n\n"
 #define TWO FROM "Subject: two\nStatus: RO\nContent-Length: 9999\nX-Status: AF\n\nSecond\n\n\n"
 #define THREE FROM "Subject: three\nX-Keywords: $Forwarded work\n\nThird\n"
 
@@ -112,7 +113,8 @@ subjects(Fixture *f)
   g_autoptr(GPtrArray) headers = open_inbox(f);
   GString *all = g_string_new(NULL);
   for (guint i = headers->len; i > 0; i--)
-    g_string_append_printf(all, "%s%s", all->len ? " " : "", ((MlHeader *)g_ptr_array_index(headers, i - 1))->subject);
+    g_string_append_printf(all, "%s%s", all->len ? " " : "",
+                           ((MlHeader *)g_ptr_array_index(headers, i - 1))->subject);
   return g_string_free(all, FALSE);
 }
 
@@ -140,9 +142,12 @@ test_read(Fixture *f, gconstpointer data)
   g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, 1, NULL, NULL, NULL, &error);
   g_assert_no_error(error);
   g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-  g_assert_cmpstr(text, ==, "Subject: one\nFrom: a@b\n\nText.\nFrom here it is quoted\n>From twice\nFrom nobody, no date\n");
+  g_assert_cmpstr(
+      text, ==,
+      "Subject: one\nFrom: a@b\n\nText.\nFrom here it is quoted\n>From twice\nFrom nobody, no date\n");
   g_autoptr(GBytes) two = ml_driver_fetch(f->driver, 2, NULL, NULL, NULL, &error);
-  g_assert_cmpmem(g_bytes_get_data(two, NULL), g_bytes_get_size(two), &TWO[strlen(FROM)], strlen(TWO) - strlen(FROM) - 1);
+  g_assert_cmpmem(g_bytes_get_data(two, NULL), g_bytes_get_size(two), &TWO[strlen(FROM)],
+                  strlen(TWO) - strlen(FROM) - 1);
 }
 
 static void
@@ -177,13 +182,15 @@ test_flags(Fixture *f, gconstpointer data)
   g_assert_true(ml_driver_flags(f->driver, first, ML_FLAG_SEEN | ML_FLAG_DELETED, 0, &error));
   g_assert_no_error(error);
   g_autofree char *text = read_file(f->file);
-  g_assert_cmpstr(text, ==, FROM
-                  "Subject: one\nFrom: a@b\nStatus: RO\nX-Status: D\n\nText.\n>From here it is quoted\n>>From twice\nFrom "
-                  "nobody, no date\n\n" TWO FROM
-                  "Subject: three\nStatus: RO\nX-Status: D\nX-Keywords: work $Forwarded\n\nThird\n");
+  g_assert_cmpstr(text, ==,
+                  FROM "Subject: one\nFrom: a@b\nStatus: RO\nX-Status: D\n\nText.\n>From here it is "
+                       "quoted\n>>From twice\nFrom "
+                       "nobody, no date\n\n" TWO FROM
+                       "Subject: three\nStatus: RO\nX-Status: D\nX-Keywords: work $Forwarded\n\nThird\n");
   g_autoptr(GPtrArray) again = open_inbox(f);
   g_assert_cmpuint(again->len, ==, 3);
-  g_assert_cmpuint(((MlHeader *)g_ptr_array_index(again, 2))->uid, ==, 1); /* flags do not make it another message */
+  g_assert_cmpuint(((MlHeader *)g_ptr_array_index(again, 2))->uid, ==,
+                   1); /* flags do not make it another message */
   g_assert_cmpuint(((MlHeader *)g_ptr_array_index(again, 2))->flags, ==, ML_FLAG_SEEN | ML_FLAG_DELETED);
   g_assert_cmpuint(((MlHeader *)g_ptr_array_index(again, 0))->flags, ==,
                    ML_FLAG_SEEN | ML_FLAG_DELETED | ML_FLAG_FORWARDED);
@@ -297,7 +304,8 @@ test_locks(Fixture *f, gconstpointer data)
 /* Kills the rewrite at every step there is, lets another program append or not, and looks: nothing is lost, nothing
  * is doubled, and the change is either made or not. */
 static void
-kill_everywhere(Fixture *f, guint add, gboolean expunge, gboolean appended, const char *before, const char *after)
+kill_everywhere(Fixture *f, guint add, gboolean expunge, gboolean appended, const char *before,
+                const char *after)
 {
   for (int step = 0;; step++) {
     g_autoptr(GError) error = NULL;
@@ -308,7 +316,8 @@ kill_everywhere(Fixture *f, guint add, gboolean expunge, gboolean appended, cons
     if (expunge)
       g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_DELETED, 0, &error));
     ml_mbox_stop_after(step);
-    gboolean ok = expunge ? ml_driver_expunge(f->driver, uids, &error) : ml_driver_flags(f->driver, uids, add, 0, &error);
+    gboolean ok = expunge ? ml_driver_expunge(f->driver, uids, &error)
+                          : ml_driver_flags(f->driver, uids, add, 0, &error);
     ml_mbox_stop_after(-1);
     if (appended)
       append_file(f, "\n" FROM "Subject: late\n\nLate\n");
@@ -338,8 +347,9 @@ test_kill(Fixture *f, gconstpointer data)
 {
   (void)data;
   for (guint appended = 0; appended < 2; appended++) {
-    kill_everywhere(f, ML_FLAG_DRAFT | ML_FLAG_FORWARDED, FALSE, appended, "one two three", "one two three"); /* grows */
-    kill_everywhere(f, 0, TRUE, appended, "one two three", "one three");                                   /* shrinks */
+    kill_everywhere(f, ML_FLAG_DRAFT | ML_FLAG_FORWARDED, FALSE, appended, "one two three",
+                    "one two three");                                    /* grows */
+    kill_everywhere(f, 0, TRUE, appended, "one two three", "one three"); /* shrinks */
   }
 }
 
@@ -368,7 +378,8 @@ test_delivery(Fixture *f, gconstpointer data)
   guint rounds = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
     g_autoptr(GArray) uids = one(1);
-    guint add = rounds % 2 ? ML_FLAG_FLAGGED | ML_FLAG_SEEN : 0, remove = rounds % 2 ? 0 : ML_FLAG_FLAGGED | ML_FLAG_SEEN;
+    guint add = rounds % 2 ? ML_FLAG_FLAGGED | ML_FLAG_SEEN : 0,
+          remove = rounds % 2 ? 0 : ML_FLAG_FLAGGED | ML_FLAG_SEEN;
     gboolean ok = ml_driver_flags(f->driver, uids, add, remove, &error);
     g_assert_no_error(error);
     g_assert_true(ok);

@@ -47,8 +47,10 @@ refused(const char *text, gsize length, const char *word)
 static void
 test_pieces(void)
 {
-  const char text[] = "* OK hello {5}\r\n* 3 EXISTS \r\n* 2 FETCH (UID 7 BODY[HEADER.FIELDS (FROM TO)] {12}\r\nTo: a)b\r\n\"(x FLAGS "
-                      "(\\Seen))\r\n+ go on\r\n* VANISHED (EARLIER) 1:5\r\n* FOO bar\n1 NO [ALERT] sorry\r\n* 99999999999 EXISTS\r\n";
+  const char text[] = "* OK hello {5}\r\n* 3 EXISTS \r\n* 2 FETCH (UID 7 BODY[HEADER.FIELDS (FROM TO)] "
+                      "{12}\r\nTo: a)b\r\n\"(x FLAGS "
+                      "(\\Seen))\r\n+ go on\r\n* VANISHED (EARLIER) 1:5\r\n* FOO bar\n1 NO [ALERT] "
+                      "sorry\r\n* 99999999999 EXISTS\r\n";
   g_autoptr(GString) whole = g_string_new(NULL), single = g_string_new(NULL), three = g_string_new(NULL);
   g_autoptr(GError) error = NULL;
   g_autoptr(MlSieve) a = feed(text, strlen(text), 1 << 20, whole, &error);
@@ -57,10 +59,10 @@ test_pieces(void)
   g_assert_no_error(error);
   g_assert_cmpstr(whole->str, ==, single->str);
   g_assert_cmpstr(whole->str, ==, three->str);
-  g_autofree char *want = g_strdup_printf("%d/0/hello {5} %d/3/ %d/2/ %d/0/go on %d/0/ %d/0/ %d/0/sorry %d/0/ ",
-                                          ML_RESPONSE_OK, ML_RESPONSE_EXISTS, ML_RESPONSE_FETCH, ML_RESPONSE_CONTINUE,
-                                          ML_RESPONSE_VANISHED, ML_RESPONSE_OTHER, ML_RESPONSE_TAGGED,
-                                          ML_RESPONSE_MALFORMED);
+  g_autofree char *want =
+      g_strdup_printf("%d/0/hello {5} %d/3/ %d/2/ %d/0/go on %d/0/ %d/0/ %d/0/sorry %d/0/ ", ML_RESPONSE_OK,
+                      ML_RESPONSE_EXISTS, ML_RESPONSE_FETCH, ML_RESPONSE_CONTINUE, ML_RESPONSE_VANISHED,
+                      ML_RESPONSE_OTHER, ML_RESPONSE_TAGGED, ML_RESPONSE_MALFORMED);
   g_assert_cmpstr(whole->str, ==, want);
   g_assert_true(ml_sieve_is_empty(a));
   ml_sieve_feed(a, "*", 1);
@@ -71,9 +73,10 @@ static void
 test_fetch(void)
 {
   g_autoptr(MlSieve) sieve = ml_sieve_new();
-  const MlResponse *r = one(sieve, "* 12 FETCH (UID 4294967295 FLAGS (\\Seen $Forwarded caf\xc3\xa9 [x]/y) INTERNALDATE "
-                                   "\"17-Jul-1996 02:44:25 -0700\" FOO (a (b)) RFC822.SIZE 5000000000 BODY[HEADER.FIELDS "
-                                   "(DATE FROM)] {26}\r\nFrom: A <a@b>\r\nTo: c@d\r\n\r\n)\r\n");
+  const MlResponse *r =
+      one(sieve, "* 12 FETCH (UID 4294967295 FLAGS (\\Seen $Forwarded caf\xc3\xa9 [x]/y) INTERNALDATE "
+                 "\"17-Jul-1996 02:44:25 -0700\" FOO (a (b)) RFC822.SIZE 5000000000 BODY[HEADER.FIELDS "
+                 "(DATE FROM)] {26}\r\nFrom: A <a@b>\r\nTo: c@d\r\n\r\n)\r\n");
   MlHeader *header = ml_imap_header(r->data);
   g_assert_cmpuint(header->uid, ==, G_MAXUINT32);
   g_assert_cmpuint(header->flags, ==, ML_FLAG_SEEN | ML_FLAG_FORWARDED);
@@ -85,7 +88,9 @@ test_fetch(void)
   g_assert_null(ml_imap_header(one(sieve, "* 1 FETCH (FLAGS ())\r\n")->data));
   g_assert_null(ml_imap_header(one(sieve, "* 1 FETCH (UID 0)\r\n")->data));
   g_assert_null(ml_imap_header(one(sieve, "* 1 FETCH (UID x)\r\n")->data));
-  header = ml_imap_header(one(sieve, "* 1 FETCH (UID 5 RFC822.SIZE NIL INTERNALDATE \"13-Sep-2020 12:26:40 GMT\" BODY[] NIL)\r\n")->data);
+  header = ml_imap_header(
+      one(sieve, "* 1 FETCH (UID 5 RFC822.SIZE NIL INTERNALDATE \"13-Sep-2020 12:26:40 GMT\" BODY[] NIL)\r\n")
+          ->data);
   g_assert_cmpint(header->received, ==, 1600000000);
   ml_header_free(header);
 }
@@ -95,18 +100,39 @@ static void
 test_quirks(void)
 {
   static const char *const fine[] = {
-    "* 1 FETCH (UID 5 FLAGS (\\Seen (x y)))\r\n", "* 1 FETCH (UID 5 FLAGS ())\r\n",
+    "* 1 FETCH (UID 5 FLAGS (\\Seen (x y)))\r\n",
+    "* 1 FETCH (UID 5 FLAGS ())\r\n",
     "* 1 FETCH (UID 5 ENVELOPE (NIL {5}\r\nhel\"o NIL NIL NIL NIL NIL NIL NIL NIL))\r\n",
-    "* 1 FETCH (UID 5 ENVELOPE (NIL NIL ((NIL NIL NIL \"x\")) NIL NIL (\"\")  NIL NIL NIL \"<\"a\"@b>\"))\r\n",
-    "* 1 FETCH (UID 5 BODYSTRUCTURE ())\r\n", "* 1 FETCH (UID 5 BODYSTRUCTURE (\"text\" \"plain\" NIL NIL NIL \"7bit\" 10 1 ))\r\n",
+    "* 1 FETCH (UID 5 ENVELOPE (NIL NIL ((NIL NIL NIL \"x\")) NIL NIL (\"\")  NIL NIL NIL "
+    "\"<\"a\"@b>\"))\r\n",
+    "* 1 FETCH (UID 5 BODYSTRUCTURE ())\r\n",
+    "* 1 FETCH (UID 5 BODYSTRUCTURE (\"text\" \"plain\" NIL NIL NIL \"7bit\" 10 1 ))\r\n",
     "* 1 FETCH (UID 5 MODSEQ (18446744073709551615))\r\n",
     "* 1 FETCH (UID 5 X-GM-MSGID 18446744073709551615 X-GM-LABELS (\"\\\\Inbox\" \"a b\" &AOk-))\r\n",
-    "* 1 FETCH (UID 5 FOO bar)\r\n", "* 1 FETCH (UID 5 EMAILID (M6d99ac3275bb4e) THREADID NIL)\r\n", "* FOO bar\r\n",
-    "* OK [NONEXISTENT] x\r\n", "* OK [FOO [bar]] x\r\n", "* OK [\xff] y\r\n", "* OK no text\r\n", "* OK\r\n", "* \r\n", "\r\n",
-    "* LIST (\\NonExistent \\Sent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n", "* LIST () NIL \"\"\r\n",
-    "* STATUS x (MESSAGES 1 APPENDLIMIT 5)\r\n", "* STATUS x ()\r\n", "* 5 EXISTS\n", "* 99999999999999999999 EXISTS\r\n",
-    "* 1 FETCH (UID 5 BODY[] {-1}\r\n", "* 1 FETCH (UID 5\r\n", "* 1 FETCH\r\n", "* ESEARCH (TAG \"1\") UID ALL 1:5\r\n",
-    "* 1 FETCH (UID 5 BODY[HEADER.FIELDS (FROM]\r\n", "99 OK wrong tag\r\n", "* BYE x\r\n", "* 4 FETCH (\"x\r\n",
+    "* 1 FETCH (UID 5 FOO bar)\r\n",
+    "* 1 FETCH (UID 5 EMAILID (M6d99ac3275bb4e) THREADID NIL)\r\n",
+    "* FOO bar\r\n",
+    "* OK [NONEXISTENT] x\r\n",
+    "* OK [FOO [bar]] x\r\n",
+    "* OK [\xff] y\r\n",
+    "* OK no text\r\n",
+    "* OK\r\n",
+    "* \r\n",
+    "\r\n",
+    "* LIST (\\NonExistent \\Sent) \"/\" \"x\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n",
+    "* LIST () NIL \"\"\r\n",
+    "* STATUS x (MESSAGES 1 APPENDLIMIT 5)\r\n",
+    "* STATUS x ()\r\n",
+    "* 5 EXISTS\n",
+    "* 99999999999999999999 EXISTS\r\n",
+    "* 1 FETCH (UID 5 BODY[] {-1}\r\n",
+    "* 1 FETCH (UID 5\r\n",
+    "* 1 FETCH\r\n",
+    "* ESEARCH (TAG \"1\") UID ALL 1:5\r\n",
+    "* 1 FETCH (UID 5 BODY[HEADER.FIELDS (FROM]\r\n",
+    "99 OK wrong tag\r\n",
+    "* BYE x\r\n",
+    "* 4 FETCH (\"x\r\n",
   };
   for (guint i = 0; i < G_N_ELEMENTS(fine); i++) {
     g_autoptr(MlSieve) sieve = ml_sieve_new();
@@ -168,7 +194,11 @@ test_folders(void)
     { "* LIST () \"/\" \"Entw&APw-rfe\"\r\n", "Entw\xc3\xbcrfe", ML_ROLE_NONE, TRUE },
     { "* LIST () \"/\" {3}\r\na\"b\r\n", "a\"b", ML_ROLE_NONE, TRUE },
     { "* LIST () \"\\\\\" \"x\\\\y\"\r\n", "x/y", ML_ROLE_NONE, TRUE },
-    { "* LIST () \"/\" \"Gr\xc3\xbc\xc3\x9f" "e\"\r\n", "Gr\xc3\xbc\xc3\x9f" "e", ML_ROLE_NONE, TRUE },
+    { "* LIST () \"/\" \"Gr\xc3\xbc\xc3\x9f"
+      "e\"\r\n",
+      "Gr\xc3\xbc\xc3\x9f"
+      "e",
+      ML_ROLE_NONE, TRUE },
     { "* LIST () \".\" \"a/b\"\r\n", NULL, 0, FALSE },
     { "* LIST () \".\" {3}\r\na\nb\r\n", NULL, 0, FALSE },
     { "* LIST () \".\" \"\"\r\n", NULL, 0, FALSE },
@@ -187,14 +217,18 @@ test_folders(void)
 static void
 test_utf7(void)
 {
-  static const char *const names[] = { "INBOX", "a&b", "Entw\xc3\xbcrfe", "\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5", "\xf0\x9f\x93\xa7 mail", "&", "" };
+  static const char *const names[] = {
+    "INBOX", "a&b", "Entw\xc3\xbcrfe", "\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5", "\xf0\x9f\x93\xa7 mail",
+    "&",     ""
+  };
   for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
     g_autofree char *coded = ml_utf7_encode(names[i]);
     g_assert_true(g_str_is_ascii(coded));
     g_autofree char *back = ml_utf7_decode(coded);
     g_assert_cmpstr(back, ==, names[i]);
   }
-  g_autofree char *known = ml_utf7_encode("~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e");
+  g_autofree char *known =
+      ml_utf7_encode("~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e");
   g_assert_cmpstr(known, ==, "~peter/mail/&U,BTFw-/&ZeVnLIqe-");
   static const char *const bad[] = { "&", "&a-", "&AAA", "&AGE-", "a\x80", "&2D3-", "&====-" };
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
@@ -216,22 +250,29 @@ static void
 test_scram(void)
 {
   g_autoptr(GError) error = NULL;
-  const char *server = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+  const char *server =
+      "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
   MlScram *scram = ml_scram_new("user", "pencil", "rOprNGfwEbeRWgbNEkqO");
   g_autofree char *first = ml_scram_first(scram);
   g_assert_cmpstr(first, ==, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
   g_autofree char *final = ml_scram_final(scram, server, &error);
   g_assert_no_error(error);
-  g_assert_cmpstr(final, ==, "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+  g_assert_cmpstr(final, ==,
+                  "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+"
+                  "Ute9ytag9zjfMHgsqmmiz7AndVQ=");
   g_assert_true(ml_scram_verify(scram, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", &error));
   g_assert_false(ml_scram_verify(scram, "v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_UNTRUSTED);
   g_clear_error(&error);
   g_assert_false(ml_scram_verify(scram, "e=invalid-proof", &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_AUTH);
-  static const char *const bad[] = { "", "r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=other,s=W22Z,i=4096",
-                                     "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=1", "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=2000000000",
-                                     "r=rOprNGfwEbeRWgbNEkqOx,s=,i=4096", "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4096" };
+  static const char *const bad[] = { "",
+                                     "r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+                                     "r=other,s=W22Z,i=4096",
+                                     "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=1",
+                                     "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=2000000000",
+                                     "r=rOprNGfwEbeRWgbNEkqOx,s=,i=4096",
+                                     "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4096" };
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_clear_error(&error);
     g_assert_null(ml_scram_final(scram, bad[i], &error));

@@ -193,7 +193,8 @@ test_commands(Fixture *f, gconstpointer data)
   g_assert_no_error(await(f, ML_EVENT_DONE, fetch, 0)->error);
   MlEvent *message = await(f, ML_EVENT_MESSAGE, fetch, 0);
   g_assert_cmpuint(message->uid, ==, 2);
-  g_assert_cmpmem(g_bytes_get_data(message->bytes, NULL), g_bytes_get_size(message->bytes), "Subject: s1\n\nBody\n", 18);
+  g_assert_cmpmem(g_bytes_get_data(message->bytes, NULL), g_bytes_get_size(message->bytes),
+                  "Subject: s1\n\nBody\n", 18);
   g_assert_cmpuint(count(f, ML_EVENT_PROGRESS, fetch), >=, 1);
   guint32 uid = 1;
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof uid);

@@ -1,0 +1,357 @@
+#include <string.h>
+
+#include "mail/imap-private.h"
+
+enum {
+  UIDS_A_COMMAND = 200,
+  CHUNK_FIRST = 128 * 1024, /* octets of a message: small, so that progress shows soon */
+  CHUNK_LAST = 2 * 1024 * 1024,
+};
+
+#define HEADER_ITEMS                                                                                         \
+  "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID "         \
+  "REFERENCES "                                                                                              \
+  "IN-REPLY-TO CONTENT-TYPE)])"
+
+typedef struct {
+  GPtrArray *headers;
+  guint32 above;
+  guint32 highest; /* sequence number of the chunk's newest; 0: any */
+  guint32 lowest;
+} Headers;
+
+static void
+on_header(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  Headers *chunk = user_data;
+  if (response->kind != ML_RESPONSE_FETCH || !ml_imap_body(response->data))
+    return; /* flags that somebody changed just now */
+  if (chunk->highest && (response->number > chunk->highest || response->number < chunk->lowest))
+    return;
+  MlHeader *header = ml_imap_header(response->data);
+  if (header && header->uid > chunk->above)
+    g_ptr_array_add(chunk->headers, header);
+  else
+    ml_header_free(header);
+}
+
+static int
+newest_first(gconstpointer a, gconstpointer b)
+{
+  guint32 one = (*(MlHeader *const *)a)->uid, other = (*(MlHeader *const *)b)->uid;
+  return one < other ? 1 : one > other ? -1 : 0;
+}
+
+/* A server that answers twice must not fill the index with twins. */
+static void
+sort_headers(GPtrArray *headers)
+{
+  g_ptr_array_sort(headers, newest_first);
+  for (guint i = headers->len; i > 1; i--)
+    if (((MlHeader *)g_ptr_array_index(headers, i - 1))->uid ==
+        ((MlHeader *)g_ptr_array_index(headers, i - 2))->uid)
+      g_ptr_array_remove_index(headers, i - 1);
+}
+
+static gboolean
+headers_above(MlImap *imap, guint32 above, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  Headers chunk = { headers, above, 0, 0 };
+  if (above == G_MAXUINT32)
+    return TRUE;
+  if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %u:* " HEADER_ITEMS,
+                               above + 1))
+    return FALSE;
+  sort_headers(headers);
+  guint total = headers->len;
+  for (guint done = 0; done < total;) {
+    GPtrArray *slice = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+    for (; done < total && slice->len < ML_CHUNK_MAX; done++)
+      g_ptr_array_add(slice, g_steal_pointer(&g_ptr_array_index(headers, done)));
+    if (!func(slice, done, total, user_data))
+      break;
+  }
+  return TRUE;
+}
+
+/* By sequence numbers: they cannot change while such a FETCH runs, chunks are of equal size however thin the uids are,
+ * and the answers fill the session's slots. What is expunged between two chunks moves only what was told already. */
+static gboolean
+headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  guint connection = imap->connections;
+  guint total = imap->session->slots->len, done = 0;
+  guint size = first;
+  for (guint32 highest = total; highest > 0;) {
+    guint32 lowest = highest > size ? highest - size + 1 : 1;
+    g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+    Headers chunk = { headers, 0, highest, lowest };
+    if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "FETCH %u:%u " HEADER_ITEMS, lowest,
+                                 highest))
+      return FALSE;
+    sort_headers(headers);
+    done += highest - lowest + 1;
+    guint before = imap->session->slots->len;
+    if (headers->len && !func(g_steal_pointer(&headers), MIN(done, total), total, user_data))
+      return TRUE;
+    if (imap->connections != connection || !imap->session) {
+      g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The connection was lost.");
+      return FALSE;
+    }
+    /* The caller may have fetched meanwhile, and heard of expunged messages: count from below. */
+    guint gone = before > imap->session->slots->len ? before - imap->session->slots->len : 0;
+    highest = lowest - 1;
+    if (gone)
+      highest = MIN(highest, imap->session->slots->len);
+    size = MIN(MAX(size * 2, 100), ML_CHUNK_MAX);
+  }
+  return TRUE;
+}
+
+gboolean
+ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  if (!ml_imap_need_folder(imap, error))
+    return FALSE;
+  if (above)
+    return headers_above(imap, above, func, user_data, error);
+  imap->listed = TRUE;
+  g_clear_pointer(&imap->known, g_array_unref);
+  imap->session->changes->new_mail = FALSE;
+  return headers_all(imap, first, func, user_data, error);
+}
+
+/* ---- messages */
+
+typedef struct {
+  guint32 uid;
+  gboolean found, whole; /* whole: the server ignored the range and sent all */
+  guint64 size;
+  gint64 received;
+  GByteArray *data;
+  gsize got; /* of this chunk */
+  gboolean cut;
+} Fetch;
+
+static void
+on_message(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  Fetch *fetch = user_data;
+  guint64 uid, size;
+  if (response->kind != ML_RESPONSE_FETCH ||
+      !ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid) || uid != fetch->uid)
+    return;
+  const MlNode *body = ml_imap_body(response->data);
+  if (!body)
+    return;
+  if (ml_node_number(ml_imap_item(response->data, "RFC822.SIZE"), G_MAXINT64, &size))
+    fetch->size = size;
+  ml_imap_date(ml_imap_item(response->data, "INTERNALDATE"), &fetch->received);
+  fetch->found = TRUE;
+  if (body->kind != ML_NODE_STRING || fetch->got)
+    return;
+  fetch->got = body->length;
+  fetch->cut |= body->full > body->length;
+  fetch->whole = ml_imap_item(response->data, "BODY[]") != NULL;
+  if (fetch->whole)
+    g_byte_array_set_size(fetch->data, 0);
+  if (fetch->data->len + body->length <= ML_MESSAGE_MAX)
+    g_byte_array_append(fetch->data, (const guint8 *)body->text, (guint)body->length);
+  else
+    fetch->cut = TRUE;
+}
+
+static gboolean
+fetch_chunks(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data, GError **error)
+{
+  MlDriver *driver = &imap->base;
+  for (gsize ask = CHUNK_FIRST;; ask = MIN(ask * 2, CHUNK_LAST)) {
+    fetch->got = 0;
+    fetch->found = FALSE;
+    if (!ml_imap_session_command(imap->session, on_message, fetch, error,
+                                 "UID FETCH %u (UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<%u.%" G_GSIZE_FORMAT
+                                 ">)",
+                                 fetch->uid, fetch->data->len, ask))
+      return FALSE;
+    if (!fetch->found) {
+      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
+      return FALSE;
+    }
+    if (fetch->cut || fetch->size > ML_MESSAGE_MAX) {
+      g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message is larger than %d MiB.",
+                  ML_MESSAGE_MAX / 1024 / 1024);
+      return FALSE;
+    }
+    /* RFC822.SIZE is a guess on some servers: the end is where less comes than was asked for. */
+    gboolean end = fetch->whole || fetch->got < ask;
+    if (func)
+      func(fetch->data->len, end ? fetch->data->len : MAX(fetch->size, fetch->data->len), user_data);
+    if (end)
+      return TRUE;
+    if (ml_driver_interrupted(driver)) {
+      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+      return FALSE;
+    }
+  }
+}
+
+GBytes *
+ml_imap_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+              GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  if (!ml_imap_need_folder(imap, error))
+    return NULL;
+  g_autoptr(GByteArray) data = g_byte_array_new();
+  Fetch fetch = { .uid = uid, .data = data };
+  ml_sieve_set_literals(imap->session->stream->sieve, ML_MESSAGE_MAX, ML_MESSAGE_MAX);
+  gboolean ok = fetch_chunks(imap, &fetch, func, user_data, error);
+  ml_sieve_set_literals(imap->session->stream->sieve, ML_HEADER_MAX, ML_MESSAGE_MAX);
+  if (!ok)
+    return NULL;
+  *received = fetch.received;
+  return g_byte_array_free_to_bytes(g_steal_pointer(&data));
+}
+
+/* Runs @format, which ends in "%s" for a set of numbers, over all of @uids in commands of bounded length. */
+static gboolean
+each_set(MlImap *imap, GArray *uids, const char *verb, const char *rest, GError **error)
+{
+  if (!ml_imap_need_folder(imap, error))
+    return FALSE;
+  g_autoptr(GArray) all = g_array_copy(uids);
+  g_autofree char *sorted = ml_imap_uid_set(all);
+  for (guint at = 0; at < all->len; at += UIDS_A_COMMAND) {
+    g_autoptr(GArray) part = g_array_new(FALSE, FALSE, sizeof(guint32));
+    g_array_append_vals(part, &g_array_index(all, guint32, at), MIN(UIDS_A_COMMAND, all->len - at));
+    g_autofree char *set = ml_imap_uid_set(part);
+    if (!ml_imap_session_command(imap->session, NULL, NULL, error, "UID %s %s%s%s", verb, set,
+                                 *rest ? " " : "", rest))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+store(MlImap *imap, GArray *uids, const char *sign, guint flags, GError **error)
+{
+  MlImapSession *session = imap->session;
+  if (!ml_imap_need_folder(imap, error))
+    return FALSE;
+  if (!session->keywords && !session->forwarded)
+    flags &= ~(guint)ML_FLAG_FORWARDED; /* a keyword, which this folder does not keep */
+  if (!flags)
+    return TRUE;
+  g_autoptr(GHashTable) own = g_hash_table_new(g_direct_hash, g_direct_equal);
+  for (guint i = 0; i < uids->len; i++)
+    g_hash_table_add(own, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
+  g_autofree char *words = ml_imap_flags_text(flags);
+  g_autofree char *rest = g_strdup_printf("%sFLAGS (%s)", sign, words);
+  session->own = own;
+  gboolean ok = each_set(imap, uids, "STORE", rest, error);
+  session->own = NULL;
+  return ok;
+}
+
+gboolean
+ml_imap_store_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  return (!add || store(imap, uids, "+", add, error)) && (!remove || store(imap, uids, "-", remove, error));
+}
+
+static char *
+quoted_mailbox(MlImap *imap, const char *folder, GError **error)
+{
+  g_autofree char *mailbox = ml_imap_session_mailbox(imap->session, folder, error);
+  return mailbox ? ml_imap_quote(mailbox) : NULL;
+}
+
+static gboolean
+name_target(MlImap *imap, const char *folder, gboolean ok, GError **error)
+{
+  if (!ok && imap->session->code && g_ascii_strcasecmp(imap->session->code, "TRYCREATE") == 0 && error) {
+    g_clear_error(error);
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no folder \"%s\" on %s.", folder,
+                imap->session->host);
+  }
+  return ok;
+}
+
+gboolean
+ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  g_autofree char *quoted = quoted_mailbox(imap, folder, error);
+  return quoted && name_target(imap, folder, each_set(imap, uids, "COPY", quoted, error), error);
+}
+
+static void
+on_deleted(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  guint64 uid;
+  if (response->kind == ML_RESPONSE_FETCH &&
+      ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid) &&
+      (ml_imap_flags(ml_imap_item(response->data, "FLAGS")) & ML_FLAG_DELETED))
+    g_hash_table_add(user_data, GUINT_TO_POINTER((guint)uid));
+}
+
+/* Without UIDPLUS there is only EXPUNGE, which takes every message that anybody marked: those that are not ours are
+ * unmarked for the moment. */
+static gboolean
+expunge_plain(MlImap *imap, GArray *uids, GError **error)
+{
+  g_autoptr(GHashTable) marked = g_hash_table_new(g_direct_hash, g_direct_equal);
+  g_autoptr(GArray) others = g_array_new(FALSE, FALSE, sizeof(guint32));
+  if (!imap->session->slots->len)
+    return TRUE;
+  if (!ml_imap_session_command(imap->session, on_deleted, marked, error, "FETCH 1:* (UID FLAGS)"))
+    return FALSE;
+  for (guint i = 0; i < uids->len; i++)
+    g_hash_table_remove(marked, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init(&iter, marked);
+  while (g_hash_table_iter_next(&iter, &key, NULL)) {
+    guint32 uid = GPOINTER_TO_UINT(key);
+    g_array_append_val(others, uid);
+  }
+  if (others->len && !store(imap, others, "-", ML_FLAG_DELETED, error))
+    return FALSE;
+  g_autoptr(GError) why = NULL;
+  gboolean ok = ml_imap_session_command(imap->session, NULL, NULL, &why, "EXPUNGE");
+  if (others->len && !store(imap, others, "+", ML_FLAG_DELETED, ok ? error : NULL))
+    ok = FALSE;
+  if (why)
+    g_propagate_error(error, g_steal_pointer(&why));
+  return ok;
+}
+
+gboolean
+ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  if (!ml_imap_need_folder(imap, error))
+    return FALSE;
+  if (imap->session->caps & ML_IMAP_UIDPLUS)
+    return each_set(imap, uids, "EXPUNGE", "", error);
+  return expunge_plain(imap, uids, error);
+}
+
+gboolean
+ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  if (imap->session->caps & ML_IMAP_MOVE) {
+    g_autofree char *quoted = quoted_mailbox(imap, folder, error);
+    return quoted && name_target(imap, folder, each_set(imap, uids, "MOVE", quoted, error), error);
+  }
+  return ml_imap_copy(driver, uids, folder, error) &&
+         ml_imap_store_flags(driver, uids, ML_FLAG_DELETED, 0, error) && ml_imap_expunge(driver, uids, error);
+}

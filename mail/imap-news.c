@@ -1,0 +1,143 @@
+#include <string.h>
+
+#include "mail/imap-private.h"
+
+enum { IDLE_MS = 28 * 60 * 1000, NOOP_MS = 60 * 1000 };
+
+/* ---- news */
+
+static int
+compare_slots(gconstpointer a, gconstpointer b)
+{
+  guint32 one = ((const MlImapSlot *)a)->uid, other = ((const MlImapSlot *)b)->uid;
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/* What happened while there was no connection: the flags of all messages are asked for, a few octets each, and
+ * compared with what was told. */
+static gboolean
+resync(MlImap *imap, GError **error)
+{
+  MlImapSession *session = imap->session;
+  g_autoptr(GArray) known = g_steal_pointer(&imap->known);
+  gboolean ok =
+      !session->slots->len ||
+      ml_imap_session_command(session, NULL, NULL, error, "FETCH 1:%u (UID FLAGS)", session->slots->len);
+  if (!ok) {
+    imap->known = g_steal_pointer(&known); /* the next connection compares */
+    return FALSE;
+  }
+  g_autoptr(GArray) now = g_array_copy(session->slots);
+  g_array_sort(now, compare_slots);
+  g_array_sort(known, compare_slots);
+  guint i = 0, j = 0;
+  while (i < known->len || j < now->len) {
+    MlImapSlot *old = i < known->len ? &g_array_index(known, MlImapSlot, i) : NULL;
+    MlImapSlot *new = j < now->len ? &g_array_index(now, MlImapSlot, j) : NULL;
+    if (old && (!old->uid || (new && old->uid == new->uid))) {
+      if (old->uid && old->flags != ML_IMAP_FLAGS_UNKNOWN && old->flags != new->flags) {
+        MlFlagChange change = { new->uid, new->flags };
+        g_array_append_val(session->changes->flag_changes, change);
+      }
+      i++;
+      j += old->uid != 0;
+    } else if (old && (!new || old->uid < new->uid)) {
+      g_array_append_val(session->changes->vanished, old->uid);
+      i++;
+    } else {
+      session->changes->new_mail |= i == known->len;
+      j++;
+    }
+  }
+  return TRUE;
+}
+
+/* Reads what the server says by itself. TRUE: the wait is over (*done), or goes on. */
+static gboolean
+listen_once(MlImap *imap, int timeout_ms, int wake_fd, gboolean *woken, gboolean *timeout, GError **error)
+{
+  MlImapSession *session = imap->session;
+  *woken = *timeout = FALSE;
+  CryptoTlsWait what = CRYPTO_TLS_DATA;
+  if (ml_sieve_is_empty(session->stream->sieve))
+    what = crypto_tls_wait(session->stream->tls, timeout_ms, wake_fd);
+  *woken = what == CRYPTO_TLS_WOKEN;
+  *timeout = what == CRYPTO_TLS_TIMEOUT;
+  if (*woken || *timeout)
+    return TRUE;
+  GError *why = NULL;
+  while (ml_imap_stream_ready(session->stream, &why))
+    continue;
+  if (why)
+    g_propagate_error(error, why);
+  return why == NULL;
+}
+
+static gboolean
+wait_idle(MlImap *imap, int wake_fd, gboolean *over, GError **error)
+{
+  MlImapSession *session = imap->session;
+  gboolean go_on, woken = FALSE, timeout = FALSE;
+  GError *why = NULL;
+  if (!ml_imap_session_send(session, "IDLE", error))
+    return FALSE;
+  if (!ml_imap_session_finish(session, &go_on, NULL, &why)) {
+    if (ml_imap_session_is_broken(why)) {
+      g_propagate_error(error, why);
+      return FALSE;
+    }
+    g_clear_error(&why);
+    go_on = FALSE;
+  }
+  if (!go_on) {
+    imap->idle_refused = TRUE; /* it promised more than it keeps: we ask every minute instead */
+    return TRUE;
+  }
+  gint64 end = g_get_monotonic_time() + (gint64)IDLE_MS * 1000;
+  while (ml_changes_empty(session->changes) && !woken && !timeout) {
+    gint64 left = (end - g_get_monotonic_time()) / 1000;
+    if (!listen_once(imap, (int)MAX(left, 0), wake_fd, &woken, &timeout, error))
+      return FALSE;
+    timeout |= left <= 0;
+  }
+  *over = woken;
+  return ml_imap_stream_write(session->stream, "DONE\r\n", 6, error) &&
+         ml_imap_session_finish(session, NULL, NULL, error);
+}
+
+static gboolean
+wait_noop(MlImap *imap, int wake_fd, gboolean *over, GError **error)
+{
+  gboolean woken, timeout;
+  if (!listen_once(imap, NOOP_MS, wake_fd, &woken, &timeout, error))
+    return FALSE;
+  *over = woken;
+  return !timeout || ml_imap_session_noop(imap->session, error);
+}
+
+gboolean
+ml_imap_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  gboolean over = FALSE;
+  if (imap->folder && !imap->session->folder && !ml_imap_need_folder(imap, error)) {
+    if (!error || !g_error_matches(*error, ML_ERROR, ML_ERROR_NOT_FOUND))
+      return FALSE;
+    g_clear_error(error);
+    changes->reset = TRUE;
+    g_clear_pointer(&imap->folder, g_free);
+    return TRUE;
+  }
+  MlImapSession *session = imap->session;
+  if (imap->known && session->folder && !resync(imap, error))
+    return FALSE;
+  if (once && !ml_imap_session_noop(session, error))
+    return FALSE;
+  while (!once && !over && ml_changes_empty(session->changes)) {
+    gboolean idle = (session->caps & ML_IMAP_IDLE) && !imap->idle_refused;
+    if (!(idle ? wait_idle(imap, wake_fd, &over, error) : wait_noop(imap, wake_fd, &over, error)))
+      return FALSE;
+  }
+  ml_changes_merge(changes, session->changes);
+  return TRUE;
+}

@@ -1,0 +1,357 @@
+#include <string.h>
+
+#include "mail/worker-private.h"
+
+enum { PROGRESS_US = 100000, TRIES_MAX = 16 };
+
+static gboolean
+select_folder(MlWorker *worker, const char *folder, MlSelected *selected, GError **error)
+{
+  g_clear_pointer(&worker->selected, g_free);
+  if (!ml_driver_select(worker->driver, folder, selected, error))
+    return FALSE;
+  worker->selected = g_strdup(folder);
+  return TRUE;
+}
+
+void
+ml_worker_post_changes(MlWorker *worker, MlChanges *changes)
+{
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_CHANGES, NULL, worker->open);
+  event->changes = changes;
+  ml_worker_post(worker, event);
+}
+
+/* The folder that the UI looks at is the one whose news we hear. */
+gboolean
+ml_worker_select_open(MlWorker *worker, GError **error)
+{
+  if (!worker->open || g_strcmp0(worker->open, worker->selected) == 0)
+    return TRUE;
+  MlSelected selected;
+  if (!select_folder(worker, worker->open, &selected, error))
+    return FALSE;
+  /* IMAP's driver remembers what it told and finds the difference; a local folder is quickly read again. */
+  gboolean reset =
+      selected.uidvalidity != worker->opened.uidvalidity || worker->account->kind != ML_ACCOUNT_IMAP;
+  worker->opened = selected;
+  if (reset) {
+    MlChanges *changes = ml_changes_new();
+    changes->reset = TRUE;
+    ml_worker_post_changes(worker, changes);
+  }
+  return TRUE;
+}
+
+static gboolean
+need_folder(MlWorker *worker, const char *folder, GError **error)
+{
+  MlSelected ignored;
+  return g_strcmp0(worker->selected, folder) == 0 || select_folder(worker, folder, &ignored, error);
+}
+
+static gboolean run_overtaking(MlWorker *worker, const char *folder);
+
+typedef struct {
+  MlWorker *worker;
+  MlCommand *command;
+  gboolean broken; /* an overtaking command found the line dead */
+} Listing;
+
+static gboolean
+is_cancelled(MlWorker *worker, MlCommand *command)
+{
+  g_mutex_lock(&worker->lock);
+  gboolean cancelled = command->cancelled || worker->stop;
+  g_mutex_unlock(&worker->lock);
+  return cancelled;
+}
+
+static gboolean
+on_headers(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  Listing *listing = user_data;
+  MlWorker *worker = listing->worker;
+  MlCommand *command = listing->command;
+  for (guint i = headers->len; i > 0; i--) {
+    guint32 uid = ((MlHeader *)g_ptr_array_index(headers, i - 1))->uid;
+    worker->top = MAX(worker->top, uid);
+    if (command->lowest && uid >= command->lowest)
+      g_ptr_array_remove_index(headers, i - 1); /* told before the line broke */
+  }
+  if (headers->len) {
+    command->lowest = ((MlHeader *)g_ptr_array_index(headers, headers->len - 1))->uid;
+    command->delivered += headers->len;
+    MlEvent *event = ml_worker_event(worker, ML_EVENT_HEADERS, command, command->folder);
+    event->headers = headers;
+    event->done = MAX(done, command->delivered);
+    event->total = total;
+    ml_worker_post(worker, event);
+  } else {
+    g_ptr_array_unref(headers);
+  }
+  if (is_cancelled(worker, command))
+    return FALSE;
+  listing->broken = !run_overtaking(worker, command->folder);
+  return !listing->broken && !is_cancelled(worker, command);
+}
+
+static gboolean
+run_open(MlWorker *worker, MlCommand *command, GError **error)
+{
+  MlSelected selected;
+  if (!select_folder(worker, command->folder, &selected, error))
+    return FALSE;
+  if (!command->validity || command->validity != selected.uidvalidity) {
+    MlEvent *event = ml_worker_event(worker, ML_EVENT_OPENED, command, command->folder);
+    event->selected = selected;
+    ml_worker_post(worker, event);
+    command->lowest = 0;
+    command->delivered = 0;
+    worker->top = 0;
+  }
+  command->validity = selected.uidvalidity;
+  g_free(worker->open);
+  worker->open = g_strdup(command->folder);
+  worker->opened = selected;
+  Listing listing = { worker, command, FALSE };
+  gboolean ok = ml_driver_headers(worker->driver, 0, command->first, on_headers, &listing, error);
+  if (!ok || is_cancelled(worker, command) || listing.broken) {
+    /* What overtook us was cancelled, or found the line dead and has told so: we begin again. */
+    if (ok)
+      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+on_progress(guint64 done, guint64 total, gpointer user_data)
+{
+  Listing *fetch = user_data;
+  gint64 now = g_get_monotonic_time();
+  if (done < total && now - fetch->command->last_progress < PROGRESS_US)
+    return;
+  fetch->command->last_progress = now;
+  MlEvent *event = ml_worker_event(fetch->worker, ML_EVENT_PROGRESS, fetch->command, fetch->command->folder);
+  event->uid = fetch->command->uid;
+  event->done = done;
+  event->total = total;
+  ml_worker_post(fetch->worker, event);
+}
+
+static gboolean
+run_fetch(MlWorker *worker, MlCommand *command, GError **error)
+{
+  Listing fetch = { worker, command, FALSE };
+  gint64 received = 0;
+  command->last_progress = g_get_monotonic_time();
+  GBytes *bytes = need_folder(worker, command->folder, error)
+                      ? ml_driver_fetch(worker->driver, command->uid, &received, on_progress, &fetch, error)
+                      : NULL;
+  if (!bytes)
+    return FALSE;
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_MESSAGE, command, command->folder);
+  event->uid = command->uid;
+  event->received = received;
+  event->bytes = bytes;
+  ml_worker_post(worker, event);
+  return TRUE;
+}
+
+static gboolean
+run_folders(MlWorker *worker, MlCommand *command, GError **error)
+{
+  GPtrArray *folders = ml_driver_folders(worker->driver, command->counts, error);
+  if (!folders)
+    return FALSE;
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_FOLDERS, command, NULL);
+  event->folders = folders;
+  ml_worker_post(worker, event);
+  return TRUE;
+}
+
+static gboolean
+on_new(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  MlWorker *worker = user_data;
+  for (guint i = 0; i < headers->len; i++)
+    worker->top = MAX(worker->top, ((MlHeader *)g_ptr_array_index(headers, i))->uid);
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_NEW, NULL, worker->open);
+  event->headers = headers;
+  event->done = done;
+  event->total = total;
+  ml_worker_post(worker, event);
+  return TRUE;
+}
+
+/* Takes @changes. */
+gboolean
+ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error)
+{
+  gboolean new_mail = changes->new_mail && !changes->reset;
+  if (ml_changes_empty(changes))
+    ml_changes_free(changes);
+  else
+    ml_worker_post_changes(worker, changes);
+  return !new_mail || ml_driver_headers(worker->driver, worker->top, ML_CHUNK_MAX, on_new, worker, error);
+}
+
+static gboolean
+run_poll(MlWorker *worker, GError **error)
+{
+  if (!ml_worker_select_open(worker, error))
+    return FALSE;
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  return ml_driver_poll(worker->driver, changes, error) &&
+         ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
+}
+
+static gboolean
+execute(MlWorker *worker, MlCommand *command, GError **error)
+{
+  switch (command->kind) {
+  case ML_COMMAND_FOLDERS:
+    return run_folders(worker, command, error);
+  case ML_COMMAND_OPEN:
+    return run_open(worker, command, error);
+  case ML_COMMAND_FETCH:
+    return run_fetch(worker, command, error);
+  case ML_COMMAND_FLAGS:
+    return need_folder(worker, command->folder, error) &&
+           ml_driver_flags(worker->driver, command->uids, command->add, command->remove, error);
+  case ML_COMMAND_COPY:
+    return need_folder(worker, command->folder, error) &&
+           ml_driver_copy(worker->driver, command->uids, command->to, error);
+  case ML_COMMAND_MOVE:
+    return need_folder(worker, command->folder, error) &&
+           ml_driver_move(worker->driver, command->uids, command->to, error);
+  case ML_COMMAND_EXPUNGE:
+    return need_folder(worker, command->folder, error) &&
+           ml_driver_expunge(worker->driver, command->uids, error);
+  case ML_COMMAND_POLL:
+    return run_poll(worker, error);
+  }
+  g_assert_not_reached();
+}
+
+/* @level 1 overtakes what runs at level 0. An interrupt that was meant for an earlier command is forgotten first. */
+static void
+begin(MlWorker *worker, MlCommand *command, guint level)
+{
+  if (level == 0)
+    ml_driver_resume(worker->driver);
+  g_mutex_lock(&worker->lock);
+  worker->running[level] = command;
+  gboolean stop = worker->stop;
+  g_mutex_unlock(&worker->lock);
+  if (stop)
+    ml_driver_interrupt(worker->driver); /* ml_driver_resume() may just have forgotten it */
+}
+
+static gboolean
+end(MlWorker *worker, guint level)
+{
+  g_mutex_lock(&worker->lock);
+  gboolean cancelled = worker->running[level]->cancelled || worker->stop;
+  worker->running[level] = NULL;
+  g_mutex_unlock(&worker->lock);
+  return cancelled;
+}
+
+static void
+push_front(MlWorker *worker, MlCommand *command)
+{
+  g_mutex_lock(&worker->lock);
+  g_queue_push_head(&worker->queue, command);
+  g_mutex_unlock(&worker->lock);
+}
+
+/* Once for a connection that broke. What was interrupted for another command's sake does not count, but not for ever. */
+static gboolean
+try_again(MlCommand *command, const GError *error, gboolean cancelled)
+{
+  if (cancelled || command->tries >= TRIES_MAX)
+    return FALSE;
+  if (ml_worker_is_broken(error)) {
+    gboolean first = !command->broken;
+    command->broken = TRUE;
+    return first;
+  }
+  command->tries++;
+  return g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED);
+}
+
+/* What a failure says about the connection. */
+static void
+learn(MlWorker *worker, const GError *error)
+{
+  if (ml_worker_is_broken(error) || ml_worker_needs_user(error))
+    ml_worker_go_offline(worker, error);
+  else if (g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED))
+    g_clear_pointer(&worker->selected, g_free); /* the connection went with it */
+}
+
+/* Takes @command. */
+void
+ml_worker_run(MlWorker *worker, MlCommand *command)
+{
+  begin(worker, command, 0);
+  g_autoptr(GError) error = NULL;
+  gboolean ok = FALSE, online = ml_worker_go_online(worker, command, &error);
+  while (online && !(ok = execute(worker, command, &error))) {
+    learn(worker, error);
+    if (!try_again(command, error, is_cancelled(worker, command)))
+      break;
+    g_clear_error(&error);
+    online = worker->state == ML_STATE_ONLINE || ml_worker_connect_now(worker, &error);
+  }
+  gboolean cancelled = end(worker, 0);
+  if (!ok && cancelled && !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)) {
+    g_clear_error(&error);
+    error = g_error_new(ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+  }
+  ml_worker_post_done(worker, command, g_steal_pointer(&error));
+}
+
+static MlCommand *
+take_overtaking(MlWorker *worker, const char *folder)
+{
+  MlCommand *found = NULL;
+  g_mutex_lock(&worker->lock);
+  for (GList *link = worker->queue.head; link && !found; link = link->next) {
+    MlCommand *command = link->data;
+    if ((command->kind == ML_COMMAND_FETCH || command->kind == ML_COMMAND_FLAGS) &&
+        strcmp(command->folder, folder) == 0) {
+      found = command;
+      g_queue_delete_link(&worker->queue, link);
+    }
+  }
+  g_mutex_unlock(&worker->lock);
+  return found;
+}
+
+/* Between two chunks of a listing. FALSE: the connection is gone, and the listing with it. */
+static gboolean
+run_overtaking(MlWorker *worker, const char *folder)
+{
+  for (;;) {
+    MlCommand *command = take_overtaking(worker, folder);
+    if (!command)
+      return TRUE;
+    begin(worker, command, 1);
+    g_autoptr(GError) error = NULL;
+    gboolean ok = execute(worker, command, &error);
+    gboolean cancelled = end(worker, 1);
+    gboolean lost =
+        !ok && (ml_worker_is_broken(error) || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED));
+    if (!ok)
+      learn(worker, error);
+    if (lost && try_again(command, error, cancelled))
+      push_front(worker, command);
+    else
+      ml_worker_post_done(worker, command, g_steal_pointer(&error));
+    if (lost)
+      return FALSE;
+  }
+}

@@ -1,0 +1,81 @@
+#ifndef ML_WORKER_PRIVATE_H
+#define ML_WORKER_PRIVATE_H
+
+#include "mail/driver-private.h"
+#include "mail/worker.h"
+
+typedef enum {
+  ML_COMMAND_FOLDERS,
+  ML_COMMAND_OPEN,
+  ML_COMMAND_FETCH,
+  ML_COMMAND_FLAGS,
+  ML_COMMAND_COPY,
+  ML_COMMAND_MOVE,
+  ML_COMMAND_EXPUNGE,
+  ML_COMMAND_POLL,
+} MlCommandKind;
+
+/* Made by the UI thread, then the worker's. */
+typedef struct {
+  MlCommandKind kind;
+  guint64 id;
+  char *folder, *to;
+  GArray *uids;
+  guint32 uid;
+  guint add, remove, first;
+  gboolean counts;
+  gboolean cancelled; /* under the lock */
+  /* worker thread only */
+  guint tries;        /* after an interrupt that was not for us */
+  gboolean broken;    /* was tried again after the connection broke */
+  guint32 validity, lowest; /* OPEN: what was delivered before the connection broke */
+  guint delivered;
+  gint64 last_progress;
+} MlCommand;
+
+struct MlWorker {
+  const MlAccount *account;
+  MlEventFunc func;
+  gpointer user_data;
+  GMainContext *context;
+  GThread *thread;
+  MlDriver *driver; /* worker thread only, but for ml_driver_interrupt() under the lock */
+  int wake_fd;
+  guint64 last_id;  /* UI thread only */
+
+  GMutex lock;       /* guards the next five */
+  GQueue queue;      /* of MlCommand, to do */
+  MlCommand *running[2]; /* the second overtook the first */
+  gboolean stop;
+  GQueue events;     /* of MlEvent, to be told */
+  GSource *source;   /* attached while events wait */
+
+  /* worker thread only */
+  gboolean told_state;
+  MlState state;
+  GError *offline;      /* why it is offline */
+  guint backoff;        /* seconds */
+  gint64 next_attempt;  /* monotonic; G_MAXINT64: not by itself */
+  char *open;           /* the folder that the UI looks at */
+  char *selected;       /* the one that the driver has open */
+  MlSelected opened;
+  guint32 top;          /* greatest number told of the open folder */
+};
+
+/* worker.c: events, taken over by the UI's context; and the state of the line */
+MlEvent *ml_worker_event(MlWorker *worker, MlEventKind kind, const MlCommand *command, const char *folder);
+void ml_worker_post(MlWorker *worker, MlEvent *event);                            /* takes it */
+void ml_worker_post_done(MlWorker *worker, MlCommand *command, GError *error);    /* takes both */
+gboolean ml_worker_is_broken(const GError *error);
+gboolean ml_worker_needs_user(const GError *error);
+void ml_worker_go_offline(MlWorker *worker, const GError *error);
+gboolean ml_worker_connect_now(MlWorker *worker, GError **error);
+gboolean ml_worker_go_online(MlWorker *worker, const MlCommand *command, GError **error);
+
+/* worker-command.c: runs one command to its DONE event; takes it */
+void ml_worker_run(MlWorker *worker, MlCommand *command);
+gboolean ml_worker_select_open(MlWorker *worker, GError **error); /* the folder that the UI looks at */
+gboolean ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error); /* takes @changes */
+void ml_worker_post_changes(MlWorker *worker, MlChanges *changes);                     /* takes @changes */
+
+#endif
