@@ -122,7 +122,8 @@ crypto_ber_pieces(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer u
   const guint8 *released = inside.at;
   while (!crypto_ber_at_end(&inside)) {
     CryptoBerItem piece;
-    if (!crypto_ber_next(&inside, &piece) || (piece.tag & ~CRYPTO_BER_CONSTRUCTED) != CRYPTO_BER_OCTET_STRING ||
+    if (!crypto_ber_next(&inside, &piece) ||
+        (piece.tag & ~CRYPTO_BER_CONSTRUCTED) != CRYPTO_BER_OCTET_STRING ||
         !crypto_ber_pieces(&piece, func, user_data))
       return FALSE;
     if (inside.at - released > RELEASE_STEP) {
@@ -248,9 +249,9 @@ crypto_ber_time(const CryptoBerItem *item, gint64 *seconds)
       return FALSE;
     at += 2;
   }
-  if (!two_digits(at, 0, 99, &year) || !two_digits(at + 2, 1, 12, &month) || !two_digits(at + 4, 1, 31, &day) ||
-      !two_digits(at + 6, 0, 23, &hour) || !two_digits(at + 8, 0, 59, &minute) ||
-      !two_digits(at + 10, 0, 59, &second))
+  if (!two_digits(at, 0, 99, &year) || !two_digits(at + 2, 1, 12, &month) ||
+      !two_digits(at + 4, 1, 31, &day) || !two_digits(at + 6, 0, 23, &hour) ||
+      !two_digits(at + 8, 0, 59, &minute) || !two_digits(at + 10, 0, 59, &second))
     return FALSE;
   year += utc ? (year < 50 ? 2000 : 1900) : century * 100;
   if (year < 1 || !g_date_valid_dmy((GDateDay)day, month, (GDateYear)year))

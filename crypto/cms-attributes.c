@@ -29,8 +29,8 @@ read_attribute(CryptoBerReader *reader, Attribute *attribute)
     return FALSE;
   CryptoBerReader inside = crypto_ber_enter(&attribute->whole);
   CryptoBerItem name, values;
-  if (!crypto_ber_expect(&inside, CRYPTO_BER_OID, &name) || !crypto_ber_expect(&inside, CRYPTO_BER_SET, &values) ||
-      !crypto_ber_at_end(&inside))
+  if (!crypto_ber_expect(&inside, CRYPTO_BER_OID, &name) ||
+      !crypto_ber_expect(&inside, CRYPTO_BER_SET, &values) || !crypto_ber_at_end(&inside))
     return FALSE;
   attribute->oid = crypto_oid_find(&name);
   CryptoBerReader each = crypto_ber_enter(&values);
@@ -58,8 +58,8 @@ find_single(const CryptoBerItem *set, CryptoOid oid, CryptoSigner *signer, Attri
     if (attribute.oid != oid)
       continue;
     if (found->values > 0 || attribute.values != 1) {
-      g_autofree char *rule = g_strdup_printf("the attribute %s is there more than once, or has not exactly one value",
-                                              crypto_oid_name(oid));
+      g_autofree char *rule = g_strdup_printf(
+          "the attribute %s is there more than once, or has not exactly one value", crypto_oid_name(oid));
       return broken(signer, rule);
     }
     *found = attribute;
@@ -147,7 +147,8 @@ crypto_cms_check_unsigned(const CryptoCmsSignerInfo *info, CryptoSigner *signer)
     if (attribute.oid == CRYPTO_OID_CONTENT_TYPE || attribute.oid == CRYPTO_OID_MESSAGE_DIGEST ||
         attribute.oid == CRYPTO_OID_SIGNING_TIME || attribute.oid == CRYPTO_OID_SIGNING_CERTIFICATE ||
         attribute.oid == CRYPTO_OID_SIGNING_CERTIFICATE_V2) {
-      g_autofree char *rule = g_strdup_printf("the attribute %s is not signed", crypto_oid_name(attribute.oid));
+      g_autofree char *rule =
+          g_strdup_printf("the attribute %s is not signed", crypto_oid_name(attribute.oid));
       return broken(signer, rule);
     }
   }
@@ -197,14 +198,16 @@ cert_id_fits(const CryptoBerItem *item, gboolean second_version, CryptoCert *cer
   }
   guint8 result[CRYPTO_CMS_DIGEST_MAX];
   crypto_cms_digest_bytes(digest, cert->nss->derCert.data, cert->nss->derCert.len, result);
-  if (!crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &hash) || !crypto_ber_is(&hash, result, digest->length))
+  if (!crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &hash) ||
+      !crypto_ber_is(&hash, result, digest->length))
     return FALSE;
   return crypto_ber_at_end(&inside) ||
          (crypto_ber_expect(&inside, CRYPTO_BER_SEQUENCE, &part) && issuer_serial_fits(&part, cert));
 }
 
 static gboolean
-check_signing_certificate(const CryptoCmsSignerInfo *info, CryptoOid oid, CryptoCert *cert, CryptoSigner *signer)
+check_signing_certificate(const CryptoCmsSignerInfo *info, CryptoOid oid, CryptoCert *cert,
+                          CryptoSigner *signer)
 {
   Attribute attribute;
   if (!find_single(&info->attributes, oid, signer, &attribute))
@@ -225,8 +228,8 @@ check_signing_certificate(const CryptoCmsSignerInfo *info, CryptoOid oid, Crypto
     return broken(signer, "the signer named another certificate than the one that it is checked with");
   signer->state = CRYPTO_SIGNATURE_UNSUPPORTED;
   g_free(signer->reason);
-  signer->reason = g_strdup_printf("The signature names its certificate by a digest that is not supported (%s).",
-                                   unknown);
+  signer->reason =
+      g_strdup_printf("The signature names its certificate by a digest that is not supported (%s).", unknown);
   return FALSE;
 }
 

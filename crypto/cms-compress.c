@@ -32,7 +32,8 @@ inflate_piece(const guint8 *data, gsize length, gpointer user_data)
     int status = inflate(&run->stream, Z_NO_FLUSH);
     gsize got = sizeof step - run->stream.avail_out, used = run->fed + length - run->stream.avail_in;
     g_byte_array_append(run->out, step, (guint)got);
-    run->too_long = run->out->len > output_max || (run->out->len > RATIO_FREE && run->out->len / RATIO_MAX > used);
+    run->too_long =
+        run->out->len > output_max || (run->out->len > RATIO_FREE && run->out->len / RATIO_MAX > used);
     run->ended = status == Z_STREAM_END;
     run->broken = (status != Z_OK && status != Z_STREAM_END && !(status == Z_BUF_ERROR && got == 0)) ||
                   (run->ended && run->stream.avail_in > 0);
@@ -49,7 +50,8 @@ GBytes *
 crypto_cms_decompress(CryptoCms *cms, GError **error)
 {
   if (cms->kind != CRYPTO_CMS_COMPRESSED) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not compressed data but %s.", cms->type_name);
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not compressed data but %s.",
+                cms->type_name);
     return NULL;
   }
   if (cms->cipher.oid != CRYPTO_OID_ZLIB) {
@@ -69,9 +71,10 @@ crypto_cms_decompress(CryptoCms *cms, GError **error)
   if (started)
     inflateEnd(&run.stream);
   if (run.too_long) {
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
-                        "The compressed message would become far larger than mail is (beyond 256 MiB, or 1,000 times "
-                        "its size): it is not unpacked.");
+    g_set_error_literal(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
+        "The compressed message would become far larger than mail is (beyond 256 MiB, or 1,000 times "
+        "its size): it is not unpacked.");
     return NULL;
   }
   if (!read || !run.ended) {

@@ -22,9 +22,10 @@ enum {
 static void
 set_failed(GError **error)
 {
-  g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
-                      "The message cannot be decrypted: it is damaged, or was not really encrypted to your key. Ask "
-                      "the sender to send it again.");
+  g_set_error_literal(
+      error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
+      "The message cannot be decrypted: it is damaged, or was not really encrypted to your key. Ask "
+      "the sender to send it again.");
 }
 
 /* What the content needs besides the key, read and judged before any key is touched. */
@@ -42,8 +43,9 @@ read_gcm(CryptoCms *cms, Plan *plan)
   CryptoBerReader inside = crypto_ber_enter(parameters);
   CryptoBerItem nonce, length;
   plan->tag_length = TAG_MIN;
-  if (parameters->tag != CRYPTO_BER_SEQUENCE || !crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &nonce) ||
-      nonce.length < 1 || nonce.length > IV_MAX)
+  if (parameters->tag != CRYPTO_BER_SEQUENCE ||
+      !crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &nonce) || nonce.length < 1 ||
+      nonce.length > IV_MAX)
     return FALSE;
   if (crypto_ber_optional(&inside, CRYPTO_BER_INTEGER, &length)) {
     int value = crypto_ber_small(&length);
@@ -83,15 +85,18 @@ make_plan(CryptoCms *cms, Plan *plan, GError **error)
   g_autofree char *name = crypto_cms_cipher_name(&cms->cipher);
   *plan = (Plan){ .cipher = crypto_cms_cipher(&cms->cipher) };
   if (!plan->cipher) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
-                "The message is encrypted with a cipher that is not supported here (%s). Ask the sender to use AES.", name);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+        "The message is encrypted with a cipher that is not supported here (%s). Ask the sender to use AES.",
+        name);
     return FALSE;
   }
   if (plan->cipher->refused) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
-                "The message is encrypted with %s, which anybody can break: it is not decrypted. Ask the sender to "
-                "use AES.",
-                name);
+    g_set_error(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
+        "The message is encrypted with %s, which anybody can break: it is not decrypted. Ask the sender to "
+        "use AES.",
+        name);
     return FALSE;
   }
   if (cms->content.tag == 0) {
@@ -125,7 +130,8 @@ import_key(const Plan *plan, const guint8 *cek)
 {
   PK11SlotInfo *slot = PK11_GetInternalSlot();
   SECItem item = { siBuffer, (guint8 *)cek, plan->cipher->key_length };
-  PK11SymKey *key = PK11_ImportSymKey(slot, plan->cipher->mechanism, PK11_OriginUnwrap, CKA_DECRYPT, &item, NULL);
+  PK11SymKey *key =
+      PK11_ImportSymKey(slot, plan->cipher->mechanism, PK11_OriginUnwrap, CKA_DECRYPT, &item, NULL);
   PK11_FreeSlot(slot);
   return key;
 }
@@ -174,8 +180,9 @@ cbc_feed(CbcRun *run, const guint8 *data, gsize length)
 {
   while (length > 0 && !run->failed) {
     int part = (int)MIN(length, (gsize)CHUNK), got = 0;
-    run->failed = PK11_CipherOp(run->context, run->plain + run->held, &got, CHUNK, data, part) != SECSuccess ||
-                  got != part;
+    run->failed =
+        PK11_CipherOp(run->context, run->plain + run->held, &got, CHUNK, data, part) != SECSuccess ||
+        got != part;
     if (run->failed)
       return;
     guint ready = run->held + (guint)part - run->block;
@@ -246,7 +253,8 @@ decrypt_cbc(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
   CbcRun *run = g_new(CbcRun, 1);
   *run = (CbcRun){ .context = cbc_context(plan, key), .output = output, .block = plan->cipher->block };
   gboolean read = run->context && crypto_ber_runs(&cms->content, cbc_piece, run);
-  guint pad = read && run->n_rest == 0 && run->held == run->block ? padding_length(run->plain, run->block) : 0;
+  guint pad =
+      read && run->n_rest == 0 && run->held == run->block ? padding_length(run->plain, run->block) : 0;
   gboolean good = pad > 0 && give(output, run->plain, run->block - pad);
   if (run->context)
     PK11_DestroyContext(run->context, PR_TRUE);
@@ -287,8 +295,11 @@ decrypt_gcm(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
   g_autoptr(GByteArray) aad = NULL;
   if (cms->attributes.tag != 0) /* authenticated as a SET OF, not under their tag (RFC 5083 2.2) */
     aad = crypto_cms_attributes_signed(&cms->attributes, FALSE);
-  CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)plan->iv, .ulIvLen = plan->iv_length, .pAAD = aad ? aad->data : NULL,
-                            .ulAADLen = aad ? aad->len : 0, .ulTagBits = plan->tag_length * 8 };
+  CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)plan->iv,
+                            .ulIvLen = plan->iv_length,
+                            .pAAD = aad ? aad->data : NULL,
+                            .ulAADLen = aad ? aad->len : 0,
+                            .ulTagBits = plan->tag_length * 8 };
   SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
   unsigned got = 0;
   gboolean good = total >= plan->tag_length &&
@@ -311,7 +322,8 @@ decrypt_content(CryptoCms *cms, const Plan *plan, const guint8 *cek, Output *out
   PK11SymKey *key = import_key(plan, cek);
   if (!key)
     return FALSE;
-  gboolean good = plan->cipher->block == 0 ? decrypt_gcm(cms, plan, key, output) : decrypt_cbc(cms, plan, key, output);
+  gboolean good =
+      plan->cipher->block == 0 ? decrypt_gcm(cms, plan, key, output) : decrypt_cbc(cms, plan, key, output);
   PK11_FreeSymKey(key);
   return good;
 }
@@ -367,18 +379,21 @@ set_no_key(CryptoCms *cms, GError **error)
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
                 "The message is encrypted for %s, which is not supported here.", other);
   else
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
-                        "The message is not encrypted to any key that is here. Import the right key, or insert the "
-                        "card that holds it.");
+    g_set_error_literal(
+        error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+        "The message is not encrypted to any key that is here. Import the right key, or insert the "
+        "card that holds it.");
 }
 
 /* @restart (may be NULL: cannot be done) empties the sink, so that another of our keys may be tried. */
 static gboolean
-decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gpointer user_data), GError **error)
+decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gpointer user_data),
+        GError **error)
 {
   Plan plan;
   if (cms->kind != CRYPTO_CMS_ENVELOPED && cms->kind != CRYPTO_CMS_AUTH_ENVELOPED) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not encrypted data but %s.", cms->type_name);
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not encrypted data but %s.",
+                cms->type_name);
     return FALSE;
   }
   if (!make_plan(cms, &plan, error))
@@ -415,7 +430,8 @@ decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gp
 }
 
 gboolean
-crypto_cms_decrypt_to(CryptoCms *cms, CryptoPinSource *pin, CryptoSinkFunc sink, gpointer user_data, GError **error)
+crypto_cms_decrypt_to(CryptoCms *cms, CryptoPinSource *pin, CryptoSinkFunc sink, gpointer user_data,
+                      GError **error)
 {
   Output output = { .sink = sink, .user_data = user_data };
   return decrypt(cms, pin, &output, NULL, error);

@@ -123,10 +123,12 @@ wrap_key(const Sealing *job, const Agreement *chosen, const GByteArray *wrap, SE
     return FALSE;
   g_autoptr(GByteArray) info = crypto_cms_shared_info(&item, NULL, chosen->wrap_length);
   SECItem shared = { siBuffer, info->data, info->len }, out = { siBuffer, wrapped, *length };
-  PK11SymKey *kek = PK11_PubDeriveWithKDF(ephemeral, key, PR_TRUE, NULL, NULL, CKM_ECDH1_DERIVE, CKM_NSS_AES_KEY_WRAP,
-                                          CKA_WRAP, (int)chosen->wrap_length, chosen->kdf, &shared, NULL);
+  PK11SymKey *kek =
+      PK11_PubDeriveWithKDF(ephemeral, key, PR_TRUE, NULL, NULL, CKM_ECDH1_DERIVE, CKM_NSS_AES_KEY_WRAP,
+                            CKA_WRAP, (int)chosen->wrap_length, chosen->kdf, &shared, NULL);
   PK11SymKey *content = import_key(CKM_SHA256_HMAC, CKA_SIGN, job);
-  gboolean good = kek && content && PK11_WrapSymKey(CKM_NSS_AES_KEY_WRAP, NULL, kek, content, &out) == SECSuccess;
+  gboolean good =
+      kek && content && PK11_WrapSymKey(CKM_NSS_AES_KEY_WRAP, NULL, kek, content, &out) == SECSuccess;
   *length = out.len;
   if (kek)
     PK11_FreeSymKey(kek);
@@ -214,7 +216,8 @@ encrypt_cbc(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
   memcpy(last, data + whole, length - whole);
   SECItem iv = { siBuffer, (guint8 *)job->iv, job->iv_length };
   PK11SymKey *key = import_key(job->cipher->mechanism, CKA_ENCRYPT, job);
-  PK11Context *context = key ? PK11_CreateContextBySymKey(job->cipher->mechanism, CKA_ENCRYPT, key, &iv) : NULL;
+  PK11Context *context =
+      key ? PK11_CreateContextBySymKey(job->cipher->mechanism, CKA_ENCRYPT, key, &iv) : NULL;
   gboolean good = context != NULL;
   for (gsize at = 0; good && at < whole;) {
     int part = (int)MIN(whole - at, (gsize)16 * 1024), got = 0;
@@ -239,8 +242,9 @@ encrypt_gcm(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
   SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
   PK11SymKey *key = import_key(CKM_AES_GCM, CKA_ENCRYPT, job);
   unsigned got = 0;
-  gboolean good = key && PK11_Encrypt(key, CKM_AES_GCM, &parameters, out, &got, (unsigned)(length + TAG), data,
-                                      (unsigned)length) == SECSuccess &&
+  gboolean good = key &&
+                  PK11_Encrypt(key, CKM_AES_GCM, &parameters, out, &got, (unsigned)(length + TAG), data,
+                               (unsigned)length) == SECSuccess &&
                   got == length + TAG;
   if (key)
     PK11_FreeSymKey(key);
@@ -287,8 +291,8 @@ seal(Sealing *job, GBytes *content, GPtrArray *recipients, GError **error)
   crypto_ber_put_small(before, !gcm && job->agreement ? 2 : 0);
   crypto_ber_put_set(before, CRYPTO_BER_SET, infos);
   put_content_header(before, job, sealed);
-  guint8 *room, *out = crypto_cms_assemble(gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA, before,
-                                           gcm ? sealed + 2 + TAG : sealed, after, &length, &room);
+  guint8 *room, *out = crypto_cms_assemble(gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA,
+                                           before, gcm ? sealed + 2 + TAG : sealed, after, &length, &room);
   if (!out) {
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
                         "There is not enough memory to encrypt the message.");
@@ -316,8 +320,9 @@ crypto_cms_encrypt(GBytes *content, GPtrArray *recipients, CryptoCipher cipher, 
   Sealing job = { .cipher = crypto_cms_cipher(&algorithm), .oaep = oaep };
   if (recipients->len == 0 || recipients->len > CRYPTO_CMS_RECIPIENTS_MAX) {
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                        recipients->len == 0 ? "There is no recipient to encrypt the message to."
-                                             : "The message has more than 1,000 recipients. Send it in several parts.");
+                        recipients->len == 0
+                            ? "There is no recipient to encrypt the message to."
+                            : "The message has more than 1,000 recipients. Send it in several parts.");
     return NULL;
   }
   if (g_bytes_get_size(content) > G_MAXINT32 / 2) {

@@ -51,8 +51,8 @@ crypto_cms_id_lookup(const CryptoCmsId *id)
   } else if (id->key_id.length <= 64) {
     SECItem key = { siBuffer, (guint8 *)id->key_id.data, (unsigned)id->key_id.length };
     CERTCertList *list = PK11_ListCerts(PK11CertListUnique, NULL);
-    for (CERTCertListNode *node = list ? CERT_LIST_HEAD(list) : NULL; node && !CERT_LIST_END(node, list) && !found;
-         node = CERT_LIST_NEXT(node))
+    for (CERTCertListNode *node = list ? CERT_LIST_HEAD(list) : NULL;
+         node && !CERT_LIST_END(node, list) && !found; node = CERT_LIST_NEXT(node))
       if (SECITEM_ItemsAreEqual(&node->cert->subjectKeyID, &key))
         found = CERT_DupCertificate(node->cert);
     if (list)

@@ -88,7 +88,8 @@ decrypt_oaep(SECKEYPrivateKey *key, const CryptoCmsRsaParameters *parameters, co
   CK_RSA_PKCS_OAEP_PARAMS oaep = { parameters->digest->mechanism, parameters->mgf->mgf, CKZ_DATA_SPECIFIED,
                                    (guint8 *)parameters->label, parameters->label_length };
   SECItem mechanism = { siBuffer, (guint8 *)&oaep, sizeof oaep };
-  if (PK11_PrivDecrypt(key, CKM_RSA_PKCS_OAEP, &mechanism, out, out_length, MODULUS_MAX, in, size) == SECSuccess)
+  if (PK11_PrivDecrypt(key, CKM_RSA_PKCS_OAEP, &mechanism, out, out_length, MODULUS_MAX, in, size) ==
+      SECSuccess)
     return TRUE;
   if (PK11_IsInternal(key->pkcs11Slot))
     return FALSE;
@@ -129,8 +130,9 @@ unwrap_transport(const CryptoCmsRecipient *recipient, SECKEYPrivateKey *key, gui
   guint8 in[MODULUS_MAX] = { 0 }, out[MODULUS_MAX] = { 0 };
   unsigned out_length = 0;
   memcpy(in + modulus - recipient->key.length, recipient->key.data, recipient->key.length);
-  gboolean good = oaep ? decrypt_oaep(key, &parameters, in, (guint)modulus, out, &out_length)
-                       : PK11_PrivDecryptPKCS1(key, out, &out_length, sizeof out, in, (unsigned)modulus) == SECSuccess;
+  gboolean good =
+      oaep ? decrypt_oaep(key, &parameters, in, (guint)modulus, out, &out_length)
+           : PK11_PrivDecryptPKCS1(key, out, &out_length, sizeof out, in, (unsigned)modulus) == SECSuccess;
   *genuine = good & (out_length == length);
   select_key(cek, out, length, *genuine);
   explicit_bzero(out, sizeof out);
@@ -142,11 +144,11 @@ unwrap_transport(const CryptoCmsRecipient *recipient, SECKEYPrivateKey *key, gui
 static const struct {
   CryptoOid oid, digest;
 } agreements[] = {
-  { CRYPTO_OID_ECDH_STD_SHA1, CRYPTO_OID_SHA1 },        { CRYPTO_OID_ECDH_COFACTOR_SHA1, CRYPTO_OID_SHA1 },
-  { CRYPTO_OID_ECDH_STD_SHA224, CRYPTO_OID_SHA224 },    { CRYPTO_OID_ECDH_COFACTOR_SHA224, CRYPTO_OID_SHA224 },
-  { CRYPTO_OID_ECDH_STD_SHA256, CRYPTO_OID_SHA256 },    { CRYPTO_OID_ECDH_COFACTOR_SHA256, CRYPTO_OID_SHA256 },
-  { CRYPTO_OID_ECDH_STD_SHA384, CRYPTO_OID_SHA384 },    { CRYPTO_OID_ECDH_COFACTOR_SHA384, CRYPTO_OID_SHA384 },
-  { CRYPTO_OID_ECDH_STD_SHA512, CRYPTO_OID_SHA512 },    { CRYPTO_OID_ECDH_COFACTOR_SHA512, CRYPTO_OID_SHA512 },
+  { CRYPTO_OID_ECDH_STD_SHA1, CRYPTO_OID_SHA1 },     { CRYPTO_OID_ECDH_COFACTOR_SHA1, CRYPTO_OID_SHA1 },
+  { CRYPTO_OID_ECDH_STD_SHA224, CRYPTO_OID_SHA224 }, { CRYPTO_OID_ECDH_COFACTOR_SHA224, CRYPTO_OID_SHA224 },
+  { CRYPTO_OID_ECDH_STD_SHA256, CRYPTO_OID_SHA256 }, { CRYPTO_OID_ECDH_COFACTOR_SHA256, CRYPTO_OID_SHA256 },
+  { CRYPTO_OID_ECDH_STD_SHA384, CRYPTO_OID_SHA384 }, { CRYPTO_OID_ECDH_COFACTOR_SHA384, CRYPTO_OID_SHA384 },
+  { CRYPTO_OID_ECDH_STD_SHA512, CRYPTO_OID_SHA512 }, { CRYPTO_OID_ECDH_COFACTOR_SHA512, CRYPTO_OID_SHA512 },
 };
 
 static const CryptoCmsDigest *
@@ -193,8 +195,8 @@ crypto_cms_shared_info(const CryptoBerItem *wrap, const CryptoBerItem *ukm, guin
 
 /* ANSI X9.63 key derivation. */
 static void
-derive(const CryptoCmsDigest *digest, const guint8 *secret, guint secret_length, const GByteArray *info, guint8 *out,
-       guint length)
+derive(const CryptoCmsDigest *digest, const guint8 *secret, guint secret_length, const GByteArray *info,
+       guint8 *out, guint length)
 {
   guint8 block[CRYPTO_CMS_DIGEST_MAX];
   for (guint counter = 1, at = 0; at < length; counter++) {
@@ -231,14 +233,14 @@ token_secret(SECKEYPrivateKey *key, const SECItem *point, guint8 *secret, guint 
   CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
   CK_ULONG size = length;
   CK_ATTRIBUTE wanted[] = {
-    { CKA_CLASS, &class, sizeof class },     { CKA_KEY_TYPE, &type, sizeof type },
-    { CKA_TOKEN, &no, sizeof no },           { CKA_SENSITIVE, &no, sizeof no },
-    { CKA_EXTRACTABLE, &yes, sizeof yes },   { CKA_VALUE_LEN, &size, sizeof size },
+    { CKA_CLASS, &class, sizeof class },   { CKA_KEY_TYPE, &type, sizeof type },
+    { CKA_TOKEN, &no, sizeof no },         { CKA_SENSITIVE, &no, sizeof no },
+    { CKA_EXTRACTABLE, &yes, sizeof yes }, { CKA_VALUE_LEN, &size, sizeof size },
   };
   CK_ATTRIBUTE value = { CKA_VALUE, secret, length };
   CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
-  gboolean good = functions->C_DeriveKey(session, &mechanism, key->pkcs11ID, wanted, G_N_ELEMENTS(wanted), &object) ==
-                  CKR_OK;
+  gboolean good = functions->C_DeriveKey(session, &mechanism, key->pkcs11ID, wanted, G_N_ELEMENTS(wanted),
+                                         &object) == CKR_OK;
   if (good) {
     good = functions->C_GetAttributeValue(session, object, &value, 1) == CKR_OK && value.ulValueLen == length;
     functions->C_DestroyObject(session, object);
@@ -263,8 +265,8 @@ shared_secret(SECKEYPrivateKey *key, SECKEYPublicKey *theirs, guint8 *secret, gu
 {
   if (!PK11_IsInternal(key->pkcs11Slot) && token_secret(key, &theirs->u.ec.publicValue, secret, length))
     return TRUE;
-  PK11SymKey *derived = PK11_PubDeriveWithKDF(key, theirs, PR_FALSE, NULL, NULL, CKM_ECDH1_DERIVE, CKM_SHA256_HMAC,
-                                              CKA_SIGN, (int)length, CKD_NULL, NULL, NULL);
+  PK11SymKey *derived = PK11_PubDeriveWithKDF(key, theirs, PR_FALSE, NULL, NULL, CKM_ECDH1_DERIVE,
+                                              CKM_SHA256_HMAC, CKA_SIGN, (int)length, CKD_NULL, NULL, NULL);
   gboolean good = FALSE;
   if (derived && PK11_ExtractKeyValue(derived) == SECSuccess) {
     SECItem *value = PK11_GetKeyData(derived);
@@ -310,8 +312,8 @@ read_originator(const CryptoCmsRecipient *recipient, CryptoBerItem *bits, GError
     return unsupported(error, "the sender's key", "named by a certificate");
   CryptoBerReader key = crypto_ber_enter(&choice);
   if (!crypto_ber_expect(&key, CRYPTO_BER_SEQUENCE, &algorithm) ||
-      !crypto_ber_expect(&key, CRYPTO_BER_BIT_STRING, bits) || bits->length < 2 || bits->length > 1 + POINT_MAX ||
-      bits->data[0] != 0) {
+      !crypto_ber_expect(&key, CRYPTO_BER_BIT_STRING, bits) || bits->length < 2 ||
+      bits->length > 1 + POINT_MAX || bits->data[0] != 0) {
     crypto_cms_malformed(error, "the sender's key");
     return FALSE;
   }

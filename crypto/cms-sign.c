@@ -92,7 +92,8 @@ put_signature_algorithm(GByteArray *out, const Signing *job)
   g_autoptr(GByteArray) parameters = g_byte_array_new(), salt = g_byte_array_new();
   switch (job->scheme) {
   case SCHEME_PKCS1:
-    crypto_cms_put_null_algorithm(out, CRYPTO_OID_RSA); /* what every reader knows; the digest stands beside it */
+    crypto_cms_put_null_algorithm(out,
+                                  CRYPTO_OID_RSA); /* what every reader knows; the digest stands beside it */
     break;
   case SCHEME_PSS:
     crypto_ber_put_small(salt, job->digest->length);
@@ -234,7 +235,8 @@ make_signed(const Signing *job, GBytes *content, GError **error)
   crypto_ber_put_array(after, CRYPTO_BER_SET, signers);
   guint8 *room, *out = crypto_cms_assemble(CRYPTO_OID_SIGNED_DATA, before, inside, after, &length, &room);
   if (!out) {
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "There is not enough memory to sign the message.");
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "There is not enough memory to sign the message.");
     return NULL;
   }
   if (inside > 0)
@@ -247,13 +249,15 @@ static gboolean
 check_made(const Signing *job, GBytes *made, GBytes *content, GError **error)
 {
   g_autoptr(CryptoCms) cms = crypto_cms_parse(made, NULL);
-  g_autoptr(GPtrArray) signers = cms ? crypto_cms_verify(cms, job->options->detached ? content : NULL, NULL, NULL) : NULL;
+  g_autoptr(GPtrArray) signers =
+      cms ? crypto_cms_verify(cms, job->options->detached ? content : NULL, NULL, NULL) : NULL;
   const CryptoSigner *signer = signers && signers->len == 1 ? signers->pdata[0] : NULL;
   if (signer && signer->state == CRYPTO_SIGNATURE_INTACT &&
       g_bytes_equal(crypto_cert_der(signer->cert), crypto_cert_der(job->cert)))
     return TRUE;
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-              "The signature that was just made does not verify, so it is not used. The private key may not belong to "
+              "The signature that was just made does not verify, so it is not used. The private key may not "
+              "belong to "
               "the certificate of %s; try another certificate.",
               crypto_cert_common_name(job->cert));
   return FALSE;
@@ -287,7 +291,8 @@ prepare(Signing *job, GError **error)
     return TRUE;
   default:
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
-                "Signing with a key of this kind (%s) is not supported here. Use a certificate with an RSA or EC key.",
+                "Signing with a key of this kind (%s) is not supported here. Use a certificate with an RSA "
+                "or EC key.",
                 crypto_cert_key_name(job->cert));
     return FALSE;
   }
@@ -299,7 +304,8 @@ crypto_cms_sign(GBytes *content, CryptoCert *cert, const CryptoSignOptions *opti
 {
   Signing job = { .cert = cert, .pin = pin, .options = options };
   if (g_bytes_get_size(content) > G_MAXINT32 / 2) {
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The message is too large to be signed (over 1 GiB).");
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "The message is too large to be signed (over 1 GiB).");
     return NULL;
   }
   if (!prepare(&job, error))

@@ -78,13 +78,15 @@ unsupported(char **reason, const char *what, const char *name)
 static gboolean
 is_pss_only(CryptoCert *cert)
 {
-  return SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm) == SEC_OID_PKCS1_RSA_PSS_SIGNATURE;
+  return SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm) ==
+         SEC_OID_PKCS1_RSA_PSS_SIGNATURE;
 }
 
 /* --- RSA PKCS#1 v1.5: recover the DigestInfo and compare all of it with the two forms that RFC 8017 allows --- */
 
 static gboolean
-digest_info_is(const guint8 *data, gsize length, const CryptoCmsDigest *digest, const guint8 *hash, gboolean with_null)
+digest_info_is(const guint8 *data, gsize length, const CryptoCmsDigest *digest, const guint8 *hash,
+               gboolean with_null)
 {
   g_autoptr(GByteArray) expected = g_byte_array_new();
   crypto_cms_put_digest(expected, digest, with_null);
@@ -106,7 +108,8 @@ check_pkcs1(SECKEYPublicKey *key, const SECItem *value, const CryptoCmsDigest *d
   SECItem out = { siBuffer, recovered, size };
   if (PK11_VerifyRecover(key, value, &out, NULL) != SECSuccess)
     return forged(reason);
-  if (digest_info_is(out.data, out.len, digest, hash, TRUE) || digest_info_is(out.data, out.len, digest, hash, FALSE))
+  if (digest_info_is(out.data, out.len, digest, hash, TRUE) ||
+      digest_info_is(out.data, out.len, digest, hash, FALSE))
     return CRYPTO_SIGNATURE_INTACT;
   /* Padding and form are right and only the digest is another: the content was changed. */
   guint tail = digest->length;
@@ -133,14 +136,14 @@ pss_key_allows(CryptoCert *cert, const CryptoCmsRsaParameters *used)
   CryptoCmsRsaParameters demanded;
   g_autofree char *unknown = NULL;
   return crypto_ber_next(&reader, &item) &&
-         (item.tag == CRYPTO_BER_NULL || (crypto_cms_read_pss(&item, &demanded, &unknown) &&
-                                          demanded.digest == used->digest && demanded.mgf == used->mgf &&
-                                          used->salt >= demanded.salt));
+         (item.tag == CRYPTO_BER_NULL ||
+          (crypto_cms_read_pss(&item, &demanded, &unknown) && demanded.digest == used->digest &&
+           demanded.mgf == used->mgf && used->salt >= demanded.salt));
 }
 
 static CryptoSignatureState
-check_pss(SECKEYPublicKey *key, const CryptoCmsSignerInfo *info, const SECItem *value, const CryptoCmsDigest *digest,
-          const guint8 *hash, CryptoCert *cert, char **reason)
+check_pss(SECKEYPublicKey *key, const CryptoCmsSignerInfo *info, const SECItem *value,
+          const CryptoCmsDigest *digest, const guint8 *hash, CryptoCert *cert, char **reason)
 {
   CryptoCmsRsaParameters parameters;
   g_autofree char *unknown = NULL;
@@ -195,16 +198,18 @@ check_pair(SECKEYPublicKey *key, KeyType type, const SECItem *value, const Crypt
   guint8 raw[2 * 72]; /* P-521 needs 66 */
   CryptoBerReader reader = crypto_ber_reader(value->data, value->len);
   CryptoBerItem pair, r, s;
-  if (size < 2 || size > sizeof raw || size % 2 != 0 || !crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &pair) ||
-      !crypto_ber_at_end(&reader))
+  if (size < 2 || size > sizeof raw || size % 2 != 0 ||
+      !crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &pair) || !crypto_ber_at_end(&reader))
     return forged(reason);
   CryptoBerReader inside = crypto_ber_enter(&pair);
-  if (!crypto_ber_expect(&inside, CRYPTO_BER_INTEGER, &r) || !crypto_ber_expect(&inside, CRYPTO_BER_INTEGER, &s) ||
-      !crypto_ber_at_end(&inside) || !put_number(&r, raw, size / 2) || !put_number(&s, raw + size / 2, size / 2))
+  if (!crypto_ber_expect(&inside, CRYPTO_BER_INTEGER, &r) ||
+      !crypto_ber_expect(&inside, CRYPTO_BER_INTEGER, &s) || !crypto_ber_at_end(&inside) ||
+      !put_number(&r, raw, size / 2) || !put_number(&s, raw + size / 2, size / 2))
     return forged(reason);
   SECItem signature = { siBuffer, raw, size };
   /* FIPS 186: the leftmost bits of a digest that is longer than the key's order; DSA takes no more than q. */
-  SECItem hashed = { siBuffer, (guint8 *)hash, type == dsaKey ? MIN(digest->length, size / 2) : digest->length };
+  SECItem hashed = { siBuffer, (guint8 *)hash,
+                     type == dsaKey ? MIN(digest->length, size / 2) : digest->length };
   return PK11_Verify(key, &signature, &hashed, NULL) == SECSuccess ? CRYPTO_SIGNATURE_INTACT : forged(reason);
 }
 
@@ -223,7 +228,8 @@ crypto_cms_check_signature(const CryptoCmsSignerInfo *info, const CryptoCmsDiges
   SECKEYPublicKey *key = CERT_ExtractPublicKey(cert->nss);
   if (!key)
     return unsupported(reason, "the kind of key in the signer's certificate", crypto_cert_key_name(cert));
-  SECItem value = { siBuffer, (guint8 *)info->value.data, (unsigned)MIN(info->value.length, (gsize)G_MAXINT32) };
+  SECItem value = { siBuffer, (guint8 *)info->value.data,
+                    (unsigned)MIN(info->value.length, (gsize)G_MAXINT32) };
   CryptoSignatureState state = CRYPTO_SIGNATURE_FORGED;
   switch (algorithms[index].scheme) {
   case SCHEME_PKCS1:

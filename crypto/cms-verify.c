@@ -110,8 +110,8 @@ conclude(CryptoSigner *signer, CryptoSignatureState state, char *reason)
 }
 
 static CryptoSignatureState
-check_over(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const GByteArray *what, CryptoCert *cert,
-           char **reason)
+check_over(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const GByteArray *what,
+           CryptoCert *cert, char **reason)
 {
   guint8 hash[CRYPTO_CMS_DIGEST_MAX];
   crypto_cms_digest_bytes(digest, what->data, what->len, hash);
@@ -122,8 +122,8 @@ check_over(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const
  * over the content. One that fits only another order was made by breaking the rules, and is not made good, but the
  * reason says so: some old programs (Outlook 2011 for Mac) sign in the order in which they send. */
 static CryptoSignatureState
-check_value(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const guint8 *content, CryptoCert *cert,
-            char **reason)
+check_value(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, const guint8 *content,
+            CryptoCert *cert, char **reason)
 {
   if (info->attributes.tag == 0)
     return crypto_cms_check_signature(info, digest, content, cert, reason);
@@ -136,8 +136,9 @@ check_value(const CryptoCmsSignerInfo *info, const CryptoCmsDigest *digest, cons
   if (check_over(info, digest, sent, cert, &other_reason) != CRYPTO_SIGNATURE_INTACT)
     return state;
   g_free(*reason);
-  *reason = g_strdup("The sender's program signed the attributes in an order that breaks the rules (RFC 5652 5.4), so that "
-                     "the signature is not counted. Ask the sender for another program.");
+  *reason = g_strdup(
+      "The sender's program signed the attributes in an order that breaks the rules (RFC 5652 5.4), so that "
+      "the signature is not counted. Ask the sender for another program.");
   return state;
 }
 
@@ -173,9 +174,10 @@ check_bare_content(Verification *job, CryptoSigner *signer)
   CryptoCms *cms = job->cms;
   g_autoptr(GBytes) gathered = NULL;
   if (crypto_oid_find(&cms->content_name) != CRYPTO_OID_DATA) {
-    conclude(signer, CRYPTO_SIGNATURE_FORGED,
-             g_strdup("The signature breaks a rule: content of this kind must be signed with signed attributes. "
-                      "It proves nothing."));
+    conclude(
+        signer, CRYPTO_SIGNATURE_FORGED,
+        g_strdup("The signature breaks a rule: content of this kind must be signed with signed attributes. "
+                 "It proves nothing."));
     return FALSE;
   }
   if (!job->detached)
@@ -186,9 +188,11 @@ check_bare_content(Verification *job, CryptoSigner *signer)
                                      : NULL;
   if (length == 0 || data[0] != CRYPTO_BER_SET || !crypto_cms_looks_like_attributes(data, length))
     return TRUE;
-  conclude(signer, CRYPTO_SIGNATURE_FORGED,
-           g_strdup("The signature was taken from another message: what is shown as content was the list of signed "
-                    "attributes there. It proves nothing."));
+  conclude(
+      signer, CRYPTO_SIGNATURE_FORGED,
+      g_strdup(
+          "The signature was taken from another message: what is shown as content was the list of signed "
+          "attributes there. It proves nothing."));
   return FALSE;
 }
 
@@ -201,7 +205,8 @@ check_signer(Verification *job, const CryptoCmsSignerInfo *info, CryptoSigner *s
   signer->identifier = crypto_cms_describe_id(&info->id);
   signer->digest = digest ? g_strdup(digest->name) : crypto_oid_describe(&info->digest.name);
   signer->algorithm = algorithm ? g_strdup(algorithm) : crypto_oid_describe(&info->signature.name);
-  signer->weak_digest = digest ? digest->weak : info->digest.oid == CRYPTO_OID_MD2 || info->digest.oid == CRYPTO_OID_MD4;
+  signer->weak_digest =
+      digest ? digest->weak : info->digest.oid == CRYPTO_OID_MD2 || info->digest.oid == CRYPTO_OID_MD4;
   if (candidates->len > 0)
     signer->cert = crypto_cert_ref(candidates->pdata[0]);
   if (!digest || !algorithm) {
@@ -218,8 +223,9 @@ check_signer(Verification *job, const CryptoCmsSignerInfo *info, CryptoSigner *s
   gboolean altered = FALSE;
   if (!crypto_cms_check_unsigned(info, signer))
     return;
-  if (info->attributes.tag == 0 ? !check_bare_content(job, signer)
-                                : !crypto_cms_read_attributes(job->cms, info, content, digest, signer, &altered))
+  if (info->attributes.tag == 0
+          ? !check_bare_content(job, signer)
+          : !crypto_cms_read_attributes(job->cms, info, content, digest, signer, &altered))
     return;
   if (candidates->len > 0) {
     try_candidates(info, digest, content, altered, candidates, signer);
@@ -229,16 +235,18 @@ check_signer(Verification *job, const CryptoCmsSignerInfo *info, CryptoSigner *s
     conclude(signer, CRYPTO_SIGNATURE_ALTERED, g_strdup("The message was changed after it was signed."));
   else
     conclude(signer, CRYPTO_SIGNATURE_NO_CERT,
-             g_strdup_printf("The signature cannot be checked: the signer's certificate (%s) was not sent along and is "
-                             "not known here. Ask the sender for it.",
-                             signer->identifier));
+             g_strdup_printf(
+                 "The signature cannot be checked: the signer's certificate (%s) was not sent along and is "
+                 "not known here. Ask the sender for it.",
+                 signer->identifier));
 }
 
 GPtrArray *
 crypto_cms_verify(CryptoCms *cms, GBytes *detached, GPtrArray *extra, GError **error)
 {
   if (cms->kind != CRYPTO_CMS_SIGNED && cms->kind != CRYPTO_CMS_CERTS_ONLY) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not signed data but %s.", cms->type_name);
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED, "This is not signed data but %s.",
+                cms->type_name);
     return NULL;
   }
   if (!detached && cms->content.tag == 0 && cms->kind == CRYPTO_CMS_SIGNED) {

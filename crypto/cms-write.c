@@ -5,8 +5,8 @@
 /* What signing and encrypting share. */
 
 guint8 *
-crypto_cms_assemble(CryptoOid type, const GByteArray *before, gsize content, const GByteArray *after, gsize *length,
-                    guint8 **room)
+crypto_cms_assemble(CryptoOid type, const GByteArray *before, gsize content, const GByteArray *after,
+                    gsize *length, guint8 **room)
 {
   g_autoptr(GByteArray) head = g_byte_array_new(), name = g_byte_array_new();
   gsize inner = before->len + content + after->len, wrapped = crypto_ber_header_size(inner) + inner;

@@ -7,9 +7,10 @@
 void
 crypto_cms_malformed(GError **error, const char *what)
 {
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
-              "The S/MIME data cannot be read (%s): it is damaged or cut short. Ask the sender to send it again.",
-              what);
+  g_set_error(
+      error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED,
+      "The S/MIME data cannot be read (%s): it is damaged or cut short. Ask the sender to send it again.",
+      what);
 }
 
 gboolean
@@ -155,7 +156,8 @@ read_signed(CryptoCms *cms, const CryptoBerItem *sequence, GError **error)
     if (!read_certs(cms, &item, error))
       return FALSE;
   }
-  crypto_ber_optional(&inside, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1, &item); /* revocation lists: not believed */
+  crypto_ber_optional(&inside, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1,
+                      &item); /* revocation lists: not believed */
   if (!crypto_ber_expect(&inside, CRYPTO_BER_SET, &item) || !crypto_ber_at_end(&inside)) {
     crypto_cms_malformed(error, "its list of signers");
     return FALSE;
@@ -356,7 +358,8 @@ read_content_info(CryptoCms *cms, GError **error)
   CryptoBerReader reader = crypto_ber_reader(data, length);
   CryptoBerItem sequence, name, wrapper, inner;
   if (!crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &sequence)) {
-    crypto_cms_malformed(error, length == 0 ? "it is empty" : "it does not begin like S/MIME data, or ends too soon");
+    crypto_cms_malformed(error, length == 0 ? "it is empty"
+                                            : "it does not begin like S/MIME data, or ends too soon");
     return FALSE;
   }
   if (!only_padding(reader.at, reader.end)) {
@@ -374,7 +377,8 @@ read_content_info(CryptoCms *cms, GError **error)
                   cms->type == CRYPTO_OID_AUTH_ENVELOPED_DATA || cms->type == CRYPTO_OID_COMPRESSED_DATA;
   if (!ours)
     return TRUE;
-  gboolean good = crypto_ber_expect(&inside, CRYPTO_BER_CONTEXT_CONSTRUCTED, &wrapper) && crypto_ber_at_end(&inside);
+  gboolean good =
+      crypto_ber_expect(&inside, CRYPTO_BER_CONTEXT_CONSTRUCTED, &wrapper) && crypto_ber_at_end(&inside);
   CryptoBerReader explicit = good ? crypto_ber_enter(&wrapper) : inside;
   if (!good || !crypto_ber_expect(&explicit, CRYPTO_BER_SEQUENCE, &inner) || !crypto_ber_at_end(&explicit)) {
     crypto_cms_malformed(error, "its outer structure");

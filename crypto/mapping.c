@@ -71,7 +71,8 @@ crypto_mapping_release(const guint8 *from, const guint8 *to)
   for (guint i = 0; ranges && i < ranges->len; i++) {
     const Range *range = &g_array_index(ranges, Range, i);
     if (from >= range->start && to <= range->end)
-      madvise((void *)first, last - first, MADV_DONTNEED); /* clean pages of a private mapping: nothing is lost */
+      madvise((void *)first, last - first,
+              MADV_DONTNEED); /* clean pages of a private mapping: nothing is lost */
   }
   g_mutex_unlock(&lock);
 }

@@ -133,7 +133,7 @@ static struct {
 static void
 encode(guint index)
 {
-  guint64 arcs[16];
+  guint64 arcs[16] = { 0 };
   guint n = 0;
   for (const char *at = oids[index].dots; *at != '\0' && n < G_N_ELEMENTS(arcs); n++) {
     char *end;

@@ -25,8 +25,8 @@ test_definite(void)
 static void
 test_truncated(void)
 {
-  static const guint8 der[] = { 0x30, 0x80, 0x24, 0x80, 0x04, 0x02, 'a', 'b', 0x04, 0x81, 0x01,
-                                'c',  0x00, 0x00, 0x00, 0x00 };
+  static const guint8 der[] = { 0x30, 0x80, 0x24, 0x80, 0x04, 0x02, 'a',  'b',
+                                0x04, 0x81, 0x01, 'c',  0x00, 0x00, 0x00, 0x00 };
   CryptoBerItem item;
   for (gsize n = 0; n <= sizeof der; n++) {
     g_autofree guint8 *copy = g_memdup2(der, n); /* so that a sanitizer sees a read beyond it */
@@ -38,10 +38,12 @@ test_truncated(void)
 static void
 test_octets(void)
 {
-  static const guint8 der[] = { 0x24, 0x80, 0x04, 0x02, 'a', 'b', 0x24, 0x03, 0x04, 0x01, 'c', 0x04, 0x00, 0x00, 0x00 };
+  static const guint8 der[] = { 0x24, 0x80, 0x04, 0x02, 'a',  'b',  0x24, 0x03,
+                                0x04, 0x01, 'c',  0x04, 0x00, 0x00, 0x00 };
   static const guint8 plain[] = { 0x04, 0x03, 'a', 'b', 'c' };
   static const guint8 wrong[] = { 0x24, 0x03, 0x02, 0x01, 'c' };
-  g_autoptr(GBytes) owner = g_bytes_new_static(der, sizeof der), simple = g_bytes_new_static(plain, sizeof plain);
+  g_autoptr(GBytes) owner = g_bytes_new_static(der, sizeof der),
+                    simple = g_bytes_new_static(plain, sizeof plain);
   CryptoBerReader reader = crypto_ber_reader(der, sizeof der);
   CryptoBerItem item;
   g_assert_true(crypto_ber_next(&reader, &item));
@@ -115,12 +117,12 @@ test_refused(void)
   static const struct {
     guint8 length, der[12];
   } bad[] = {
-    { 2, { 0x00, 0x00 } },                                                       /* end of contents by itself */
-    { 3, { 0x1f, 0x81, 0x00 } },                                                 /* a tag number of 31 and more */
-    { 4, { 0x04, 0x80, 0x00, 0x00 } },                                           /* primitive of indefinite length */
-    { 3, { 0x04, 0x02, 'a' } },                                                  /* longer than what is there */
-    { 11, { 0x04, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0 } },                           /* a length of nine octets */
-    { 10, { 0x04, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },      /* the longest length */
+    { 2, { 0x00, 0x00 } },                             /* end of contents by itself */
+    { 3, { 0x1f, 0x81, 0x00 } },                       /* a tag number of 31 and more */
+    { 4, { 0x04, 0x80, 0x00, 0x00 } },                 /* primitive of indefinite length */
+    { 3, { 0x04, 0x02, 'a' } },                        /* longer than what is there */
+    { 11, { 0x04, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0 } }, /* a length of nine octets */
+    { 10, { 0x04, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } }, /* the longest length */
     { 1, { 0x30 } },
   };
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -147,9 +149,11 @@ test_time(void)
   g_assert_cmpint(seconds, ==, G_GINT64_CONSTANT(2524607999));
   g_assert_true(read_time(CRYPTO_BER_GENERALIZED_TIME, "20240229120000Z", &seconds));
   g_assert_cmpint(seconds, ==, 1709208000);
-  static const char *const bad[] = { "7001010000Z", "700101000001+0100", "701301000000Z", "700230000000Z",
-                                     "700101240000Z", "700101006000Z", "70010100000 Z", "", "20240229120000.5Z",
-                                     "20230229120000Z", "00000101000000Z" };
+  static const char *const bad[] = {
+    "7001010000Z",       "700101000001+0100", "701301000000Z",  "700230000000Z",
+    "700101240000Z",     "700101006000Z",     "70010100000 Z",  "",
+    "20240229120000.5Z", "20230229120000Z",   "00000101000000Z"
+  };
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_assert_false(read_time(CRYPTO_BER_UTC_TIME, bad[i], &seconds));
     g_assert_false(read_time(CRYPTO_BER_GENERALIZED_TIME, bad[i], &seconds));
@@ -168,7 +172,8 @@ test_write(void)
     CryptoBerItem item;
     g_assert_true(crypto_ber_expect(&reader, CRYPTO_BER_INTEGER, &item));
     g_assert_cmpint(crypto_ber_small(&item), ==, values[i]);
-    g_assert_true(item.length == 1 || item.data[0] != 0 || item.data[1] >= 0x80); /* DER: as short as can be */
+    g_assert_true(item.length == 1 || item.data[0] != 0 ||
+                  item.data[1] >= 0x80); /* DER: as short as can be */
   }
   static const gsize lengths[] = { 0, 127, 128, 255, 256, 65535, 65536, 70000 };
   for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
@@ -185,7 +190,8 @@ test_write(void)
     g_assert_cmpuint(item.total, ==, lengths[i] + crypto_ber_header_size(lengths[i]));
     g_assert_true(crypto_ber_at_end(&inside));
   }
-  static const gint64 times[] = { 0, 1700000000, G_GINT64_CONSTANT(2524607999), G_GINT64_CONSTANT(2524608000) };
+  static const gint64 times[] = { 0, 1700000000, G_GINT64_CONSTANT(2524607999),
+                                  G_GINT64_CONSTANT(2524608000) };
   for (guint i = 0; i < G_N_ELEMENTS(times); i++) {
     g_byte_array_set_size(out, 0);
     crypto_ber_put_time(out, times[i]);

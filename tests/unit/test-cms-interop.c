@@ -9,7 +9,8 @@ static CryptoCert *cert;
 static GBytes *
 make(gboolean detached, const char *digest)
 {
-  CryptoSignOptions options = { .signing_time = g_get_real_time() / G_USEC_PER_SEC, .digest = digest,
+  CryptoSignOptions options = { .signing_time = g_get_real_time() / G_USEC_PER_SEC,
+                                .digest = digest,
                                 .detached = detached };
   g_autoptr(GBytes) content = pki_read(folder, "large");
   g_autoptr(GError) error = NULL;
@@ -77,11 +78,11 @@ test_cmsutil(void)
     assert_same("got", "large");
     g_autoptr(GBytes) detached = make(TRUE, name);
     pki_run(folder, "cmsutil", "-D", "-d", "sql:nssdb", "-i", "made", "-c", "large", "-o", "got");
-    pki_run(folder, "cmsutil", "-S", "-d", "sql:nssdb", "-N", "rsa", "-H", digests[i], "-G", "-P", "-i", "large", "-o",
-            "theirs");
+    pki_run(folder, "cmsutil", "-S", "-d", "sql:nssdb", "-N", "rsa", "-H", digests[i], "-G", "-P", "-i",
+            "large", "-o", "theirs");
     assert_signed(FALSE);
-    pki_run(folder, "cmsutil", "-S", "-d", "sql:nssdb", "-N", "rsa", "-H", digests[i], "-T", "-i", "large", "-o",
-            "theirs");
+    pki_run(folder, "cmsutil", "-S", "-d", "sql:nssdb", "-N", "rsa", "-H", digests[i], "-T", "-i", "large",
+            "-o", "theirs");
     assert_signed(TRUE);
   }
   seal(CRYPTO_CIPHER_AES256_CBC);
@@ -101,8 +102,8 @@ run_gpgsm(const char *arguments)
   g_autoptr(GError) error = NULL;
   g_autofree char *errors = NULL;
   int status = 0;
-  g_spawn_sync(folder, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &errors, &status,
-               &error);
+  g_spawn_sync(folder, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+               &errors, &status, &error);
   g_assert_no_error(error);
   if (status != 0)
     g_test_message("%s: %s", command, errors);
@@ -115,19 +116,21 @@ set_up_gpgsm(void)
   g_autofree char *home = g_build_filename(folder, "gnupg", NULL), *fingerprint = NULL;
   g_assert_cmpint(g_mkdir(home, 0700), ==, 0);
   g_setenv("GNUPGHOME", home, TRUE);
-  pki_write(folder, "gnupg/gpgsm.conf", "disable-crl-checks\nbatch\nno-tty\nyes\npinentry-mode loopback\n", -1);
+  pki_write(folder, "gnupg/gpgsm.conf", "disable-crl-checks\nbatch\nno-tty\nyes\npinentry-mode loopback\n",
+            -1);
   pki_write(folder, "gnupg/gpg-agent.conf", "allow-loopback-pinentry\n", -1);
   pki_write(folder, "word", "test\n", -1);
-  g_assert_cmpint(pki_spawn(folder, &fingerprint, "openssl", "x509", "-in", "root.pem", "-noout", "-fingerprint", "-sha1",
-                            NULL), ==, 0);
+  g_assert_cmpint(pki_spawn(folder, &fingerprint, "openssl", "x509", "-in", "root.pem", "-noout",
+                            "-fingerprint", "-sha1", NULL),
+                  ==, 0);
   g_autofree char *trust = g_strconcat(strchr(fingerprint, '=') + 1, NULL);
   g_strchomp(trust);
   g_autofree char *list = g_strconcat(trust, " S relax\n", NULL);
   pki_write(folder, "gnupg/trustlist.txt", list, -1);
   /* gpgsm 2.2 reads nothing newer than this. */
-  pki_run(folder, "openssl", "pkcs12", "-export", "-in", "rsa.pem", "-inkey", "rsa.key", "-certfile", "root.pem",
-          "-passout", "pass:test", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-out",
-          "old.p12");
+  pki_run(folder, "openssl", "pkcs12", "-export", "-in", "rsa.pem", "-inkey", "rsa.key", "-certfile",
+          "root.pem", "-passout", "pass:test", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES",
+          "-macalg", "sha1", "-out", "old.p12");
   run_gpgsm("--import old.p12");
 }
 
@@ -144,7 +147,8 @@ test_gpgsm(void)
   assert_signed(FALSE);
   run_gpgsm("--local-user CN=rsa --output theirs --detach-sign large");
   assert_signed(TRUE);
-  static const CryptoCipher ciphers[] = { CRYPTO_CIPHER_AES128_CBC, CRYPTO_CIPHER_AES256_CBC, CRYPTO_CIPHER_3DES_CBC };
+  static const CryptoCipher ciphers[] = { CRYPTO_CIPHER_AES128_CBC, CRYPTO_CIPHER_AES256_CBC,
+                                          CRYPTO_CIPHER_3DES_CBC };
   for (guint i = 0; i < G_N_ELEMENTS(ciphers); i++) {
     seal(ciphers[i]);
     run_gpgsm("--decrypt --output got made");

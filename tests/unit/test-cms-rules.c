@@ -158,7 +158,8 @@ add_ess(GPtrArray *attributes, Rule rule, GBytes *der)
   gsize size = sizeof hash;
   CryptoBerItem issuer, serial;
   find_id(der, &issuer, &serial);
-  digest(first ? G_CHECKSUM_SHA1 : G_CHECKSUM_SHA256, g_bytes_get_data(der, NULL), g_bytes_get_size(der), hash, &size);
+  digest(first ? G_CHECKSUM_SHA1 : G_CHECKSUM_SHA256, g_bytes_get_data(der, NULL), g_bytes_get_size(der),
+         hash, &size);
   hash[3] ^= rule == ESS_WRONG || rule == ESS_V1_WRONG;
   g_autoptr(GByteArray) value = g_byte_array_new(), names = g_byte_array_new();
   if (rule == ESS_UNKNOWN_DIGEST)
@@ -205,7 +206,8 @@ make_attributes(Rule rule, GBytes *der)
     add_ess(attributes, rule, der);
   if (rule == PROTECTION_GOOD || rule == PROTECTION_WRONG) {
     g_autoptr(GByteArray) value = algorithm(CRYPTO_OID_SHA256);
-    put_algorithm(value, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1, rule == PROTECTION_GOOD ? CRYPTO_OID_RSA : CRYPTO_OID_RSA_PSS);
+    put_algorithm(value, CRYPTO_BER_CONTEXT_CONSTRUCTED + 1,
+                  rule == PROTECTION_GOOD ? CRYPTO_OID_RSA : CRYPTO_OID_RSA_PSS);
     crypto_ber_wrap(value, CRYPTO_BER_SEQUENCE);
     add(attributes, CRYPTO_OID_ALGORITHM_PROTECTION, value, 1);
   }
@@ -255,7 +257,8 @@ put_identifier(GByteArray *out, Rule rule, GBytes *der)
   if (rule == BY_KEY_ID) {
     g_autofree char *digits = NULL;
     g_assert_cmpint(pki_spawn(folder, &digits, "openssl", "x509", "-in", "rsa.pem", "-noout", "-ext",
-                              "subjectKeyIdentifier", NULL), ==, 0);
+                              "subjectKeyIdentifier", NULL),
+                    ==, 0);
     const char *at = strchr(digits, '\n') + 1;
     for (; *at; at++)
       if (g_ascii_isxdigit(at[0]) && g_ascii_isxdigit(at[1])) {
@@ -276,10 +279,12 @@ static void
 put_signer(GByteArray *out, Rule rule, GBytes *der)
 {
   g_autoptr(GPtrArray) attributes = make_attributes(rule, der);
-  g_autoptr(GByteArray) signed_bytes = g_byte_array_new(), sent = g_byte_array_new(), signer = g_byte_array_new();
+  g_autoptr(GByteArray) signed_bytes = g_byte_array_new(), sent = g_byte_array_new(),
+                        signer = g_byte_array_new();
   /* As they were made: messageDigest first, which DER puts last. */
   for (guint i = 0; i < attributes->len; i++)
-    g_byte_array_append(sent, g_bytes_get_data(attributes->pdata[i], NULL), (guint)g_bytes_get_size(attributes->pdata[i]));
+    g_byte_array_append(sent, g_bytes_get_data(attributes->pdata[i], NULL),
+                        (guint)g_bytes_get_size(attributes->pdata[i]));
   crypto_ber_wrap(sent, CRYPTO_BER_SET);
   if (rule == SIGNED_UNSORTED)
     g_byte_array_append(signed_bytes, sent->data, sent->len);
@@ -302,7 +307,9 @@ put_signer(GByteArray *out, Rule rule, GBytes *der)
   }
   put_identifier(signer, rule, der);
   put_algorithm(signer, CRYPTO_BER_SEQUENCE,
-                rule == UNKNOWN_DIGEST ? CRYPTO_OID_SHA3_256 : rule == MD2_DIGEST ? CRYPTO_OID_MD2 : CRYPTO_OID_SHA256);
+                rule == UNKNOWN_DIGEST ? CRYPTO_OID_SHA3_256
+                : rule == MD2_DIGEST   ? CRYPTO_OID_MD2
+                                       : CRYPTO_OID_SHA256);
   sent->data[0] = CRYPTO_BER_CONTEXT_CONSTRUCTED;
   if (!bare)
     g_byte_array_append(signer, sent->data, sent->len);
@@ -356,7 +363,8 @@ test_rule(gconstpointer data)
     g_test_message("%s", signer->reason);
   g_assert_cmpint(signer->state, ==, cases[i].state);
   g_assert_nonnull(signer->cert);
-  g_assert_cmpstr(crypto_cert_common_name(signer->cert), ==, cases[i].rule == TWIN_FIRST && signer->state ? "twin" : "rsa");
+  g_assert_cmpstr(crypto_cert_common_name(signer->cert), ==,
+                  cases[i].rule == TWIN_FIRST && signer->state ? "twin" : "rsa");
   g_assert_cmpint(signer->weak_digest, ==, cases[i].rule == MD2_DIGEST);
   if (cases[i].words)
     g_assert_nonnull(strstr(signer->reason, cases[i].words));
@@ -369,13 +377,14 @@ static void
 make_twin(void)
 {
   g_autofree char *serial = NULL;
-  g_assert_cmpint(pki_spawn(folder, &serial, "openssl", "x509", "-in", "rsa.pem", "-noout", "-serial", NULL), ==, 0);
+  g_assert_cmpint(pki_spawn(folder, &serial, "openssl", "x509", "-in", "rsa.pem", "-noout", "-serial", NULL),
+                  ==, 0);
   g_strchomp(serial);
   g_autofree char *number = g_strconcat("0x", strchr(serial, '=') + 1, NULL);
-  pki_run(folder, "openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "twin.key", "-out", "twin.csr", "-subj",
-          "/CN=twin");
-  pki_run(folder, "openssl", "x509", "-req", "-in", "twin.csr", "-CA", "root.pem", "-CAkey", "root.key", "-set_serial",
-          number, "-days", "365", "-out", "twin.pem");
+  pki_run(folder, "openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "twin.key", "-out",
+          "twin.csr", "-subj", "/CN=twin");
+  pki_run(folder, "openssl", "x509", "-req", "-in", "twin.csr", "-CA", "root.pem", "-CAkey", "root.key",
+          "-set_serial", number, "-days", "365", "-out", "twin.pem");
 }
 
 int

@@ -29,7 +29,8 @@ set_up_token(void)
   g_setenv("SOFTHSM2_CONF", configuration, TRUE);
   pki_run(folder, "mkdir", "nssdb", "tokens");
   pki_run(folder, "certutil", "-N", "-d", "sql:nssdb", "--empty-password");
-  pki_run(folder, "softhsm2-util", "--init-token", "--free", "--label", "card", "--pin", "1234", "--so-pin", "12345678");
+  pki_run(folder, "softhsm2-util", "--init-token", "--free", "--label", "card", "--pin", "1234", "--so-pin",
+          "12345678");
   static const char *const paths[] = { "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so",
                                        "/usr/lib64/libsofthsm2.so" };
   const char *module = NULL;
@@ -40,8 +41,8 @@ set_up_token(void)
   static const char *const names[] = { "rsa", "ec256", "ec384", "ec521" };
   for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
     g_autofree char *pem = g_strconcat(names[i], ".pem", NULL), *key = g_strconcat(names[i], ".key", NULL);
-    pki_run(folder, "openssl", "pkcs12", "-export", "-in", pem, "-inkey", key, "-passout", "pass:test", "-out", "p12",
-            "-name", names[i]);
+    pki_run(folder, "openssl", "pkcs12", "-export", "-in", pem, "-inkey", key, "-passout", "pass:test",
+            "-out", "p12", "-name", names[i]);
     pki_run(folder, "pk12util", "-i", "p12", "-d", "sql:nssdb", "-h", "card", "-W", "test", "-K", "1234");
   }
 }
@@ -49,8 +50,8 @@ set_up_token(void)
 static GBytes *
 seal(const char *recipient, const char *options)
 {
-  g_autofree char *text = g_strdup_printf("cms -encrypt -binary -outform DER -out out -in content -recip %s.pem %s",
-                                          recipient, options);
+  g_autofree char *text = g_strdup_printf(
+      "cms -encrypt -binary -outform DER -out out -in content -recip %s.pem %s", recipient, options);
   g_auto(GStrv) arguments = g_strsplit(text, " ", -1);
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
   for (guint i = 0; arguments[i]; i++)
@@ -97,7 +98,8 @@ test_decrypt(void)
     { "rsa", "-aes256 -keyopt rsa_padding_mode:oaep" },
     { "rsa", "-aes256 -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha256 -keyopt rsa_mgf1_md:sha256" },
     { "rsa", "-aes128 -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha512 -keyopt rsa_mgf1_md:sha1" },
-    { "rsa", "-aes128 -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha384 -keyopt rsa_oaep_label:616263" },
+    { "rsa",
+      "-aes128 -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha384 -keyopt rsa_oaep_label:616263" },
     { "ec256", "-aes128" },
     { "ec256", "-aes256 -keyopt ecdh_kdf_md:sha256 -keyopt ecdh_cofactor_mode:1" },
     { "ec384", "-aes-256-gcm -keyopt ecdh_kdf_md:sha384" },
@@ -142,8 +144,8 @@ test_sign(void)
     g_autoptr(GBytes) made = crypto_cms_sign(content, certs->pdata[0], &options, &pin, &error);
     g_assert_no_error(error);
     pki_write(folder, "made", g_bytes_get_data(made, NULL), (gssize)g_bytes_get_size(made));
-    pki_run(folder, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "made", "-out", "got", "-CAfile",
-            "root.pem");
+    pki_run(folder, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "made", "-out", "got",
+            "-CAfile", "root.pem");
   }
 }
 

@@ -65,16 +65,20 @@ test_sign(gconstpointer data)
   g_ptr_array_add(chain, cert);
   for (guint form = 0; form < 4; form++)
     for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
-      CryptoSignOptions options = { .signing_time = g_get_real_time() / G_USEC_PER_SEC, .digest = test->digest,
-                                    .pss = test->pss, .detached = form & 1, .no_attributes = form >> 1,
+      CryptoSignOptions options = { .signing_time = g_get_real_time() / G_USEC_PER_SEC,
+                                    .digest = test->digest,
+                                    .pss = test->pss,
+                                    .detached = form & 1,
+                                    .no_attributes = form >> 1,
                                     .chain = chain };
       g_autoptr(GBytes) content = pki_read(folder, files[i]);
       g_autoptr(GError) error = NULL;
       g_autoptr(GBytes) made = crypto_cms_sign(content, cert, &options, NULL, &error);
       g_assert_no_error(error);
       pki_write(folder, "made", g_bytes_get_data(made, NULL), (gssize)g_bytes_get_size(made));
-      g_autofree char *text = g_strdup_printf("cms -verify -binary -inform DER -in made -out got -CAfile root.pem %s%s",
-                                              options.detached ? "-content " : "", options.detached ? files[i] : "");
+      g_autofree char *text =
+          g_strdup_printf("cms -verify -binary -inform DER -in made -out got -CAfile root.pem %s%s",
+                          options.detached ? "-content " : "", options.detached ? files[i] : "");
       run_openssl(text);
       assert_file_is("got", content);
       g_autoptr(CryptoCms) cms = parse(made);
@@ -115,8 +119,8 @@ test_capabilities(void)
     crypto_ber_put_array(list, CRYPTO_BER_SEQUENCE, item);
   }
   crypto_ber_wrap(list, CRYPTO_BER_SEQUENCE);
-  g_assert_cmpmem(g_bytes_get_data(signer->capabilities, NULL), g_bytes_get_size(signer->capabilities), list->data,
-                  list->len);
+  g_assert_cmpmem(g_bytes_get_data(signer->capabilities, NULL), g_bytes_get_size(signer->capabilities),
+                  list->data, list->len);
 }
 
 static void
@@ -126,10 +130,8 @@ test_sign_refused(void)
     const char *signer, *digest;
     int code;
   } cases[] = {
-    { "rsa", "sha1", CRYPTO_ERROR_REFUSED },
-    { "rsa", "md5", CRYPTO_ERROR_REFUSED },
-    { "rsa", "sha3-256", CRYPTO_ERROR_UNSUPPORTED },
-    { "ed", NULL, CRYPTO_ERROR_UNSUPPORTED },
+    { "rsa", "sha1", CRYPTO_ERROR_REFUSED },         { "rsa", "md5", CRYPTO_ERROR_REFUSED },
+    { "rsa", "sha3-256", CRYPTO_ERROR_UNSUPPORTED }, { "ed", NULL, CRYPTO_ERROR_UNSUPPORTED },
     { "other", NULL, CRYPTO_ERROR_NO_KEY },
   };
   g_autoptr(GBytes) content = pki_read(folder, "content");

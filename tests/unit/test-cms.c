@@ -32,7 +32,8 @@ assert_state(GBytes *bytes, GBytes *detached, CryptoSignatureState state)
 }
 
 typedef struct {
-  const char *name, *signer, *digest, *algorithm, *options; /* options: further arguments of openssl cms -sign */
+  const char *name, *signer, *digest, *algorithm,
+      *options; /* options: further arguments of openssl cms -sign */
 } SignCase;
 
 static const SignCase sign_cases[] = {
@@ -47,7 +48,8 @@ static const SignCase sign_cases[] = {
   { "rsa-ess", "rsa", "sha256", "RSA", "-cades" },
   { "pss-sha1", "rsa", "sha1", "RSA-PSS", "-keyopt rsa_padding_mode:pss" },
   { "pss-sha256", "rsa", "sha256", "RSA-PSS", "-keyopt rsa_padding_mode:pss" },
-  { "pss-sha256-salt0", "rsa", "sha256", "RSA-PSS", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:0" },
+  { "pss-sha256-salt0", "rsa", "sha256", "RSA-PSS",
+    "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:0" },
   { "pss-sha384-max", "rsa", "sha384", "RSA-PSS", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:-3" },
   { "pss-sha512-mgf1", "rsa", "sha512", "RSA-PSS", "-keyopt rsa_padding_mode:pss -keyopt rsa_mgf1_md:sha1" },
   { "pss-noattr", "rsa", "sha256", "RSA-PSS", "-noattr -keyopt rsa_padding_mode:pss" },
@@ -64,11 +66,13 @@ static const SignCase sign_cases[] = {
 static GBytes *
 openssl_sign(const SignCase *test, gboolean opaque, gboolean stream)
 {
-  g_autofree char *pem = g_strconcat(test->signer, ".pem", NULL), *key = g_strconcat(test->signer, ".key", NULL);
+  g_autofree char *pem = g_strconcat(test->signer, ".pem", NULL),
+                  *key = g_strconcat(test->signer, ".key", NULL);
   g_auto(GStrv) options = g_strsplit(test->options, " ", -1);
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
-  const char *const always[] = { "cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "out", "-md",
-                                 test->digest, "-signer", pem, "-inkey", key };
+  const char *const always[] = { "cms",        "-sign",   "-binary", "-in",    "content",
+                                 "-outform",   "DER",     "-out",    "out",    "-md",
+                                 test->digest, "-signer", pem,       "-inkey", key };
   for (guint i = 0; i < G_N_ELEMENTS(always); i++)
     g_ptr_array_add(argv, (char *)always[i]);
   if (opaque)
@@ -97,15 +101,17 @@ test_openssl_signs(gconstpointer data)
     g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_INTACT);
     g_assert_cmpstr(signer->digest, ==, test->digest);
     g_assert_cmpstr(signer->algorithm, ==, test->algorithm);
-    g_assert_cmpint(signer->weak_digest, ==, strcmp(test->digest, "sha1") == 0 || strcmp(test->digest, "md5") == 0);
+    g_assert_cmpint(signer->weak_digest, ==,
+                    strcmp(test->digest, "sha1") == 0 || strcmp(test->digest, "md5") == 0);
     g_assert_cmpstr(crypto_cert_common_name(signer->cert), ==, test->signer);
     gboolean attributes = !strstr(test->options, "-noattr");
     g_assert_cmpint(signer->has_signing_time, ==, attributes);
     g_assert_cmpint(signer->capabilities != NULL, ==, attributes);
     if (attributes)
       g_assert_cmpint(ABS(signer->signing_time - g_get_real_time() / G_USEC_PER_SEC), <, 100);
-    assert_state(bytes, changed, attributes || strcmp(test->algorithm, "RSA") == 0 ? CRYPTO_SIGNATURE_ALTERED
-                                                                                    : CRYPTO_SIGNATURE_FORGED);
+    assert_state(bytes, changed,
+                 attributes || strcmp(test->algorithm, "RSA") == 0 ? CRYPTO_SIGNATURE_ALTERED
+                                                                   : CRYPTO_SIGNATURE_FORGED);
     /* The signature value is the last thing but for the ends of an indefinite length. */
     gsize back = form == 2 ? 12 : 3;
     g_autoptr(GBytes) bent = flip(bytes, g_bytes_get_size(bytes) - back);
@@ -123,7 +129,8 @@ test_openssl_signs(gconstpointer data)
 static void
 test_unknown_algorithm(void)
 {
-  g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_sign(&sign_cases[20], FALSE, FALSE);
+  g_autoptr(GBytes) content = pki_read(folder, "content"),
+                    bytes = openssl_sign(&sign_cases[20], FALSE, FALSE);
   static const guint8 from[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01 };
   gsize length = g_bytes_get_size(bytes);
   g_autofree guint8 *copy = g_memdup2(g_bytes_get_data(bytes, NULL), length);
@@ -188,7 +195,9 @@ test_attributes_as_content(void)
   while (*at != 0xa0) /* [0] signedAttrs */
     at--;
   g_autofree guint8 *attributes = NULL;
-  gsize attributes_length = at[1] == 0x82 ? 4u + at[2] * 256u + at[3] : at[1] == 0x81 ? 3u + at[2] : 2u + at[1];
+  gsize attributes_length = at[1] == 0x82   ? 4u + at[2] * 256u + at[3]
+                            : at[1] == 0x81 ? 3u + at[2]
+                                            : 2u + at[1];
   attributes = g_memdup2(at, attributes_length);
   attributes[0] = 0x31;
   g_autoptr(GBytes) as_content = g_bytes_new(attributes, attributes_length);
@@ -217,8 +226,8 @@ test_attributes_as_content(void)
 static void
 test_two_signers(void)
 {
-  pki_run(folder, "openssl", "cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "out", "-signer",
-          "rsa.pem", "-inkey", "rsa.key", "-signer", "ec256.pem", "-inkey", "ec256.key");
+  pki_run(folder, "openssl", "cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "out",
+          "-signer", "rsa.pem", "-inkey", "rsa.key", "-signer", "ec256.pem", "-inkey", "ec256.key");
   g_autoptr(GBytes) bytes = pki_read(folder, "out"), content = pki_read(folder, "content");
   g_autoptr(CryptoCms) cms = parse(bytes);
   g_autoptr(GError) error = NULL;
@@ -234,8 +243,8 @@ test_two_signers(void)
 static void
 test_certs_only(void)
 {
-  pki_run(folder, "openssl", "crl2pkcs7", "-nocrl", "-certfile", "rsa.pem", "-certfile", "root.pem", "-outform", "DER",
-          "-out", "out");
+  pki_run(folder, "openssl", "crl2pkcs7", "-nocrl", "-certfile", "rsa.pem", "-certfile", "root.pem",
+          "-outform", "DER", "-out", "out");
   g_autoptr(GBytes) bytes = pki_read(folder, "out");
   g_autoptr(CryptoCms) cms = parse(bytes);
   g_assert_cmpint(crypto_cms_kind(cms), ==, CRYPTO_CMS_CERTS_ONLY);
@@ -274,11 +283,14 @@ static const SealCase seal_cases[] = {
   { "oaep-sha224", "rsa", "aes-128-cbc", "RSA-OAEP SHA-224",
     "-aes128 -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha224 -keyopt rsa_mgf1_md:sha224" },
   { "ec256", "ec256", "aes-128-cbc", "ECDH P-256 SHA-1 AES-128 wrap", "-aes128" },
-  { "ec256-sha256", "ec256", "aes-256-cbc", "ECDH P-256 SHA-256 AES-256 wrap", "-aes256 -keyopt ecdh_kdf_md:sha256" },
-  { "ec256-sha224", "ec256", "aes-192-cbc", "ECDH P-256 SHA-224 AES-192 wrap", "-aes192 -keyopt ecdh_kdf_md:sha224" },
+  { "ec256-sha256", "ec256", "aes-256-cbc", "ECDH P-256 SHA-256 AES-256 wrap",
+    "-aes256 -keyopt ecdh_kdf_md:sha256" },
+  { "ec256-sha224", "ec256", "aes-192-cbc", "ECDH P-256 SHA-224 AES-192 wrap",
+    "-aes192 -keyopt ecdh_kdf_md:sha224" },
   { "ec384-sha384", "ec384", "aes-256-gcm", "ECDH P-384 SHA-384 AES-256 wrap",
     "-aes-256-gcm -keyopt ecdh_kdf_md:sha384" },
-  { "ec521-sha512", "ec521", "aes-256-cbc", "ECDH P-521 SHA-512 AES-256 wrap", "-aes256 -keyopt ecdh_kdf_md:sha512" },
+  { "ec521-sha512", "ec521", "aes-256-cbc", "ECDH P-521 SHA-512 AES-256 wrap",
+    "-aes256 -keyopt ecdh_kdf_md:sha512" },
   { "ec256-cofactor", "ec256", "aes-128-cbc", "ECDH P-256 SHA-256 AES-128 wrap",
     "-aes128 -keyopt ecdh_kdf_md:sha256 -keyopt ecdh_cofactor_mode:1" },
   { "ec384-keyid", "ec384", "aes-128-cbc", "ECDH P-384 SHA-256 AES-128 wrap",
@@ -292,9 +304,9 @@ static GBytes *
 openssl_seal(const char *recipients, const char *options, const char *file, gboolean stream)
 {
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
-  g_autofree char *text =
-      g_strdup_printf("cms -encrypt -binary -outform DER -out out -provider default -provider legacy -in %s %s%s", file,
-                      stream ? "-stream " : "", options);
+  g_autofree char *text = g_strdup_printf(
+      "cms -encrypt -binary -outform DER -out out -provider default -provider legacy -in %s %s%s", file,
+      stream ? "-stream " : "", options);
   g_autoptr(GString) command = g_string_new(text);
   g_auto(GStrv) names = g_strsplit(recipients, " ", -1);
   const char *keyopt = strstr(options, "-keyopt");
@@ -417,7 +429,8 @@ test_damaged(void)
   static const char *const options[] = { "-aes256", "-aes-256-gcm" };
   g_autofree char *sentence = NULL;
   for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
-    g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_seal("rsa", options[i], "content", FALSE);
+    g_autoptr(GBytes) content = pki_read(folder, "content"),
+                      bytes = openssl_seal("rsa", options[i], "content", FALSE);
     gsize length = g_bytes_get_size(bytes);
     guint failed = 0, unharmed = 0;
     for (gsize at = 0; at < length; at++) {
@@ -464,8 +477,10 @@ static void
 test_password(void)
 {
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
-  static const char *const arguments[] = { "cms", "-encrypt", "-binary", "-outform", "DER", "-out", "out", "-in",
-                                           "content", "-aes128", "-pwri_password", "secret" };
+  static const char *const arguments[] = {
+    "cms", "-encrypt", "-binary", "-outform",       "DER",   "-out", "out",
+    "-in", "content",  "-aes128", "-pwri_password", "secret"
+  };
   for (guint i = 0; i < G_N_ELEMENTS(arguments); i++)
     g_ptr_array_add(argv, (char *)arguments[i]);
   openssl(argv);
@@ -477,7 +492,8 @@ test_password(void)
 static void
 test_mislabelled_gcm(void)
 {
-  g_autoptr(GBytes) content = pki_read(folder, "content"), bytes = openssl_seal("rsa", "-aes-128-gcm", "content", FALSE);
+  g_autoptr(GBytes) content = pki_read(folder, "content"),
+                    bytes = openssl_seal("rsa", "-aes-128-gcm", "content", FALSE);
   gsize length, n = g_bytes_get_size(content);
   const guint8 *data = g_bytes_get_data(bytes, &length);
   /* ... 80 len ciphertext 04 10 tag: swallow the tag's header, and lengthen what is around the ciphertext. */
@@ -530,7 +546,8 @@ test_compressed(void)
     g_autoptr(GInputStream) memory = g_memory_input_stream_new_from_bytes(content);
     g_autoptr(GInputStream) stream = g_converter_input_stream_new(memory, G_CONVERTER(compressor));
     g_autoptr(GOutputStream) sink = g_memory_output_stream_new_resizable();
-    g_assert_cmpint(g_output_stream_splice(sink, stream, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, NULL, NULL), >, 0);
+    g_assert_cmpint(g_output_stream_splice(sink, stream, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, NULL, NULL), >,
+                    0);
     g_autoptr(GBytes) packed = g_memory_output_stream_steal_as_bytes(G_MEMORY_OUTPUT_STREAM(sink));
     g_autoptr(GByteArray) algorithm = g_byte_array_new(), inner = g_byte_array_new();
     crypto_ber_put(inner, CRYPTO_BER_OCTET_STRING, g_bytes_get_data(packed, NULL), g_bytes_get_size(packed));
