@@ -15,7 +15,9 @@ crypto_ber_reader(const guint8 *data, gsize length)
 CryptoBerReader
 crypto_ber_enter(const CryptoBerItem *item)
 {
-  return (CryptoBerReader){ .at = item->data, .end = item->data + item->length, .depth = item->depth + 1 };
+  CryptoBerReader inside = crypto_ber_reader(item->data, item->length); /* an absent item is an empty one */
+  inside.depth = item->depth + 1;
+  return inside;
 }
 
 gboolean
