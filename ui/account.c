@@ -21,13 +21,15 @@ on_state(UiAccount *account, const MlEvent *event)
   MlState before = account->state;
 
   account->state = event->state;
-  g_clear_pointer(&account->why, g_free);
-  if (event->state == ML_STATE_OFFLINE && event->error) {
-    account->why = g_strdup(event->error->message);
-    if (before != ML_STATE_OFFLINE)
-      ui_app_complain(app, "%s: %s", account->account->name, event->error->message);
+  if (event->state == ML_STATE_OFFLINE && event->error && g_strcmp0(account->why, event->error->message) != 0) {
+    g_free(account->why);
+    account->why = g_strdup(event->error->message); /* said once, however often it is tried */
+    ui_app_complain(app, "%s: %s", account->account->name, account->why);
   }
-  if (event->state == ML_STATE_ONLINE && before != ML_STATE_ONLINE)
+  if (event->state != ML_STATE_ONLINE)
+    return;
+  g_clear_pointer(&account->why, g_free);
+  if (before != ML_STATE_ONLINE)
     ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
 }
 

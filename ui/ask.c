@@ -98,7 +98,9 @@ ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
   g_autofree char *first = g_strdup_printf("SHA-256 %.40s", print);
   g_autofree char *second = g_strdup_printf("        %s", strlen(print) > 40 ? print + 40 : "");
   g_autofree char *question = g_strdup_printf("Accept this certificate for %s from now on? Spell out yes", host);
-  const char *explanation[] = { wrong, first, second, "Your password would go to whoever holds this key.", NULL };
+  gboolean has_print = strstr(wrong, "SHA-256") != NULL; /* the sentence gives it already */
+  const char *password = "Your password would go to whoever holds this key.";
+  const char *explanation[] = { wrong, has_print ? password : first, has_print ? NULL : second, password, NULL };
   char *answer = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SPELLED, explanation, question, NULL);
   gboolean yes = answer != NULL;
   crypto_pin_wipe(answer);

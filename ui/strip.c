@@ -125,9 +125,9 @@ signer_words(const MlVerdict *verdict, const MlSigner *signer)
   return ui_text_line(words);
 }
 
-/* Who vouches: the top of the chain, and the one below it where that is another. NULL: nobody is named. */
+/* Who vouches: the issuer, and with @whole the top of the chain where that is another. NULL: nobody is named. */
 static char *
-authority_words(const MlSigner *signer)
+authority_words(const MlSigner *signer, gboolean whole)
 {
   CryptoCert *cert = signer && signer->cms ? signer->cms->cert : NULL;
 
@@ -135,10 +135,27 @@ authority_words(const MlSigner *signer)
     return NULL;
   const CryptoChain *chain = signer->now;
   const char *issuer = crypto_cert_issuer_name(cert);
-  const char *top = chain && chain->certs && chain->certs->len > 2
+  const char *top = whole && chain && chain->certs && chain->certs->len > 2
                         ? crypto_cert_common_name(chain->certs->pdata[chain->certs->len - 1]) : NULL;
   g_autofree char *words = top && strcmp(top, issuer) ? g_strdup_printf("%s (%s)", issuer, top) : g_strdup(issuer);
   return ui_text_line(words);
+}
+
+/* The one row of a signature that is as it should be: with the top of the chain where there is room for it. */
+static void
+add_signer(GPtrArray *rows, const MlVerdict *verdict, const MlSigner *signer, const char *who, int columns)
+{
+  for (gboolean whole = TRUE;; whole = FALSE) {
+    g_autofree char *authority = authority_words(signer, whole);
+    g_autofree char *row = g_strdup_printf("SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "",
+                                           authority ? authority : "",
+                                           verdict->expired_since ? "; certificate expired since" : "",
+                                           verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
+    if (whole && ui_text_width(row) > columns)
+      continue;
+    add(rows, ui_strip_style(verdict), columns, row);
+    return;
+  }
 }
 
 static gboolean
@@ -153,7 +170,7 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
 {
   const MlSigner *signer = first_signer(verdict);
   g_autofree char *who = signer_words(verdict, signer);
-  g_autofree char *authority = authority_words(signer);
+  g_autofree char *authority = authority_words(signer, TRUE);
   g_autofree char *from = ui_text_line(facts->from ? facts->from : "the author");
   UiStyle style = ui_strip_style(verdict);
 
@@ -166,9 +183,7 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
                 authority ? ", says " : "", authority ? authority : "",
                 verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
     } else
-      add_words(rows, style, columns, "SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "",
-                authority ? authority : "", verdict->expired_since ? "; certificate expired since" : "",
-                verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
+      add_signer(rows, verdict, signer, who, columns);
     break;
   case ML_SIGNATURE_UNTRUSTED:
     add_words(rows, style, columns, is_revoked(verdict) ? "CERTIFICATE REVOKED  signed by %s%s%s"

@@ -71,7 +71,7 @@ ui_terminal_watch_signals(UiTerminalFunc func, gpointer user_data)
   watch.sources[watch.count++] = g_unix_signal_add(SIGTERM, on_end, NULL);
   watch.sources[watch.count++] = g_unix_signal_add(SIGHUP, on_end, NULL);
   watch.sources[watch.count++] = g_unix_signal_add(SIGINT, on_interrupt, NULL);
-  if (!g_unix_open_pipe(watch.pipe, O_CLOEXEC | O_NONBLOCK, NULL)) {
+  if (pipe2(watch.pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
     watch.pipe[0] = watch.pipe[1] = -1;
     return;
   }
