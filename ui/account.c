@@ -29,8 +29,11 @@ on_state(UiAccount *account, const MlEvent *event)
   if (event->state != ML_STATE_ONLINE)
     return;
   g_clear_pointer(&account->why, g_free);
-  if (before != ML_STATE_ONLINE)
-    ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
+  if (before == ML_STATE_ONLINE)
+    return;
+  ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
+  if (app->box && app->box->account == account && app->box->stale && !app->box->loading)
+    ui_box_reload(app); /* it could not be read when it was opened */
 }
 
 /* New counts; a folder whose counts are not known this time keeps the old ones. */

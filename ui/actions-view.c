@@ -61,6 +61,7 @@ ui_folders_choose(UiApp *app)
   UiAccount *account = NULL;
   const MlFolder *folder = ui_folders_current(app, &account);
 
+  ui_ask_anew(app->secrets);
   if (folder && folder->selectable)
     go_to(app, account, folder->name);
   else if (folder)

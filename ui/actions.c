@@ -251,6 +251,7 @@ ui_action_refresh(UiApp *app)
 {
   UiReader *reader = ui_reader_top(app);
 
+  ui_ask_anew(app->secrets);
   switch (ui_app_top(app)->type->context) {
   case UI_IN_READER:
     if (reader->box == app->box && app->box && !reader->raw) {

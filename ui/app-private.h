@@ -238,6 +238,7 @@ void ui_shell_feed(UiApp *app, const char *command, GBytes *input, const char *d
 void ui_shell_browse(UiApp *app, const char *url);
 gpointer ui_ask_new(UiApp *app);
 void ui_ask_free(gpointer secrets);
+void ui_ask_anew(gpointer secrets);                    /* what was declined may be asked again */
 void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
 
 /* actions*.c: every `run` of the table of keys */

@@ -15,6 +15,7 @@ typedef struct {
   UiApp *app;
   GMutex lock;
   GHashTable *passwords; /* server -> password; under the lock */
+  GHashTable *declined;  /* set of what the person did not want to answer; under the lock */
 } Secrets;
 
 gpointer
@@ -25,6 +26,7 @@ ui_ask_new(UiApp *app)
   secrets->app = app;
   g_mutex_init(&secrets->lock);
   secrets->passwords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)crypto_pin_wipe);
+  secrets->declined = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return secrets;
 }
 
@@ -36,8 +38,38 @@ ui_ask_free(gpointer data)
   if (!secrets)
     return;
   g_hash_table_unref(secrets->passwords);
+  g_hash_table_unref(secrets->declined);
   g_mutex_clear(&secrets->lock);
   g_free(secrets);
+}
+
+/* A worker tries again for its next command, and by itself: a question that was declined is not put again until
+ * the person wants to connect. */
+static gboolean
+was_declined(Secrets *secrets, const char *what)
+{
+  g_mutex_lock(&secrets->lock);
+  gboolean declined = g_hash_table_contains(secrets->declined, what);
+  g_mutex_unlock(&secrets->lock);
+  return declined;
+}
+
+static void
+decline(Secrets *secrets, const char *what)
+{
+  g_mutex_lock(&secrets->lock);
+  g_hash_table_add(secrets->declined, g_strdup(what));
+  g_mutex_unlock(&secrets->lock);
+}
+
+void
+ui_ask_anew(gpointer data)
+{
+  Secrets *secrets = data;
+
+  g_mutex_lock(&secrets->lock);
+  g_hash_table_remove_all(secrets->declined);
+  g_mutex_unlock(&secrets->lock);
 }
 
 static void
@@ -73,6 +105,10 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
     password = ui_password_stored(account, server, cancellable, &local);
   if (password)
     return password;
+  if (was_declined(secrets, name)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "No password was given for %s: Ctrl-R asks again.", name);
+    return NULL;
+  }
   g_autofree char *host = ui_text_line(server->host), *user = ui_text_line(server->user ? server->user : "");
   g_autofree char *question = g_strdup_printf("Password of %s at %s", user, host);
   g_autofree char *why = local ? ui_text_line(local->message) : NULL;
@@ -80,8 +116,11 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
   password = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SECRET, explanation, question, cancellable);
   if (password)
     remember(secrets, name, password);
-  else if (local)
-    g_propagate_error(error, g_steal_pointer(&local));
+  else {
+    decline(secrets, name);
+    if (local)
+      g_propagate_error(error, g_steal_pointer(&local));
+  }
   return password;
 }
 
@@ -93,6 +132,9 @@ ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
 
   if (ui_exception_is_stored(file, problem->host, problem->port, problem->sha256))
     return TRUE;
+  g_autofree char *key = g_strdup_printf("%s:%u %s", problem->host, problem->port, problem->sha256);
+  if (was_declined(secrets, key))
+    return FALSE;
   g_autofree char *host = ui_text_line(problem->host), *wrong = ui_text_line(problem->sentence);
   g_autofree char *print = ui_details_fingerprint(problem->sha256);
   g_autofree char *first = g_strdup_printf("SHA-256 %.40s", print);
@@ -104,6 +146,8 @@ ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
   char *answer = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SPELLED, explanation, question, NULL);
   gboolean yes = answer != NULL;
   crypto_pin_wipe(answer);
+  if (!yes)
+    decline(secrets, key);
   g_autoptr(GError) error = NULL;
   if (yes && !ui_exception_store(file, problem->host, problem->port, problem->sha256, &error))
     g_message("%s", error->message);

@@ -1,0 +1,100 @@
+#!/bin/sh
+# The screen on a real Dovecot: a certificate that proves nothing, passwords, new mail, a server that goes and comes.
+. "$(dirname "$0")/lib.sh"
+command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+chmod 711 "$LAB"
+server=$LAB/server
+stop_server() {
+	sh tests/lab/dovecot.sh stop "$server"
+	finish
+}
+trap stop_server EXIT
+sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
+. "$server/env"
+
+post() { # post NAME: takes a message from stdin, as a delivery agent would
+	box=$server/mail/anna/Maildir
+	cat >"$box/tmp/$1"
+	chown "$MAIL_UID:$MAIL_GID" "$box/tmp/$1" 2>/dev/null
+	mv "$box/tmp/$1" "$box/new/$1"
+}
+make_profile
+cat >"$LAB/profile/signet.conf" <<END
+[account far]
+address = anna@example.org
+imap = imaps://anna@127.0.0.4:$PORT_TLS
+[account near]
+address = bob@example.org
+maildir = mail
+[keys]
+system-tokens = no
+END
+plain 'One' 1 'The first letter.' | post 1700000001.one
+plain 'Two' 2 'The second letter.' | post 1700000002.two
+plain 'At home' 3 'In the Maildir.' | deliver home 3
+
+start 80 24 --
+wait_for 'does not prove' 'an unknown authority is told'
+wait_for 'Accept this certificate for 127.0.0.4 from now on\? Spell out yes:' 'and asked about'
+typed 'y'
+keys Enter
+wait_for 'offline' 'y is not spelled out: refused'
+check 'no login was tried' sh -c "! grep -q 'user=<anna>' '$server/log'"
+check 'the other account works all the same' true
+keys C-r
+wait_for 'Spell out yes:' 'Ctrl-R tries again'
+typed 'yes'
+keys Enter
+wait_for '^Password of anna at 127.0.0.4: *$' 'then the password is asked for'
+typed 'wrong'
+check 'unseen' has_not 'wrong'
+keys Enter
+wait_for 'The server refused the password' 'a wrong one'
+typed 'secret-anna'
+keys Enter
+wait_for 'INBOX  2 messages, 2 new +far  online' 'the right one'
+check 'the password is on the screen nowhere' has_not 'secret'
+keys Home Enter
+wait_for 'The first letter' 'a message is fetched'
+keys q
+wait_for '2 messages, 1 new' 'and marked seen'
+check 'on the server too' sh -c "i=0; until ls '$server/mail/anna/Maildir/cur' | grep -q ':2,.*S'; do i=\$((i+1)); [ \$i -lt 100 ] || exit 1; sleep 0.05; done"
+
+plain 'Three' 3 'The third letter.' | post 1700000003.three
+wait_for 'INBOX  3 messages' 'new mail comes by itself'
+wait_for 'New: Anna Keller: Three' 'and is named'
+
+sh tests/lab/dovecot.sh stop "$server"
+wait_for 'far  offline' 'the line drops'
+check 'the list stays' has 'One'
+keys End Enter
+wait_for 'cannot be reached|connection' 'a message that is not here says why'
+keys q y
+wait_for 'far  offline' 'the list of folders says so too'
+typed '/near'
+keys Enter Down Enter
+wait_for 'INBOX  1 message .*near  online' 'the other account opens'
+keys y
+typed '/far'
+keys Enter Down Enter
+wait_for 'far' 'back to the first'
+sh tests/lab/dovecot.sh again "$server"
+keys C-r
+wait_for 'INBOX  3 messages.* far  online' 'it comes back'
+keys End Enter
+wait_for 'The third letter' 'without asking again'
+keys d
+wait_for '1 deletion pending' 'delete'
+keys q
+wait_for 'Move 1 deleted message to the trash' 'into the trash of the server'
+keys y
+wait_for 'ended with 0' 'quits after it is done'
+check 'it is there' sh -c "ls '$server/mail/anna/Maildir/.Trash/cur' | grep -q ."
+
+start 80 24 --
+wait_for '^Password of anna' 'another day: no question about the certificate'
+keys Escape
+wait_for 'offline' 'Esc gives up'
+keys q
+wait_for 'ended with 0' 'and all ends well'
+done_testing
