@@ -32,6 +32,8 @@ on_state(UiAccount *account, const MlEvent *event)
   if (before == ML_STATE_ONLINE)
     return;
   ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
+  if (!account->folders)
+    ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders")->silent = TRUE;
   if (app->box && app->box->account == account && app->box->stale && !app->box->loading)
     ui_box_reload(app); /* it could not be read when it was opened */
 }
@@ -67,7 +69,7 @@ on_event(MlEvent *event, gpointer data)
   switch (event->kind) {
   case ML_EVENT_STATE: on_state(account, event); break;
   case ML_EVENT_FOLDERS:
-    if (event->folders)
+    if (event->folders && (event->folders->len || !account->folders)) /* offline, the last list stays */
       take_folders(account, event);
     break;
   case ML_EVENT_PROGRESS:

@@ -35,9 +35,9 @@ draw_account(const UiAccount *account, int row, int columns, UiStyle style)
 {
   g_autofree char *name = ui_text_line(account->account->name);
   g_autofree char *why = ui_text_line(account->why && account->state != ML_STATE_ONLINE ? account->why : "");
-  g_autofree char *line = g_strdup_printf(
-      " %s  %s%s%s", name, account->state == ML_STATE_ONLINE ? "online" : account->state == ML_STATE_OFFLINE ? "offline"
-      : "connecting", *why ? ": " : "", why);
+  static const char *const states[] = { "connecting", "online", "offline" };
+  g_autofree char *line = g_strdup_printf("%c%s  %s%s%s", style == UI_STYLE_CURSOR ? '>' : ' ', name,
+                                          states[account->state], *why ? ": " : "", why);
   g_autofree char *cut = ui_text_cut(line, columns);
 
   ui_screen_fill(row, 0, columns, style, cut);

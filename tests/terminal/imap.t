@@ -4,11 +4,13 @@
 command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
 chmod 711 "$LAB"
 server=$LAB/server
-stop_server() {
+stop_server() { # with the processes that hold connections: they outlive a master that is killed
+	children=$(ps -o pid= --ppid "$(cat "$server/run/master.pid" 2>/dev/null || echo 0)")
+	kill $children 2>/dev/null
 	sh tests/lab/dovecot.sh stop "$server"
-	finish
+	kill $children 2>/dev/null
 }
-trap stop_server EXIT
+trap 'stop_server; finish' EXIT
 sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
 . "$server/env"
 
@@ -64,7 +66,7 @@ plain 'Three' 3 'The third letter.' | post 1700000003.three
 wait_for 'INBOX  3 messages' 'new mail comes by itself'
 wait_for 'New: Anna Keller: Three' 'and is named'
 
-sh tests/lab/dovecot.sh stop "$server"
+stop_server
 wait_for 'far  offline' 'the line drops'
 check 'the list stays' has 'One'
 keys End Enter
