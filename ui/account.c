@@ -21,7 +21,8 @@ on_state(UiAccount *account, const MlEvent *event)
   MlState before = account->state;
 
   account->state = event->state;
-  if (event->state == ML_STATE_OFFLINE && event->error && g_strcmp0(account->why, event->error->message) != 0) {
+  if (event->state == ML_STATE_OFFLINE && event->error &&
+      g_strcmp0(account->why, event->error->message) != 0) {
     g_free(account->why);
     account->why = g_strdup(event->error->message); /* said once, however often it is tried */
     ui_app_complain(app, "%s: %s", account->account->name, account->why);
@@ -33,7 +34,8 @@ on_state(UiAccount *account, const MlEvent *event)
     return;
   ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
   if (!account->folders)
-    ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders")->silent = TRUE;
+    ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders")->silent =
+        TRUE;
   if (app->box && app->box->account == account && app->box->stale && !app->box->loading)
     ui_box_reload(app); /* it could not be read when it was opened */
 }
@@ -67,7 +69,9 @@ on_event(MlEvent *event, gpointer data)
   UiOp *op = ui_ops_find(app, account, event->id);
 
   switch (event->kind) {
-  case ML_EVENT_STATE: on_state(account, event); break;
+  case ML_EVENT_STATE:
+    on_state(account, event);
+    break;
   case ML_EVENT_FOLDERS:
     if (event->folders && (event->folders->len || !account->folders)) /* offline, the last list stays */
       take_folders(account, event);

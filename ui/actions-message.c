@@ -157,7 +157,8 @@ tag_pattern_answered(const char *answer, gpointer data)
 void
 ui_action_tag_pattern(UiApp *app)
 {
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Tag messages with", NULL, NULL, tag_pattern_answered, app);
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Tag messages with", NULL, NULL, tag_pattern_answered,
+                 app);
 }
 
 void
@@ -259,10 +260,11 @@ ask_folder(UiApp *app, gboolean copy)
   *filing = (Filing){ app, app->box, g_array_new(FALSE, FALSE, sizeof(guint32)), copy };
   for (guint i = 0; i < items->len; i++)
     g_array_append_val(filing->uids, ((UiItem *)items->pdata[i])->header->uid);
-  g_autofree char *question = items->len == 1 ? g_strdup_printf("%s to folder", copy ? "Copy" : "Move")
-                                              : g_strdup_printf("%s %u messages to folder", copy ? "Copy" : "Move",
-                                                                items->len);
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, question, NULL, ui_account_complete, folder_answered, filing);
+  g_autofree char *question =
+      items->len == 1 ? g_strdup_printf("%s to folder", copy ? "Copy" : "Move")
+                      : g_strdup_printf("%s %u messages to folder", copy ? "Copy" : "Move", items->len);
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, question, NULL, ui_account_complete, folder_answered,
+                 filing);
 }
 
 void
@@ -286,7 +288,8 @@ ui_action_archive(UiApp *app)
   if (!items->len)
     return;
   if (!archive) {
-    ui_app_complain(app, "No archive is known for this account: `archive = FOLDER` in signet.conf names one.");
+    ui_app_complain(app,
+                    "No archive is known for this account: `archive = FOLDER` in signet.conf names one.");
     return;
   }
   g_autofree char *folder = g_strdup(archive);

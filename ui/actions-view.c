@@ -21,7 +21,8 @@ ui_action_folders(UiApp *app)
   ui_app_push(app, ui_folders_new(app));
   for (guint i = 0; i < app->accounts->len; i++) {
     UiAccount *account = app->accounts->pdata[i];
-    UiOp *op = ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders");
+    UiOp *op =
+        ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders");
     op->silent = account->folders != NULL;
   }
 }
@@ -82,7 +83,8 @@ folder_named(const char *answer, gpointer data)
   if (account->folders && !ui_account_folder(account, folder)) {
     g_autofree char *completed = ui_account_complete(answer, app);
     g_autofree char *other = NULL;
-    if (!completed || !ui_account_split(app, completed, &account, &other) || !ui_account_folder(account, other)) {
+    if (!completed || !ui_account_split(app, completed, &account, &other) ||
+        !ui_account_folder(account, other)) {
       ui_app_complain(app, "There is no folder %s in %s: y lists them.", folder, account->account->name);
       return;
     }
@@ -95,7 +97,8 @@ folder_named(const char *answer, gpointer data)
 void
 ui_action_change_folder(UiApp *app)
 {
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Change to folder", NULL, ui_account_complete, folder_named, app);
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Change to folder", NULL, ui_account_complete,
+                 folder_named, app);
 }
 
 static UiReader *

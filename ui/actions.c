@@ -67,9 +67,14 @@ ui_action_open(UiApp *app)
     if (item)
       ui_reader_open(app, item);
     break;
-  case UI_IN_FOLDERS: ui_folders_choose(app); break;
-  case UI_IN_PARTS: ui_parts_show(app); break;
-  default: break;
+  case UI_IN_FOLDERS:
+    ui_folders_choose(app);
+    break;
+  case UI_IN_PARTS:
+    ui_parts_show(app);
+    break;
+  default:
+    break;
   }
 }
 
@@ -212,7 +217,8 @@ jump_answered(const char *answer, gpointer data)
     return;
   }
   guint total = MAX(box->total, box->all->len);
-  if (number <= total && total - number < box->all->len && ui_box_seek(box, box->all->pdata[total - number])) {
+  if (number <= total && total - number < box->all->len &&
+      ui_box_seek(box, box->all->pdata[total - number])) {
     box->placed = TRUE;
     return;
   }

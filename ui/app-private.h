@@ -20,7 +20,7 @@ typedef struct UiReader UiReader;
 /* A view is a table of functions and its own state behind this head; the topmost is on the screen. */
 typedef struct {
   UiContext context;
-  const char *name;   /* "the message list": for the help */
+  const char *name; /* "the message list": for the help */
   /* Draws into rows 0 to @rows - 1; the bottom lines are the app's. */
   void (*draw)(UiApp *app, UiView *view, int rows, int columns);
   gboolean (*move)(UiApp *app, UiView *view, UiMove move); /* FALSE: there was no further to go */
@@ -39,22 +39,22 @@ typedef struct {
   MlDriverHooks hooks;
   MlWorker *worker;
   MlState state;
-  char *why;            /* it is offline; NULL */
-  GPtrArray *folders;   /* of MlFolder; NULL: not known yet */
+  char *why;          /* it is offline; NULL */
+  GPtrArray *folders; /* of MlFolder; NULL: not known yet */
 } UiAccount;
 
 /* Something that runs elsewhere: a worker's command, or a job. Shown when it takes longer than half a second;
  * Esc cancels it. */
 typedef struct UiOp UiOp;
 struct UiOp {
-  UiAccount *account;   /* of a command; NULL: a job */
+  UiAccount *account; /* of a command; NULL: a job */
   guint64 id;
   GCancellable *cancellable; /* of a job */
-  char *what;           /* "Fetching the message" */
-  gboolean silent;      /* not shown: it goes on for long, or nobody waits for it */
+  char *what;                /* "Fetching the message" */
+  gboolean silent;           /* not shown: it goes on for long, or nobody waits for it */
   gint64 started;
   guint64 done, total;
-  void (*event)(UiApp *app, MlEvent *event, gpointer data);   /* may be NULL; steals what it wants */
+  void (*event)(UiApp *app, MlEvent *event, gpointer data);         /* may be NULL; steals what it wants */
   void (*finished)(UiApp *app, const GError *error, gpointer data); /* may be NULL: errors are shown */
   gpointer data;
 };
@@ -70,50 +70,51 @@ struct UiApp {
   const MlConfig *config;
   GMainLoop *loop;
   UiPrompts *prompts;
-  GPtrArray *accounts;  /* of UiAccount */
-  UiBox *box;           /* the open folder; NULL: none */
-  GPtrArray *views;     /* of UiView, the topmost last */
-  GPtrArray *ops;       /* of UiOp */
-  GPtrArray *log;       /* of UiLogLine, the oldest first */
-  char *status;         /* of the bottom line; NULL */
+  GPtrArray *accounts; /* of UiAccount */
+  UiBox *box;          /* the open folder; NULL: none */
+  GPtrArray *views;    /* of UiView, the topmost last */
+  GPtrArray *ops;      /* of UiOp */
+  GPtrArray *log;      /* of UiLogLine, the oldest first */
+  char *status;        /* of the bottom line; NULL */
   UiStyle status_style;
-  char *search;         /* the last pattern */
+  char *search; /* the last pattern */
   gboolean dirty, ending, apply_to_tagged;
-  int key;              /* that is being handled */
+  int key; /* that is being handled */
   guint keys_source, draw_source, tick_source, logout_source;
   int exit_code;
-  gpointer secrets;     /* ui/ask.c */
-  MlPeople *people[2];  /* by CryptoJobThread: each touched on that thread alone */
+  gpointer secrets;    /* ui/ask.c */
+  MlPeople *people[2]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
 /* app.c */
 void ui_app_dirty(UiApp *app);
-void ui_app_say(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3);   /* status line; through the gate */
+void ui_app_say(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* status line; through the gate */
 void ui_app_complain(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* and in the log */
-void ui_app_error(UiApp *app, const GError *error);    /* silent for CANCELLED */
+void ui_app_error(UiApp *app, const GError *error);                            /* silent for CANCELLED */
 void ui_app_note(UiApp *app, UiStyle style, const char *format, ...) G_GNUC_PRINTF(3, 4); /* log alone */
-void ui_app_push(UiApp *app, UiView *view);            /* takes it */
+void ui_app_push(UiApp *app, UiView *view);                                               /* takes it */
 void ui_app_pop(UiApp *app);
-void ui_app_pop_to(UiApp *app, UiContext context);     /* until such a view is on top */
+void ui_app_pop_to(UiApp *app, UiContext context); /* until such a view is on top */
 UiView *ui_app_top(UiApp *app);
-UiView *ui_app_view(UiApp *app, UiContext context);    /* the topmost of this kind; NULL: none */
+UiView *ui_app_view(UiApp *app, UiContext context); /* the topmost of this kind; NULL: none */
 void ui_app_end(UiApp *app);
-void ui_app_tick(UiApp *app);                          /* the clock runs while something does */
-void ui_app_watch_keys(UiApp *app, gboolean watch);    /* FALSE while another program has the terminal */
+void ui_app_tick(UiApp *app);                       /* the clock runs while something does */
+void ui_app_watch_keys(UiApp *app, gboolean watch); /* FALSE while another program has the terminal */
 MlPeople *ui_app_people(UiApp *app, CryptoJobThread thread); /* on that thread only; NULL: cannot be opened */
 
 /* ops.c */
-UiOp *ui_ops_command(UiApp *app, UiAccount *account, guint64 id, const char *what); /* borrowed, to set the rest */
+UiOp *
+ui_ops_command(UiApp *app, UiAccount *account, guint64 id, const char *what); /* borrowed, to set the rest */
 UiOp *ui_ops_find(UiApp *app, const UiAccount *account, guint64 id);
 void ui_ops_end(UiApp *app, UiOp *op, const GError *error);
 void ui_ops_free(UiOp *op);
-void ui_ops_forget(UiApp *app, gpointer data);         /* cancels what has this data; its functions run no more */
-gboolean ui_ops_cancel(UiApp *app);                    /* all that is shown; FALSE: there was nothing */
-char *ui_ops_words(UiApp *app);                        /* what has run for half a second; NULL: nothing. Transfer full */
+void ui_ops_forget(UiApp *app, gpointer data); /* cancels what has this data; its functions run no more */
+gboolean ui_ops_cancel(UiApp *app);            /* all that is shown; FALSE: there was nothing */
+char *ui_ops_words(UiApp *app); /* what has run for half a second; NULL: nothing. Transfer full */
 /* @run on a crypto thread, then @done in the UI thread, once: @data is freed by @done. */
 typedef void (*UiJobDone)(UiApp *app, gboolean cancelled, gpointer data);
-GCancellable *ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run, UiJobDone done,
-                         gpointer data);               /* borrowed until @done */
+GCancellable *ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run,
+                         UiJobDone done, gpointer data); /* borrowed until @done */
 
 /* account.c */
 void ui_account_start(UiApp *app, const MlAccount *account);
@@ -123,53 +124,55 @@ const MlFolder *ui_account_folder(const UiAccount *account, const char *name); /
 const char *ui_account_special(const UiAccount *account, MlFolderRole role);   /* its name; NULL: none */
 /* "account/folder", or a folder of the account in use. FALSE: no such account. *folder: transfer full. */
 gboolean ui_account_split(UiApp *app, const char *name, UiAccount **account, char **folder);
-char *ui_account_join(UiApp *app, const UiAccount *account, const char *folder); /* for the person; transfer full */
-char *ui_account_complete(const char *typed, gpointer app);      /* a UiPromptComplete over all folders */
+char *
+ui_account_join(UiApp *app, const UiAccount *account, const char *folder); /* for the person; transfer full */
+char *ui_account_complete(const char *typed, gpointer app); /* a UiPromptComplete over all folders */
 
 /* box.c: the open folder */
 typedef struct {
   MlHeader *header;
-  gboolean tagged, deleted;  /* deleted: pending until $ */
-  gboolean verified;         /* judged good */
-  gboolean gone;             /* about to be taken out of the list */
-  char mark[4];              /* once judged; else "" */
+  gboolean tagged, deleted; /* deleted: pending until $ */
+  gboolean verified;        /* judged good */
+  gboolean gone;            /* about to be taken out of the list */
+  char mark[4];             /* once judged; else "" */
   UiStyle mark_style;
 } UiItem;
 struct UiBox {
   UiAccount *account;
   char *folder;
   gboolean loading, read_only, stale; /* stale: the line is down, or the folder could not be read anew */
-  guint total;               /* messages */
+  guint total;                        /* messages */
   guint32 uidvalidity;
-  GPtrArray *all, *shown;    /* of UiItem, newest first; shown: those within the limit */
-  GHashTable *by_uid;        /* uid -> UiItem */
-  int cursor;                /* index in shown */
-  int top, rows;             /* of the view: the first visible line, and how many */
-  gboolean placed;           /* the person, or the first screenful, has set the cursor */
+  GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit */
+  GHashTable *by_uid;     /* uid -> UiItem */
+  int cursor;             /* index in shown */
+  int top, rows;          /* of the view: the first visible line, and how many */
+  gboolean placed;        /* the person, or the first screenful, has set the cursor */
   UiLimit *limit;
   char *limit_words;
-  gboolean counted;          /* the next two are true */
+  gboolean counted; /* the next two are true */
   guint unread, pending;
 };
 void ui_box_open(UiApp *app, UiAccount *account, const char *folder);
 void ui_box_reload(UiApp *app);
 void ui_box_free(UiBox *box);
-gboolean ui_box_event(UiApp *app, MlEvent *event);     /* one that speaks of the open folder */
-UiItem *ui_box_item(UiBox *box);                       /* under the cursor; NULL: none */
+gboolean ui_box_event(UiApp *app, MlEvent *event); /* one that speaks of the open folder */
+UiItem *ui_box_item(UiBox *box);                   /* under the cursor; NULL: none */
 UiItem *ui_box_by_uid(UiBox *box, guint32 uid);
-gboolean ui_box_seek(UiBox *box, const UiItem *item);  /* puts the cursor there, if it is shown */
+gboolean ui_box_seek(UiBox *box, const UiItem *item); /* puts the cursor there, if it is shown */
 void ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words); /* takes the limit */
 UiLimitItem ui_box_facts(const UiItem *item);
-guint ui_box_count(UiBox *box, gboolean deleted);      /* pending deletions, or unread ones */
+guint ui_box_count(UiBox *box, gboolean deleted);          /* pending deletions, or unread ones */
 guint ui_box_number(const UiBox *box, const UiItem *item); /* as the index shows it */
-GPtrArray *ui_box_chosen(UiApp *app);                  /* the tagged after `;`, else the one under the cursor */
+GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one under the cursor */
 void ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove);
-guint ui_box_forget(UiBox *box, const GArray *uids);   /* takes them out of the list */
+guint ui_box_forget(UiBox *box, const GArray *uids); /* takes them out of the list */
 
 /* sync.c */
 typedef void (*UiThen)(UiApp *app, gpointer data);
-void ui_sync_pending(UiApp *app, UiThen then, gpointer data); /* asks about deletions; @data is dropped on Esc: g_free */
-void ui_sync_run(UiApp *app, UiThen then, gpointer data);     /* what `$` does; @then only if all went well */
+void ui_sync_pending(UiApp *app, UiThen then,
+                     gpointer data); /* asks about deletions; @data is dropped on Esc: g_free */
+void ui_sync_run(UiApp *app, UiThen then, gpointer data); /* what `$` does; @then only if all went well */
 void ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, const char *folder);
 
 /* The views */
@@ -179,12 +182,12 @@ UiView *ui_parts_new(UiApp *app, UiReader *reader);
 UiView *ui_details_new(UiApp *app, UiReader *reader);
 UiView *ui_help_new(UiContext context, const char *name);
 UiView *ui_log_new(UiApp *app);
-void ui_folders_choose(UiApp *app);                    /* the folder under the cursor */
+void ui_folders_choose(UiApp *app); /* the folder under the cursor */
 const MlFolder *ui_folders_current(UiApp *app, UiAccount **account);
 void ui_details_trust(UiApp *app);
-char *ui_details_fingerprint(const char *hex);         /* in groups of four; transfer full */
-char *ui_details_date(gint64 when);                    /* "2026-11-22"; transfer full */
-void ui_parts_show(UiApp *app);                        /* of the part under the cursor */
+char *ui_details_fingerprint(const char *hex); /* in groups of four; transfer full */
+char *ui_details_date(gint64 when);            /* "2026-11-22"; transfer full */
+void ui_parts_show(UiApp *app);                /* of the part under the cursor */
 void ui_parts_save(UiApp *app);
 void ui_parts_pipe(UiApp *app);
 
@@ -201,54 +204,57 @@ gboolean ui_pane_move(UiApp *app, UiView *view, UiMove move);
 
 /* reader.c */
 typedef struct {
-  MlMessage *message;        /* immutable: jobs that hold this may read it on their thread */
+  MlMessage *message; /* immutable: jobs that hold this may read it on their thread */
 } UiHeld;
-UiHeld *ui_held_ref(UiHeld *held);                     /* UI thread only, both */
+UiHeld *ui_held_ref(UiHeld *held); /* UI thread only, both */
 void ui_held_unref(UiHeld *held);
 struct UiReader {
   UiView view;
   UiPager pager;
-  UiBox *box;                /* where the message lies, NULL: inside another */
+  UiBox *box; /* where the message lies, NULL: inside another */
   guint32 uid;
   char *title;
   char *message_id;
   GBytes *raw;
   gint64 received;
-  MlMessage *message;        /* NULL: not read yet; kept by held */
+  MlMessage *message; /* NULL: not read yet; kept by held */
   UiHeld *held;
-  char *problem;             /* why it cannot be shown; NULL */
+  char *problem; /* why it cannot be shown; NULL */
   gboolean all_headers, open_errant, can_install;
-  gint64 since;              /* when it was asked for */
-  GCancellable *job;         /* of the job under way; NULL */
+  gint64 since;      /* when it was asked for */
+  GCancellable *job; /* of the job under way; NULL */
   guint seen_source;
 };
-void ui_reader_open(UiApp *app, UiItem *item);         /* in the reader that is there, or a new one */
+void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, or a new one */
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);
-UiReader *ui_reader_top(UiApp *app);                   /* the topmost reader; NULL: none */
+UiReader *ui_reader_top(UiApp *app); /* the topmost reader; NULL: none */
 void ui_reader_lay_out(UiApp *app, UiReader *reader);
-char *ui_reader_text(UiReader *reader);                /* headers and text for | and p: through the gate; transfer full */
-GPtrArray *ui_reader_links(UiReader *reader);          /* of char *, in the order of their numbers; transfer full */
+char *ui_reader_text(UiReader *reader); /* headers and text for | and p: through the gate; transfer full */
+GPtrArray *ui_reader_links(UiReader *reader); /* of char *, in the order of their numbers; transfer full */
 
 /* install.c, shell.c, ask.c */
 void ui_install_start(UiApp *app, UiReader *reader);
 typedef void (*UiShellDone)(UiApp *app, int status, gpointer data);
-void ui_shell_pipe(UiApp *app, const char *command, GBytes *input); /* with the terminal, then "press Enter" */
-void ui_shell_feed(UiApp *app, const char *command, GBytes *input, const char *done); /* without it: a printer */
+void
+ui_shell_pipe(UiApp *app, const char *command, GBytes *input); /* with the terminal, then "press Enter" */
+void
+ui_shell_feed(UiApp *app, const char *command, GBytes *input, const char *done); /* without it: a printer */
 void ui_shell_browse(UiApp *app, const char *url);
 gpointer ui_ask_new(UiApp *app);
 void ui_ask_free(gpointer secrets);
-void ui_ask_anew(gpointer secrets);                    /* what was declined may be asked again */
+void ui_ask_anew(gpointer secrets); /* what was declined may be asked again */
 void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
 
 /* actions*.c: every `run` of the table of keys */
-#define UI_ACTIONS(X) \
-  X(down) X(up) X(page_down) X(page_up) X(first) X(last) X(open) X(space) X(back) X(leave) X(help) X(log) X(redraw) \
-  X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(jump) X(next_message) X(previous_message) \
-  X(next_any) X(previous_any) X(delete) \
-  X(undelete) X(tag) X(tag_pattern) X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) \
-  X(change_folder) X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(forget_pins) \
-  X(headers) X(refresh) X(stop) X(save_part) X(pipe_part)
+#define UI_ACTIONS(X)                                                                                        \
+  X(down)                                                                                                    \
+  X(up) X(page_down) X(page_up) X(first) X(last) X(open) X(space) X(back) X(leave) X(help) X(log) X(redraw)  \
+      X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(jump) X(next_message)                 \
+          X(previous_message) X(next_any) X(previous_any) X(delete) X(undelete) X(tag) X(tag_pattern)        \
+              X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) X(change_folder)  \
+                  X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(forget_pins) \
+                      X(headers) X(refresh) X(stop) X(save_part) X(pipe_part)
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);
 UI_ACTIONS(UI_DECLARE)
 

@@ -81,7 +81,8 @@ ui_app_complain(UiApp *app, const char *format, ...)
 void
 ui_app_error(UiApp *app, const GError *error)
 {
-  if (g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) || g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED) ||
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) ||
+      g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED) ||
       g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   ui_app_complain(app, "%s", error->message);
@@ -219,7 +220,8 @@ draw_typed(const UiPromptShown *prompt, int row, int column, int columns)
 }
 
 static int
-draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns, int *cursor)
+draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns,
+            int *cursor)
 {
   static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) " };
   int top = rows - 1 - (int)explanation->len;
@@ -232,7 +234,8 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
   ui_screen_put(rows - 1, 0, columns, UI_STYLE_PROMPT, words);
   int width = ui_text_width(words);
   *cursor = prompt->kind == UI_PROMPT_YES_NO || prompt->kind == UI_PROMPT_NOTICE
-                ? width : draw_typed(prompt, rows - 1, width, columns);
+                ? width
+                : draw_typed(prompt, rows - 1, width, columns);
   return top - 1;
 }
 
@@ -247,7 +250,10 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
     ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
   }
   g_autofree char *running = ui_ops_words(app);
-  g_autofree char *words = ui_text_cut(running ? running : app->status ? app->status : "", MAX(columns - 1, 1));
+  g_autofree char *words = ui_text_cut(running       ? running
+                                       : app->status ? app->status
+                                                     : "",
+                                       MAX(columns - 1, 1));
   ui_screen_put(rows - 1, 0, columns, running ? UI_STYLE_NORMAL : app->status_style, words);
 }
 
@@ -414,8 +420,8 @@ restart_pin_clock(gpointer data)
 
   if (app->logout_source)
     g_source_remove(app->logout_source);
-  app->logout_source = app->config->pin_timeout
-                           ? g_timeout_add_seconds(app->config->pin_timeout * 60, on_idle_keys, app) : 0;
+  app->logout_source =
+      app->config->pin_timeout ? g_timeout_add_seconds(app->config->pin_timeout * 60, on_idle_keys, app) : 0;
   return G_SOURCE_REMOVE;
 }
 

@@ -25,7 +25,8 @@ ui_ask_new(UiApp *app)
 
   secrets->app = app;
   g_mutex_init(&secrets->lock);
-  secrets->passwords = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)crypto_pin_wipe);
+  secrets->passwords =
+      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)crypto_pin_wipe);
   secrets->declined = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return secrets;
 }
@@ -139,10 +140,12 @@ ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
   g_autofree char *print = ui_details_fingerprint(problem->sha256);
   g_autofree char *first = g_strdup_printf("SHA-256 %.40s", print);
   g_autofree char *second = g_strdup_printf("        %s", strlen(print) > 40 ? print + 40 : "");
-  g_autofree char *question = g_strdup_printf("Accept this certificate for %s from now on? Spell out yes", host);
+  g_autofree char *question =
+      g_strdup_printf("Accept this certificate for %s from now on? Spell out yes", host);
   gboolean has_print = strstr(wrong, "SHA-256") != NULL; /* the sentence gives it already */
   const char *password = "Your password would go to whoever holds this key.";
-  const char *explanation[] = { wrong, has_print ? password : first, has_print ? NULL : second, password, NULL };
+  const char *explanation[] = { wrong, has_print ? password : first, has_print ? NULL : second, password,
+                                NULL };
   char *answer = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SPELLED, explanation, question, NULL);
   gboolean yes = answer != NULL;
   crypto_pin_wipe(answer);

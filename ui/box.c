@@ -26,7 +26,8 @@ ui_box_free(UiBox *box)
 UiItem *
 ui_box_item(UiBox *box)
 {
-  return box && box->cursor >= 0 && box->cursor < (int)box->shown->len ? box->shown->pdata[box->cursor] : NULL;
+  return box && box->cursor >= 0 && box->cursor < (int)box->shown->len ? box->shown->pdata[box->cursor]
+                                                                       : NULL;
 }
 
 UiItem *
@@ -50,8 +51,11 @@ ui_box_seek(UiBox *box, const UiItem *item)
 UiLimitItem
 ui_box_facts(const UiItem *item)
 {
-  return (UiLimitItem){ .header = item->header, .flags = item->header->flags, .tagged = item->tagged,
-                        .deleted = item->deleted, .verified = item->verified };
+  return (UiLimitItem){ .header = item->header,
+                        .flags = item->header->flags,
+                        .tagged = item->tagged,
+                        .deleted = item->deleted,
+                        .verified = item->verified };
 }
 
 static gboolean
@@ -300,7 +304,8 @@ ui_box_event(UiApp *app, MlEvent *event)
     if (event->changes)
       take_changes(app, box, event->changes);
     break;
-  default: return FALSE;
+  default:
+    return FALSE;
   }
   return TRUE;
 }

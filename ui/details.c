@@ -29,8 +29,7 @@ ui_details_date(gint64 when)
 }
 
 /* "Name:      what it is", wrapped under itself. */
-static void G_GNUC_PRINTF(4, 5)
-add(UiPager *pager, UiStyle style, const char *name, const char *format, ...)
+static void G_GNUC_PRINTF(4, 5) add(UiPager *pager, UiStyle style, const char *name, const char *format, ...)
 {
   va_list arguments;
 
@@ -49,7 +48,8 @@ add_problems(UiPager *pager, guint problems)
     if (!(problems & (1u << bit)))
       continue;
     const char *sentence = crypto_trust_words_sentence((CryptoTrustProblem)(1u << bit));
-    add(pager, UI_STYLE_WARN, "", "%s: %s", crypto_trust_word((CryptoTrustProblem)(1u << bit)), sentence ? sentence : "");
+    add(pager, UI_STYLE_WARN, "", "%s: %s", crypto_trust_word((CryptoTrustProblem)(1u << bit)),
+        sentence ? sentence : "");
   }
 }
 
@@ -76,10 +76,14 @@ static const char *
 revocation_words(CryptoRevocation revocation)
 {
   switch (revocation) {
-  case CRYPTO_REVOCATION_GOOD: return "not revoked, says the authority";
-  case CRYPTO_REVOCATION_REVOKED: return "REVOKED by the authority";
-  case CRYPTO_REVOCATION_UNKNOWN: return "not known: no current list of the authority is here";
-  default: return "not checked";
+  case CRYPTO_REVOCATION_GOOD:
+    return "not revoked, says the authority";
+  case CRYPTO_REVOCATION_REVOKED:
+    return "REVOKED by the authority";
+  case CRYPTO_REVOCATION_UNKNOWN:
+    return "not known: no current list of the authority is here";
+  default:
+    return "not checked";
   }
 }
 
@@ -89,8 +93,8 @@ add_chain(UiPager *pager, const CryptoChain *chain)
   for (guint i = 0; i < chain->certs->len; i++)
     add_cert(pager, chain->certs->pdata[i],
              i < chain->cert_problems->len ? GPOINTER_TO_UINT(chain->cert_problems->pdata[i]) : 0, i);
-  add(pager, chain->revocation == CRYPTO_REVOCATION_REVOKED ? UI_STYLE_BAD : UI_STYLE_NORMAL, "revocation", "%s",
-      revocation_words(chain->revocation));
+  add(pager, chain->revocation == CRYPTO_REVOCATION_REVOKED ? UI_STYLE_BAD : UI_STYLE_NORMAL, "revocation",
+      "%s", revocation_words(chain->revocation));
   if (chain->revoked_at) {
     g_autofree char *when = ui_details_date(chain->revoked_at);
     add(pager, UI_STYLE_BAD, "", "on %s", when);
@@ -105,11 +109,16 @@ static const char *
 state_words(CryptoSignatureState state)
 {
   switch (state) {
-  case CRYPTO_SIGNATURE_INTACT: return "intact: nothing was changed since it was signed";
-  case CRYPTO_SIGNATURE_ALTERED: return "ALTERED: the text was changed after it was signed";
-  case CRYPTO_SIGNATURE_FORGED: return "DOES NOT VERIFY";
-  case CRYPTO_SIGNATURE_NO_CERT: return "cannot be checked: the signer's certificate is not here";
-  default: return "cannot be checked: of a kind that is not known here";
+  case CRYPTO_SIGNATURE_INTACT:
+    return "intact: nothing was changed since it was signed";
+  case CRYPTO_SIGNATURE_ALTERED:
+    return "ALTERED: the text was changed after it was signed";
+  case CRYPTO_SIGNATURE_FORGED:
+    return "DOES NOT VERIFY";
+  case CRYPTO_SIGNATURE_NO_CERT:
+    return "cannot be checked: the signer's certificate is not here";
+  default:
+    return "cannot be checked: of a kind that is not known here";
   }
 }
 
@@ -131,7 +140,8 @@ add_signer(UiPager *pager, const MlSigner *signer, guint number, guint total)
     add(pager, UI_STYLE_NORMAL, "signed on", "%s (says the signer)", when);
   }
   add(pager, cms->weak_digest ? UI_STYLE_WARN : UI_STYLE_NORMAL, "algorithms", "%s, %s%s",
-      cms->algorithm ? cms->algorithm : "?", cms->digest ? cms->digest : "?", cms->weak_digest ? " (weak)" : "");
+      cms->algorithm ? cms->algorithm : "?", cms->digest ? cms->digest : "?",
+      cms->weak_digest ? " (weak)" : "");
   if (!cms->cert)
     add(pager, UI_STYLE_NORMAL, "names", "%s", cms->identifier ? cms->identifier : "nobody");
   for (guint i = 0; signer->trust_words[i]; i++)
@@ -141,8 +151,8 @@ add_signer(UiPager *pager, const MlSigner *signer, guint number, guint total)
   else if (cms->cert)
     add_cert(pager, cms->cert, 0, 0);
   if (signer->then && signer->now && signer->then->problems != signer->now->problems)
-    add(pager, UI_STYLE_NORMAL, "when signed", "%s", signer->then->problems ? signer->then->sentence
-                                                                            : "the chain was trusted and valid");
+    add(pager, UI_STYLE_NORMAL, "when signed", "%s",
+        signer->then->problems ? signer->then->sentence : "the chain was trusted and valid");
 }
 
 static void
@@ -228,7 +238,8 @@ run_trust(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   if (entry)
     crypto_cert_entry_free(entry);
   if (!crypto_certdb_trust(trust->cert, TRUE, server, pin, &trust->error) && !trust->error)
-    g_set_error_literal(&trust->error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The authority could not be trusted.");
+    g_set_error_literal(&trust->error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "The authority could not be trusted.");
 }
 
 static void
@@ -241,8 +252,8 @@ trust_done(UiApp *app, gboolean cancelled, gpointer data)
     ui_app_error(app, trust->error);
   else if (!cancelled) {
     ui_app_say(app, "%s is trusted to vouch for mail.", crypto_cert_common_name(trust->cert));
-    ui_app_note(app, UI_STYLE_NORMAL, "Trusted for mail: %s, SHA-256 %s", crypto_cert_common_name(trust->cert),
-                crypto_cert_sha256(trust->cert));
+    ui_app_note(app, UI_STYLE_NORMAL, "Trusted for mail: %s, SHA-256 %s",
+                crypto_cert_common_name(trust->cert), crypto_cert_sha256(trust->cert));
     if (ui_app_top(app)->type->context == UI_IN_DETAILS)
       ui_app_pop(app);
     if (reader)
@@ -257,7 +268,8 @@ trust_answered(const char *answer, gpointer data)
   Trust *trust = data;
 
   if (answer)
-    ui_ops_job(trust->app, CRYPTO_JOB_KEYS, "Changing the certificate database", run_trust, trust_done, trust);
+    ui_ops_job(trust->app, CRYPTO_JOB_KEYS, "Changing the certificate database", run_trust, trust_done,
+               trust);
   else
     trust_free(trust);
 }
@@ -280,20 +292,26 @@ void
 ui_details_trust(UiApp *app)
 {
   UiReader *reader = ui_reader_top(app);
-  CryptoCert *cert = reader && reader->message ? untrusted_authority(ml_message_verdict(reader->message)) : NULL;
+  CryptoCert *cert =
+      reader && reader->message ? untrusted_authority(ml_message_verdict(reader->message)) : NULL;
 
   if (!cert) {
     ui_app_say(app, "There is no authority here that waits to be trusted.");
     return;
   }
   if (!crypto_cert_self_signed(cert)) {
-    ui_app_complain(app, "The authority itself, %s, did not come with the message: get its certificate and run "
-                    "`signet cert import FILE`.", crypto_cert_issuer_name(cert));
+    ui_app_complain(app,
+                    "The authority itself, %s, did not come with the message: get its certificate and run "
+                    "`signet cert import FILE`.",
+                    crypto_cert_issuer_name(cert));
     return;
   }
   if (!crypto_cert_is_authority(cert)) {
-    ui_app_complain(app, "This certificate vouches only for itself; it is no authority. Ask %s for its fingerprint, "
-                    "then run `signet cert trust`.", crypto_cert_common_name(cert));
+    ui_app_complain(
+        app,
+        "This certificate vouches only for itself; it is no authority. Ask %s for its fingerprint, "
+        "then run `signet cert trust`.",
+        crypto_cert_common_name(cert));
     return;
   }
   g_autofree char *name = ui_text_line(crypto_cert_common_name(cert));
@@ -301,7 +319,8 @@ ui_details_trust(UiApp *app)
   g_autofree char *first = g_strdup_printf("SHA-256 %.39s", fingerprint);
   g_autofree char *second = g_strdup_printf("        %s", strlen(fingerprint) > 40 ? fingerprint + 40 : "");
   g_autofree char *question = g_strdup_printf("Trust %s to say who anybody is? Spell out yes", name);
-  const char *explanation[] = { first, second, "Compare it with what the authority itself publishes, not with a mail.",
+  const char *explanation[] = { first, second,
+                                "Compare it with what the authority itself publishes, not with a mail.",
                                 NULL };
   Trust *trust = g_new0(Trust, 1);
   trust->app = app;

@@ -76,29 +76,48 @@ UiEditResult
 ui_edit_key(UiEdit *edit, int key)
 {
   switch (key) {
-  case UI_KEY_ENTER: return UI_EDIT_DONE;
+  case UI_KEY_ENTER:
+    return UI_EDIT_DONE;
   case UI_KEY_ESC:
   case UI_CTRL('c'):
-  case UI_CTRL('g'): return UI_EDIT_CANCELLED;
-  case UI_KEY_TAB: return UI_EDIT_COMPLETE;
+  case UI_CTRL('g'):
+    return UI_EDIT_CANCELLED;
+  case UI_KEY_TAB:
+    return UI_EDIT_COMPLETE;
   case UI_KEY_LEFT:
-  case UI_CTRL('b'): edit->cursor = before(edit); break;
+  case UI_CTRL('b'):
+    edit->cursor = before(edit);
+    break;
   case UI_KEY_RIGHT:
-  case UI_CTRL('f'): edit->cursor = after(edit); break;
+  case UI_CTRL('f'):
+    edit->cursor = after(edit);
+    break;
   case UI_KEY_HOME:
-  case UI_CTRL('a'): edit->cursor = 0; break;
+  case UI_CTRL('a'):
+    edit->cursor = 0;
+    break;
   case UI_KEY_END:
-  case UI_CTRL('e'): edit->cursor = strlen(edit->text); break;
-  case UI_KEY_BACKSPACE: delete_range(edit, before(edit), edit->cursor); break;
+  case UI_CTRL('e'):
+    edit->cursor = strlen(edit->text);
+    break;
+  case UI_KEY_BACKSPACE:
+    delete_range(edit, before(edit), edit->cursor);
+    break;
   case UI_KEY_DELETE:
   case UI_CTRL('d'): {
     gsize end = after(edit);
     delete_range(edit, edit->cursor, end);
     break;
   }
-  case UI_CTRL('w'): delete_range(edit, word_start(edit), edit->cursor); break;
-  case UI_CTRL('u'): delete_range(edit, 0, edit->cursor); break;
-  case UI_CTRL('k'): delete_range(edit, edit->cursor, strlen(edit->text)); break;
+  case UI_CTRL('w'):
+    delete_range(edit, word_start(edit), edit->cursor);
+    break;
+  case UI_CTRL('u'):
+    delete_range(edit, 0, edit->cursor);
+    break;
+  case UI_CTRL('k'):
+    delete_range(edit, edit->cursor, strlen(edit->text));
+    break;
   default:
     if (key >= 0x20 && key < 0x110000 && g_unichar_validate((gunichar)key))
       insert(edit, (gunichar)key);

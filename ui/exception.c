@@ -44,6 +44,7 @@ ui_exception_store(const char *file, const char *host, guint16 port, const char 
   if (fd >= 0 && close(fd) != 0)
     ok = FALSE;
   if (!ok)
-    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "The exception cannot be kept in %s: %s", file, g_strerror(errno));
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "The exception cannot be kept in %s: %s", file,
+                g_strerror(errno));
   return ok;
 }

@@ -7,6 +7,7 @@
  * key in state/tls-exceptions. Another key of the same host is asked about again. Any thread. */
 char *ui_exception_file(const char *state_dir); /* transfer full */
 gboolean ui_exception_is_stored(const char *file, const char *host, guint16 port, const char *sha256);
-gboolean ui_exception_store(const char *file, const char *host, guint16 port, const char *sha256, GError **error);
+gboolean
+ui_exception_store(const char *file, const char *host, guint16 port, const char *sha256, GError **error);
 
 #endif

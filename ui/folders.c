@@ -46,7 +46,9 @@ draw_account(const UiAccount *account, int row, int columns, UiStyle style)
 static const char *
 role_word(MlFolderRole role)
 {
-  static const char *const words[] = { "", "", "drafts", "sent", "trash", "junk", "archive", "all", "flagged" };
+  static const char *const words[] = {
+    "", "", "drafts", "sent", "trash", "junk", "archive", "all", "flagged"
+  };
 
   return (guint)role < G_N_ELEMENTS(words) ? words[role] : "";
 }
@@ -62,10 +64,12 @@ draw_folder(UiApp *app, const Row *shown, int row, int columns, gboolean current
   g_autofree char *fit = ui_text_fit(name, MAX(columns - 36, 8));
   g_autofree char *unread = unseen > 0 ? g_strdup_printf("%d new", unseen) : g_strdup("");
   g_autofree char *all = total >= 0 ? g_strdup_printf("%d", total) : g_strdup("");
-  g_autofree char *line = g_strdup_printf("%c %c %s %9s %8s  %-8s", current ? '>' : ' ', open ? '*' : ' ', fit, unread, all,
-                                          role_word(folder->role));
-  UiStyle style = current ? UI_STYLE_CURSOR : !folder->selectable ? UI_STYLE_QUIET
-                  : unseen > 0 ? UI_STYLE_NEW : UI_STYLE_NORMAL;
+  g_autofree char *line = g_strdup_printf("%c %c %s %9s %8s  %-8s", current ? '>' : ' ', open ? '*' : ' ',
+                                          fit, unread, all, role_word(folder->role));
+  UiStyle style = current               ? UI_STYLE_CURSOR
+                  : !folder->selectable ? UI_STYLE_QUIET
+                  : unseen > 0          ? UI_STYLE_NEW
+                                        : UI_STYLE_NORMAL;
 
   ui_screen_fill(row, 0, columns, style, line);
 }
@@ -103,12 +107,24 @@ move(UiApp *app, UiView *view, UiMove move)
   int before = folders->cursor;
 
   switch (move) {
-  case UI_MOVE_UP: folders->cursor--; break;
-  case UI_MOVE_DOWN: folders->cursor++; break;
-  case UI_MOVE_PAGE_UP: folders->cursor -= folders->rows; break;
-  case UI_MOVE_PAGE_DOWN: folders->cursor += folders->rows; break;
-  case UI_MOVE_FIRST: folders->cursor = 0; break;
-  case UI_MOVE_LAST: folders->cursor = (int)list->len - 1; break;
+  case UI_MOVE_UP:
+    folders->cursor--;
+    break;
+  case UI_MOVE_DOWN:
+    folders->cursor++;
+    break;
+  case UI_MOVE_PAGE_UP:
+    folders->cursor -= folders->rows;
+    break;
+  case UI_MOVE_PAGE_DOWN:
+    folders->cursor += folders->rows;
+    break;
+  case UI_MOVE_FIRST:
+    folders->cursor = 0;
+    break;
+  case UI_MOVE_LAST:
+    folders->cursor = (int)list->len - 1;
+    break;
   }
   folders->cursor = CLAMP(folders->cursor, 0, MAX((int)list->len - 1, 0));
   return folders->cursor != before;
@@ -148,7 +164,9 @@ view_free(UiApp *app, UiView *view)
 UiView *
 ui_folders_new(UiApp *app)
 {
-  static const UiViewType type = { UI_IN_FOLDERS, "the list of folders", draw, move, search, hint, view_free };
+  static const UiViewType type = {
+    UI_IN_FOLDERS, "the list of folders", draw, move, search, hint, view_free
+  };
   Folders *folders = g_new0(Folders, 1);
   g_autoptr(GArray) list = collect(app);
 

@@ -38,14 +38,17 @@ static void
 add_index_words(UiPager *pager)
 {
   ui_pager_add_rule(pager, "Letters in the list");
-  add_paragraph(pager, "N new   O unread from before   r answered   f forwarded   D to be deleted ($ does it)");
+  add_paragraph(pager,
+                "N new   O unread from before   r answered   f forwarded   D to be deleted ($ does it)");
   add_paragraph(pager, "F flagged   d draft   t tagged");
-  add_paragraph(pager, "S signed, E encrypted: as the mail says of itself. Once it was read: S+ good, S? look at it, "
-                       "S! bad.");
+  add_paragraph(
+      pager, "S signed, E encrypted: as the mail says of itself. Once it was read: S+ good, S? look at it, "
+             "S! bad.");
   ui_pager_add_rule(pager, "Patterns of l, / and T");
-  add_paragraph(pager, "Words fit the author or the subject. ~f author  ~t recipient  ~c copy  ~s subject  ~N new  "
-                       "~R read  ~F flagged  ~D deleted  ~T tagged  ~Q answered  ~g signed  ~G encrypted  ~V judged "
-                       "good  ~A all. ! not, | or, ( ), \"several words\". Example: ~f anna !~s invoice");
+  add_paragraph(pager,
+                "Words fit the author or the subject. ~f author  ~t recipient  ~c copy  ~s subject  ~N new  "
+                "~R read  ~F flagged  ~D deleted  ~T tagged  ~Q answered  ~g signed  ~G encrypted  ~V judged "
+                "good  ~A all. ! not, | or, ( ), \"several words\". Example: ~f anna !~s invoice");
 }
 
 static void
@@ -56,8 +59,9 @@ add_reader_words(UiPager *pager)
   add_paragraph(pager, "#  signed and encrypted");
   add_paragraph(pager, "=  encrypted, not signed: nobody vouches for who wrote it");
   add_paragraph(pager, ":  covered by nothing, in a message of which other parts are");
-  add_paragraph(pager, "The marks and the rows at the top are drawn by signet. A mail's own text begins to the right "
-                       "of the marks, so it cannot draw them.");
+  add_paragraph(
+      pager, "The marks and the rows at the top are drawn by signet. A mail's own text begins to the right "
+             "of the marks, so it cannot draw them.");
 }
 
 UiView *

@@ -8,9 +8,12 @@ static const char *
 state_words(const UiAccount *account)
 {
   switch (account->state) {
-  case ML_STATE_ONLINE: return "online";
-  case ML_STATE_OFFLINE: return "offline";
-  default: return "connecting";
+  case ML_STATE_ONLINE:
+    return "online";
+  case ML_STATE_OFFLINE:
+    return "offline";
+  default:
+    return "connecting";
   }
 }
 
@@ -52,11 +55,11 @@ flag_letters(const UiAccount *account, const UiItem *item, char letters[4])
   guint flags = item->header->flags;
   gboolean files = account->account->kind != ML_ACCOUNT_IMAP; /* there RECENT is known */
 
-  letters[0] = item->deleted                ? 'D'
-               : !(flags & ML_FLAG_SEEN)    ? (files && !(flags & ML_FLAG_RECENT) ? 'O' : 'N')
-               : flags & ML_FLAG_ANSWERED   ? 'r'
-               : flags & ML_FLAG_FORWARDED  ? 'f'
-                                            : ' ';
+  letters[0] = item->deleted               ? 'D'
+               : !(flags & ML_FLAG_SEEN)   ? (files && !(flags & ML_FLAG_RECENT) ? 'O' : 'N')
+               : flags & ML_FLAG_ANSWERED  ? 'r'
+               : flags & ML_FLAG_FORWARDED ? 'f'
+                                           : ' ';
   letters[1] = flags & ML_FLAG_FLAGGED ? 'F' : flags & ML_FLAG_DRAFT ? 'd' : ' ';
   letters[2] = item->tagged ? 't' : ' ';
   letters[3] = 0;
@@ -113,9 +116,9 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
   int before = 1 + number_width + 1 + 3 + 1 + 3 + 1 + date_width + (date_width ? 2 : 0) + from_width + 2;
   int subject_width = MAX(columns - before - (narrow ? 0 : 7), 1);
   g_autofree char *subject_fit = ui_text_fit(subject, subject_width);
-  g_autofree char *line = g_strdup_printf("%c%*u %s %-3s %s%s%s  %s %6s", current ? '>' : ' ', number_width, number,
-                                          letters, mark_of(item), date_fit, date_width ? "  " : "", from_fit,
-                                          subject_fit, size);
+  g_autofree char *line =
+      g_strdup_printf("%c%*u %s %-3s %s%s%s  %s %6s", current ? '>' : ' ', number_width, number, letters,
+                      mark_of(item), date_fit, date_width ? "  " : "", from_fit, subject_fit, size);
 
   ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : style_of(item), line);
   if (!current && *item->mark && !item->deleted)
@@ -125,11 +128,12 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
 static void
 draw_empty(const UiApp *app, const UiBox *box, int rows, int columns)
 {
-  const char *words = !box                                           ? "No folder is open: y lists them."
-                      : box->limit                                   ? "No message fits the limit: Esc shows all."
-                      : box->loading                                 ? "Reading..."
-                      : box->account->state == ML_STATE_OFFLINE && box->stale ? "Offline: the list cannot be read now."
-                                                                     : "No messages.";
+  const char *words = !box           ? "No folder is open: y lists them."
+                      : box->limit   ? "No message fits the limit: Esc shows all."
+                      : box->loading ? "Reading..."
+                      : box->account->state == ML_STATE_OFFLINE && box->stale
+                          ? "Offline: the list cannot be read now."
+                          : "No messages.";
 
   if (rows > 2)
     ui_screen_put(2, 2, columns - 2, UI_STYLE_QUIET, words);
@@ -171,8 +175,12 @@ move(UiApp *app, UiView *view, UiMove move)
     return FALSE;
   int n = (int)box->shown->len, line = n - 1 - box->cursor, before = line;
   switch (move) {
-  case UI_MOVE_UP: line--; break;
-  case UI_MOVE_DOWN: line++; break;
+  case UI_MOVE_UP:
+    line--;
+    break;
+  case UI_MOVE_DOWN:
+    line++;
+    break;
   case UI_MOVE_PAGE_UP:
     line -= box->rows;
     box->top -= box->rows;
@@ -181,8 +189,12 @@ move(UiApp *app, UiView *view, UiMove move)
     line += box->rows;
     box->top += box->rows;
     break;
-  case UI_MOVE_FIRST: line = 0; break;
-  case UI_MOVE_LAST: line = n - 1; break;
+  case UI_MOVE_FIRST:
+    line = 0;
+    break;
+  case UI_MOVE_LAST:
+    line = n - 1;
+    break;
   }
   line = CLAMP(line, 0, n - 1);
   box->top = CLAMP(box->top, 0, MAX(n - MAX(box->rows, 1), 0));

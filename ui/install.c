@@ -8,7 +8,7 @@
 typedef struct {
   UiApp *app;
   CryptoCert *cert;
-  GPtrArray *between;   /* of CryptoCert: intermediates */
+  GPtrArray *between; /* of CryptoCert: intermediates */
   char *message_id;
   gboolean was_there;
   guint addresses;
@@ -59,8 +59,10 @@ install_done(UiApp *app, gboolean cancelled, gpointer data)
   if (install->error)
     ui_app_error(app, install->error);
   else if (!cancelled) {
-    ui_app_say(app, install->was_there ? "The certificate of %s was there already; it is accepted."
-                                       : "The certificate of %s is installed.", crypto_cert_common_name(install->cert));
+    ui_app_say(app,
+               install->was_there ? "The certificate of %s was there already; it is accepted."
+                                  : "The certificate of %s is installed.",
+               crypto_cert_common_name(install->cert));
     ui_app_note(app, UI_STYLE_NORMAL, "Installed: %s, SHA-256 %s", crypto_cert_common_name(install->cert),
                 crypto_cert_sha256(install->cert));
     if (reader)
@@ -116,12 +118,14 @@ ask(UiApp *app, Install *install, const MlVerdict *verdict)
   g_autofree char *fingerprint = ui_details_fingerprint(crypto_cert_sha256(cert));
   g_autofree char *who = g_strdup_printf("%s, from %s, until %s", crypto_cert_common_name(cert),
                                          crypto_cert_issuer_name(cert), to);
-  g_autofree char *whom = g_strdup_printf("for mail to %s", *addresses ? addresses : "nobody: it names no address");
-  g_autofree char *more = g_strdup_printf("with %u certificate%s between it and its authority", install->between->len,
-                                          install->between->len == 1 ? "" : "s");
+  g_autofree char *whom =
+      g_strdup_printf("for mail to %s", *addresses ? addresses : "nobody: it names no address");
+  g_autofree char *more = g_strdup_printf("with %u certificate%s between it and its authority",
+                                          install->between->len, install->between->len == 1 ? "" : "s");
   g_autofree char *safe_who = ui_text_line(who), *safe_whom = ui_text_line(whom);
   g_autofree char *print = g_strdup_printf("SHA-256 %.40s", fingerprint);
-  g_autofree char *print_end = g_strdup_printf("        %s", strlen(fingerprint) > 40 ? fingerprint + 40 : "");
+  g_autofree char *print_end =
+      g_strdup_printf("        %s", strlen(fingerprint) > 40 ? fingerprint + 40 : "");
   const char *explanation[9] = { safe_who, safe_whom, print, print_end };
   guint n = 4;
 
@@ -131,8 +135,8 @@ ask(UiApp *app, Install *install, const MlVerdict *verdict)
     explanation[n++] = "NOT TRUSTED: nobody you trust vouches for it. It is kept, but trusted for nothing.";
   if (!crypto_cert_can_encrypt(cert))
     explanation[n++] = "It is for signing only: mail to them cannot be encrypted with it.";
-  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, explanation, "Install this certificate", NULL, NULL, install_answered,
-                 install);
+  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, explanation, "Install this certificate", NULL, NULL,
+                 install_answered, install);
 }
 
 void
@@ -142,8 +146,9 @@ ui_install_start(UiApp *app, UiReader *reader)
   const MlSigner *signer = choose(verdict);
 
   if (!signer) {
-    ui_app_complain(app, verdict->signers->len ? "No signer's certificate here belongs to an intact signature."
-                                               : "This message is not signed: there is no certificate to install.");
+    ui_app_complain(app, verdict->signers->len
+                             ? "No signer's certificate here belongs to an intact signature."
+                             : "This message is not signed: there is no certificate to install.");
     return;
   }
   Install *install = g_new0(Install, 1);

@@ -1,6 +1,9 @@
 #include "ui/app-private.h"
 
-#define ACT(key, context, name, help) { key, context, #name, help, ui_action_##name }
+#define ACT(key, context, name, help)                                                                        \
+  {                                                                                                          \
+    key, context, #name, help, ui_action_##name                                                              \
+  }
 
 static const UiBinding table[] = {
   ACT('j', UI_IN_INDEX | UI_IN_READER, next_message, "next message that is not to be deleted"),
@@ -52,7 +55,8 @@ static const UiBinding table[] = {
   ACT('A', UI_IN_INDEX | UI_IN_READER, archive, "move to the archive"),
   ACT('$', UI_IN_INDEX, sync, "delete what is marked, now"),
   ACT('y', UI_IN_INDEX | UI_IN_READER, folders, "list all folders"),
-  ACT('c', UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, change_folder, "change to another folder by name; Tab completes"),
+  ACT('c', UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, change_folder,
+      "change to another folder by name; Tab completes"),
   ACT('|', UI_IN_INDEX | UI_IN_READER, pipe, "give the text to a program"),
   ACT('p', UI_IN_READER, print, "print"),
   ACT(UI_CTRL('b'), UI_IN_READER, link, "open a link, after showing where it goes"),
@@ -103,10 +107,21 @@ ui_keys_name(int key)
     int key;
     const char *name;
   } names[] = {
-    { UI_KEY_TAB, "Tab" }, { UI_KEY_ENTER, "Enter" }, { UI_KEY_ESC, "Esc" }, { UI_KEY_BACKSPACE, "Backspace" },
-    { ' ', "Space" }, { UI_KEY_UP, "Up" }, { UI_KEY_DOWN, "Down" }, { UI_KEY_LEFT, "Left" }, { UI_KEY_RIGHT, "Right" },
-    { UI_KEY_PAGE_UP, "PgUp" }, { UI_KEY_PAGE_DOWN, "PgDn" }, { UI_KEY_HOME, "Home" }, { UI_KEY_END, "End" },
-    { UI_KEY_DELETE, "Del" }, { '1', "1 to 9" },
+    { UI_KEY_TAB, "Tab" },
+    { UI_KEY_ENTER, "Enter" },
+    { UI_KEY_ESC, "Esc" },
+    { UI_KEY_BACKSPACE, "Backspace" },
+    { ' ', "Space" },
+    { UI_KEY_UP, "Up" },
+    { UI_KEY_DOWN, "Down" },
+    { UI_KEY_LEFT, "Left" },
+    { UI_KEY_RIGHT, "Right" },
+    { UI_KEY_PAGE_UP, "PgUp" },
+    { UI_KEY_PAGE_DOWN, "PgDn" },
+    { UI_KEY_HOME, "Home" },
+    { UI_KEY_END, "End" },
+    { UI_KEY_DELETE, "Del" },
+    { '1', "1 to 9" },
   };
   char bytes[7] = { 0 };
 

@@ -5,23 +5,23 @@
 
 /* Keys, and what they do where: one const table that both the screen and its help read. */
 enum { /* characters are themselves; beyond Unicode lie the keys that have none */
-  UI_KEY_NONE = 0,
-  UI_KEY_TAB = 9,
-  UI_KEY_ENTER = 13,
-  UI_KEY_ESC = 27,
-  UI_KEY_BACKSPACE = 127,
-  UI_KEY_UP = 0x200000,
-  UI_KEY_DOWN,
-  UI_KEY_LEFT,
-  UI_KEY_RIGHT,
-  UI_KEY_PAGE_UP,
-  UI_KEY_PAGE_DOWN,
-  UI_KEY_HOME,
-  UI_KEY_END,
-  UI_KEY_DELETE,
-  UI_KEY_RESIZE,
+       UI_KEY_NONE = 0,
+       UI_KEY_TAB = 9,
+       UI_KEY_ENTER = 13,
+       UI_KEY_ESC = 27,
+       UI_KEY_BACKSPACE = 127,
+       UI_KEY_UP = 0x200000,
+       UI_KEY_DOWN,
+       UI_KEY_LEFT,
+       UI_KEY_RIGHT,
+       UI_KEY_PAGE_UP,
+       UI_KEY_PAGE_DOWN,
+       UI_KEY_HOME,
+       UI_KEY_END,
+       UI_KEY_DELETE,
+       UI_KEY_RESIZE,
 };
-#define UI_CTRL(letter) ((letter) & 0x1f)
+#define UI_CTRL(letter) ((letter)&0x1f)
 
 /* Where a binding holds: the view on top. */
 typedef enum {
@@ -45,8 +45,8 @@ typedef struct {
   void (*run)(UiApp *app);
 } UiBinding;
 
-const UiBinding *ui_keys_table(void); /* ended by key 0 */
+const UiBinding *ui_keys_table(void);                      /* ended by key 0 */
 const UiBinding *ui_keys_find(int key, UiContext context); /* NULL: bound to nothing here */
-char *ui_keys_name(int key); /* "j", "Space", "Ctrl-F", "PgDn"; transfer full */
+char *ui_keys_name(int key);                               /* "j", "Space", "Ctrl-F", "PgDn"; transfer full */
 
 #endif

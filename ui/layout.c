@@ -19,11 +19,16 @@ static const char *
 protection_words(char gutter)
 {
   switch (gutter) {
-  case '|': return "signed";
-  case '#': return "signed and encrypted";
-  case '=': return "encrypted, not signed";
-  case ':': return "not signed, not encrypted";
-  default: return "";
+  case '|':
+    return "signed";
+  case '#':
+    return "signed and encrypted";
+  case '=':
+    return "encrypted, not signed";
+  case ':':
+    return "not signed, not encrypted";
+  default:
+    return "";
   }
 }
 
@@ -79,8 +84,8 @@ add_headers(UiPager *pager, const MlMessage *message, const UiLayoutOptions *opt
     if (!header->outer)
       continue;
     /* A header that was hidden on the way (RFC 9788) differs by design; the other differences are worth a look. */
-    line = ui_pager_add_format(pager, header->encrypted ? UI_STYLE_QUIET : UI_STYLE_WARN, "    outside it says: %s",
-                               *header->outer ? header->outer : "(nothing)");
+    line = ui_pager_add_format(pager, header->encrypted ? UI_STYLE_QUIET : UI_STYLE_WARN,
+                               "    outside it says: %s", *header->outer ? header->outer : "(nothing)");
     line->indent = 6;
   }
 }
@@ -103,7 +108,8 @@ add_text(UiPager *pager, const char *text, UiStyle style, char gutter, gsize *le
     at = end ? end + 1 : NULL;
   }
   if (!whole)
-    ui_pager_add(pager, UI_STYLE_WARN, "The text goes on; it is too long to be shown here: v, then s saves all of it.");
+    ui_pager_add(pager, UI_STYLE_WARN,
+                 "The text goes on; it is too long to be shown here: v, then s saves all of it.");
 }
 
 /* What a rule line above a block says. */
@@ -128,7 +134,8 @@ add_blocks(UiPager *pager, const MlMessage *message, gboolean any)
   for (guint i = 0; i < blocks->len; i++) {
     const MlBlock *block = blocks->pdata[i];
     char gutter = gutter_of(block->is_signed, block->encrypted, any);
-    gboolean other_cover = before && (before->is_signed != block->is_signed || before->encrypted != block->encrypted);
+    gboolean other_cover =
+        before && (before->is_signed != block->is_signed || before->encrypted != block->encrypted);
     gboolean other_part = before && before->part != block->part;
     if (other_cover || other_part) {
       g_autofree char *label = block_label(message, block, gutter, other_part);
@@ -161,8 +168,10 @@ add_attachments(UiPager *pager, const MlMessage *message, gboolean any)
       break;
     g_autofree char *size = ui_text_size(part->size);
     UiLine *line = ui_pager_add_format(pager, UI_STYLE_NORMAL, "%2u  %s  %s  %s", n,
-                                       part->name ? part->name : part->save_as ? part->save_as : part->type, part->type,
-                                       size);
+                                       part->name      ? part->name
+                                       : part->save_as ? part->save_as
+                                                       : part->type,
+                                       part->type, size);
     line->indent = 4;
     line->gutter = gutter_of(part->is_signed, part->encrypted, any);
   }

@@ -6,8 +6,8 @@ enum { MAX_DEPTH = 20, MAX_NODES = 200 };
 
 /* A node is a test, or joins its children. */
 struct UiLimit {
-  char kind;           /* a mutt letter, 'w' for a bare word, '&', '|' or '!' */
-  char *needle;        /* folded; NULL: the test needs none */
+  char kind;    /* a mutt letter, 'w' for a bare word, '&', '|' or '!' */
+  char *needle; /* folded; NULL: the test needs none */
   UiLimit *left, *right;
 };
 
@@ -105,8 +105,8 @@ parse_letter(Parser *parser)
 
   if (!letter || !strchr("ftcsCNRFDTQgGVAUO", letter)) {
     char shown[] = { letter && g_ascii_isprint(letter) ? letter : '?', 0 };
-    g_autofree char *why = g_strdup_printf("There is no pattern ~%s. Known: ~f ~t ~c ~s ~N ~R ~F ~D ~T ~Q ~g ~G ~V ~A.",
-                                           shown);
+    g_autofree char *why =
+        g_strdup_printf("There is no pattern ~%s. Known: ~f ~t ~c ~s ~N ~R ~F ~D ~T ~Q ~g ~G ~V ~A.", shown);
     return fail(parser, why);
   }
   parser->at++;
@@ -221,16 +221,26 @@ matches_flag(char kind, const UiLimitItem *item)
   switch (kind) {
   case 'N':
   case 'U':
-  case 'O': return !(item->flags & ML_FLAG_SEEN);
-  case 'R': return (item->flags & ML_FLAG_SEEN) != 0;
-  case 'F': return (item->flags & ML_FLAG_FLAGGED) != 0;
-  case 'Q': return (item->flags & ML_FLAG_ANSWERED) != 0;
-  case 'D': return item->deleted;
-  case 'T': return item->tagged;
-  case 'V': return item->verified;
-  case 'g': return (item->header->hints & ML_HINT_SIGNED) != 0;
-  case 'G': return (item->header->hints & ML_HINT_ENCRYPTED) != 0;
-  default: return TRUE; /* ~A */
+  case 'O':
+    return !(item->flags & ML_FLAG_SEEN);
+  case 'R':
+    return (item->flags & ML_FLAG_SEEN) != 0;
+  case 'F':
+    return (item->flags & ML_FLAG_FLAGGED) != 0;
+  case 'Q':
+    return (item->flags & ML_FLAG_ANSWERED) != 0;
+  case 'D':
+    return item->deleted;
+  case 'T':
+    return item->tagged;
+  case 'V':
+    return item->verified;
+  case 'g':
+    return (item->header->hints & ML_HINT_SIGNED) != 0;
+  case 'G':
+    return (item->header->hints & ML_HINT_ENCRYPTED) != 0;
+  default:
+    return TRUE; /* ~A */
   }
 }
 
@@ -240,15 +250,26 @@ ui_limit_matches(const UiLimit *limit, const UiLimitItem *item)
   const MlHeader *header = item->header;
 
   switch (limit->kind) {
-  case '&': return ui_limit_matches(limit->left, item) && ui_limit_matches(limit->right, item);
-  case '|': return ui_limit_matches(limit->left, item) || ui_limit_matches(limit->right, item);
-  case '!': return !ui_limit_matches(limit->left, item);
-  case 'w': return ui_limit_contains(header->from, limit->needle) || ui_limit_contains(header->subject, limit->needle);
-  case 'f': return ui_limit_contains(header->from, limit->needle);
-  case 't': return ui_limit_contains(header->to, limit->needle);
-  case 'c': return ui_limit_contains(header->cc, limit->needle);
-  case 'C': return ui_limit_contains(header->to, limit->needle) || ui_limit_contains(header->cc, limit->needle);
-  case 's': return ui_limit_contains(header->subject, limit->needle);
-  default: return matches_flag(limit->kind, item);
+  case '&':
+    return ui_limit_matches(limit->left, item) && ui_limit_matches(limit->right, item);
+  case '|':
+    return ui_limit_matches(limit->left, item) || ui_limit_matches(limit->right, item);
+  case '!':
+    return !ui_limit_matches(limit->left, item);
+  case 'w':
+    return ui_limit_contains(header->from, limit->needle) ||
+           ui_limit_contains(header->subject, limit->needle);
+  case 'f':
+    return ui_limit_contains(header->from, limit->needle);
+  case 't':
+    return ui_limit_contains(header->to, limit->needle);
+  case 'c':
+    return ui_limit_contains(header->cc, limit->needle);
+  case 'C':
+    return ui_limit_contains(header->to, limit->needle) || ui_limit_contains(header->cc, limit->needle);
+  case 's':
+    return ui_limit_contains(header->subject, limit->needle);
+  default:
+    return matches_flag(limit->kind, item);
   }
 }

@@ -101,8 +101,8 @@ confirm(UiApp *app, const char *url)
   g_ptr_array_add(lines, NULL);
   Opening *opening = g_new(Opening, 1);
   *opening = (Opening){ app, g_strdup(url) };
-  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, (const char *const *)lines->pdata, "Open this address", NULL, NULL,
-                 open_answered, opening);
+  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, (const char *const *)lines->pdata, "Open this address", NULL,
+                 NULL, open_answered, opening);
 }
 
 static void
@@ -129,8 +129,9 @@ ui_action_link(UiApp *app)
   if (!reader || !reader->message)
     return;
   if (ui_strip_is_malleable(ml_message_verdict(reader->message))) {
-    ui_app_complain(app, "Links stay shut here: this text is not protected against change, and a link could carry off "
-                    "what was decrypted.");
+    ui_app_complain(
+        app, "Links stay shut here: this text is not protected against change, and a link could carry off "
+             "what was decrypted.");
     return;
   }
   g_autoptr(GPtrArray) links = ui_reader_links(reader);
@@ -153,6 +154,6 @@ ui_action_link(UiApp *app)
   }
   g_ptr_array_add(list, NULL);
   g_autofree char *question = g_strdup_printf("Open link (1 to %u)", links->len);
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, (const char *const *)list->pdata, question, NULL, NULL, number_answered,
-                 app);
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, (const char *const *)list->pdata, question, NULL, NULL,
+                 number_answered, app);
 }

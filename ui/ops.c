@@ -111,7 +111,8 @@ ui_ops_words(UiApp *app)
     if (op->silent || now - op->started < SHOWN_AFTER)
       continue;
     if (op->total)
-      return g_strdup_printf("%s... %d%%  Esc cancels", op->what, (int)(MIN(op->done, op->total) * 100 / op->total));
+      return g_strdup_printf("%s... %d%%  Esc cancels", op->what,
+                             (int)(MIN(op->done, op->total) * 100 / op->total));
     return g_strdup_printf("%s...  Esc cancels", op->what);
   }
   return NULL;
@@ -148,7 +149,8 @@ job_done(GCancellable *cancellable, gpointer data)
 }
 
 GCancellable *
-ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run, UiJobDone done, gpointer data)
+ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run, UiJobDone done,
+           gpointer data)
 {
   if (app->ending) { /* the threads are gone, or about to go */
     done(app, TRUE, data);

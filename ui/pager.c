@@ -144,10 +144,14 @@ static UiStyle
 gutter_style(char gutter)
 {
   switch (gutter) {
-  case '|': return UI_STYLE_SIGNED;
-  case '=': return UI_STYLE_ENCRYPTED;
-  case '#': return UI_STYLE_BOTH;
-  default: return UI_STYLE_BARE;
+  case '|':
+    return UI_STYLE_SIGNED;
+  case '=':
+    return UI_STYLE_ENCRYPTED;
+  case '#':
+    return UI_STYLE_BOTH;
+  default:
+    return UI_STYLE_BARE;
   }
 }
 
@@ -202,12 +206,24 @@ ui_pager_move(UiPager *pager, UiMove move)
   int before = pager->top, page = MAX(pager->rows - 1, 1);
 
   switch (move) {
-  case UI_MOVE_UP: pager->top--; break;
-  case UI_MOVE_DOWN: pager->top++; break;
-  case UI_MOVE_PAGE_UP: pager->top -= page; break;
-  case UI_MOVE_PAGE_DOWN: pager->top += page; break;
-  case UI_MOVE_FIRST: pager->top = 0; break;
-  case UI_MOVE_LAST: pager->top = last_top(pager); break;
+  case UI_MOVE_UP:
+    pager->top--;
+    break;
+  case UI_MOVE_DOWN:
+    pager->top++;
+    break;
+  case UI_MOVE_PAGE_UP:
+    pager->top -= page;
+    break;
+  case UI_MOVE_PAGE_DOWN:
+    pager->top += page;
+    break;
+  case UI_MOVE_FIRST:
+    pager->top = 0;
+    break;
+  case UI_MOVE_LAST:
+    pager->top = last_top(pager);
+    break;
   }
   pager->top = CLAMP(pager->top, 0, last_top(pager));
   return pager->top != before;

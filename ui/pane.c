@@ -51,9 +51,12 @@ pane_free(UiApp *app, UiView *view)
 UiPane *
 ui_pane_new(UiContext context, const char *name, const char *title)
 {
-  static const UiViewType details = { UI_IN_DETAILS, "the details of a message's security", draw, ui_pane_move, search,
-                                      hint, pane_free };
-  static const UiViewType text = { UI_IN_TEXT, "a page of text", draw, ui_pane_move, search, hint, pane_free };
+  static const UiViewType details = {
+    UI_IN_DETAILS, "the details of a message's security", draw, ui_pane_move, search, hint, pane_free
+  };
+  static const UiViewType text = {
+    UI_IN_TEXT, "a page of text", draw, ui_pane_move, search, hint, pane_free
+  };
   UiPane *pane = g_new0(UiPane, 1);
 
   pane->view.type = context == UI_IN_DETAILS ? &details : &text;

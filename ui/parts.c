@@ -32,16 +32,23 @@ draw_part(const MlPart *part, int row, int columns, guint number, gboolean curre
 {
   int cover_width = columns >= 60 ? 19 : 0, name_width = MAX(columns - 11 - cover_width - 7, 8);
   g_autofree char *size = part->leaf ? ui_text_size(part->size) : g_strdup("");
-  g_autofree char *raw = g_strdup_printf("%*s%s%s%s%s%s%s%s", (int)MIN(part->depth, 20) * 2, "", part->type,
-                                         part->layer ? " [" : "", part->layer ? part->layer : "", part->layer ? "]" : "",
-                                         part->name ? "  " : "", part->name ? part->name : "",
-                                         part->attachment ? "" : part->shown ? "  (shown)" : "");
+  g_autofree char *raw =
+      g_strdup_printf("%*s%s%s%s%s%s%s%s", (int)MIN(part->depth, 20) * 2, "", part->type,
+                      part->layer ? " [" : "", part->layer ? part->layer : "", part->layer ? "]" : "",
+                      part->name ? "  " : "", part->name ? part->name : "",
+                      part->attachment ? ""
+                      : part->shown    ? "  (shown)"
+                                       : "");
   g_autofree char *safe = ui_text_line(raw);
   g_autofree char *fit = ui_text_fit(safe, name_width);
   g_autofree char *cover = cover_width ? ui_text_fit(cover_words(part), cover_width) : g_strdup("");
   g_autofree char *line = g_strdup_printf("%c%3u  %s %6s  %s", current ? '>' : ' ', number, fit, size, cover);
 
-  ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : part->attachment ? UI_STYLE_BOLD : UI_STYLE_NORMAL, line);
+  ui_screen_fill(row, 0, columns,
+                 current            ? UI_STYLE_CURSOR
+                 : part->attachment ? UI_STYLE_BOLD
+                                    : UI_STYLE_NORMAL,
+                 line);
 }
 
 static void
@@ -58,7 +65,8 @@ draw(UiApp *app, UiView *view, int rows, int columns)
   if (parts->cursor >= parts->top + parts->rows)
     parts->top = parts->cursor - parts->rows + 1;
   for (int i = 0; i < parts->rows && parts->top + i < (int)list->len; i++)
-    draw_part(list->pdata[parts->top + i], 1 + i, columns, (guint)(parts->top + i + 1), parts->top + i == parts->cursor);
+    draw_part(list->pdata[parts->top + i], 1 + i, columns, (guint)(parts->top + i + 1),
+              parts->top + i == parts->cursor);
 }
 
 static gboolean
@@ -68,12 +76,24 @@ move(UiApp *app, UiView *view, UiMove move)
   int before = parts->cursor, n = (int)list_of(parts)->len;
 
   switch (move) {
-  case UI_MOVE_UP: parts->cursor--; break;
-  case UI_MOVE_DOWN: parts->cursor++; break;
-  case UI_MOVE_PAGE_UP: parts->cursor -= parts->rows; break;
-  case UI_MOVE_PAGE_DOWN: parts->cursor += parts->rows; break;
-  case UI_MOVE_FIRST: parts->cursor = 0; break;
-  case UI_MOVE_LAST: parts->cursor = n - 1; break;
+  case UI_MOVE_UP:
+    parts->cursor--;
+    break;
+  case UI_MOVE_DOWN:
+    parts->cursor++;
+    break;
+  case UI_MOVE_PAGE_UP:
+    parts->cursor -= parts->rows;
+    break;
+  case UI_MOVE_PAGE_DOWN:
+    parts->cursor += parts->rows;
+    break;
+  case UI_MOVE_FIRST:
+    parts->cursor = 0;
+    break;
+  case UI_MOVE_LAST:
+    parts->cursor = n - 1;
+    break;
   }
   parts->cursor = CLAMP(parts->cursor, 0, MAX(n - 1, 0));
   return parts->cursor != before;
@@ -142,9 +162,9 @@ typedef struct {
   PartAct act;
   UiHeld *held;
   guint part;
-  char *name;          /* of the part, for a title */
+  char *name; /* of the part, for a title */
   char *save_as;
-  char *where;         /* path or command */
+  char *where; /* path or command */
   GBytes *content;
   UiPane *pane;
   GError *error;
@@ -184,7 +204,8 @@ fill_pane(PartJob *job)
     at = end ? end + 1 : NULL;
   }
   if (cut)
-    ui_pager_add(&job->pane->pager, UI_STYLE_WARN, "The text goes on: s in the list of parts saves all of it.");
+    ui_pager_add(&job->pane->pager, UI_STYLE_WARN,
+                 "The text goes on: s in the list of parts saves all of it.");
 }
 
 static void
@@ -261,7 +282,8 @@ void
 ui_parts_show(UiApp *app)
 {
   Parts *parts = (Parts *)ui_app_view(app, UI_IN_PARTS);
-  const MlPart *part = parts && parts->cursor < (int)list_of(parts)->len ? list_of(parts)->pdata[parts->cursor] : NULL;
+  const MlPart *part =
+      parts && parts->cursor < (int)list_of(parts)->len ? list_of(parts)->pdata[parts->cursor] : NULL;
 
   if (!part)
     return;
@@ -270,7 +292,8 @@ ui_parts_show(UiApp *app)
     return;
   }
   gboolean message = is_message(part);
-  if (!message && part->leaf && !g_str_has_prefix(part->type, "text/") && !g_str_has_prefix(part->type, "message/")) {
+  if (!message && part->leaf && !g_str_has_prefix(part->type, "text/") &&
+      !g_str_has_prefix(part->type, "message/")) {
     ui_app_say(app, "%s cannot be shown as text: s saves it, | gives it to a program.", part->type);
     return;
   }

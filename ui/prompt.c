@@ -8,13 +8,13 @@
 
 /* Counted: the asker may give up while it is on the screen. */
 typedef struct {
-  UiPromptKind kind;     /* these never change */
+  UiPromptKind kind; /* these never change */
   char **explanation;
   char *question, *initial;
   UiPromptComplete complete;
   UiPromptDone finished; /* asked by the UI thread; NULL: a thread waits */
   gpointer data;
-  char *answer;          /* these are under the lock */
+  char *answer; /* these are under the lock */
   gboolean done;
 } Prompt;
 
@@ -22,13 +22,13 @@ struct UiPrompts {
   GThread *ui_thread;
   UiPromptsChanged changed;
   gpointer user_data;
-  Prompt *shown;         /* UI thread only; a reference */
-  UiEdit edit;           /* UI thread only */
-  GSource *refresh;      /* under the lock: one is on its way */
+  Prompt *shown;    /* UI thread only; a reference */
+  UiEdit edit;      /* UI thread only */
+  GSource *refresh; /* under the lock: one is on its way */
 
   GMutex lock;
   GCond answered;
-  GQueue waiting;        /* of Prompt, references */
+  GQueue waiting; /* of Prompt, references */
   gboolean closed;
 };
 
@@ -191,7 +191,8 @@ ui_prompts_wait(UiPrompts *prompts, UiPromptKind kind, const char *const *explan
 {
   g_return_val_if_fail(g_thread_self() != prompts->ui_thread, NULL); /* it would wait for itself */
   g_autoptr(Prompt) prompt = prompt_new(kind, explanation, question);
-  gulong handler = cancellable ? g_cancellable_connect(cancellable, G_CALLBACK(on_cancelled), prompts, NULL) : 0;
+  gulong handler =
+      cancellable ? g_cancellable_connect(cancellable, G_CALLBACK(on_cancelled), prompts, NULL) : 0;
 
   g_mutex_lock(&prompts->lock);
   if (prompts->closed)
@@ -232,7 +233,8 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
   guint n = 0;
 
   if (question->retry)
-    explanation[n++] = question->database ? "That was not the right password." : "That was not the right PIN.";
+    explanation[n++] =
+        question->database ? "That was not the right password." : "That was not the right PIN.";
   if (question->locked) {
     explanation[n++] = "Too many wrong PINs: unlock it with its PUK and the maker's program.";
     words = g_strdup_printf("The token \"%s\" is locked", name);
@@ -243,7 +245,8 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
     if (warning)
       explanation[n++] = warning;
     words = g_strdup_printf(question->pinpad ? "Press Enter here, then enter the PIN of \"%s\" on the reader"
-                                             : "PIN of the token \"%s\"", name);
+                                             : "PIN of the token \"%s\"",
+                            name);
     kind = question->pinpad ? UI_PROMPT_NOTICE : UI_PROMPT_SECRET;
   }
   char *answer = ui_prompts_wait(data, kind, explanation, words, cancellable);
@@ -315,15 +318,20 @@ static void
 type(UiPrompts *prompts, int key)
 {
   switch (ui_edit_key(&prompts->edit, key)) {
-  case UI_EDIT_CANCELLED: answer_shown(prompts, NULL); break;
-  case UI_EDIT_COMPLETE: complete(prompts); break;
+  case UI_EDIT_CANCELLED:
+    answer_shown(prompts, NULL);
+    break;
+  case UI_EDIT_COMPLETE:
+    complete(prompts);
+    break;
   case UI_EDIT_DONE:
     if (prompts->shown->kind == UI_PROMPT_SPELLED && g_ascii_strcasecmp(prompts->edit.text, "yes") != 0)
       answer_shown(prompts, NULL);
     else
       answer_shown(prompts, prompts->edit.text);
     break;
-  case UI_EDIT_MORE: break;
+  case UI_EDIT_MORE:
+    break;
   }
 }
 
@@ -343,6 +351,7 @@ ui_prompts_key(UiPrompts *prompts, int key)
     if (key == UI_KEY_ENTER || is_cancel(key))
       answer_shown(prompts, key == UI_KEY_ENTER ? "" : NULL);
     break;
-  default: type(prompts, key);
+  default:
+    type(prompts, key);
   }
 }

@@ -16,7 +16,7 @@ typedef struct {
   char *message_id;
   gboolean open_errant, all_headers;
   MlMessage *message;
-  UiPager pager;       /* its source is made by the job */
+  UiPager pager; /* its source is made by the job */
   gboolean can_install;
   GError *error;
 } Reading;
@@ -273,7 +273,8 @@ fetched(UiApp *app, const GError *error, gpointer data)
     return;
   }
   reader->problem = g_strdup(!error || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)
-                                 ? "Cancelled. Ctrl-R reads it again." : error->message);
+                                 ? "Cancelled. Ctrl-R reads it again."
+                                 : error->message);
   if (error)
     ui_app_error(app, error);
 }
@@ -322,8 +323,8 @@ draw_strip(UiApp *app, UiReader *reader, int *row, int rows, int columns)
 {
   char **from = ml_message_from_addresses(reader->message);
   UiStripFacts facts = { .from = from[0], .can_install = reader->can_install };
-  g_autoptr(GPtrArray) strip = ui_strip_rows(ml_message_verdict(reader->message), &facts, columns - 2,
-                                             CLAMP(rows / 3, 1, 6));
+  g_autoptr(GPtrArray) strip =
+      ui_strip_rows(ml_message_verdict(reader->message), &facts, columns - 2, CLAMP(rows / 3, 1, 6));
 
   for (guint i = 0; i < strip->len && *row < rows; i++, (*row)++) {
     const UiStripRow *line = strip->pdata[i];
@@ -332,8 +333,8 @@ draw_strip(UiApp *app, UiReader *reader, int *row, int rows, int columns)
     if (!line->hint)
       continue;
     int width = ui_text_width(line->hint);
-    ui_screen_put(*row, columns - width - 1, width, line->style == UI_STYLE_BAD ? UI_STYLE_BAD : UI_STYLE_QUIET,
-                  line->hint);
+    ui_screen_put(*row, columns - width - 1, width,
+                  line->style == UI_STYLE_BAD ? UI_STYLE_BAD : UI_STYLE_QUIET, line->hint);
   }
 }
 
@@ -344,17 +345,17 @@ draw_place(UiApp *app, const UiReader *reader, int row, int columns)
   ui_screen_rule(row, 0, columns, UI_STYLE_RULE);
   UiItem *item = item_of(app, reader);
   g_autofree char *folder = ui_text_line(item ? app->box->folder : reader->title);
-  g_autofree char *place = item ? g_strdup_printf(" %s %u of %u%s ", folder, ui_box_number(app->box, item),
-                                                  MAX(app->box->total, app->box->all->len),
-                                                  item->deleted ? ", to be deleted" : "")
-                                : g_strdup_printf(" %s ", folder);
+  g_autofree char *place =
+      item ? g_strdup_printf(" %s %u of %u%s ", folder, ui_box_number(app->box, item),
+                             MAX(app->box->total, app->box->all->len), item->deleted ? ", to be deleted" : "")
+           : g_strdup_printf(" %s ", folder);
   g_autofree char *cut = ui_text_cut(place, MAX(columns - 12, 1));
   ui_screen_put(row, 2, columns - 12, UI_STYLE_RULE, cut);
   if (!reader->message || columns < 20)
     return;
   int percent = ui_pager_percent(&reader->pager);
-  g_autofree char *words = percent == 100 ? g_strdup(reader->pager.top ? " end " : " all ")
-                                          : g_strdup_printf(" %d%% ", percent);
+  g_autofree char *words =
+      percent == 100 ? g_strdup(reader->pager.top ? " end " : " all ") : g_strdup_printf(" %d%% ", percent);
   ui_screen_put(row, columns - 8, 7, UI_STYLE_RULE, words);
 }
 
@@ -373,7 +374,10 @@ draw(UiApp *app, UiView *view, int rows, int columns)
       ui_screen_put(row++, 1, columns - 1, UI_STYLE_WARN, lines->pdata[i]);
   } else {
     gboolean late = g_get_monotonic_time() - reader->since > PATIENCE;
-    ui_screen_put(row++, 1, columns - 1, UI_STYLE_QUIET, !late ? "" : reader->raw ? "Checking..." : "Fetching...");
+    ui_screen_put(row++, 1, columns - 1, UI_STYLE_QUIET,
+                  !late         ? ""
+                  : reader->raw ? "Checking..."
+                                : "Fetching...");
   }
   if (row < rows)
     draw_place(app, reader, row++, columns);
@@ -399,8 +403,9 @@ hint(UiApp *app, UiView *view, GString *hint)
 {
   const UiReader *reader = (UiReader *)view;
 
-  g_string_append(hint, reader->box ? "Space page  j next  k previous  d delete  v parts  V security  q back  ? help"
-                                    : "Space page  v parts  V security  q back  ? help");
+  g_string_append(hint, reader->box
+                            ? "Space page  j next  k previous  d delete  v parts  V security  q back  ? help"
+                            : "Space page  v parts  V security  q back  ? help");
 }
 
 static void

@@ -40,10 +40,10 @@ ui_save_path(const char *typed, const char *name)
 static gboolean
 fail(const char *path, int number, GError **error)
 {
-  const char *what = number == EEXIST                      ? "there is a file of that name already: choose another"
+  const char *what = number == EEXIST ? "there is a file of that name already: choose another"
                      : number == ENOSPC || number == EDQUOT ? "the disk is full; nothing was left there"
-                     : number == ENOENT                    ? "there is no such folder"
-                                                           : g_strerror(number);
+                     : number == ENOENT                     ? "there is no such folder"
+                                                            : g_strerror(number);
 
   g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s was not saved: %s.", path, what);
   return FALSE;

@@ -21,10 +21,10 @@
 /* One terminal a process has, so its state is one too. */
 static struct {
   gboolean open, suspended, ascii, colours;
-  int saved_stderr;        /* -1: not moved */
-  struct termios before;   /* as we found it, for a crash */
-  char leave[128];         /* what ends the alternate screen, for a crash */
-  char *log;               /* where stderr goes meanwhile */
+  int saved_stderr;      /* -1: not moved */
+  struct termios before; /* as we found it, for a crash */
+  char leave[128];       /* what ends the alternate screen, for a crash */
+  char *log;             /* where stderr goes meanwhile */
   attr_t attributes[UI_STYLES];
   short pairs[UI_STYLES];
 } term = { .saved_stderr = -1 };
@@ -282,7 +282,8 @@ ui_screen_fill(int row, int column, int width, UiStyle style, const char *text)
   if (row < 0 || row >= LINES || used >= width)
     return;
   attr_set(term.attributes[style], term.pairs[style], NULL);
-  mvhline(row, column + used, ' ' | term.attributes[style] | (chtype)COLOR_PAIR(term.pairs[style]), width - used);
+  mvhline(row, column + used, ' ' | term.attributes[style] | (chtype)COLOR_PAIR(term.pairs[style]),
+          width - used);
   attr_set(A_NORMAL, 0, NULL);
 }
 
@@ -317,18 +318,30 @@ ui_screen_key(void)
   if (result == OK)
     return key == '\n' || key == '\r' ? UI_KEY_ENTER : key == 8 ? UI_KEY_BACKSPACE : (int)key;
   switch (key) {
-  case KEY_UP: return UI_KEY_UP;
-  case KEY_DOWN: return UI_KEY_DOWN;
-  case KEY_LEFT: return UI_KEY_LEFT;
-  case KEY_RIGHT: return UI_KEY_RIGHT;
-  case KEY_PPAGE: return UI_KEY_PAGE_UP;
-  case KEY_NPAGE: return UI_KEY_PAGE_DOWN;
-  case KEY_HOME: return UI_KEY_HOME;
-  case KEY_END: return UI_KEY_END;
-  case KEY_DC: return UI_KEY_DELETE;
-  case KEY_ENTER: return UI_KEY_ENTER;
-  case KEY_BACKSPACE: return UI_KEY_BACKSPACE;
-  default: return UI_KEY_RESIZE; /* a key that means nothing to us; the screen is drawn again */
+  case KEY_UP:
+    return UI_KEY_UP;
+  case KEY_DOWN:
+    return UI_KEY_DOWN;
+  case KEY_LEFT:
+    return UI_KEY_LEFT;
+  case KEY_RIGHT:
+    return UI_KEY_RIGHT;
+  case KEY_PPAGE:
+    return UI_KEY_PAGE_UP;
+  case KEY_NPAGE:
+    return UI_KEY_PAGE_DOWN;
+  case KEY_HOME:
+    return UI_KEY_HOME;
+  case KEY_END:
+    return UI_KEY_END;
+  case KEY_DC:
+    return UI_KEY_DELETE;
+  case KEY_ENTER:
+    return UI_KEY_ENTER;
+  case KEY_BACKSPACE:
+    return UI_KEY_BACKSPACE;
+  default:
+    return UI_KEY_RESIZE; /* a key that means nothing to us; the screen is drawn again */
   }
 }
 

@@ -9,19 +9,19 @@
 typedef enum {
   UI_STYLE_NORMAL,
   UI_STYLE_BOLD,
-  UI_STYLE_QUIET,     /* hints, what matters less */
-  UI_STYLE_TITLE,     /* top and bottom lines */
-  UI_STYLE_CURSOR,    /* the line that keys act on */
+  UI_STYLE_QUIET,  /* hints, what matters less */
+  UI_STYLE_TITLE,  /* top and bottom lines */
+  UI_STYLE_CURSOR, /* the line that keys act on */
   UI_STYLE_NEW,
   UI_STYLE_DELETED,
   UI_STYLE_TAGGED,
   UI_STYLE_HEADER,
   UI_STYLE_QUOTE,
-  UI_STYLE_MATCH,     /* what a search found */
+  UI_STYLE_MATCH, /* what a search found */
   UI_STYLE_GOOD,
   UI_STYLE_WARN,
   UI_STYLE_BAD,
-  UI_STYLE_SIGNED,    /* gutters: what covers a line */
+  UI_STYLE_SIGNED, /* gutters: what covers a line */
   UI_STYLE_ENCRYPTED,
   UI_STYLE_BOTH,
   UI_STYLE_BARE,
@@ -36,15 +36,17 @@ gboolean ui_screen_open(gboolean ascii, const char *log, GError **error) G_GNUC_
 void ui_screen_close(void);
 
 void ui_screen_size(int *rows, int *columns);
-void ui_screen_resize(void);   /* after SIGWINCH: asks the terminal for its size */
-void ui_screen_redraw(void);   /* the next _end() writes everything, whatever was thought to be there */
+void ui_screen_resize(void); /* after SIGWINCH: asks the terminal for its size */
+void ui_screen_redraw(void); /* the next _end() writes everything, whatever was thought to be there */
 gboolean ui_screen_ascii(void);
 
 /* Between _begin() and _end() the picture is put together; _end() writes what differs from the last one. The
  * cursor goes to @row, @column, visible only if @show. */
 void ui_screen_begin(void);
-void ui_screen_put(int row, int column, int width, UiStyle style, const char *text); /* cut at @width, not filled */
-void ui_screen_fill(int row, int column, int width, UiStyle style, const char *text); /* cut or filled to @width */
+void ui_screen_put(int row, int column, int width, UiStyle style,
+                   const char *text); /* cut at @width, not filled */
+void
+ui_screen_fill(int row, int column, int width, UiStyle style, const char *text); /* cut or filled to @width */
 void ui_screen_rule(int row, int column, int width, UiStyle style);
 void ui_screen_end(int row, int column, gboolean show);
 
@@ -54,6 +56,6 @@ int ui_screen_key(void);
 /* Gives the terminal to another program, and takes it back. */
 void ui_screen_suspend(void);
 void ui_screen_resume(void);
-void ui_screen_stop(void);     /* Ctrl-Z: until SIGCONT */
+void ui_screen_stop(void); /* Ctrl-Z: until SIGCONT */
 
 #endif

@@ -102,7 +102,8 @@ run_guest(UiApp *app, char **argv, GBytes *input, gboolean pause)
   ui_app_watch_keys(app, FALSE);
   ui_screen_suspend();
   if (!g_spawn_async_with_pipes(NULL, argv, NULL,
-                                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH | (input ? 0 : G_SPAWN_CHILD_INHERITS_STDIN),
+                                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH |
+                                    (input ? 0 : G_SPAWN_CHILD_INHERITS_STDIN),
                                 set_up_child, NULL, &pid, input ? &fd : NULL, NULL, NULL, &error)) {
     ui_screen_resume();
     ui_app_watch_keys(app, TRUE);
@@ -156,7 +157,8 @@ ui_shell_feed(UiApp *app, const char *command, GBytes *input, const char *done)
   int fd;
 
   if (!g_spawn_async_with_pipes(NULL, argv, NULL,
-                                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+                                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+                                    G_SPAWN_STDERR_TO_DEV_NULL,
                                 set_up_child, NULL, &pid, &fd, NULL, NULL, &error)) {
     ui_app_complain(app, "%s", error->message);
     return;
@@ -207,8 +209,10 @@ ui_shell_browse(UiApp *app, const char *url)
     return;
   }
   GPid pid;
-  if (!g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
-                     G_SPAWN_STDERR_TO_DEV_NULL, set_up_child, NULL, &pid, &error)) {
+  if (!g_spawn_async(NULL, argv, NULL,
+                     G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
+                         G_SPAWN_STDERR_TO_DEV_NULL,
+                     set_up_child, NULL, &pid, &error)) {
     ui_app_complain(app, "%s", error->message);
     return;
   }

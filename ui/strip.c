@@ -38,8 +38,8 @@ add(GPtrArray *rows, UiStyle style, int columns, const char *sentence)
     g_ptr_array_add(rows, row_new(style, lines->pdata[i]));
 }
 
-static void G_GNUC_PRINTF(4, 5)
-add_words(GPtrArray *rows, UiStyle style, int columns, const char *format, ...)
+static void
+    G_GNUC_PRINTF(4, 5) add_words(GPtrArray *rows, UiStyle style, int columns, const char *format, ...)
 {
   va_list arguments;
 
@@ -53,10 +53,14 @@ UiStyle
 ui_strip_style(const MlVerdict *verdict)
 {
   switch (verdict->indicator) {
-  case ML_INDICATOR_GOOD: return UI_STYLE_GOOD;
-  case ML_INDICATOR_WARN: return UI_STYLE_WARN;
-  case ML_INDICATOR_BAD: return UI_STYLE_BAD;
-  default: return UI_STYLE_NORMAL;
+  case ML_INDICATOR_GOOD:
+    return UI_STYLE_GOOD;
+  case ML_INDICATOR_WARN:
+    return UI_STYLE_WARN;
+  case ML_INDICATOR_BAD:
+    return UI_STYLE_BAD;
+  default:
+    return UI_STYLE_NORMAL;
   }
 }
 
@@ -118,10 +122,12 @@ signer_words(const MlVerdict *verdict, const MlSigner *signer)
   const char *name = cert ? crypto_cert_common_name(cert) : NULL;
 
   if (!address && !name)
-    return ui_text_line(signer && signer->cms && signer->cms->identifier ? signer->cms->identifier : "an unnamed signer");
-  g_autofree char *words = !address                                  ? g_strdup(name)
-                           : name && g_ascii_strcasecmp(name, address) ? g_strdup_printf("%s (%s)", address, name)
-                                                                     : g_strdup(address);
+    return ui_text_line(signer && signer->cms && signer->cms->identifier ? signer->cms->identifier
+                                                                         : "an unnamed signer");
+  g_autofree char *words = !address ? g_strdup(name)
+                           : name && g_ascii_strcasecmp(name, address)
+                               ? g_strdup_printf("%s (%s)", address, name)
+                               : g_strdup(address);
   return ui_text_line(words);
 }
 
@@ -136,8 +142,10 @@ authority_words(const MlSigner *signer, gboolean whole)
   const CryptoChain *chain = signer->now;
   const char *issuer = crypto_cert_issuer_name(cert);
   const char *top = whole && chain && chain->certs && chain->certs->len > 2
-                        ? crypto_cert_common_name(chain->certs->pdata[chain->certs->len - 1]) : NULL;
-  g_autofree char *words = top && strcmp(top, issuer) ? g_strdup_printf("%s (%s)", issuer, top) : g_strdup(issuer);
+                        ? crypto_cert_common_name(chain->certs->pdata[chain->certs->len - 1])
+                        : NULL;
+  g_autofree char *words =
+      top && strcmp(top, issuer) ? g_strdup_printf("%s (%s)", issuer, top) : g_strdup(issuer);
   return ui_text_line(words);
 }
 
@@ -147,10 +155,10 @@ add_signer(GPtrArray *rows, const MlVerdict *verdict, const MlSigner *signer, co
 {
   for (gboolean whole = TRUE;; whole = FALSE) {
     g_autofree char *authority = authority_words(signer, whole);
-    g_autofree char *row = g_strdup_printf("SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "",
-                                           authority ? authority : "",
-                                           verdict->expired_since ? "; certificate expired since" : "",
-                                           verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
+    g_autofree char *row =
+        g_strdup_printf("SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "", authority ? authority : "",
+                        verdict->expired_since ? "; certificate expired since" : "",
+                        verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
     if (whole && ui_text_width(row) > columns)
       continue;
     add(rows, ui_strip_style(verdict), columns, row);
@@ -177,7 +185,8 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
   switch (verdict->signature) {
   case ML_SIGNATURE_VALID:
     if (verdict->signer_matches_from == ML_NO) {
-      g_autofree char *address = verdict->signer_address ? ui_text_line(verdict->signer_address) : g_strdup(who);
+      g_autofree char *address =
+          verdict->signer_address ? ui_text_line(verdict->signer_address) : g_strdup(who);
       add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  %s, not %s", address, from);
       add_words(rows, UI_STYLE_NORMAL, columns, "The certificate is that of %s%s%s%s.", who,
                 authority ? ", says " : "", authority ? authority : "",
@@ -186,8 +195,9 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
       add_signer(rows, verdict, signer, who, columns);
     break;
   case ML_SIGNATURE_UNTRUSTED:
-    add_words(rows, style, columns, is_revoked(verdict) ? "CERTIFICATE REVOKED  signed by %s%s%s"
-                                                        : "SIGNED, NOT TRUSTED  says it is %s%s%s",
+    add_words(rows, style, columns,
+              is_revoked(verdict) ? "CERTIFICATE REVOKED  signed by %s%s%s"
+                                  : "SIGNED, NOT TRUSTED  says it is %s%s%s",
               who, authority ? ", issued by " : "", authority ? authority : "");
     break;
   case ML_SIGNATURE_INVALID:
@@ -205,12 +215,17 @@ static void
 add_not_encrypted(GPtrArray *rows, const MlVerdict *verdict, int columns)
 {
   switch (verdict->signature) {
-  case ML_SIGNATURE_UNSIGNED: add(rows, UI_STYLE_QUIET, columns, "Not signed, not encrypted."); break;
-  case ML_SIGNATURE_ERRANT:
-    add(rows, UI_STYLE_BOLD, columns, "NOT SIGNED AS A WHOLE  only a part of it is, or the signature covers none of the text");
+  case ML_SIGNATURE_UNSIGNED:
+    add(rows, UI_STYLE_QUIET, columns, "Not signed, not encrypted.");
     break;
-  case ML_SIGNATURE_VALID: break; /* said in the signer's row */
-  default: add(rows, UI_STYLE_QUIET, columns, "Not encrypted.");
+  case ML_SIGNATURE_ERRANT:
+    add(rows, UI_STYLE_BOLD, columns,
+        "NOT SIGNED AS A WHOLE  only a part of it is, or the signature covers none of the text");
+    break;
+  case ML_SIGNATURE_VALID:
+    break; /* said in the signer's row */
+  default:
+    add(rows, UI_STYLE_QUIET, columns, "Not encrypted.");
   }
 }
 
@@ -220,18 +235,24 @@ encryption_problem(const MlVerdict *verdict)
   if (verdict->locked)
     return "ENCRYPTED, your key is locked  D decrypts it now and asks for the PIN or password";
   switch (verdict->encryption) {
-  case ML_ENCRYPTION_NO_KEY: return "ENCRYPTED, none of your keys opens it";
-  case ML_ENCRYPTION_MALFORMED: return "ENCRYPTED, cannot be decrypted  it was damaged or changed on the way";
-  case ML_ENCRYPTION_UNSUPPORTED: return "ENCRYPTED in a way that cannot be read here";
-  case ML_ENCRYPTION_REFUSED: return "ENCRYPTED too weakly  it is not opened";
-  default: return NULL;
+  case ML_ENCRYPTION_NO_KEY:
+    return "ENCRYPTED, none of your keys opens it";
+  case ML_ENCRYPTION_MALFORMED:
+    return "ENCRYPTED, cannot be decrypted  it was damaged or changed on the way";
+  case ML_ENCRYPTION_UNSUPPORTED:
+    return "ENCRYPTED in a way that cannot be read here";
+  case ML_ENCRYPTION_REFUSED:
+    return "ENCRYPTED too weakly  it is not opened";
+  default:
+    return NULL;
   }
 }
 
 static void
 add_encrypted(GPtrArray *rows, const MlVerdict *verdict, int columns)
 {
-  gboolean is_signed = verdict->signature != ML_SIGNATURE_UNSIGNED && verdict->signature != ML_SIGNATURE_ERRANT;
+  gboolean is_signed =
+      verdict->signature != ML_SIGNATURE_UNSIGNED && verdict->signature != ML_SIGNATURE_ERRANT;
   const char *problem = encryption_problem(verdict);
 
   if (problem) {
@@ -287,7 +308,8 @@ give_hints(GPtrArray *rows, const UiStripFacts *facts, int columns, gboolean pla
 {
   if (plain)
     return;
-  if (facts->can_install && rows->len == 1 && give_hint(rows->pdata[0], "V details  I install certificate", columns))
+  if (facts->can_install && rows->len == 1 &&
+      give_hint(rows->pdata[0], "V details  I install certificate", columns))
     return;
   gboolean details = FALSE, install = !facts->can_install;
   for (guint i = 0; i < rows->len && !details; i++)
@@ -295,8 +317,9 @@ give_hints(GPtrArray *rows, const UiStripFacts *facts, int columns, gboolean pla
   for (guint i = 0; i < rows->len && !install; i++)
     install = give_hint(rows->pdata[i], "I install certificate", columns);
   if (!install)
-    g_ptr_array_add(rows, row_new(UI_STYLE_QUIET, details ? "I installs the signer's certificate."
-                                                          : "V details, I installs the signer's certificate."));
+    g_ptr_array_add(rows,
+                    row_new(UI_STYLE_QUIET, details ? "I installs the signer's certificate."
+                                                    : "V details, I installs the signer's certificate."));
 }
 
 GPtrArray *

@@ -5,10 +5,10 @@
 /* Several commands that belong together; the last one that ends goes on. */
 typedef struct {
   UiBox *box;
-  GArray *removed;     /* uids that leave the list when all went well */
+  GArray *removed; /* uids that leave the list when all went well */
   guint running;
   gboolean failed;
-  char *success;       /* what to say; NULL: nothing */
+  char *success; /* what to say; NULL: nothing */
   UiThen then;
   gpointer data;
 } Sync;
@@ -83,7 +83,8 @@ ui_sync_run(UiApp *app, UiThen then, gpointer data)
       g_array_append_val(undeleted, item->header->uid);
   }
   if (undeleted->len)
-    watch(app, sync, ml_worker_flags(box->account->worker, box->folder, undeleted, 0, ML_FLAG_DELETED), "Undeleting");
+    watch(app, sync, ml_worker_flags(box->account->worker, box->folder, undeleted, 0, ML_FLAG_DELETED),
+          "Undeleting");
   if (sync->removed->len) {
     const char *trash = ui_account_special(box->account, ML_ROLE_TRASH);
     MlWorker *worker = box->account->worker;
@@ -130,8 +131,9 @@ ui_sync_pending(UiApp *app, UiThen then, gpointer data)
   }
   const char *trash = ui_account_special(app->box->account, ML_ROLE_TRASH);
   gboolean for_good = !trash || !strcmp(trash, app->box->folder);
-  g_autofree char *question = g_strdup_printf(
-      for_good ? "Delete %u message%s for good" : "Move %u deleted message%s to the trash", n, n == 1 ? "" : "s");
+  g_autofree char *question =
+      g_strdup_printf(for_good ? "Delete %u message%s for good" : "Move %u deleted message%s to the trash", n,
+                      n == 1 ? "" : "s");
   Pending *pending = g_new0(Pending, 1);
   *pending = (Pending){ .app = app, .then = then, .data = data };
   ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, NULL, question, NULL, NULL, pending_answered, pending);
@@ -165,7 +167,8 @@ ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, co
     g_array_append_vals(sync->removed, uids->data, uids->len);
     watch(app, sync, ml_worker_move(box->account->worker, box->folder, uids, folder), "Moving");
   }
-  sync->success = uids->len == 1 ? g_strdup_printf("%s to %s.", copy ? "Copied" : "Moved", folder)
-                                 : g_strdup_printf("%u %s to %s.", uids->len, copy ? "copied" : "moved", folder);
+  sync->success = uids->len == 1
+                      ? g_strdup_printf("%s to %s.", copy ? "Copied" : "Moved", folder)
+                      : g_strdup_printf("%u %s to %s.", uids->len, copy ? "copied" : "moved", folder);
   sync_done(app, sync);
 }

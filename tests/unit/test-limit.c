@@ -10,8 +10,13 @@
 #include <string.h>
 
 static MlHeader anna = {
-  .uid = 1, .flags = ML_FLAG_SEEN, .hints = ML_HINT_SIGNED, .from = (char *)"Anna Keller <anna@example.org>",
-  .to = (char *)"bob@example.org", .cc = (char *)"Team <team@example.org>", .subject = (char *)"Verträge (Entwurf)",
+  .uid = 1,
+  .flags = ML_FLAG_SEEN,
+  .hints = ML_HINT_SIGNED,
+  .from = (char *)"Anna Keller <anna@example.org>",
+  .to = (char *)"bob@example.org",
+  .cc = (char *)"Team <team@example.org>",
+  .subject = (char *)"Verträge (Entwurf)",
 };
 
 static gboolean
@@ -76,7 +81,8 @@ test_joining(void)
 static void
 test_broken(void)
 {
-  static const char *const patterns[] = { "", "   ", "~", "~f", "~y x", "(anna", "anna)", "anna |", "\"anna", "!", "| x" };
+  static const char *const patterns[] = { "",      "   ",    "~",      "~f", "~y x", "(anna",
+                                          "anna)", "anna |", "\"anna", "!",  "| x" };
 
   for (gsize i = 0; i < G_N_ELEMENTS(patterns); i++) {
     char *why = NULL;
@@ -161,7 +167,8 @@ test_save(void)
   g_autofree char *second = ui_save_free_name(folder, "a.b.pdf");
   g_assert_true(g_str_has_suffix(second, "/a.b-1.pdf"));
   /* A link in the last step is not followed, even to where nothing is. */
-  g_autofree char *outside = g_build_filename(folder, "outside", NULL), *link = g_build_filename(folder, "link", NULL);
+  g_autofree char *outside = g_build_filename(folder, "outside", NULL),
+                  *link = g_build_filename(folder, "link", NULL);
   g_assert_cmpint(symlink(outside, link), ==, 0);
   g_assert_false(ui_save_file(link, content, &error));
   g_assert_false(g_file_test(outside, G_FILE_TEST_EXISTS));

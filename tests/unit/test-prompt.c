@@ -69,7 +69,8 @@ test_pin(void)
   Asker asker;
 
   person.prompts = ui_prompts_new(on_changed, &person);
-  GThread *thread = start(&asker, &person, (CryptoPinQuestion){ .token = "Card\033[31m", .retry = TRUE, .final_try = TRUE });
+  GThread *thread = start(&asker, &person,
+                          (CryptoPinQuestion){ .token = "Card\033[31m", .retry = TRUE, .final_try = TRUE });
   wait_for_question(&person, &shown);
   g_assert_cmpint(shown.kind, ==, UI_PROMPT_SECRET);
   g_assert_null(strchr(shown.question, 033));

@@ -17,9 +17,12 @@ static void
 begin(Case *c)
 {
   memset(c, 0, sizeof *c);
-  c->verdict = (MlVerdict){ .signature = ML_SIGNATURE_UNSIGNED, .encryption = ML_ENCRYPTION_NONE,
-                            .indicator = ML_INDICATOR_NONE, .signer_matches_from = ML_UNKNOWN,
-                            .reason = (char *)"This message is not signed.", .trust_errors = (char **)c->errors };
+  c->verdict = (MlVerdict){ .signature = ML_SIGNATURE_UNSIGNED,
+                            .encryption = ML_ENCRYPTION_NONE,
+                            .indicator = ML_INDICATOR_NONE,
+                            .signer_matches_from = ML_UNKNOWN,
+                            .reason = (char *)"This message is not signed.",
+                            .trust_errors = (char **)c->errors };
   c->verdict.warnings = g_ptr_array_new();
   c->verdict.signers = g_ptr_array_new();
   c->cms.identifier = (char *)"CN=Test, serial 1";
@@ -60,11 +63,13 @@ render(Case *c, const char *from, gboolean can_install, int columns, int rows)
     const UiStripRow *row = strip->pdata[i];
     int width = ui_text_width(row->text) + (row->hint ? ui_text_width(row->hint) + 2 : 0);
     g_assert_cmpint(width, <=, columns);
-    char letter = row->style == UI_STYLE_GOOD   ? 'G'
-                  : row->style == UI_STYLE_WARN ? 'W'
-                  : row->style == UI_STYLE_BAD  ? 'B'
-                  : row->style == UI_STYLE_QUIET ? 'q' : '-';
-    g_string_append_printf(out, "%c %s%s%s\n", letter, row->text, row->hint ? " >> " : "", row->hint ? row->hint : "");
+    char letter = row->style == UI_STYLE_GOOD    ? 'G'
+                  : row->style == UI_STYLE_WARN  ? 'W'
+                  : row->style == UI_STYLE_BAD   ? 'B'
+                  : row->style == UI_STYLE_QUIET ? 'q'
+                                                 : '-';
+    g_string_append_printf(out, "%c %s%s%s\n", letter, row->text, row->hint ? " >> " : "",
+                           row->hint ? row->hint : "");
   }
   return g_string_free(out, FALSE);
 }
@@ -201,8 +206,9 @@ test_encrypted_and_signed(void)
   sign(&c, ML_SIGNATURE_VALID, ML_INDICATOR_GOOD, "anna@example.org", TRUE);
   encrypt(&c, ML_ENCRYPTION_DECRYPTED, "aes-256-cbc", FALSE);
   g_autofree char *text = render(&c, "anna@example.org", TRUE, 78, 6);
-  g_assert_cmpstr(text, ==, "G SIGNED BY anna@example.org >> V details\n"
-                            "- ENCRYPTED to you, AES-256-CBC >> I install certificate\n");
+  g_assert_cmpstr(text, ==,
+                  "G SIGNED BY anna@example.org >> V details\n"
+                  "- ENCRYPTED to you, AES-256-CBC >> I install certificate\n");
   g_assert_false(ui_strip_is_malleable(&c.verdict));
   g_assert_cmpstr(ui_strip_mark(&c.verdict), ==, "SE+");
   end(&c);
@@ -266,7 +272,8 @@ test_hostile_and_narrow(void)
   Case c;
   begin(&c);
   g_autofree char *long_name = g_strnfill(5000, 'x');
-  g_autofree char *address = g_strconcat("a\033[2J\nSIGNED BY ceo@bank.example\n", long_name, "@example.org", NULL);
+  g_autofree char *address =
+      g_strconcat("a\033[2J\nSIGNED BY ceo@bank.example\n", long_name, "@example.org", NULL);
   sign(&c, ML_SIGNATURE_VALID, ML_INDICATOR_WARN, address, FALSE);
   c.verdict.reason = address;
   c.verdict.next_step = address;
