@@ -200,17 +200,24 @@ leaf(Layout *layout, MlEntity *entity, guint index, MlShield shield)
     show_text(layout, entity, index, shield);
 }
 
-/* How well an alternative serves a terminal: plain text, else HTML, else any text. */
+static guint rank(MlEntity *entity);
+
 static guint
-rank(const MlEntity *entity)
+rank_children(MlEntity *entity)
 {
-  if (entity->children) {
-    guint best = 0;
-    gboolean detached = ml_mime_is(entity, "multipart/signed");
-    for (guint i = 0; i < (detached ? MIN(entity->children->len, 1u) : entity->children->len); i++)
-      best = MAX(best, rank(g_ptr_array_index(entity->children, i)));
-    return best;
+  guint best = 0, count = entity->children->len;
+  if (ml_mime_is(entity, "multipart/signed"))
+    count = MIN(count, 1u); /* the signature is no text */
+  for (guint i = 0; i < count; i++) {
+    guint value = rank(g_ptr_array_index(entity->children, i));
+    best = MAX(best, value);
   }
+  return best;
+}
+
+static guint
+rank_leaf(const MlEntity *entity)
+{
   if (says_attachment(entity) || entity->transfer == ML_TRANSFER_UNKNOWN)
     return 0;
   if (ml_mime_is(entity, "text/html"))
@@ -220,6 +227,18 @@ rank(const MlEntity *entity)
   gboolean cut = FALSE;
   g_autofree char *text = ml_layout_text(entity, FALSE, NULL, 4096, &cut);
   return *text ? 4 : 1;
+}
+
+/* How well an alternative serves a terminal: plain text, else HTML, else any text. Found once for each entity:
+ * alternatives nest, and each would ask all that it holds. */
+static guint
+rank(MlEntity *entity)
+{
+  if (!entity->ranked) {
+    entity->rank = entity->children ? rank_children(entity) : rank_leaf(entity);
+    entity->ranked = TRUE;
+  }
+  return entity->rank;
 }
 
 static void

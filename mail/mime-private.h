@@ -51,6 +51,8 @@ struct MlEntity {
   GPtrArray *children;    /* of MlEntity; NULL: a leaf */
   gboolean beyond;        /* there was more inside than our limits read */
   MlEntity *opened;       /* what a cryptographic layer held; owned */
+  guint rank;             /* layout.c's, once ranked is set */
+  gboolean ranked;
 };
 
 /* scan.c. Errors: MALFORMED when @source has no header at all and @message asks for one, or a header beyond our

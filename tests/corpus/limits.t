@@ -17,6 +17,13 @@ def nested():
     return b''.join(b'Content-Type: multipart/mixed; boundary=d%d\n\n--d%d\n' % (i, i) for i in range(10000)) + b'\nx\n'
 
 
+def alternatives(depth, wide):
+    m = b'\nx\n'
+    for i in range(depth):
+        m = multi(b'alternative', b'd%d' % i, [b'\nshort'] * wide + [m])
+    return m
+
+
 def html(text):
     return b'Content-Type: text/html; charset=utf-8\n\n' + text
 
@@ -42,6 +49,7 @@ def cases(tmp):
     yield '100,000 parts', HEAD + multi(b'mixed', b'b', [b'\np'] * 100000), (6,)
     yield '100,000 attachments', HEAD + multi(b'mixed', b'b', [b'Content-Type: a/b; name=x\n\np'] * 100000), (6,)
     yield 'multiparts nested 10,000 deep', HEAD + nested(), (6,)
+    yield 'alternatives nested 90 deep, 9,000 parts', HEAD + alternatives(90, 100), (6,)
     yield 'messages nested 25,000 deep', HEAD + b'Content-Type: message/rfc822\n\n' * 25000, (6,)
     yield '10 million delimiters', HEAD + b'Content-Type: multipart/mixed; boundary=b\n\n' + b'--b\n' * (10 * MIB), (6,)
     yield 'comments nested 200,000 deep in From', b'From: ' + b'(' * 200000 + b'\nSubject: s\n\nx\n', (6,)
