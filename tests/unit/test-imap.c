@@ -1,4 +1,5 @@
 #include <gio/gio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -298,6 +299,7 @@ refused_in_clear(const char *greeting, const Rule *rules, int code, const char *
   g_assert_true(g_socket_bind(listener, address, TRUE, NULL) && g_socket_listen(listener, NULL));
   g_autoptr(GSocketAddress) bound = g_socket_get_local_address(listener, NULL);
   server.listener = g_socket_get_fd(listener);
+  g_assert_cmpint(fcntl(server.listener, F_SETFL, 0), ==, 0); /* GLib's sockets do not block: accept() must wait */
   server.thread = g_thread_new("server", serve, &server);
   guint asked = 0;
   MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
