@@ -38,7 +38,7 @@ endif
 
 ifeq ($(SAN),fuzz)
 override CC := clang
-override CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
+override CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SANLINK  := -fsanitize=address,undefined
 HARDEN   :=
 LINKHARD := -Wl,--as-needed
