@@ -155,7 +155,11 @@ ui_screen_open(gboolean ascii, const char *log, GError **error)
     return FALSE;
   }
   set_escdelay(25);
-  if (!newterm(NULL, stdout, stdin)) {
+  SCREEN *screen = newterm(NULL, stdout, stdin);
+  const char *moves = screen ? tigetstr("cup") : NULL;
+  if (!moves || moves == (const char *)-1) { /* TERM=dumb: it cannot put the cursor anywhere */
+    if (screen)
+      endwin();
     const char *name = g_getenv("TERM");
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
                 "This terminal cannot show a screen, or its kind is not known here: TERM is \"%s\".",
