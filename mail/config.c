@@ -87,8 +87,8 @@ static const struct {
   const Key *keys;
 } sections[] = { { "ui", ui_keys }, { "keys", keys_keys }, { "policy", policy_keys }, { NULL, NULL } };
 
-/* One run over the file. inih reads lines through next_line(), so that the number of the line is known in every
- * callback, with or without inih's own line numbers compiled in. */
+/* One run over the file. inih reads lines through next_line(), so that the number of the line is known in
+ * every callback, with or without inih's own line numbers compiled in. */
 typedef struct {
   MlConfig *config;
   char **lines;

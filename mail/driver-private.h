@@ -10,9 +10,10 @@ enum {
   ML_CHUNK_MAX = 1000,                /* messages in one call of MlHeadersFunc */
 };
 
-/* What a kind of mailbox must do. driver.c has checked the arguments, connected where @connected says no, and
- * turns every error after an interrupt into CANCELLED; so these only need to end soon once
- * ml_driver_interrupted(). An MlHeadersFunc may call fetch() and flags() of the same driver between chunks. */
+/* What a kind of mailbox must do. driver.c has checked the arguments, connected where @connected says no,
+ * and turns every error after an interrupt into CANCELLED; so these only need to end soon once
+ * ml_driver_interrupted(). An MlHeadersFunc may call fetch() and flags() of the same driver between
+ * chunks. */
 typedef struct {
   void (*free)(MlDriver *driver);
   void (*interrupt)(MlDriver *driver); /* any thread, under the driver's lock; may be NULL */

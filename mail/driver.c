@@ -73,7 +73,8 @@ ml_driver_cancellable(MlDriver *driver)
   return driver->cancellable;
 }
 
-/* The end of every call: an interrupted one is CANCELLED whatever it made of it, and lost connections are let go. */
+/* The end of every call: an interrupted one is CANCELLED whatever it made of it, and lost connections are
+ * let go. */
 static gboolean
 finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
 {

@@ -5,8 +5,8 @@
 
 #include "mail/error.h"
 
-/* Files that must not be lost: whole reads and writes, fsync of file and folder. Errors are ML_ERROR_STORE with
- * the path and the system's words; NOT_FOUND where the file is not there. */
+/* Files that must not be lost: whole reads and writes, fsync of file and folder. Errors are ML_ERROR_STORE
+ * with the path and the system's words; NOT_FOUND where the file is not there. */
 void ml_files_error(GError **error, int number, const char *doing, const char *path); /* errno as a sentence */
 
 /* fsync of the folder itself, so that names in it survive a power cut. */
@@ -19,7 +19,8 @@ gboolean ml_files_pwrite_all(int fd, const void *data, gsize length, goffset at,
 /* Up to @length bytes from @at; fewer at the end of the file. -1: error. */
 gssize ml_files_pread(int fd, void *buffer, gsize length, goffset at, const char *path, GError **error);
 
-/* flock(2) on @path, made if missing, tried for up to 5 s. The descriptor holds the lock until closed; -1: error. */
+/* flock(2) on @path, made if missing, tried for up to 5 s. The descriptor holds the lock until closed; -1:
+ * error. */
 int ml_files_lock(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

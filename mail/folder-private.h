@@ -9,13 +9,15 @@ MlFolder *ml_folder_new(const char *name, MlFolderRole role, gboolean selectable
 /* INBOX first, then those with a role, then by name. */
 void ml_folder_sort(GPtrArray *folders);
 
-/* The role of a folder by the account's settings, else by its usual names; for stores that know no special use. */
+/* The role of a folder by the account's settings, else by its usual names; for stores that know no special
+ * use. */
 MlFolderRole ml_folder_guess_role(const MlAccount *account, const char *name);
 
 /* Where the header block ends in @data (behind the empty line), or @length where there is no body. */
 gsize ml_header_block_length(const char *data, gsize length);
 
-/* The value of the first header called @name in @block, unfolded, as it stands; NULL: there is none. Transfer full. */
+/* The value of the first header called @name in @block, unfolded, as it stands; NULL: there is none.
+ * Transfer full. */
 char *ml_header_value(const char *block, gsize length, const char *name);
 
 #endif

@@ -76,8 +76,9 @@ headers_above(MlImap *imap, guint32 above, MlHeadersFunc func, gpointer user_dat
   return TRUE;
 }
 
-/* By sequence numbers: they cannot change while such a FETCH runs, chunks are of equal size however thin the uids are,
- * and the answers fill the session's slots. What is expunged between two chunks moves only what was told already. */
+/* By sequence numbers: they cannot change while such a FETCH runs, chunks are of equal size however thin
+ * the uids are, and the answers fill the session's slots. What is expunged between two chunks moves only
+ * what was told already. */
 static gboolean
 headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
 {
@@ -302,8 +303,8 @@ on_deleted(MlImapSession *session, const MlResponse *response, gpointer user_dat
     g_hash_table_add(user_data, GUINT_TO_POINTER((guint)uid));
 }
 
-/* Without UIDPLUS there is only EXPUNGE, which takes every message that anybody marked: those that are not ours are
- * unmarked for the moment. */
+/* Without UIDPLUS there is only EXPUNGE, which takes every message that anybody marked: those that are not
+ * ours are unmarked for the moment. */
 static gboolean
 expunge_plain(MlImap *imap, GArray *uids, GError **error)
 {

@@ -13,8 +13,8 @@ compare_slots(gconstpointer a, gconstpointer b)
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/* What happened while there was no connection: the flags of all messages are asked for, a few octets each, and
- * compared with what was told. */
+/* What happened while there was no connection: the flags of all messages are asked for, a few octets each,
+ * and compared with what was told. */
 static gboolean
 resync(MlImap *imap, GError **error)
 {

@@ -35,7 +35,8 @@ ml_imap_flags_text(guint flags)
   return g_string_free(text, FALSE);
 }
 
-/* "13-Sep-2020 12:26:40 +0200"; a blank or a missing zero before the day is common, a bad zone counts as UTC. */
+/* "13-Sep-2020 12:26:40 +0200"; a blank or a missing zero before the day is common, a bad zone counts as
+ * UTC. */
 gboolean
 ml_imap_date(const MlNode *node, gint64 *when)
 {
@@ -97,8 +98,8 @@ ml_imap_header(const MlNode *items)
   return header;
 }
 
-/* (\HasNoChildren \Sent) "/" "Sent": levels are told apart by / whatever the server uses; a / of the name itself
- * cannot be shown then, and such a folder is left out, unless / is what parts them. */
+/* (\HasNoChildren \Sent) "/" "Sent": levels are told apart by / whatever the server uses; a / of the name
+ * itself cannot be shown then, and such a folder is left out, unless / is what parts them. */
 MlFolder *
 ml_imap_folder(const MlNode *list_data)
 {

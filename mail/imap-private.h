@@ -31,7 +31,8 @@ void ml_imap_stream_free(MlImapStream *stream); /* after the session that used i
 const MlResponse *ml_imap_stream_next(MlImapStream *stream, GError **error);
 /* As above, but only what needs no waiting: NULL without an error when there is none. */
 const MlResponse *ml_imap_stream_ready(MlImapStream *stream, GError **error);
-/* Straight to the server, through no buffer that would keep it: for secrets. What libetpan buffered goes first. */
+/* Straight to the server, through no buffer that would keep it: for secrets. What libetpan buffered goes
+ * first. */
 gboolean ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_stream_is_clean(MlImapStream *stream); /* not a byte is buffered anywhere */
@@ -61,7 +62,8 @@ typedef struct {
 #define ML_IMAP_FLAGS_UNKNOWN G_MAXUINT32
 
 typedef struct MlImapSession MlImapSession;
-/* A response of the command that runs; what the session keeps up itself (EXISTS, EXPUNGE, FLAGS) is done already. */
+/* A response of the command that runs; what the session keeps up itself (EXISTS, EXPUNGE, FLAGS) is done
+ * already. */
 typedef void (*MlImapDataFunc)(MlImapSession *session, const MlResponse *response, gpointer user_data);
 
 struct MlImapSession {
@@ -99,8 +101,9 @@ gboolean ml_imap_session_select(MlImapSession *session, const char *folder, GErr
 gboolean ml_imap_session_noop(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_has_auth(MlImapSession *session, const char *mechanism);
 
-/* A command by our own writer. The words must be free of CR, LF and NUL: that is checked. Ends with TRUE on OK; on NO
- * and BAD with FAILED (@session->status, code and words tell more), else with OFFLINE, PROTOCOL or CANCELLED. */
+/* A command by our own writer. The words must be free of CR, LF and NUL: that is checked. Ends with TRUE
+ * on OK; on NO and BAD with FAILED (@session->status, code and words tell more), else with OFFLINE,
+ * PROTOCOL or CANCELLED. */
 gboolean ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer user_data, GError **error,
                                  const char *format, ...) G_GNUC_PRINTF(5, 6) G_GNUC_WARN_UNUSED_RESULT;
 /* The halves of it, for AUTHENTICATE and IDLE. */
@@ -109,16 +112,16 @@ gboolean ml_imap_session_send(MlImapSession *session, const char *command, GErro
 gboolean ml_imap_session_finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* "Sent/2024" as the server writes it: its delimiter, modified UTF-7. NULL with an error for what no name can hold,
- * or when the delimiter had to be asked for and did not come. Transfer full. */
+/* "Sent/2024" as the server writes it: its delimiter, modified UTF-7. NULL with an error for what no name
+ * can hold, or when the delimiter had to be asked for and did not come. Transfer full. */
 char *ml_imap_session_mailbox(MlImapSession *session, const char *folder, GError **error);
 char *ml_imap_quote(const char *text); /* transfer full */
 gboolean ml_imap_session_is_broken(const GError *error);
 
 /* ---- imap-sasl.c */
 
-/* Logs in by the best mechanism that the server offers and the account allows. Nothing is sent before the connection
- * is encrypted. A wrong password is asked for again, three times in all. */
+/* Logs in by the best mechanism that the server offers and the account allows. Nothing is sent before the
+ * connection is encrypted. A wrong password is asked for again, three times in all. */
 gboolean ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
                        GCancellable *cancellable, char **mechanism, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -51,7 +51,8 @@ answer(MlImapSession *session, const char *data, gsize length, GError **error)
   return ok;
 }
 
-/* Begins AUTHENTICATE with @first, at once where the server allows it. Then the server's next message is awaited. */
+/* Begins AUTHENTICATE with @first, at once where the server allows it. Then the server's next message is
+ * awaited. */
 static gboolean
 begin(MlImapSession *session, Mechanism m, const char *first, gsize length, gboolean *go_on, char **challenge,
       GError **error)

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* SCRAM-SHA-256 (RFC 5802, RFC 7677) without channel binding: the server learns no password, and proves that it knows
- * it too. Keys are wiped; GLib's own hash states are not ours to wipe. */
+/* SCRAM-SHA-256 (RFC 5802, RFC 7677) without channel binding: the server learns no password, and proves
+ * that it knows it too. Keys are wiped; GLib's own hash states are not ours to wipe. */
 enum { HASH = 32, ITERATIONS_MIN = 4096, ITERATIONS_MAX = 1000000, MESSAGE_MAX = 4096 };
 
 struct MlScram {
@@ -139,7 +139,7 @@ ml_scram_final(MlScram *scram, const char *server_first, GError **error)
   g_autofree char *nonce = NULL;
   g_autofree guchar *salt = NULL;
   gsize salt_length = 0;
-  guint iterations;
+  guint iterations = 0;
   if (!parse_first(scram, server_first, &nonce, &salt, &salt_length, &iterations, error))
     return NULL;
   guint8 salted[HASH], client_key[HASH], stored_key[HASH], server_key[HASH], proof[HASH];

@@ -214,7 +214,8 @@ ml_imap_session_is_broken(const GError *error)
          g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED);
 }
 
-/* What a call of libetpan came to. Its own codes say little; the stream and the last tagged response say more. */
+/* What a call of libetpan came to. Its own codes say little; the stream and the last tagged response say
+ * more. */
 static gboolean
 outcome(MlImapSession *session, int result, const char *what, GError **error)
 {
@@ -445,7 +446,8 @@ ml_imap_session_free(MlImapSession *session)
 {
   if (!session)
     return;
-  /* The stream is dead before libetpan lets go of it, so that its LOGOUT goes nowhere and waits for nothing. */
+  /* The stream is dead before libetpan lets go of it, so that its LOGOUT goes nowhere and waits for
+   * nothing. */
   ml_imap_stream_fail(session->stream);
   gboolean taken = session->imap->imap_stream != NULL;
   mailimap_free(session->imap);

@@ -364,7 +364,8 @@ parse_words(Parser *parser, MlResponse *result)
   const char *text = parser->text + parser->at;
   gsize length = parser->end - parser->at;
   const char *close = length && *text == '[' ? memchr(text, ']', length) : NULL;
-  /* A code's value may hold brackets within quotes or a list: take the last ] before a blank that closes them. */
+  /* A code's value may hold brackets within quotes or a list: take the last ] before a blank that closes
+   * them. */
   for (guint open = 0; close; close = memchr(close + 1, ']', (gsize)(text + length - close - 1))) {
     open = 0;
     for (const char *p = text; p < close; p++)

@@ -3,9 +3,9 @@
 
 #include "mail/error.h"
 
-/* Cuts what an IMAP server sends into responses, and each response into values, within limits: the first reader of
- * bytes that may be hostile. It allocates no more than it was sent, and skips what of a literal is beyond the
- * caller's wish. Pure: no input or output of its own. One thread. */
+/* Cuts what an IMAP server sends into responses, and each response into values, within limits: the first
+ * reader of bytes that may be hostile. It allocates no more than it was sent, and skips what of a literal
+ * is beyond the caller's wish. Pure: no input or output of its own. One thread. */
 typedef struct MlSieve MlSieve;
 
 MlSieve *ml_sieve_new(void);
@@ -56,8 +56,8 @@ typedef struct {
   char *text;            /* the words for a person, terminated; the challenge behind "+"; never NULL */
 } MlResponse;
 
-/* The next complete response, borrowed until the next call. NULL without an error: more bytes are needed. An error
- * (ML_ERROR_PROTOCOL) is final. */
+/* The next complete response, borrowed until the next call. NULL without an error: more bytes are needed.
+ * An error (ML_ERROR_PROTOCOL) is final. */
 const MlResponse *ml_sieve_next(MlSieve *sieve, GError **error);
 void ml_sieve_feed(MlSieve *sieve, const void *data, gsize length);
 gboolean ml_sieve_is_empty(const MlSieve *sieve); /* no byte waits, no response has begun */

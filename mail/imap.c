@@ -7,8 +7,8 @@
 #include "crypto/certdb.h"
 #include "mail/imap-private.h"
 
-/* An account on an IMAP server. The session is one connection; what outlives it is which folder is open and what was
- * told of it, so that after a broken line the difference can be told instead of everything. */
+/* An account on an IMAP server. The session is one connection; what outlives it is which folder is open
+ * and what was told of it, so that after a broken line the difference can be told instead of everything. */
 enum {
   CONNECT_SECONDS = 20,
   FOLDERS_MAX = 20000,
@@ -99,7 +99,8 @@ dial(MlDriver *driver, const MlServer *server, GError **error)
   return connection;
 }
 
-/* A peer that went without a word (a suspended laptop, a router that forgot) is noticed within two minutes. */
+/* A peer that went without a word (a suspended laptop, a router that forgot) is noticed within two
+ * minutes. */
 static void
 keep_alive(int fd)
 {

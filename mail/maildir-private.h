@@ -4,7 +4,8 @@
 #include "mail/driver-private.h"
 #include "mail/numbers.h"
 
-/* Where the folders of a Maildir are: Maildir++ (".Sent.2024") and plain nested ("Sent/2024"), mixed as found. */
+/* Where the folders of a Maildir are: Maildir++ (".Sent.2024") and plain nested ("Sent/2024"), mixed as
+ * found. */
 typedef struct {
   char *name; /* as the user types it */
   char *path; /* absolute */
@@ -23,8 +24,8 @@ char *ml_maildir_unique(void);
 /* rename(2) that never takes the place of another file. FALSE with errno. */
 gboolean ml_maildir_rename(const char *from, const char *to);
 
-/* A Maildir. Other programs move its files at any time: a name is only a hint, the part before the colon is the
- * message, and a file that is not where it was is looked for again before it counts as gone. */
+/* A Maildir. Other programs move its files at any time: a name is only a hint, the part before the colon
+ * is the message, and a file that is not where it was is looked for again before it counts as gone. */
 typedef struct {
   char *key;
   char *name;   /* in cur/ or new/ */

@@ -77,8 +77,9 @@ same_time(const struct stat *a, const struct stat *b)
   return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* What is there now. A file that is renamed while a directory is read may be missed or seen twice, so a look counts
- * only when neither directory changed meanwhile, or when several looks in a row found what we knew. */
+/* What is there now. A file that is renamed while a directory is read may be missed or seen twice, so a
+ * look counts only when neither directory changed meanwhile, or when several looks in a row found what we
+ * knew. */
 static GHashTable *
 scan(MlMaildir *maildir, GError **error)
 {
@@ -247,7 +248,8 @@ ml_maildir_gone(GError **error, guint count)
                          : "Some of the messages are no longer in this folder.");
 }
 
-/* Opens the file of a message, wherever another program has put it by now. *entry is the one that was opened. */
+/* Opens the file of a message, wherever another program has put it by now. *entry is the one that was
+ * opened. */
 static int
 open_entry(MlMaildir *maildir, guint32 uid, MlMaildirEntry **entry, GError **error)
 {

@@ -108,8 +108,8 @@ take_dot_lock(MlMboxLock *lock)
   return IMPOSSIBLE;
 }
 
-/* Open file description locks meet the classic ones of other programs, and are not lost when this process closes
- * another descriptor of the file. */
+/* Open file description locks meet the classic ones of other programs, and are not lost when this process
+ * closes another descriptor of the file. */
 static Try
 take_fcntl(MlMboxLock *lock, gboolean write, int *holder)
 {

@@ -6,8 +6,9 @@
 #include "mail/driver-private.h"
 #include "mail/numbers.h"
 
-/* An mbox file: one message after the other, each behind a line "From sender date" and before an empty line; lines
- * of the text that look like one are quoted with > (mboxrd: one more each time). Content-Length is not believed. */
+/* An mbox file: one message after the other, each behind a line "From sender date" and before an empty
+ * line; lines of the text that look like one are quoted with > (mboxrd: one more each time).
+ * Content-Length is not believed. */
 typedef struct {
   goffset start;  /* of the "From " line */
   goffset header; /* behind it */
@@ -28,9 +29,10 @@ MlMboxIndex *ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **e
 void ml_mbox_index_free(MlMboxIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMboxIndex, ml_mbox_index_free)
 
-/* Both locks that other programs look at: fcntl's and FILE.lock, taken by short tries for some seconds, never by
- * waiting inside the kernel. Where the folder cannot be written, the system's dotlockfile makes the second one; where
- * there is none, fcntl's has to do. A file that is not there can only be locked for writing, which makes it. */
+/* Both locks that other programs look at: fcntl's and FILE.lock, taken by short tries for some seconds,
+ * never by waiting inside the kernel. Where the folder cannot be written, the system's dotlockfile makes
+ * the second one; where there is none, fcntl's has to do. A file that is not there can only be locked for
+ * writing, which makes it. */
 typedef struct {
   int fd;
   char *path, *dot_lock;
@@ -46,9 +48,9 @@ typedef struct {
   char *text;       /* instead of them; NULL: the file's */
 } MlMboxPiece;
 
-/* Replaces everything from @from to the end by @pieces, in place, since others may wait for a lock on this very file.
- * The new text is first on disk in @journal; a run that dies is finished by ml_mbox_recover(), and mail that another
- * program appended meanwhile stays. The lock is held for writing. */
+/* Replaces everything from @from to the end by @pieces, in place, since others may wait for a lock on this
+ * very file. The new text is first on disk in @journal; a run that dies is finished by ml_mbox_recover(),
+ * and mail that another program appended meanwhile stays. The lock is held for writing. */
 gboolean ml_mbox_replace(MlMboxLock *lock, const char *journal, goffset from, GArray *pieces, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 /* Finishes what a run that died left behind. */
@@ -58,8 +60,9 @@ gboolean ml_mbox_needs_recovery(const char *journal);
 /* Where a test stops ml_mbox_replace(), as a kill would: after that many steps; -1: never. */
 void ml_mbox_stop_after(int steps);
 
-/* mbox files: /var/mail/USER, or a folder of such files. Offsets are only good while a lock is held; between two
- * calls a message is its number, and the file is read anew when it is not the one that was read last. */
+/* mbox files: /var/mail/USER, or a folder of such files. Offsets are only good while a lock is held;
+ * between two calls a message is its number, and the file is read anew when it is not the one that was
+ * read last. */
 typedef struct {
   MlDriver base;
   char *folder, *path, *journal; /* the selected one; NULL: none */

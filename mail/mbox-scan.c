@@ -8,7 +8,8 @@
 
 enum { BUFFER = 512 * 1024, MAX_MESSAGES = 2000000 };
 
-/* Lines of a file by pread(): another program may cut the file at any time, which would kill a mapping's reader. */
+/* Lines of a file by pread(): another program may cut the file at any time, which would kill a mapping's
+ * reader. */
 typedef struct {
   int fd;
   const char *path;

@@ -10,14 +10,15 @@
 
 /* How a rewrite survives a kill at any point:
  *
- *   1. JOURNAL.new: a head, then all of the new text behind `from`. fsync. Where the file grows it is renamed to
- *      JOURNAL.grow, the file is made longer, with zeros, and JOURNAL.grow is renamed to JOURNAL; else to JOURNAL.
+ *   1. JOURNAL.new: a head, then all of the new text behind `from`. fsync. Where the file grows it is renamed
+ *      to JOURNAL.grow, the file is made longer, with zeros, and that is renamed to JOURNAL; else to JOURNAL.
  *   2. The new text goes over the old. fsync. JOURNAL is renamed to JOURNAL.done.
  *   3. Where the file shrinks it is cut. fsync. JOURNAL.done goes.
  *
- * Whoever finds a journal knows by its name how far things were, and so where the mail begins that others appended
- * after the kill: behind the larger of both sizes, or, when it is not known whether the file was made longer or cut,
- * where the zeros or the head's digest tell. It is kept by a rewrite of the same kind, one generation later. */
+ * Whoever finds a journal knows by its name how far things were, and so where the mail begins that others
+ * appended after the kill: behind the larger of both sizes, or, when it is not known whether the file was made
+ * longer or cut, where the zeros or the head's digest tell. It is kept by a rewrite of the same kind, one
+ * generation later. */
 enum { HEAD = 4096, BLOCK = 256 * 1024 };
 
 typedef struct {

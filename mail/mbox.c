@@ -29,7 +29,8 @@ is_mbox_name(const char *name)
   return *name != '.' && !g_str_has_suffix(name, ".lock") && !strchr(name, '/');
 }
 
-/* INBOX; a file's name where mbox = names a folder; or a path of its own ("/..." or "~/..."). Transfer full. */
+/* INBOX; a file's name where mbox = names a folder; or a path of its own ("/..." or "~/..."). Transfer
+ * full. */
 char *
 ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error)
 {
@@ -130,8 +131,8 @@ empty_index(void)
   return index;
 }
 
-/* Locks the selected file, finishes what a killed run left, and makes the index true. A file that is not there is an
- * empty mailbox (*lock NULL). */
+/* Locks the selected file, finishes what a killed run left, and makes the index true. A file that is not
+ * there is an empty mailbox (*lock NULL). */
 gboolean
 ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
 {
@@ -272,7 +273,8 @@ mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, g
   return TRUE;
 }
 
-/* Takes one > from every line of the body that begins with >From, >>From, ... In place; returns the new length. */
+/* Takes one > from every line of the body that begins with >From, >>From, ... In place; returns the new
+ * length. */
 static gsize
 unquote(char *data, gsize length, gsize body)
 {

@@ -3,9 +3,10 @@
 
 #include "mail/error.h"
 
-/* Stable numbers for the messages of a Maildir folder or an mbox file, which have none of their own: a small text
- * file per folder below the state directory, written by append and fsync, now and then anew by rename. Several
- * processes may use one file: every change happens under its lock, after reading what the others added. One thread. */
+/* Stable numbers for the messages of a Maildir folder or an mbox file, which have none of their own: a
+ * small text file per folder below the state directory, written by append and fsync, now and then anew by
+ * rename. Several processes may use one file: every change happens under its lock, after reading what the
+ * others added. One thread. */
 typedef struct MlNumbers MlNumbers;
 
 /* @place: absolute path of the folder; the numbers begin anew when it is another one than last time. */

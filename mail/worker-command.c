@@ -235,7 +235,8 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
   g_assert_not_reached();
 }
 
-/* @level 1 overtakes what runs at level 0. An interrupt that was meant for an earlier command is forgotten first. */
+/* @level 1 overtakes what runs at level 0. An interrupt that was meant for an earlier command is forgotten
+ * first. */
 static void
 begin(MlWorker *worker, MlCommand *command, guint level)
 {
@@ -267,7 +268,8 @@ push_front(MlWorker *worker, MlCommand *command)
   g_mutex_unlock(&worker->lock);
 }
 
-/* Once for a connection that broke. What was interrupted for another command's sake does not count, but not for ever. */
+/* Once for a connection that broke. What was interrupted for another command's sake does not count, but
+ * not for ever. */
 static gboolean
 try_again(MlCommand *command, const GError *error, gboolean cancelled)
 {

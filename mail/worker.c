@@ -166,8 +166,8 @@ ml_worker_connect_now(MlWorker *worker, GError **error)
   return FALSE;
 }
 
-/* What the user asks for looks for the line at once; what follows from it does not, for as long as it is known to be
- * down: a hundred queued commands would each wait for their timeout. */
+/* What the user asks for looks for the line at once; what follows from it does not, for as long as it is
+ * known to be down: a hundred queued commands would each wait for their timeout. */
 gboolean
 ml_worker_go_online(MlWorker *worker, const MlCommand *command, GError **error)
 {
