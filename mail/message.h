@@ -25,7 +25,7 @@ typedef enum {
   ML_ENCRYPTION_NO_KEY,
   ML_ENCRYPTION_MALFORMED,
   ML_ENCRYPTION_UNSUPPORTED,
-  ML_ENCRYPTION_REFUSED,
+  ML_ENCRYPTION_REFUSED,    /* too weak; or ours, and the key is locked (MlVerdict.locked) */
   ML_ENCRYPTION_ERRANT,     /* not-displayed-as-encrypted: only a part is */
 } MlEncryption;
 

@@ -215,7 +215,7 @@ judge_encryption(const MlFacts *facts, gboolean *locked)
     case CRYPTO_ERROR_PIN:
     case CRYPTO_ERROR_CANCELLED:
       *locked = TRUE;
-      return ML_ENCRYPTION_NO_KEY;
+      return ML_ENCRYPTION_REFUSED; /* "no-key" is said only where no recipient is ours */
     case CRYPTO_ERROR_NO_KEY:
       return ML_ENCRYPTION_NO_KEY;
     case CRYPTO_ERROR_UNSUPPORTED:

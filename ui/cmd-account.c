@@ -114,8 +114,10 @@ ui_cmd_account(UiCli *cli, int argc, char **argv)
       return code;
     for (guint i = 0; i < cli->config->accounts->len; i++) {
       MlAccount *account = cli->config->accounts->pdata[i];
-      if (!cli->account || !strcmp(cli->account, account->name))
-        worst = MAX(worst, check_account(cli, account));
+      if (cli->account && strcmp(cli->account, account->name))
+        continue;
+      code = check_account(cli, account);
+      worst = MAX(worst, code);
     }
     return worst;
   }
@@ -123,7 +125,9 @@ ui_cmd_account(UiCli *cli, int argc, char **argv)
     g_free(cli->account);
     cli->account = g_strdup(argv[i]);
     MlAccount *account = ui_cli_account(cli, &code);
-    worst = MAX(worst, account ? check_account(cli, account) : code);
+    if (account)
+      code = check_account(cli, account);
+    worst = MAX(worst, code);
   }
   return worst;
 }

@@ -24,5 +24,12 @@ $(grep -E '^[a-z-]+ +[0-9]+ of [0-9]+$' "$tmp/log")
 EOF
 like "$(tail -n 1 "$tmp/log")" '^[1-9][0-9]* passed, 0 failed$' "every message was judged"
 like "$(cat "$tmp/log")" '^wrongly good: 0$' "nothing looks good that is not"
+
+# Once more with AddressSanitizer and UBSan: slower, and it maps far more than it uses.
+sanitized=$PWD/${BUILD_ASAN:-build-asan}/signet
+ok "$(test -x "$sanitized"; echo $?)" "there is a sanitized build"
+python3 tests/corpus/check.py "$tmp/corpus" --signet "$sanitized" --jobs 2 --limit-mib 0 --limit-s 60 >"$tmp/asan" 2>&1
+ok $? "every message passes in the sanitized build" "$(grep -v ' of ' "$tmp/asan" | tail -n 15)"
+
 is "$(cat "$tmp/corpus/requests.log" 2>/dev/null)" "" "nobody was called"
 done_testing
