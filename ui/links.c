@@ -17,7 +17,7 @@ take_address(const char *start, const char **end)
   *end = at;
   while (at > start && strchr(".,;:!?)]", at[-1]))
     at--;
-  return at - start > 8 && at - start < LONGEST ? g_strndup(start, (gsize)(at - start)) : NULL;
+  return at - start > 8 ? g_strndup(start, (gsize)(at - start)) : NULL;
 }
 
 static void
@@ -63,7 +63,7 @@ is_web(const char *url)
   for (const char *p = url; *p; p++)
     if ((guchar)*p <= ' ' || *p == 0x7f)
       return FALSE;
-  return strlen(url) < LONGEST;
+  return TRUE;
 }
 
 typedef struct {
@@ -94,7 +94,7 @@ confirm(UiApp *app, const char *url)
   ui_screen_size(&rows, &columns);
   g_autofree char *safe = ui_text_line(url);
   g_autoptr(GPtrArray) lines = ui_text_wrap(safe, MAX(columns - 4, 10));
-  if ((int)lines->len > rows - 2) {
+  if (strlen(url) >= LONGEST || (int)lines->len > rows - 2) {
     ui_app_complain(app, "This link is too long to be shown whole, so it is not opened.");
     return;
   }

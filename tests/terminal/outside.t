@@ -4,6 +4,8 @@
 
 hostile='https://evil.example/x;touch${IFS}owned1;$(touch${IFS}owned2)|touch${IFS}owned3&%s=*#\'
 long=https://long.example/$(printf 'segment%02d/' $(seq 1 20))end
+longer=https://long.example/$(printf 'segment%03d/' $(seq 1 134))end
+longest=https://long.example/$(printf 'segment%03d/' $(seq 1 400))end
 
 # Each program leaves what it got in a file, whole, by renaming it.
 make_programs() {
@@ -38,6 +40,8 @@ fill() {
 		printf 'Content-Type: text/plain; charset=utf-8\n\n'
 		for i in $(seq 1 20000); do echo "line $i of many, and it has some words in it"; done
 	} | deliver huge 6
+	plain 'Bigger' 7 "$longer" | deliver bigger 7
+	plain 'Biggest' 8 "$longest" | deliver biggest 8
 }
 read_letter() { # read_letter SUBJECT: from the index, by search
 	keys Home
@@ -145,6 +149,19 @@ browsing() {
 	unseen 'Open this address'
 	back
 
+	read_letter bigger
+	keys U
+	wait_for 'Open this address|too long' "$size: one as long as the screen asks, or is refused"
+	check "$size: asks only with its start and its end" sh -c "! tmux -S '$LAB/tmux$terminals' capture-pane -p | grep -q 'Open this' || { tmux -S '$LAB/tmux$terminals' capture-pane -p | tr -d ' \n' | grep -qF '${longer}Open'; }"
+	keys n
+	unseen 'Open this address'
+	keys q
+	seen '^ *INBOX  '
+	read_letter biggest
+	keys U
+	wait_for 'too long to be shown whole' "$size: one that does not fit is not opened"
+	back
+
 	read_letter disguised
 	keys U
 	wait_for 'Open link \(1 to 2\)' "$size: links are listed"
@@ -172,7 +189,7 @@ session() { # session COLUMNS ROWS
 	fill
 	printf '[ui]\nprint-command = %s/bin/print\n' "$LAB" >>"$LAB/profile/signet.conf"
 	start "$1" "$2" BROWSER="$LAB/bin/browse" --
-	wait_for 'INBOX  6 messages' "$size: opens"
+	wait_for 'INBOX  8 messages' "$size: opens"
 	read_letter words
 	piping
 	printing
@@ -207,7 +224,7 @@ session 120 40
 fill
 printf '[ui]\nprint-command = %s/bin/refuse\n' "$LAB" >>"$LAB/profile/signet.conf"
 start 80 24 BROWSER="$LAB/bin/absent" --
-wait_for 'INBOX  6 messages' 'opens with broken programs'
+wait_for 'INBOX  8 messages' 'opens with broken programs'
 read_letter 'one'
 keys p
 seen 'Print this message'
@@ -222,7 +239,7 @@ keys q q
 wait_for 'ended with 0' 'ends'
 fill
 start 80 24 --
-wait_for 'INBOX  6 messages' 'opens without a browser'
+wait_for 'INBOX  8 messages' 'opens without a browser'
 read_letter 'one'
 keys U
 seen 'Open this address'
