@@ -326,7 +326,7 @@ static const struct {
   { SSL_ERROR_HANDSHAKE_FAILURE_ALERT, CRYPTO_ERROR_FAILED,
     "refuses the handshake: no cipher in common, or it wants a client certificate" },
   { SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT, CRYPTO_ERROR_FAILED,
-    "wants a TLS client certificate; name one in the account's client-cert" },
+    "wants a TLS client certificate; name one in the account's tls-cert" },
   { SSL_ERROR_BAD_CERT_ALERT, CRYPTO_ERROR_FAILED, "refuses the TLS client certificate" },
   { SSL_ERROR_UNSUPPORTED_CERT_ALERT, CRYPTO_ERROR_FAILED, "refuses the TLS client certificate" },
   { SSL_ERROR_CERTIFICATE_UNKNOWN_ALERT, CRYPTO_ERROR_FAILED, "refuses the TLS client certificate" },

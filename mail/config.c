@@ -59,7 +59,6 @@ static const Key account_keys[] = {
 };
 
 static const Key ui_keys[] = {
-  { "mouse", KEY_BOOL, CONFIG(mouse), NULL },
   { "ascii", KEY_BOOL, CONFIG(ascii), NULL },
   { "hints", KEY_BOOL, CONFIG(hints), NULL },
   { "pager-headers", KEY_TEXT, CONFIG(pager_headers), NULL },
@@ -486,7 +485,6 @@ config_new(const char *file)
   MlConfig *config = g_new0(MlConfig, 1);
   config->file = g_strdup(file);
   config->accounts = g_ptr_array_new_with_free_func(account_free);
-  config->mouse = TRUE;
   config->hints = TRUE;
   config->system_tokens = TRUE;
   config->keymap = g_strdup("mutt");

@@ -39,7 +39,7 @@ typedef struct {
   char *file;           /* that was read; it need not exist */
   GPtrArray *accounts;  /* of MlAccount, in file order */
   /* [ui] */
-  gboolean mouse, ascii, hints;
+  gboolean ascii, hints;
   char *pager_headers;  /* more headers to show, comma separated; NULL: none */
   char *keymap;         /* "mutt" */
   char *browser, *print_command; /* NULL: $BROWSER, lpr */

@@ -20,7 +20,7 @@ stop() {
 	i=0
 	while kill -0 "$pid" 2>/dev/null && [ $i -lt 100 ]; do
 		i=$((i + 1))
-		sleep 0.05
+		perl -e 'select undef, undef, undef, 0.05'
 	done
 	kill -9 "$pid" 2>/dev/null || true
 	rm -f "$dir/run/master.pid"
@@ -170,7 +170,7 @@ start() {
 			cat "$dir/log" >&2
 			exit 1
 		}
-		sleep 0.05
+		perl -e 'select undef, undef, undef, 0.05'
 	done
 }
 

@@ -56,7 +56,7 @@ test_whole(void)
                                     "sign = always\nencrypt = when-possible\n"
                                     "[account six]\nimap = imap://u@[::1]:10143\n"
                                     "[account dir]\nmaildir = ~/Maildir\n"
-                                    "[ui]\nmouse = no\nmark-seen-after = 3\n"
+                                    "[ui]\nhints = no\nmark-seen-after = 3\n"
                                     "[keys]\npin-timeout = 15\n[policy]\nrevocation = hard\n",
                                     &error);
   g_assert_no_error(error);
@@ -88,7 +88,7 @@ test_whole(void)
   MlAccount *maildir = ml_config_account(config, "dir");
   g_assert_true(g_path_is_absolute(maildir->path) && g_str_has_suffix(maildir->path, "/Maildir"));
   g_assert_null(ml_config_account(config, "nobody"));
-  g_assert_false(config->mouse);
+  g_assert_false(config->hints);
   g_assert_cmpuint(config->mark_seen_after, ==, 3);
   g_assert_cmpuint(config->pin_timeout, ==, 15);
   g_assert_cmpstr(config->revocation, ==, "hard");
@@ -123,7 +123,7 @@ test_refused(void)
   refused("[account a]\nmaildir = x\nmaildir = y\n", 3, "twice");
   refused("[account a]\nmaildir x\n", 2, "key = value");
   refused("[account a\nmaildir = x\n", 1, "]");
-  refused("[ui]\nmouse = maybe\n", 2, "yes nor no");
+  refused("[ui]\nhints = maybe\n", 2, "yes nor no");
   refused("[policy]\nrevocation = harder\n", 2, "off, soft, hard");
   refused("[keys]\npin-timeout = -1\n", 2, "number");
   refused("[ui]\nbrowser =\n", 2, "no value");
