@@ -422,3 +422,12 @@ crypto_cert_pem(CryptoCert *cert)
   g_string_append(pem, "-----END CERTIFICATE-----\n");
   return g_string_free(pem, FALSE);
 }
+
+gboolean
+crypto_certdb_unlock(CryptoCert *cert, CryptoPinSource *pin, GError **error)
+{
+  SECKEYPrivateKey *key = crypto_keys_open(cert, pin, error);
+  if (key)
+    SECKEY_DestroyPrivateKey(key);
+  return key != NULL;
+}

@@ -41,6 +41,10 @@ gboolean crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **e
 gboolean crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Logs in where this certificate's private key lies, if that is needed, so that a TLS handshake, which never asks, can
+ * use it. Errors: LOCKED, PIN, CANCELLED, NO_KEY. */
+gboolean crypto_certdb_unlock(CryptoCert *cert, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* PKCS#12 (RFC 7292). Import gives the certificates that were in it, own ones first; chain certificates are
  * kept as candidates. Export writes AES-256 and the chain. Passwords: UTF-8. */
 GPtrArray *crypto_certdb_import_pkcs12(GBytes *file, const char *password, CryptoPinSource *pin,

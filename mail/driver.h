@@ -22,8 +22,12 @@ typedef struct MlDriver MlDriver;
 typedef char *(*MlPasswordFunc)(const MlAccount *account, const MlServer *server, gboolean retry,
                                 GCancellable *cancellable, gpointer user_data, GError **error);
 
+/* A TLS client certificate is about to be used: log in to where its key lies (crypto_certdb_unlock). */
+typedef gboolean (*MlUnlockFunc)(CryptoCert *cert, GCancellable *cancellable, gpointer user_data, GError **error);
+
 typedef struct {
   MlPasswordFunc password;
+  MlUnlockFunc unlock; /* may be NULL: only keys that need no login */
   CryptoTlsExceptionFunc exception; /* may be NULL */
   gpointer user_data;
   const char *state_dir; /* where Maildir and mbox numbers are kept; folder is made when needed */

@@ -129,6 +129,11 @@ open_session(MlImap *imap, GError **error)
                 why->message);
     return FALSE;
   }
+  if (cert && driver->hooks->unlock &&
+      !driver->hooks->unlock(cert, ml_driver_cancellable(driver), driver->hooks->user_data, &why)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "tls-cert of [account %s]: %s", driver->account->name, why->message);
+    return FALSE;
+  }
   g_autoptr(GSocketConnection) connection = dial(driver, server, error);
   if (!connection)
     return FALSE;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "crypto/certdb.h"
 #include "ui/app-private.h"
 #include "ui/exception.h"
 #include "ui/password.h"
@@ -157,10 +158,29 @@ ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
   return yes;
 }
 
+/* The key of a TLS client certificate: asked for before the handshake, which itself never asks. */
+static gboolean
+unlock(CryptoCert *cert, GCancellable *cancellable, gpointer user_data, GError **error)
+{
+  Secrets *secrets = user_data;
+  g_autofree char *name = g_strconcat("key ", crypto_cert_sha256(cert), NULL);
+  g_autoptr(GCancellable) own = cancellable ? g_object_ref(cancellable) : g_cancellable_new();
+  g_autoptr(GError) local = NULL;
+  CryptoPinSource pin = { .func = ui_prompts_pin, .user_data = secrets->app->prompts, .cancellable = own };
+
+  if (crypto_certdb_unlock(cert, was_declined(secrets, name) ? NULL : &pin, &local))
+    return TRUE;
+  if (g_error_matches(local, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED) && !g_cancellable_is_cancelled(own))
+    decline(secrets, name);
+  g_propagate_error(error, g_steal_pointer(&local));
+  return FALSE;
+}
+
 void
 ui_ask_hooks(UiApp *app, MlDriverHooks *hooks)
 {
   hooks->password = ask_password;
+  hooks->unlock = unlock;
   hooks->exception = ask_exception;
   hooks->user_data = app->secrets;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crypto/token.h"
+#include "crypto/certdb.h"
 #include "ui/password.h"
 #include "ui/text.h"
 
@@ -206,6 +206,12 @@ on_password(const MlAccount *account, const MlServer *server, gboolean retry, GC
   return answer;
 }
 
+static gboolean
+on_unlock(CryptoCert *cert, GCancellable *cancellable, gpointer data, GError **error)
+{
+  return crypto_certdb_unlock(cert, ui_cli_pin_source(data), error);
+}
+
 MlDriver *
 ui_cli_driver(UiCli *cli, MlAccount *account, int *code)
 {
@@ -217,7 +223,7 @@ ui_cli_driver(UiCli *cli, MlAccount *account, int *code)
     *code = UI_EXIT_UNAVAILABLE;
     return NULL;
   }
-  cli->hooks = (MlDriverHooks){ .password = on_password, .user_data = cli, .state_dir = cli->state_dir };
+  cli->hooks = (MlDriverHooks){ .password = on_password, .unlock = on_unlock, .user_data = cli, .state_dir = cli->state_dir };
   return ml_driver_new(account, &cli->hooks);
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SASL EXTERNAL: a real Dovecot that takes no password at all, only a TLS client certificate, whose key lies in the
-# certificate database.
+# certificate database or on a token (SoftHSM2).
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lab/tap.sh
 lab=$tmp/lab p=$tmp/p
@@ -65,4 +65,30 @@ account 'auth = external'
 exits 1 "without a certificate: refused" "$signet" --profile "$p" --batch account check
 unlike "$out$err" 'password' "and no password is talked of"
 like "$(cat "$lab/log")" 'Login: user=<anna>, method=EXTERNAL' "the server saw EXTERNAL"
+
+# The same key on a token, in a profile that has none.
+for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
+	[ -e "$module" ] && break
+done
+mkdir "$tmp/tokens"
+printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$tmp" >"$tmp/softhsm2.conf"
+export SOFTHSM2_CONF="$tmp/softhsm2.conf"
+{
+	softhsm2-util --module "$module" --init-token --free --label card --pin 1234 --so-pin 12345678
+	openssl pkcs8 -topk8 -nocrypt -in "$tmp/anna.key" -out "$tmp/anna.p8"
+	openssl x509 -in "$tmp/anna.pem" -outform DER -out "$tmp/anna.der"
+	softhsm2-util --module "$module" --import "$tmp/anna.p8" --token card --label anna --id 01 --pin 1234
+	pkcs11-tool --module "$module" --token-label card --login --pin 1234 --write-object "$tmp/anna.der" --type cert --id 01 --label anna
+} >"$tmp/card" 2>&1
+ok $? "a token holds the key" "$(cat "$tmp/card")"
+p=$tmp/q
+mkdir "$p"
+account 'auth = external' "tls-cert = $fingerprint"
+exits 0 "the server's authority again" "$signet" --profile "$p" --batch cert import --tls "$lab/tls/ca-good.pem"
+exits 0 "the token is known" "$signet" --profile "$p" --batch token add soft "$module"
+exits 1 "without the PIN nothing is sent" "$signet" --profile "$p" --batch account check
+like "$err$out" 'card|PIN|SIGNET_PIN' "and it says what is missing"
+exits 1 "nor with a wrong one" env SIGNET_PIN=0000 "$signet" --profile "$p" --batch account check
+exits 0 "with the PIN the token logs in" env SIGNET_PIN=1234 "$signet" --profile "$p" --batch account check
+like "$out" 'login.*OK' "and the server says so"
 done_testing

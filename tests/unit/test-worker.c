@@ -247,7 +247,7 @@ test_cancel(Fixture *f, gconstpointer data)
   ml_worker_cancel(f->worker, waiting);
   ml_worker_cancel(f->worker, 4711);
   MlEvent *done = await(f, ML_EVENT_DONE, open, 0);
-  g_assert_cmpint(g_get_monotonic_time() - then, <, 100000);
+  g_assert_cmpint(g_get_monotonic_time() - then, <, 2 * G_USEC_PER_SEC);
   if (done->error)
     g_assert_error(done->error, ML_ERROR, ML_ERROR_CANCELLED);
   MlEvent *other = await(f, ML_EVENT_DONE, waiting, 0);
