@@ -46,5 +46,6 @@ check "libetpan's own TLS, MIME and COMPRESS are not called" "$(nm -u $b/*/*.o |
 check "calls that STYLE rules out" "$(nm -u $b/*/*.o | awk '/ U (strcpy|strcat|sprintf|strtok|atoi|system|popen|gets|__strcpy_chk|__strcat_chk|__sprintf_chk)$/{print $2}' | sort -u)"
 
 check "the top level is in order" "$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -vxE 'Makefile|ui|mail|crypto|keyring|tests|doc|README\.md|LICENSE|CHANGELOG\.md|\..*')"
+check "every test script is executable" "$(git ls-files -s 'tests/*.t' 2>/dev/null | awk '$1 != "100755" {print $4}')"
 check "no file of C is over 700 lines" "$(wc -l $(for m in ui mail crypto keyring; do sources $m; done) | awk '$2 != "total" && $1 > 700 {print $2 ": " $1}')"
 echo "1..$n"
