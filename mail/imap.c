@@ -94,8 +94,8 @@ dial(MlDriver *driver, const MlServer *server, GError **error)
       g_socket_client_connect(client, address, ml_driver_cancellable(driver), &why);
   g_object_unref(client);
   if (!connection)
-    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s cannot be reached on port %u: %s", server->host,
-                server->port, why->message);
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s cannot be reached on port %u: %s. Is the network up, and the host right in signet.conf?",
+                server->host, server->port, why->message);
   return connection;
 }
 
