@@ -1,0 +1,35 @@
+#ifndef ML_SEAL_H
+#define ML_SEAL_H
+
+#include "mail/recipients.h"
+
+/* From a draft to the octets that leave: built, headers protected (RFC 9788), signed, encrypted, and read back by our
+ * own reader before anybody sees them. Keys thread (may ask for a PIN), or a subcommand's main thread. */
+typedef struct {
+  gint64 now;
+  guint64 boundary_seed; /* tests; 0 */
+  CryptoCert *signer;    /* needed when the draft's sign is on */
+  GPtrArray *recipients; /* of MlRecipient, self and archive rows included; when encrypt is on, all READY */
+  CryptoRevocationMode revocation;
+} MlSealOptions;
+
+typedef struct {
+  char *from;            /* envelope sender */
+  GPtrArray *recipients; /* of char *: envelope recipients */
+  GBytes *bytes;         /* CRLF, no Bcc */
+} MlOutgoing;
+void ml_outgoing_free(MlOutgoing *outgoing);
+
+typedef struct {
+  char *message_id, *subject; /* subject as may lie on a disk in clear: "[...]" of an encrypted one */
+  GPtrArray *outgoing;        /* of MlOutgoing: one for To and Cc together, one for each Bcc when encrypted */
+  GBytes *copy; /* for the Sent folder; encrypted to self if it was encrypted; carries Bcc inside */
+} MlSealed;
+void ml_sealed_free(MlSealed *sealed);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSealed, ml_sealed_free)
+
+/* Errors are sentences with the rule that failed and a next step; the draft is untouched. */
+MlSealed *ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin,
+                  GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif
