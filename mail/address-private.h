@@ -8,11 +8,11 @@
 typedef struct {
   char *name;    /* display name, decoded; NULL: none */
   char *address; /* local@domain, unquoted where that needs no quotes; never NULL, may be empty */
-} MlMailbox;
-void ml_mailbox_free(MlMailbox *mailbox);
+} MlAddress;
+void ml_address_one_free(MlAddress *mailbox);
 
 typedef struct {
-  GPtrArray *mailboxes; /* of MlMailbox, at most ML_ADDRESS_LIMIT */
+  GPtrArray *mailboxes; /* of MlAddress, at most ML_ADDRESS_LIMIT */
   gboolean group;       /* group syntax was used */
   gboolean broken;      /* an open quote, comment or bracket, or words that are no address */
 } MlAddresses;

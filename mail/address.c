@@ -5,7 +5,7 @@
 #include <string.h>
 
 void
-ml_mailbox_free(MlMailbox *mailbox)
+ml_address_one_free(MlAddress *mailbox)
 {
   g_free(mailbox->name);
   g_free(mailbox->address);
@@ -134,7 +134,7 @@ finish_mailbox(Reader *reader, MlAddresses *into)
     name = ml_headers_decode(reader->words->len ? reader->words->str : reader->comment->str);
   }
   if (spec && into->mailboxes->len < ML_ADDRESS_LIMIT) {
-    MlMailbox *mailbox = g_new0(MlMailbox, 1);
+    MlAddress *mailbox = g_new0(MlAddress, 1);
     mailbox->address = g_steal_pointer(&spec);
     mailbox->name = name && *name ? g_steal_pointer(&name) : NULL;
     g_ptr_array_add(into->mailboxes, mailbox);
@@ -223,7 +223,7 @@ MlAddresses *
 ml_address_parse(const char *raw)
 {
   MlAddresses *into = g_new0(MlAddresses, 1);
-  into->mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)ml_mailbox_free);
+  into->mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)ml_address_one_free);
   Reader reader = { g_string_new(NULL), g_string_new(NULL), NULL, g_string_new(NULL), FALSE, FALSE };
   const char *at = raw;
   while (at && *at)

@@ -65,7 +65,7 @@ const char *ml_message_note_of(const MlMessage *message, const MlEntity *entity)
 
 /* protect.c: header protection (RFC 9788), the header lines, who it is from. */
 typedef struct {
-  GPtrArray *mailboxes; /* of MlMailbox, of every From field there is */
+  GPtrArray *mailboxes; /* of MlAddress, of every From field there is */
   guint fields;
   gboolean group, broken;
 } MlAuthors;

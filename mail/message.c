@@ -125,7 +125,7 @@ same_authors(const MlAuthors *a, const MlAuthors *b)
   if (a->mailboxes->len != b->mailboxes->len)
     return FALSE;
   for (guint i = 0; i < a->mailboxes->len; i++) {
-    const MlMailbox *x = g_ptr_array_index(a->mailboxes, i), *y = g_ptr_array_index(b->mailboxes, i);
+    const MlAddress *x = g_ptr_array_index(a->mailboxes, i), *y = g_ptr_array_index(b->mailboxes, i);
     if (strcmp(x->address, y->address) != 0 && !ml_address_equal(x->address, y->address))
       return FALSE;
   }
@@ -217,7 +217,7 @@ judge(MlMessage *message, const MlReadOptions *options)
   finish_signers(message, signers, words);
   g_autoptr(GPtrArray) folded = g_ptr_array_new();
   for (guint i = 0; i < authors->mailboxes->len; i++) {
-    const MlMailbox *mailbox = g_ptr_array_index(authors->mailboxes, i);
+    const MlAddress *mailbox = g_ptr_array_index(authors->mailboxes, i);
     char *address = ml_address_fold(mailbox->address);
     if (address)
       g_ptr_array_add(folded, address);

@@ -81,7 +81,7 @@ MlAuthors *
 ml_protect_authors(const MlEntity *entity)
 {
   MlAuthors *authors = g_new0(MlAuthors, 1);
-  authors->mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)ml_mailbox_free);
+  authors->mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)ml_address_one_free);
   authors->fields = ml_mime_field_count(entity, "From");
   for (guint i = 0; i < MIN(authors->fields, 20u); i++) {
     g_autofree char *raw = ml_mime_field_raw(entity, ml_mime_field(entity, "From", i));

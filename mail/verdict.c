@@ -175,7 +175,7 @@ judge_signature(const MlFacts *facts, GPtrArray **words)
 }
 
 /* The one author, if there is exactly one, unmistakably. */
-static const MlMailbox *
+static const MlAddress *
 sole_author(const MlAuthors *authors)
 {
   if (!authors || authors->fields != 1 || authors->group || authors->broken || authors->mailboxes->len != 1)
@@ -186,7 +186,7 @@ sole_author(const MlAuthors *authors)
 static void
 judge_sender(const MlFacts *facts, MlVerdict *verdict)
 {
-  const MlMailbox *author = sole_author(facts->authors);
+  const MlAddress *author = sole_author(facts->authors);
   const char *first = NULL, *matching = NULL;
   gboolean have_cert = FALSE;
   for (guint i = 0; i < facts->n_signers; i++) {
@@ -245,7 +245,7 @@ warn_of_sender(const MlFacts *facts, MlVerdict *verdict)
 {
   gboolean suspicious = FALSE;
   for (guint i = 0; i < facts->authors->mailboxes->len; i++) {
-    const MlMailbox *author = g_ptr_array_index(facts->authors->mailboxes, i);
+    const MlAddress *author = g_ptr_array_index(facts->authors->mailboxes, i);
     if (author->name && ml_address_other_in(author->name, author->address)) {
       warn(verdict, "The sender's name looks like an address, but the address is %s.",
            *author->address ? author->address : "missing");
@@ -352,7 +352,7 @@ explain_valid(const MlFacts *facts, MlVerdict *verdict, gboolean suspicious)
         g_strdup_printf("Signed by %s, but the sender's name or address looks like somebody else's.", signer);
     verdict->next_step = g_strdup("Believe the certified address, letter by letter, and nothing else.");
   } else {
-    const MlMailbox *author = sole_author(facts->authors);
+    const MlAddress *author = sole_author(facts->authors);
     if (author && *author->address)
       verdict->reason = g_strdup_printf("Signed by someone else: %s, not %s.", signer, author->address);
     else

@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
   }
   g_autoptr(MlAddresses) addresses = ml_address_parse(raw);
   for (guint i = 0; i < addresses->mailboxes->len; i++) {
-    const MlMailbox *mailbox = addresses->mailboxes->pdata[i];
+    const MlAddress *mailbox = addresses->mailboxes->pdata[i];
     assert_line(mailbox->address);
     if (mailbox->name)
       ml_address_other_in(mailbox->name, mailbox->address);

@@ -38,7 +38,7 @@ test_parse(void)
     g_assert_cmpint(!got->group && !got->broken, ==, cases[i].sound);
     if (!cases[i].count)
       continue;
-    const MlMailbox *first = g_ptr_array_index(got->mailboxes, 0);
+    const MlAddress *first = g_ptr_array_index(got->mailboxes, 0);
     g_assert_cmpstr(first->address, ==, cases[i].address);
     if (cases[i].name)
       g_assert_cmpstr(first->name, ==, cases[i].name);
