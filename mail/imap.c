@@ -54,7 +54,8 @@ imap_disconnect(MlDriver *driver)
   g_clear_pointer(&imap->session, ml_imap_session_free);
 }
 
-/* For TLS client authentication: a fingerprint, or the first own certificate that speaks for the account. */
+/* For TLS client authentication: a fingerprint, or the first own certificate that speaks for the account and is
+ * valid today: own keys are kept long after their certificate has ended, to read old mail. */
 static CryptoCert *
 client_cert(const MlAccount *account, GError **error)
 {
@@ -64,10 +65,16 @@ client_cert(const MlAccount *account, GError **error)
   }
   g_autoptr(GPtrArray) entries = crypto_certdb_list(FALSE, error);
   CryptoCert *best = NULL;
+  gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+  guint expired = 0;
   for (guint i = 0; entries && i < entries->len; i++) {
     CryptoCertEntry *entry = g_ptr_array_index(entries, i);
     if (!(entry->flags & CRYPTO_CERT_OWN))
       continue;
+    if (crypto_cert_not_before(entry->cert) > now || crypto_cert_not_after(entry->cert) < now) {
+      expired++;
+      continue;
+    }
     if (!best)
       best = entry->cert;
     g_autofree char *address = account->address ? g_ascii_strdown(account->address, -1) : NULL;
@@ -78,7 +85,9 @@ client_cert(const MlAccount *account, GError **error)
   }
   if (entries && !best)
     g_set_error(error, ML_ERROR, ML_ERROR_CONFIG,
-                "tls-cert = auto, but the certificate database has no certificate with a key of yours.");
+                expired ? "tls-cert = auto, but the certificates with a key of yours have expired, or are not valid "
+                          "yet: import a new one (signet cert import)."
+                        : "tls-cert = auto, but the certificate database has no certificate with a key of yours.");
   return best ? crypto_cert_ref(best) : NULL;
 }
 

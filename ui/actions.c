@@ -243,6 +243,7 @@ run_logout(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 static void
 logout_done(UiApp *app, gboolean cancelled, gpointer data)
 {
+  ui_reader_shut(app);
   ui_app_say(app, "PINs and the database's password are forgotten.");
 }
 

@@ -229,6 +229,9 @@ void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, o
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);
 UiReader *ui_reader_top(UiApp *app); /* the topmost reader; NULL: none */
+/* Keys were forgotten: takes what was decrypted off the screen, with all that was opened from it, and reads those
+ * messages again, without asking. */
+void ui_reader_shut(UiApp *app);
 void ui_reader_lay_out(UiApp *app, UiReader *reader);
 char *ui_reader_text(UiReader *reader); /* headers and text for | and p: through the gate; transfer full */
 GPtrArray *ui_reader_links(UiReader *reader); /* of char *, in the order of their numbers; transfer full */

@@ -226,7 +226,9 @@ static void
 part_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   PartJob *job = data;
-  gboolean ok = !job->error && !cancelled;
+  const Parts *parts = (Parts *)ui_app_view(app, UI_IN_PARTS);
+  gboolean wanted = parts && parts->held == job->held; /* else it was closed meanwhile */
+  gboolean ok = !job->error && !cancelled && wanted;
 
   if (job->error)
     ui_app_error(app, job->error);

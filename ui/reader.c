@@ -279,11 +279,9 @@ fetched(UiApp *app, const GError *error, gpointer data)
     ui_app_error(app, error);
 }
 
-/* Leaves the reader as new: what runs for it is told to stop, and will not be heard of any more. */
 static void
-forget_message(UiApp *app, UiReader *reader)
+abandon_readings(UiReader *reader)
 {
-  ui_ops_forget(app, reader);
   for (guint i = 0; i < readings()->len; i++) {
     Reading *reading = readings()->pdata[i];
     if (reading->reader == reader) {
@@ -292,6 +290,14 @@ forget_message(UiApp *app, UiReader *reader)
     }
   }
   reader->job = NULL;
+}
+
+/* Leaves the reader as new: what runs for it is told to stop, and will not be heard of any more. */
+static void
+forget_message(UiApp *app, UiReader *reader)
+{
+  ui_ops_forget(app, reader);
+  abandon_readings(reader);
   if (reader->seen_source)
     g_source_remove(reader->seen_source);
   reader->seen_source = 0;
@@ -460,6 +466,34 @@ ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title)
   reader->raw = g_bytes_ref(raw);
   reader->title = g_strdup(title);
   ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, FALSE);
+}
+
+static gboolean
+shows_secrets(const UiReader *reader)
+{
+  return reader->message && ml_message_verdict(reader->message)->encryption != ML_ENCRYPTION_NONE;
+}
+
+void
+ui_reader_shut(UiApp *app)
+{
+  UiReader *lowest = NULL;
+
+  for (guint i = 0; i < app->views->len && !lowest; i++) {
+    UiView *view = app->views->pdata[i];
+    if (view->type->context == UI_IN_READER && shows_secrets((UiReader *)view))
+      lowest = (UiReader *)view;
+  }
+  if (!lowest)
+    return;
+  while (ui_app_top(app) != &lowest->view)
+    ui_app_pop(app);
+  abandon_readings(lowest);
+  drop_message(lowest);
+  ui_pager_clear(&lowest->pager);
+  ui_pager_init(&lowest->pager, TRUE);
+  lowest->since = g_get_monotonic_time();
+  ui_reader_read_again(app, lowest, CRYPTO_JOB_VERIFY, FALSE);
 }
 
 UiReader *

@@ -131,6 +131,26 @@ put_back_stderr(void)
   term.saved_stderr = -1;
 }
 
+/* What terminals send for these keys, whatever TERM says of them: a terminal inside another, or one that goes by a
+ * poorer name, sends other sequences than its description has. */
+static void
+teach_keys(void)
+{
+  static const struct {
+    const char *sequence;
+    int key;
+  } known[] = {
+    { "\033[A", KEY_UP },     { "\033OA", KEY_UP },     { "\033[B", KEY_DOWN },   { "\033OB", KEY_DOWN },
+    { "\033[C", KEY_RIGHT },  { "\033OC", KEY_RIGHT },  { "\033[D", KEY_LEFT },   { "\033OD", KEY_LEFT },
+    { "\033[H", KEY_HOME },   { "\033OH", KEY_HOME },   { "\033[1~", KEY_HOME },  { "\033[7~", KEY_HOME },
+    { "\033[F", KEY_END },    { "\033OF", KEY_END },    { "\033[4~", KEY_END },   { "\033[8~", KEY_END },
+    { "\033[5~", KEY_PPAGE }, { "\033[6~", KEY_NPAGE }, { "\033[3~", KEY_DC },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
+    define_key(known[i].sequence, known[i].key);
+}
+
 static void
 set_modes(void)
 {
@@ -142,6 +162,7 @@ set_modes(void)
   intrflush(stdscr, FALSE);
   leaveok(stdscr, FALSE);
   idlok(stdscr, TRUE);
+  teach_keys();
 }
 
 gboolean
@@ -311,6 +332,27 @@ ui_screen_end(int row, int column, gboolean show)
   refresh();
 }
 
+/* The rest of a sequence that no key is known for: its letters are not what the person typed. FALSE: it was Esc. */
+static gboolean
+swallow_sequence(void)
+{
+  wint_t key;
+
+  int result = get_wch(&key);
+  if (result == KEY_CODE_YES)
+    ungetch((int)key);
+  if (result != OK)
+    return FALSE;
+  if (key != '[') {
+    unget_wch((wchar_t)key);
+    return FALSE;
+  }
+  for (int i = 0; i < 32 && get_wch(&key) == OK; i++)
+    if (key >= 0x40 && key <= 0x7e)
+      break;
+  return TRUE;
+}
+
 int
 ui_screen_key(void)
 {
@@ -319,6 +361,8 @@ ui_screen_key(void)
 
   if (result == ERR || term.suspended)
     return UI_KEY_NONE;
+  if (result == OK && key == UI_KEY_ESC && swallow_sequence())
+    return UI_KEY_RESIZE; /* nothing, but more may follow */
   if (result == OK)
     return key == '\n' || key == '\r' ? UI_KEY_ENTER : key == 8 ? UI_KEY_BACKSPACE : (int)key;
   switch (key) {

@@ -7,6 +7,8 @@
 
 #include "ui/app-private.h"
 
+enum { MAX_BROWSERS = 32 };
+
 /* Other programs: they get their input by a pipe that a thread fills, so that one that reads slowly, or never,
  * holds up nobody. */
 typedef struct {
@@ -175,30 +177,54 @@ on_browser_ended(GPid pid, int status, gpointer data)
   g_spawn_close_pid(pid);
 }
 
+/* Of $BROWSER, a list with colons between, the first whose program is here; else the last is tried, so that the error
+ * names one. `browser =` is one command line and may have colons. NULL: none is set. Transfer full. */
+static char **
+find_browser(UiApp *app, gboolean windows, GError **error)
+{
+  const char *one = app->config->browser, *list = one ? NULL : g_getenv("BROWSER");
+  const char *const single[] = { one ? one : windows ? "xdg-open" : NULL, NULL };
+  g_auto(GStrv) choices =
+      list && *list ? g_strsplit(list, ":", MAX_BROWSERS) : g_strdupv((char **)single);
+  char **words = NULL;
+
+  for (guint i = 0; choices[i]; i++) {
+    g_autofree char *program = NULL;
+    if (!*g_strstrip(choices[i]))
+      continue;
+    g_strfreev(words);
+    words = NULL;
+    if (!g_shell_parse_argv(choices[i], NULL, &words, error)) {
+      g_prefix_error(error, "The browser's command line cannot be read: ");
+      return NULL;
+    }
+    program = g_find_program_in_path(words[0]);
+    if (program)
+      break;
+  }
+  if (!words)
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                        "No browser is set: `browser =` in signet.conf, or $BROWSER.");
+  return words;
+}
+
 /* The address is one argument of its own: no shell sees it. A browser with windows runs beside us; one for the
  * terminal gets the terminal. */
 void
 ui_shell_browse(UiApp *app, const char *url)
 {
-  const char *browser = app->config->browser ? app->config->browser : g_getenv("BROWSER");
   gboolean windows = g_getenv("DISPLAY") || g_getenv("WAYLAND_DISPLAY");
   g_autoptr(GError) error = NULL;
-  g_auto(GStrv) words = NULL;
-  int n = 0;
+  g_auto(GStrv) words = find_browser(app, windows, &error);
 
-  if (!browser && windows)
-    browser = "xdg-open";
-  if (!browser) {
-    ui_app_complain(app, "No browser is set: `browser =` in signet.conf, or $BROWSER.");
+  if (!words) {
+    ui_app_complain(app, "%s", error->message);
     return;
   }
-  if (!g_shell_parse_argv(browser, &n, &words, &error)) {
-    ui_app_complain(app, "The browser's command line cannot be read: %s", error->message);
-    return;
-  }
+  guint n = g_strv_length(words);
   g_autofree char **argv = g_new0(char *, n + 2);
   gboolean placed = FALSE;
-  for (int i = 0; i < n; i++) {
+  for (guint i = 0; i < n; i++) {
     placed = placed || !strcmp(words[i], "%s");
     argv[i] = !strcmp(words[i], "%s") ? (char *)url : words[i];
   }

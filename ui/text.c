@@ -23,21 +23,20 @@ ui_text_is_utf8(void)
   return terminal_is_utf8;
 }
 
-/* What has no picture of its own but changes how its neighbours are drawn or read. */
+/* What has no picture of its own though its category calls it a letter, a mark, or not yet assigned. Everything
+ * else that is invisible is known by its category, in is_unsafe(). */
 static gboolean
-is_invisible(gunichar c)
+is_blank_letter(gunichar c)
 {
-  return c == 0x00ad || c == 0x034f || c == 0x061c || c == 0x115f || c == 0x1160 || c == 0x17b4 || c == 0x17b5 ||
-         (c >= 0x180b && c <= 0x180f) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-         (c >= 0x2060 && c <= 0x206f) || c == 0x3164 || c == 0xfeff || c == 0xffa0 ||
-         (c >= 0xfff0 && c <= 0xfffb) || (c >= 0x1bca0 && c <= 0x1bca3) || (c >= 0x1d173 && c <= 0x1d17a) ||
-         (c >= 0xe0000 && c <= 0xe0fff);
+  return c == 0x034f || c == 0x115f || c == 0x1160 || c == 0x17b4 || c == 0x17b5 ||
+         (c >= 0x180b && c <= 0x180f) || c == 0x2065 || c == 0x3164 || c == 0xffa0 ||
+         (c >= 0xfff0 && c <= 0xfff8) || (c >= 0xe0000 && c <= 0xe0fff);
 }
 
 static gboolean
 is_unsafe(gunichar c)
 {
-  if (c < 0x20 || (c >= 0x7f && c <= 0x9f) || is_invisible(c))
+  if (c < 0x20 || (c >= 0x7f && c <= 0x9f) || is_blank_letter(c))
     return TRUE;
   switch (g_unichar_type(c)) {
   case G_UNICODE_CONTROL:
@@ -77,8 +76,8 @@ append_safe(GString *out, gunichar c, gboolean ascii)
     g_string_append_unichar(out, c);
     return;
   }
-  if (c < 0x80) {
-    g_string_append_c(out, (char)c);
+  if (c < 0x80 || g_unichar_type(c) == G_UNICODE_SPACE_SEPARATOR) { /* a date has blanks as wide as a digit */
+    g_string_append_c(out, c < 0x80 ? (char)c : ' ');
     return;
   }
   char letter[8] = { 0 };

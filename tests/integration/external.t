@@ -59,8 +59,23 @@ like "$out" 'login.*OK' "the login is said to be OK"
 like "$out" '[Ee][Xx][Tt][Ee][Rr][Nn][Aa][Ll]' "by EXTERNAL"
 exits 0 "folders are listed" "$signet" --profile "$p" --batch folders --json
 like "$out" '"INBOX"' "INBOX is there"
-account 'tls-cert = auto'
+account 'tls-cert = auto' 'address = anna@example.org'
 exits 0 "the certificate is found by itself, the mechanism too" "$signet" --profile "$p" --batch account check
+# The same key under an older certificate, which has ended: kept to read old mail, never used to log in.
+old=$tmp/old
+mkdir "$old"
+openssl x509 -req -in "$tmp/anna.csr" -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -CAcreateserial -days -1 \
+	-extfile "$tmp/anna.ext" -out "$tmp/old.pem" 2>/dev/null
+openssl pkcs12 -export -in "$tmp/old.pem" -inkey "$tmp/anna.key" -out "$tmp/old.p12" -passout pass:test
+p=$old
+account 'tls-cert = auto' 'address = anna@example.org'
+exits 0 "a profile with the server's authority" "$signet" --profile "$p" --batch cert import --tls "$lab/tls/ca-good.pem"
+exits 0 "and an expired certificate of anna's" "$signet" --profile "$p" --batch cert import "$tmp/old.p12" --password-file "$tmp/pw"
+exits 1 "auto does not take it" "$signet" --profile "$p" --batch account check
+like "$out$err" 'have expired' "and says why"
+exits 0 "her new one beside it" "$signet" --profile "$p" --batch cert import "$tmp/anna.p12" --password-file "$tmp/pw"
+exits 0 "is the one that auto takes" "$signet" --profile "$p" --batch account check
+p=$tmp/p
 account 'auth = external'
 exits 1 "without a certificate: refused" "$signet" --profile "$p" --batch account check
 unlike "$out$err" 'password' "and no password is talked of"

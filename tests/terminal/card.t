@@ -109,6 +109,8 @@ session() { # session COLUMNS ROWS
 
 	keys C-f
 	wait_for 'forgotten' "$size: Ctrl-F forgets"
+	wait_for '^ ENCRYPTED, your key is locked' "$size: and the message that is open is shut"
+	check "$size: its text is gone" has_not 'And this one too'
 	back
 	read_letter encrypted
 	wait_for '^ ENCRYPTED, your key is locked' "$size: the key is locked again"

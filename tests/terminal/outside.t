@@ -247,4 +247,17 @@ keys y
 wait_for 'No browser is set' 'none is said'
 keys q q
 wait_for 'ended with 0' 'ends'
+
+# $BROWSER is a list: the first that is here is taken.
+fill
+start 80 24 BROWSER="$LAB/bin/absent:$LAB/bin/browse:$LAB/bin/refuse" --
+wait_for 'INBOX  8 messages' 'opens with a list of browsers'
+read_letter 'one'
+keys U
+seen 'Open this address'
+keys y
+check 'the first that is there gets the link' got_link 'https://good.example/a?b=1&c=2'
+wait_for '^ Not signed' 'and the screen comes back'
+keys q q
+wait_for 'ended with 0' 'ends'
 done_testing

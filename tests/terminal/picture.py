@@ -53,6 +53,9 @@ class Style:
             elif c in (38, 48) and codes[:1] == [5]:
                 setattr(self, 'fg' if c == 38 else 'bg', colour(codes[1]))
                 codes = codes[2:]
+            elif c in (38, 48) and codes[:1] == [2] and len(codes) >= 4:
+                setattr(self, 'fg' if c == 38 else 'bg', '#%02x%02x%02x' % tuple(codes[1:4]))
+                codes = codes[4:]
 
     def pair(self):
         fg, bg = self.fg or FRONT, self.bg

@@ -35,6 +35,30 @@ test_bidi(void)
   check_line("\xf3\xa0\x81\x81", MARK);                    /* tag character */
 }
 
+/* One of each category that has no picture, and each that hides under a category that has. */
+static void
+test_invisible(void)
+{
+  static const struct {
+    gunichar first, last;
+  } hidden[] = {
+    { 0x00ad, 0x00ad },   { 0x061c, 0x061c },   { 0x180e, 0x180e },   { 0x200b, 0x200f },   { 0x2028, 0x202e },
+    { 0x2060, 0x206f },   { 0xe000, 0xe000 },   { 0xfeff, 0xfeff },   { 0xfff9, 0xfffb },   { 0x1bca0, 0x1bca3 },
+    { 0x1d173, 0x1d17a }, { 0xf0000, 0xf0000 }, { 0x034f, 0x034f },   { 0x115f, 0x1160 },   { 0x17b4, 0x17b5 },
+    { 0x180b, 0x180f },   { 0x3164, 0x3164 },   { 0xffa0, 0xffa0 },   { 0xfff0, 0xfff8 },   { 0xe0000, 0xe00ff },
+    { 0xe01f0, 0xe0fff },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(hidden); i++)
+    for (gunichar c = hidden[i].first; c <= hidden[i].last; c++) {
+      char letter[8] = { 0 };
+      g_unichar_to_utf8(c, letter);
+      g_autofree char *text = g_strconcat("a", letter, "b", NULL), *got = ui_text_line(text);
+      if (strcmp(got, "a" MARK "b") != 0)
+        g_error("U+%04X is not marked: %s", c, got);
+    }
+}
+
 static void
 test_marks(void)
 {
@@ -108,6 +132,7 @@ test_ascii(void)
   ui_text_set_utf8(FALSE);
   check_line("M\xc3\xbcller", "Muller");
   check_line("\xe6\x97\xa5", "?");
+  check_line("\xe2\x80\x87" "6\xc2\xa0May", " 6 May");
   g_autofree char *json = ui_text_json("M\xc3\xbcller");
   g_assert_cmpstr(json, ==, "M\xc3\xbcller");
   ui_text_set_utf8(TRUE);
@@ -120,6 +145,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/text/controls", test_controls);
   g_test_add_func("/text/bidi", test_bidi);
+  g_test_add_func("/text/invisible", test_invisible);
   g_test_add_func("/text/marks", test_marks);
   g_test_add_func("/text/lines", test_lines_keep_their_number);
   g_test_add_func("/text/width", test_width);
