@@ -38,6 +38,9 @@ gboolean crypto_rules_any_eku(CryptoCert *cert); /* it has anyExtendedKeyUsage *
 /* Does a certificate keep within the name constraints of an authority above it? (crypto/chain-names.c) */
 gboolean crypto_names_allowed(CryptoCert *authority, CryptoCert *cert);
 
+/* Marks where the path breaks the policies that authorities on it demand. (crypto/chain-policy.c) */
+void crypto_policy_apply(CryptoPath *path);
+
 /* "The certificate of Anna Keller expired on ...". Transfer full. (crypto/chain-words.c) */
 char *crypto_words_for(const CryptoPath *path, const char *nss_reason);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* The rules that one certificate, or its place in a path, can break. What cannot be read breaks the rule that it
- * belongs to. Policies (RFC 5280 6.1.2) are accepted whatever they are: mail asks for none. */
+ * belongs to. */
 enum { EXTENSIONS_MAX = 64, RSA_BITS_MIN = 2048, EC_BITS_MIN = 256 };
 
 static gboolean
@@ -266,6 +266,7 @@ crypto_rules_apply(CryptoPath *path, CryptoUse use, gint64 at)
     if (authority && !self_issued(link->cert))
       below++;
   }
+  crypto_policy_apply(path);
   if (path->anchored && issued_after_distrust(path->links[path->count - 1].cert, path->links[0].cert))
     path->links[path->count - 1].problems |= CRYPTO_TRUST_DISTRUSTED;
 }

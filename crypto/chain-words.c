@@ -26,6 +26,8 @@ static const Word words[] = {
       "Do not rely on it; ask the sender by another way."),
   ROW(CRYPTO_TRUST_PATH_LENGTH, "path-length", "does not allow that many authorities below it",
       "Tell the sender, who needs another certificate."),
+  ROW(CRYPTO_TRUST_POLICY, "policy", "breaks the policies that an authority above it demands",
+      "Tell the sender, who needs another certificate."),
   ROW(CRYPTO_TRUST_CRITICAL_EXTENSION, "unknown-critical-extension",
       "contains a critical rule that is not understood here", "Ask the sender for another certificate."),
   ROW(CRYPTO_TRUST_EKU, "extended-key-usage", "was not issued for mail",

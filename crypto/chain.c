@@ -424,6 +424,8 @@ nss_objects(CryptoPath *path, const Search *search, int *code)
     if (crypto_rules_any_eku(cert)) /* RFC 8550 4.4.4 */
       return 0;
     break;
+  case SEC_ERROR_UNKNOWN_CRITICAL_EXTENSION: /* policyConstraints and others that crypto/chain-policy.c holds */
+    return 0; /* a path with one that we do not know would not have been found good */
   default:
     break;
   }
@@ -446,8 +448,6 @@ nss_objects(CryptoPath *path, const Search *search, int *code)
     return CRYPTO_TRUST_NAME_CONSTRAINT;
   case SEC_ERROR_PATH_LEN_CONSTRAINT_INVALID:
     return CRYPTO_TRUST_PATH_LENGTH;
-  case SEC_ERROR_UNKNOWN_CRITICAL_EXTENSION:
-    return CRYPTO_TRUST_CRITICAL_EXTENSION;
   case SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED:
     return CRYPTO_TRUST_WEAK_ALGORITHM;
   default:

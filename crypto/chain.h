@@ -40,6 +40,7 @@ typedef enum {
   CRYPTO_TRUST_REVOCATION_UNKNOWN = 1 << 14, /* mode hard, and the status of one in the chain is not known */
   CRYPTO_TRUST_OTHER = 1 << 15,          /* NSS says no for a reason that has no word; see sentence */
   CRYPTO_TRUST_DISTRUSTED = 1 << 16,     /* the user or NSS marked it as never to be trusted */
+  CRYPTO_TRUST_POLICY = 1 << 17,         /* certificate policies (RFC 5280 6.1.3 to 6.1.5) */
 } CryptoTrustProblem;
 
 typedef struct {

@@ -3,6 +3,8 @@
 
 enum { MANY_AUTHORITIES = 70 };
 
+#define DEMAND "policyConstraints=critical,requireExplicitPolicy:0\n"
+
 static const Make makes[] = {
   { "root", "-", .extensions = CA, .subject = "/CN=Root" },
   { "stranger", "-", .extensions = CA, .subject = "/CN=Stranger" },
@@ -44,6 +46,39 @@ static const Make makes[] = {
   { "worst", .extensions = "extendedKeyUsage=serverAuth\n", .key = "rsa:1024", .options = "-sha1",
     .days = 10 },
   { "ed", .extensions = MAIL, .key = "ed25519" },
+  /* policies: an authority demands one; 1.2.3.4 and 1.2.3.5 are two of them, 2.5.29.32.0 is any */
+  { "p-ca", "root", .extensions = CA "certificatePolicies=1.2.3.4\n" DEMAND },
+  { "p-good", "p-ca", .extensions = MAIL "certificatePolicies=1.2.3.4\n" },
+  { "p-other", "p-ca", .extensions = MAIL "certificatePolicies=1.2.3.5\n" },
+  { "p-none", "p-ca", .extensions = MAIL },
+  { "p-any", "p-ca", .extensions = MAIL "certificatePolicies=2.5.29.32.0\n" },
+  { "p-any-ca", "root",
+    .extensions = CA "certificatePolicies=2.5.29.32.0\ninhibitAnyPolicy=critical,0\n" DEMAND },
+  { "p-below-any", "p-any-ca", .extensions = MAIL "certificatePolicies=2.5.29.32.0\n" },
+  { "p-named-below-any", "p-any-ca", .extensions = MAIL "certificatePolicies=1.2.3.5\n" },
+  { "p-map-ca", "root",
+    .extensions = CA "certificatePolicies=1.2.3.4\npolicyMappings=critical,1.2.3.4:1.2.3.5\n" DEMAND },
+  { "p-mapped", "p-map-ca", .extensions = MAIL "certificatePolicies=1.2.3.5\n" },
+  { "p-unmapped", "p-map-ca", .extensions = MAIL "certificatePolicies=1.2.3.4\n" },
+  { "p-nomap-ca", "root",
+    .extensions = CA "certificatePolicies=1.2.3.4\n"
+                     "policyConstraints=critical,requireExplicitPolicy:0,inhibitPolicyMapping:0\n" },
+  { "p-maps-anyway", "p-nomap-ca",
+    .extensions = CA "certificatePolicies=1.2.3.4\npolicyMappings=1.2.3.4:1.2.3.5\n" },
+  { "p-below-nomap", "p-maps-anyway", .extensions = MAIL "certificatePolicies=1.2.3.5\n" },
+  { "p-mapany-ca", "root",
+    .extensions = CA "certificatePolicies=1.2.3.4\npolicyMappings=2.5.29.32.0:1.2.3.5\n" },
+  { "p-below-mapany", "p-mapany-ca", .extensions = MAIL },
+  { "p-later-ca", "root",
+    .extensions = CA "policyConstraints=critical,requireExplicitPolicy:1\ncertificatePolicies=1.2.3.4\n" },
+  { "p-later", "p-later-ca", .extensions = MAIL },
+  { "p-later-sub", "p-later-ca", .extensions = CA "certificatePolicies=1.2.3.4\n" },
+  { "p-much-later", "p-later-sub", .extensions = MAIL },
+  { "p-free-ca", "root", .extensions = CA "certificatePolicies=1.2.3.4\n" },
+  { "p-free", "p-free-ca", .extensions = MAIL "certificatePolicies=1.2.3.5\n" },
+  { "p-self", .extensions = MAIL "policyConstraints=critical,requireExplicitPolicy:0\n" },
+  { "p-broken-ca", "root", .extensions = CA "2.5.29.36=critical,ASN1:NULL\n" },
+  { "p-below-broken", "p-broken-ca", .extensions = MAIL },
   /* one authority, two certificates: by the root and by the stranger */
   { "cross-good", "root", .extensions = CA, .subject = "/CN=Cross" },
   { "cross-bad", "stranger", .extensions = CA, .key = "=cross-good", .subject = "/CN=Cross" },
@@ -111,6 +146,23 @@ static const Case cases[] = {
   { "short-ec", "inter", CRYPTO_USE_SIGN, 0, "weak-key" },
   { "worst", "inter", CRYPTO_USE_SIGN, 20, "expired-now extended-key-usage weak-algorithm weak-key" },
   { "ed", "inter", CRYPTO_USE_SIGN, 0, "other" },
+  { "p-good", "p-ca", CRYPTO_USE_SIGN, 0, "" },
+  { "p-other", "p-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-none", "p-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-any", "p-ca", CRYPTO_USE_SIGN, 0, "" },
+  { "p-below-any", "p-any-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-named-below-any", "p-any-ca", CRYPTO_USE_SIGN, 0, "" },
+  { "p-mapped", "p-map-ca", CRYPTO_USE_SIGN, 0, "" },
+  { "p-unmapped", "p-map-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-below-nomap", "p-maps-anyway p-nomap-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-below-mapany", "p-mapany-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-later", "p-later-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-much-later", "p-later-sub p-later-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-free", "p-free-ca", CRYPTO_USE_SIGN, 0, "" },
+  { "p-self", "inter", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-below-broken", "p-broken-ca", CRYPTO_USE_SIGN, 0, "policy" },
+  { "p-good", "p-ca", CRYPTO_USE_ENCRYPT, 0, "" },
+  { "p-ca", "", CRYPTO_USE_AUTHORITY, 0, "" },
   { "below-cross", "cross-good cross-bad stranger", CRYPTO_USE_SIGN, 0, "" },
   { "below-cross", "stranger cross-bad cross-good", CRYPTO_USE_SIGN, 0, "" },
   { "below-cross", "stranger cross-bad", CRYPTO_USE_SIGN, 0, "self-signed unknown-issuer" },
@@ -188,6 +240,8 @@ typedef struct {
   gboolean allowed;
 } Names;
 
+#define UTF8(mailbox) "@names\n[names]\notherName=1.3.6.1.5.5.7.8.9;FORMAT:UTF8,UTF8:" mailbox
+
 static const Names names[] = {
   { "permitted;email:example.org", "email:anna@example.org", TRUE },
   { "permitted;email:example.org", "email:Anna@EXAMPLE.org", TRUE },
@@ -205,6 +259,29 @@ static const Names names[] = {
   { "permitted;email:example.org,excluded;email:otto@example.org", "email:anna@example.org", TRUE },
   { "permitted;email:example.org", "otherName:1.3.6.1.5.5.7.8.9;UTF8:anna@example.org", TRUE },
   { "permitted;email:example.org", "otherName:1.3.6.1.5.5.7.8.9;UTF8:anna@other.example", FALSE },
+  /* IDN and SmtpUTF8Mailbox (RFC 9598): compared by A-labels, whichever way the name is written */
+  { "permitted;email:xn--bcher-kva.example",
+    UTF8("m\xc3\xbcller@b\xc3\xbc"
+         "cher.example"),
+    TRUE },
+  { "permitted;email:xn--bcher-kva.example", UTF8("m\xc3\xbcller@bucher.example"), FALSE },
+  { "permitted;email:.xn--bcher-kva.example",
+    UTF8("m\xc3\xbcller@post.b\xc3\xbc"
+         "cher.example"),
+    TRUE },
+  { "excluded;email:xn--bcher-kva.example",
+    UTF8("m\xc3\xbcller@b\xc3\xbc"
+         "cher.example"),
+    FALSE },
+  { "permitted;email:xn--bcher-kva.example", "email:anna@xn--bcher-kva.example", TRUE },
+  { "permitted;email:xn--bcher-kva.example", "email:anna@xn--nothing-kva.example", FALSE },
+  { "permitted;email:example.org", "email:anna@example.org,DNS:www.other.example", TRUE },
+  { "permitted;email:example.org,permitted;DNS:example.org", "email:anna@example.org,DNS:other.example",
+    FALSE },
+  /* a rule for hosts says nothing of mailboxes, nor the other way round */
+  { "permitted;DNS:example.org", "email:anna@other.example", TRUE },
+  { "excluded;DNS:example.org", "email:anna@example.org", TRUE },
+  { "permitted;email:example.org", "email:anna@example.org@other.example", FALSE },
   { "permitted;email:example.org", "DNS:www.other.example", TRUE },
   { "permitted;DNS:example.org", "DNS:www.other.example", FALSE },
   { "permitted;IP:10.0.0.0/255.0.0.0", "IP:192.0.2.1", FALSE },
@@ -401,7 +478,7 @@ static void
 test_words(void)
 {
   g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint bit = CRYPTO_TRUST_EXPIRED; bit <= CRYPTO_TRUST_DISTRUSTED; bit <<= 1) {
+  for (guint bit = CRYPTO_TRUST_EXPIRED; bit <= CRYPTO_TRUST_POLICY; bit <<= 1) {
     const char *word = crypto_trust_word(bit), *sentence = crypto_trust_words_sentence(bit);
     g_assert_cmpuint(strlen(word), >, 0);
     g_assert_true(g_str_has_suffix(sentence, "."));
@@ -449,7 +526,8 @@ main(int argc, char **argv)
   make_one(&(Make){ .name = "rsa-ca", .issuer = "root", .extensions = CA, .key = "rsa:2048" });
   for (gsize i = 1; i < G_N_ELEMENTS(makes); i++)
     make_one(&makes[i]);
-  now = g_get_real_time() / G_USEC_PER_SEC + 3600; /* after all that is made below, however slow the machine is */
+  now = g_get_real_time() / G_USEC_PER_SEC +
+        3600; /* after all that is made below, however slow the machine is */
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autofree char *name = g_strdup_printf("/chain/rule/%02d-%s", (int)i, cases[i].name);
     g_test_add_data_func(name, &cases[i], test_case);
