@@ -30,6 +30,9 @@ typedef struct {
   gboolean (*copy)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
   gboolean (*move)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
   gboolean (*expunge)(MlDriver *driver, GArray *uids, GError **error);
+  gboolean (*append)(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received, guint32 *uid,
+                     GError **error);
+  gboolean (*has)(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
   gboolean (*wait)(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error); /* once: poll */
 } MlDriverOps;
 

@@ -209,6 +209,68 @@ ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error)
 }
 
 gboolean
+ml_driver_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+                 guint32 *uid, GError **error)
+{
+  GError *why = NULL;
+  guint32 ignored;
+  uid = uid ? uid : &ignored;
+  *uid = 0;
+  flags &= ~(guint)ML_FLAG_RECENT;
+  received = received ? received : g_get_real_time() / G_USEC_PER_SEC;
+  if (g_bytes_get_size(bytes) > ML_MESSAGE_MAX) {
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message is larger than %d MiB.",
+                ML_MESSAGE_MAX / 1024 / 1024);
+    return FALSE;
+  }
+  return finish(driver,
+                ready(driver, &why) &&
+                    driver->ops->append(driver, folder, bytes, flags, received, uid, &why),
+                &why, error);
+}
+
+gboolean
+ml_driver_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
+{
+  GError *why = NULL;
+  g_autofree char *bare = g_strdup(message_id);
+  g_strstrip(bare);
+  gsize length = strlen(bare);
+  if (length > 2 && bare[0] == '<' && bare[length - 1] == '>') {
+    bare[length - 1] = '\0';
+    memmove(bare, bare + 1, length - 1);
+  }
+  *found = FALSE;
+  return !*bare ||
+         finish(driver, ready(driver, &why) && driver->ops->has(driver, folder, bare, found, &why), &why,
+                error);
+}
+
+char *
+ml_driver_role_folder(MlDriver *driver, MlFolderRole role, GError **error)
+{
+  const MlAccount *account = driver->account;
+  const char *named = role == ML_ROLE_SENT      ? account->sent
+                      : role == ML_ROLE_DRAFTS  ? account->drafts
+                      : role == ML_ROLE_TRASH   ? account->trash
+                      : role == ML_ROLE_ARCHIVE ? account->archive
+                                                : NULL;
+  if (named)
+    return g_strdup(named);
+  g_autoptr(GPtrArray) folders = ml_driver_folders(driver, FALSE, error);
+  for (guint i = 0; folders && i < folders->len; i++) {
+    MlFolder *folder = g_ptr_array_index(folders, i);
+    if (folder->role == role && folder->selectable)
+      return g_strdup(folder->name);
+  }
+  if (folders)
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
+                "%s has no such folder: name one in [account %s] of signet.conf.", account->name,
+                account->name);
+  return NULL;
+}
+
+gboolean
 ml_driver_poll(MlDriver *driver, MlChanges *changes, GError **error)
 {
   GError *why = NULL;

@@ -75,6 +75,19 @@ gboolean ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GErr
 gboolean ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* those marked deleted */
 
+/* Puts one message into @folder, which is made where it is missing. Line ends of @bytes are CRLF; a local store keeps
+ * them as its other programs expect. @received: Unix seconds, 0: now. *@uid (may be NULL): its number, 0 where the
+ * server does not tell. On the disk when it returns TRUE. After OFFLINE it may have been stored or not: look with
+ * ml_driver_has() before it is done again. Needs no open folder. */
+gboolean ml_driver_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+                          guint32 *uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Is a message with this Message-ID (with or without angle brackets) in @folder? A missing folder has none. */
+gboolean ml_driver_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The folder for a role, as the account names it, else by special use or usual name. Transfer full; NULL with an
+ * error only when the mailbox could not be asked; NOT_FOUND where there is none. */
+char *ml_driver_role_folder(MlDriver *driver, MlFolderRole role, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* What changed by itself since the last look: new messages are fetched by the caller (ml_driver_headers with
  * @above); flags and vanished ones are in the lists. Owned by the caller. */
 typedef struct {

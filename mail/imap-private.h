@@ -52,6 +52,7 @@ enum {
   ML_IMAP_SPECIAL_USE = 1 << 6,
   ML_IMAP_LIST_EXTENDED = 1 << 7,
   ML_IMAP_LIST_STATUS = 1 << 8,
+  ML_IMAP_LITERAL_PLUS = 1 << 9,
 };
 
 /* A message of the selected folder, in the order of its sequence numbers. */
@@ -165,6 +166,11 @@ gboolean ml_imap_store_flags(MlDriver *driver, GArray *uids, guint add, guint re
 gboolean ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error);
+/* imap-append.c */
+gboolean ml_imap_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+                        guint32 *uid, GError **error);
+gboolean ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
+void ml_imap_remember(MlImap *imap); /* imap.c: what was told of the open folder, before the session leaves it */
 gboolean ml_imap_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error);
 
 #endif

@@ -34,7 +34,8 @@ take_capabilities(MlImapSession *session, const MlNode *data)
                 { "SASL-IR", ML_IMAP_SASL_IR },
                 { "SPECIAL-USE", ML_IMAP_SPECIAL_USE },
                 { "LIST-EXTENDED", ML_IMAP_LIST_EXTENDED },
-                { "LIST-STATUS", ML_IMAP_LIST_STATUS } };
+                { "LIST-STATUS", ML_IMAP_LIST_STATUS },
+                { "LITERAL+", ML_IMAP_LITERAL_PLUS } };
   session->saw_capability = TRUE;
   session->caps = 0;
   g_ptr_array_set_size(session->auths, 0);

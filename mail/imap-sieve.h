@@ -41,6 +41,7 @@ typedef enum {
   ML_RESPONSE_EXPUNGE,
   ML_RESPONSE_FETCH,
   ML_RESPONSE_VANISHED,
+  ML_RESPONSE_SEARCH,
   ML_RESPONSE_OTHER,     /* what we have no use for */
   ML_RESPONSE_MALFORMED, /* readable as a line, but not as what it begins to be */
 } MlResponseKind;

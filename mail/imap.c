@@ -32,8 +32,8 @@ imap_connected(MlDriver *driver)
 }
 
 /* What was told of the folder is kept for the comparison; what waits to be compared already stays. */
-static void
-remember(MlImap *imap)
+void
+ml_imap_remember(MlImap *imap)
 {
   if (imap->known || !imap->session || !imap->session->folder || !imap->listed ||
       !imap->session->slots->len || g_strcmp0(imap->session->folder, imap->folder) != 0)
@@ -47,7 +47,7 @@ imap_disconnect(MlDriver *driver)
   MlImap *imap = (MlImap *)driver;
   if (!imap->session)
     return;
-  remember(imap);
+  ml_imap_remember(imap);
   g_mutex_lock(&driver->lock);
   imap->tls = NULL;
   g_mutex_unlock(&driver->lock);
@@ -352,7 +352,7 @@ imap_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
 {
   MlImap *imap = (MlImap *)driver;
   if (g_strcmp0(folder, imap->folder) == 0) {
-    remember(imap);
+    ml_imap_remember(imap);
   } else {
     g_clear_pointer(&imap->known, g_array_unref);
     imap->listed = FALSE;
@@ -417,6 +417,8 @@ static const MlDriverOps ops = {
   .copy = ml_imap_copy,
   .move = ml_imap_move,
   .expunge = ml_imap_expunge,
+  .append = ml_imap_append,
+  .has = ml_imap_has,
   .wait = ml_imap_wait,
 };
 

@@ -56,4 +56,9 @@ gboolean ml_maildir_copy(MlDriver *driver, GArray *uids, const char *folder, GEr
 gboolean ml_maildir_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_maildir_expunge(MlDriver *driver, GArray *uids, GError **error);
 
+/* maildir-append.c */
+gboolean ml_maildir_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+                      guint32 *uid, GError **error);
+gboolean ml_maildir_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
+
 #endif

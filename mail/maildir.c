@@ -499,6 +499,8 @@ static const MlDriverOps ops = {
   .copy = ml_maildir_copy,
   .move = ml_maildir_move,
   .expunge = ml_maildir_expunge,
+  .append = ml_maildir_append,
+  .has = ml_maildir_has,
   .wait = maildir_wait,
 };
 

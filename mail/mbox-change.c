@@ -6,8 +6,8 @@
 #include "mail/mbox-private.h"
 
 /* The header with the flags put down the way other programs read them: at its end, in our words only. */
-static char *
-header_with_flags(const char *block, gsize length, guint flags)
+char *
+ml_mbox_header_with_flags(const char *block, gsize length, guint flags)
 {
   GString *out = g_string_sized_new(length + 64);
   g_autoptr(GString) keywords = g_string_new(NULL);
@@ -102,7 +102,7 @@ add_pieces(MlMbox *mbox, MlMboxLock *lock, const Change *change, MlMboxMessage *
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message's header holds a NUL: it stays as it is.");
     return FALSE;
   }
-  MlMboxPiece header = { 0, 0, header_with_flags(block, (gsize)n, flags) };
+  MlMboxPiece header = { 0, 0, ml_mbox_header_with_flags(block, (gsize)n, flags) };
   g_array_append_val(pieces, header);
   return TRUE;
 }

@@ -75,6 +75,7 @@ typedef struct {
 
 /* mbox.c */
 char *ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error);
+gboolean ml_mbox_is_name(const char *name);
 char *ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error);
 gboolean ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error);
 gboolean ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error);
@@ -86,5 +87,11 @@ gboolean ml_mbox_flags(MlDriver *driver, GArray *uids, guint add, guint remove, 
 gboolean ml_mbox_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_mbox_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_mbox_expunge(MlDriver *driver, GArray *uids, GError **error);
+char *ml_mbox_header_with_flags(const char *block, gsize length, guint flags); /* transfer full */
+
+/* mbox-append.c */
+gboolean ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+                      guint32 *uid, GError **error);
+gboolean ml_mbox_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
 
 #endif

@@ -23,8 +23,8 @@ unselect(MlMbox *mbox)
   mbox->inotify = -1;
 }
 
-static gboolean
-is_mbox_name(const char *name)
+gboolean
+ml_mbox_is_name(const char *name)
 {
   return *name != '.' && !g_str_has_suffix(name, ".lock") && !strchr(name, '/');
 }
@@ -42,7 +42,7 @@ ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error)
     return g_build_filename(g_get_home_dir(), folder + 2, NULL);
   if (!many && g_ascii_strcasecmp(folder, "INBOX") == 0)
     return g_strdup(root);
-  if (many && is_mbox_name(folder)) {
+  if (many && ml_mbox_is_name(folder)) {
     g_autofree char *path = g_build_filename(root, folder, NULL);
     if (g_file_test(path, G_FILE_TEST_IS_REGULAR) || g_ascii_strcasecmp(folder, "INBOX") == 0)
       return g_steal_pointer(&path);
@@ -422,7 +422,7 @@ mbox_folders(MlDriver *driver, gboolean counts, GError **error)
     g_ptr_array_add(folders, ml_folder_new("INBOX", ML_ROLE_INBOX, TRUE));
   for (const char *name; dir && (name = g_dir_read_name(dir));) {
     g_autofree char *path = g_build_filename(root, name, NULL);
-    if (is_mbox_name(name) && g_utf8_validate(name, -1, NULL) && g_file_test(path, G_FILE_TEST_IS_REGULAR))
+    if (ml_mbox_is_name(name) && g_utf8_validate(name, -1, NULL) && g_file_test(path, G_FILE_TEST_IS_REGULAR))
       g_ptr_array_add(folders, ml_folder_new(name, ml_folder_guess_role(driver->account, name), TRUE));
   }
   for (guint i = 0; counts && i < folders->len; i++) {
@@ -489,6 +489,8 @@ static const MlDriverOps ops = {
   .copy = ml_mbox_copy,
   .move = ml_mbox_move,
   .expunge = ml_mbox_expunge,
+  .append = ml_mbox_append,
+  .has = ml_mbox_has,
   .wait = mbox_wait,
 };
 

@@ -207,6 +207,22 @@ run_poll(MlWorker *worker, GError **error)
          ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
 }
 
+/* The line may have broken after the server had it. */
+static gboolean
+run_append(MlWorker *worker, MlCommand *command, GError **error)
+{
+  gboolean there = FALSE;
+  if (command->broken || command->tries) {
+    gsize length;
+    const char *data = g_bytes_get_data(command->bytes, &length);
+    g_autofree char *id = ml_header_value(data, ml_header_block_length(data, length), "Message-ID");
+    if (id && !ml_driver_has(worker->driver, command->folder, id, &there, error))
+      return FALSE;
+  }
+  return there || ml_driver_append(worker->driver, command->folder, command->bytes, command->add,
+                                   command->received, NULL, error);
+}
+
 static gboolean
 execute(MlWorker *worker, MlCommand *command, GError **error)
 {
@@ -231,6 +247,8 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
            ml_driver_expunge(worker->driver, command->uids, error);
   case ML_COMMAND_POLL:
     return run_poll(worker, error);
+  case ML_COMMAND_APPEND:
+    return run_append(worker, command, error);
   }
   g_assert_not_reached();
 }

@@ -13,6 +13,7 @@ typedef enum {
   ML_COMMAND_MOVE,
   ML_COMMAND_EXPUNGE,
   ML_COMMAND_POLL,
+  ML_COMMAND_APPEND,
 } MlCommandKind;
 
 /* Made by the UI thread, then the worker's. */
@@ -24,6 +25,8 @@ typedef struct {
   guint32 uid;
   guint add, remove, first;
   gboolean counts;
+  GBytes *bytes;      /* APPEND */
+  gint64 received;
   gboolean cancelled; /* under the lock */
   /* worker thread only */
   guint tries;        /* after an interrupt that was not for us */

@@ -32,6 +32,7 @@ command_free(MlCommand *command)
   g_free(command->folder);
   g_free(command->to);
   g_clear_pointer(&command->uids, g_array_unref);
+  g_clear_pointer(&command->bytes, g_bytes_unref);
   g_free(command);
 }
 
@@ -378,6 +379,16 @@ guint64
 ml_worker_poll(MlWorker *worker)
 {
   return give(worker, command_new(ML_COMMAND_POLL, NULL, NULL, NULL));
+}
+
+guint64
+ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received)
+{
+  MlCommand *command = command_new(ML_COMMAND_APPEND, folder, NULL, NULL);
+  command->bytes = g_bytes_ref(bytes);
+  command->add = flags;
+  command->received = received;
+  return give(worker, command);
 }
 
 void

@@ -65,6 +65,9 @@ guint64 ml_worker_copy(MlWorker *worker, const char *folder, GArray *uids, const
 guint64 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const char *to);
 guint64 ml_worker_expunge(MlWorker *worker, const char *folder, GArray *uids);
 guint64 ml_worker_poll(MlWorker *worker); /* look for news now; also: try to connect now */
+/* Stores @bytes in @folder, made where it is missing. After a broken line it is only done again where no message with
+ * its Message-ID is there. */
+guint64 ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received);
 void ml_worker_cancel(MlWorker *worker, guint64 id); /* within 100 ms; unknown ids are fine */
 
 #endif

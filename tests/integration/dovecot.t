@@ -7,4 +7,7 @@ chmod 711 "$SIGNET_DOVECOT"
 trap 'sh tests/lab/dovecot.sh stop "$SIGNET_DOVECOT/lab"; rm -rf "$SIGNET_DOVECOT"' EXIT
 trap 'exit 1' INT TERM
 sh tests/lab/dovecot.sh start "$SIGNET_DOVECOT/lab" || { echo "Bail out! no server"; exit 1; }
-"${BUILD:-build}/tests/test-dovecot"
+"${BUILD:-build}/tests/test-dovecot" || exit 1
+"${BUILD:-build}/tests/test-append" -p /append/dovecot >"$SIGNET_DOVECOT/append" 2>&1 && exit 0
+sed 's/^/# /' "$SIGNET_DOVECOT/append"
+exit 1

@@ -1,0 +1,143 @@
+#include <string.h>
+
+#include "mail/imap-private.h"
+#include "mail/lines-private.h"
+
+/* What a store wants to know of its end. */
+typedef struct {
+  guint32 uid; /* APPENDUID (RFC 4315); 0: the server does not say */
+} Stored;
+
+static void
+on_stored(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  Stored *stored = user_data;
+  guint64 uid;
+  if (response->kind == ML_RESPONSE_TAGGED && ml_node_is(response->code, "APPENDUID") && response->code->next &&
+      ml_node_number(response->code->next->next, G_MAXUINT32, &uid))
+    stored->uid = (guint32)uid;
+}
+
+static gboolean
+send_message(MlImapSession *session, const char *command, GBytes *bytes, gboolean wait, GError **error)
+{
+  gsize length;
+  const char *data = g_bytes_get_data(bytes, &length);
+  gboolean go_on = TRUE;
+  if (!ml_imap_session_send(session, command, error))
+    return FALSE;
+  if (wait && !ml_imap_session_finish(session, &go_on, NULL, error))
+    return FALSE;
+  if (!go_on) { /* "OK" to something it has not seen */
+    ml_imap_stream_fail(session->stream);
+    g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL,
+                "The mail server %s broke the rules of IMAP: it says that it stored a message before it was "
+                "sent. The connection was closed.",
+                session->host);
+    return FALSE;
+  }
+  return ml_imap_stream_write(session->stream, data, length, error) &&
+         ml_imap_stream_write(session->stream, "\r\n", 2, error) &&
+         ml_imap_session_finish(session, NULL, NULL, error);
+}
+
+static gboolean
+append(MlImapSession *session, const char *quoted, GBytes *bytes, guint flags, gint64 received, guint32 *uid,
+       GError **error)
+{
+  static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+  g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(received);
+  if (!date)
+    date = g_date_time_new_now_utc();
+  gboolean plus = (session->caps & ML_IMAP_LITERAL_PLUS) != 0;
+  g_autofree char *words = ml_imap_flags_text(flags & ~(guint)ML_FLAG_FORWARDED); /* keywords may be refused */
+  g_autofree char *command = g_strdup_printf(
+      "APPEND %s (%s) \"%02d-%s-%04d %02d:%02d:%02d +0000\" {%" G_GSIZE_FORMAT "%s}", quoted, words,
+      g_date_time_get_day_of_month(date), months[g_date_time_get_month(date) - 1], g_date_time_get_year(date),
+      g_date_time_get_hour(date), g_date_time_get_minute(date), g_date_time_get_second(date),
+      g_bytes_get_size(bytes), plus ? "+" : "");
+  Stored stored = { 0 };
+  session->data = on_stored;
+  session->data_user = &stored;
+  gboolean ok = send_message(session, command, bytes, !plus, error);
+  session->data = NULL;
+  *uid = stored.uid;
+  return ok;
+}
+
+/* The words that the server gave, after a tagged NO. */
+static gboolean
+wants_folder(MlImapSession *session, const GError *why)
+{
+  return g_error_matches(why, ML_ERROR, ML_ERROR_FAILED) && session->status == ML_RESPONSE_NO &&
+         session->code && g_ascii_strcasecmp(session->code, "TRYCREATE") == 0;
+}
+
+gboolean
+ml_imap_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+               guint32 *uid, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  MlImapSession *session = imap->session;
+  g_autofree char *mailbox = ml_imap_session_mailbox(session, folder, error);
+  if (!mailbox)
+    return FALSE;
+  g_autofree char *quoted = ml_imap_quote(mailbox);
+  g_autoptr(GBytes) text = ml_lines_crlf(bytes);
+  gsize length;
+  const char *data = g_bytes_get_data(text, &length);
+  if (length && memchr(data, '\0', length)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
+                "The message holds a NUL octet, which IMAP cannot store: save it to a file instead.");
+    return FALSE;
+  }
+  GError *why = NULL;
+  if (append(session, quoted, text, flags, received, uid, &why))
+    return TRUE;
+  if (!wants_folder(session, why)) {
+    g_propagate_error(error, why);
+    return FALSE;
+  }
+  g_error_free(why);
+  if (!ml_imap_session_command(session, NULL, NULL, error, "CREATE %s", quoted))
+    return FALSE;
+  g_autoptr(GError) ignored = NULL; /* some servers keep no subscriptions */
+  if (!ml_imap_session_command(session, NULL, NULL, &ignored, "SUBSCRIBE %s", quoted) &&
+      ml_imap_session_is_broken(ignored)) {
+    g_propagate_error(error, g_steal_pointer(&ignored));
+    return FALSE;
+  }
+  return append(session, quoted, text, flags, received, uid, error);
+}
+
+static void
+on_search(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  guint64 number;
+  if (response->kind == ML_RESPONSE_SEARCH && ml_node_number(response->data, G_MAXUINT32, &number))
+    *(gboolean *)user_data = TRUE;
+}
+
+/* The folder is opened for it; the next command of the caller's opens his own again. */
+gboolean
+ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  MlImapSession *session = imap->session;
+  g_autoptr(GError) why = NULL;
+  ml_imap_remember(imap);
+  if (!ml_imap_session_select(session, folder, &why)) {
+    if (g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+      return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+  }
+  g_autofree char *quoted = ml_imap_quote(message_id);
+  gboolean ok = ml_imap_session_command(session, on_search, found, error,
+                                        "UID SEARCH HEADER MESSAGE-ID %s", quoted);
+  g_clear_pointer(&session->folder, g_free);
+  return ok;
+}

@@ -1,0 +1,145 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mail/files.h"
+#include "mail/lines-private.h"
+#include "mail/mbox-private.h"
+
+/* Where it lies, or would: a file that is not there is made where its name can be one. */
+static char *
+place(MlDriver *driver, const char *folder, GError **error)
+{
+  GError *why = NULL;
+  char *path = ml_mbox_folder_path(driver, folder, &why);
+  if (!path && g_file_test(driver->account->path, G_FILE_TEST_IS_DIR) && ml_mbox_is_name(folder)) {
+    g_clear_error(&why);
+    return g_build_filename(driver->account->path, folder, NULL);
+  }
+  if (why)
+    g_propagate_error(error, why);
+  return path;
+}
+
+/* "From anna@example.org Sun Nov 22 00:04:05 2026", in local time as programs expect it. */
+static void
+append_from_line(GString *out, const char *sender, gint64 received)
+{
+  static const char days[][4] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+  static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+  g_autoptr(GDateTime) date = g_date_time_new_from_unix_local(received);
+  if (!date)
+    date = g_date_time_new_now_local();
+  gboolean plain = *sender != '\0';
+  for (const char *p = sender; *p; p++)
+    plain = plain && g_ascii_isgraph(*p);
+  g_string_append_printf(out, "From %s %s %s %2d %02d:%02d:%02d %04d\n", plain ? sender : "MAILER-DAEMON",
+                         days[g_date_time_get_day_of_week(date) - 1], months[g_date_time_get_month(date) - 1],
+                         g_date_time_get_day_of_month(date), g_date_time_get_hour(date),
+                         g_date_time_get_minute(date), g_date_time_get_second(date),
+                         g_date_time_get_year(date));
+}
+
+/* mboxrd: every line that looks like the beginning of a message gets one > more. */
+static void
+append_quoted(GString *out, const char *text, gsize length)
+{
+  for (gsize at = 0, end; at < length; at = end) {
+    const char *newline = memchr(text + at, '\n', length - at);
+    end = newline ? (gsize)(newline - text) + 1 : length;
+    gsize mark = at;
+    while (mark < end && text[mark] == '>')
+      mark++;
+    if (end - mark >= 5 && memcmp(text + mark, "From ", 5) == 0)
+      g_string_append_c(out, '>');
+    g_string_append_len(out, text + at, (gssize)(end - at));
+  }
+}
+
+static char *
+message_text(GBytes *bytes, guint flags, gint64 received, const char *gap)
+{
+  gsize length;
+  g_autoptr(GBytes) text = ml_lines_lf(bytes);
+  const char *data = g_bytes_get_data(text, &length);
+  gsize block = ml_header_block_length(data, length);
+  MlHeader *header = ml_header_parse(data, block);
+  g_autofree char *with_flags = ml_mbox_header_with_flags(data, block, flags);
+  GString *out = g_string_sized_new(length + 512);
+  g_string_append(out, gap);
+  append_from_line(out, header->from_address, received);
+  ml_header_free(header);
+  append_quoted(out, with_flags, strlen(with_flags));
+  append_quoted(out, data + block, length - block);
+  g_string_append(out, out->str[out->len - 1] == '\n' ? "\n" : "\n\n");
+  return g_string_free(out, FALSE);
+}
+
+/* Through the journal that rewrites use: a run that dies leaves the file as it was, or is finished. */
+gboolean
+ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
+               guint32 *uid, GError **error)
+{
+  (void)uid;
+  gsize length;
+  const char *data = g_bytes_get_data(bytes, &length);
+  if (length && memchr(data, '\0', length)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
+                "The message holds a NUL octet, which an mbox file cannot keep: save it to a file of its own.");
+    return FALSE;
+  }
+  g_autofree char *path = place(driver, folder, error);
+  g_autofree char *journal = path ? ml_mbox_journal_path(driver, path, error) : NULL;
+  if (!journal)
+    return FALSE;
+  gboolean fresh = !g_file_test(path, G_FILE_TEST_EXISTS);
+  g_autoptr(MlMboxLock) lock = ml_mbox_lock(driver, path, TRUE, error);
+  struct stat about;
+  char last[2] = { '\n', '\n' };
+  if (!lock || !ml_mbox_recover(lock, journal, error))
+    return FALSE;
+  if (fstat(lock->fd, &about) < 0 ||
+      (about.st_size > 1 && ml_files_pread(lock->fd, last, 2, about.st_size - 2, path, NULL) != 2)) {
+    ml_files_error(error, EIO, "read", path);
+    return FALSE;
+  }
+  const char *gap = about.st_size < 2 ? "" : last[1] != '\n' ? "\n\n" : last[0] != '\n' ? "\n" : "";
+  g_autofree char *text = message_text(bytes, flags, received, gap);
+  g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(MlMboxPiece));
+  MlMboxPiece piece = { 0, 0, text };
+  g_array_append_val(pieces, piece);
+  if (!ml_mbox_replace(lock, journal, about.st_size, pieces, error))
+    return FALSE;
+  g_autofree char *parent = g_path_get_dirname(path);
+  return !fresh || ml_files_sync_folder(parent, error);
+}
+
+gboolean
+ml_mbox_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
+{
+  g_autofree char *path = place(driver, folder, NULL);
+  if (!path || !g_file_test(path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_autofree char *journal = ml_mbox_journal_path(driver, path, error);
+  if (!journal)
+    return FALSE;
+  gboolean write = ml_mbox_needs_recovery(journal);
+  g_autoptr(MlMboxLock) lock = ml_mbox_lock(driver, path, write, error);
+  if (!lock || (write && !ml_mbox_recover(lock, journal, error)))
+    return FALSE;
+  g_autoptr(MlMboxIndex) index = ml_mbox_scan(driver, lock->fd, path, error);
+  for (guint i = 0; index && !*found && i < index->messages->len; i++) {
+    MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
+    gsize length = (gsize)MIN(message->body - message->header, ML_HEADER_MAX);
+    g_autofree char *block = g_malloc(length + 1);
+    gssize n = ml_files_pread(lock->fd, block, length, message->header, path, error);
+    if (n < 0)
+      return FALSE;
+    g_autofree char *value = ml_header_value(block, (gsize)n, "Message-ID");
+    *found = value && strstr(value, message_id) != NULL;
+  }
+  return index != NULL;
+}

@@ -1,0 +1,309 @@
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/context.h"
+#include "mail/driver.h"
+#include "mail/mbox-private.h"
+#include "tests/unit/pki.h"
+
+/* Messages put into folders: Maildir and mbox in temporary folders; a real Dovecot where tests/integration/dovecot.t
+ * has started one. */
+typedef struct {
+  char *dir;
+  MlAccount account;
+  MlDriverHooks hooks;
+  MlDriver *driver;
+} Fixture;
+
+#define MESSAGE                                                                                              \
+  "From: Anna <anna@example.org>\r\nMessage-ID: <one@example.org>\r\nSubject: sent\r\n\r\n"                 \
+  "Body\r\nFrom here on\r\n>From there\r\n.\r\n\xc3\xa4\r\n"
+
+static void
+remove_tree(const char *path)
+{
+  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name(dir));) {
+    g_autofree char *child = g_build_filename(path, name, NULL);
+    if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
+      remove_tree(child);
+    else
+      g_assert_cmpint(g_unlink(child), ==, 0);
+  }
+  g_assert_cmpint(g_rmdir(path), ==, 0);
+}
+
+static void
+set_up(Fixture *f, MlAccountKind kind, const char *path)
+{
+  f->dir = g_dir_make_tmp("signet-append-XXXXXX", NULL);
+  f->account = (MlAccount){ .name = g_strdup("here"), .kind = kind, .path = g_build_filename(f->dir, path, NULL) };
+  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
+  f->driver = ml_driver_new(&f->account, &f->hooks);
+}
+
+static void
+tear_down(Fixture *f)
+{
+  ml_mbox_stop_after(-1);
+  ml_driver_free(f->driver);
+  remove_tree(f->dir);
+  g_free((char *)f->hooks.state_dir);
+  g_free(f->account.name);
+  g_free(f->account.path);
+  g_free(f->dir);
+}
+
+static void
+append(Fixture *f, const char *folder, const char *text, guint flags, guint32 *uid)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
+  gboolean ok = ml_driver_append(f->driver, folder, bytes, flags, 1600000000, uid, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static gboolean
+has(Fixture *f, const char *folder, const char *id)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean found = FALSE, ok = ml_driver_has(f->driver, folder, id, &found, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  return found;
+}
+
+static gboolean
+keep(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  (void)done;
+  (void)total;
+  GPtrArray *all = user_data;
+  while (headers->len)
+    g_ptr_array_add(all, g_ptr_array_steal_index(headers, 0));
+  g_ptr_array_unref(headers);
+  return TRUE;
+}
+
+static GPtrArray *
+list(Fixture *f, const char *folder)
+{
+  g_autoptr(GError) error = NULL;
+  MlSelected selected;
+  GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  gboolean ok = ml_driver_select(f->driver, folder, &selected, &error) &&
+                ml_driver_headers(f->driver, 0, 50, keep, all, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  return all;
+}
+
+/* What comes back is what was given, but for the line ends that the store keeps. */
+static void
+check_stored(Fixture *f, const char *folder, const char *text)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) headers = list(f, folder);
+  g_assert_cmpuint(headers->len, ==, 1);
+  MlHeader *header = g_ptr_array_index(headers, 0);
+  g_assert_cmpstr(header->message_id, ==, "one@example.org");
+  g_assert_cmpuint(header->flags & ML_FLAG_SEEN, ==, ML_FLAG_SEEN);
+  g_assert_cmpint(header->received, ==, 1600000000);
+  g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, header->uid, NULL, NULL, NULL, &error);
+  g_assert_no_error(error);
+  gsize length;
+  const char *data = g_bytes_get_data(bytes, &length);
+  g_autoptr(GString) got = g_string_new_len(data, (gssize)length), want = g_string_new(text);
+  g_string_replace(got, "Status: RO\n", "", 0); /* mbox keeps the flag in the message */
+  g_string_replace(got, "\r\n", "\n", 0);
+  g_string_replace(want, "\r\n", "\n", 0);
+  g_assert_cmpstr(got->str, ==, want->str);
+}
+
+static void
+test_maildir(void)
+{
+  static const char *const subs[] = { "Maildir/cur", "Maildir/new", "Maildir/tmp" };
+  Fixture f = { 0 };
+  set_up(&f, ML_ACCOUNT_MAILDIR, "Maildir");
+  for (guint i = 0; i < G_N_ELEMENTS(subs); i++) {
+    g_autofree char *sub = g_build_filename(f.dir, subs[i], NULL);
+    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
+  }
+  g_assert_false(has(&f, "Sent", "one@example.org"));
+  append(&f, "Sent", MESSAGE, ML_FLAG_SEEN, NULL); /* makes the folder */
+  g_autofree char *made = g_build_filename(f.dir, "Maildir", ".Sent", "cur", NULL);
+  g_assert_true(g_file_test(made, G_FILE_TEST_IS_DIR));
+  g_assert_true(has(&f, "Sent", "<one@example.org>"));
+  g_assert_false(has(&f, "Sent", "<two@example.org>"));
+  check_stored(&f, "Sent", MESSAGE);
+  append(&f, "INBOX", MESSAGE, 0, NULL);
+  g_autoptr(GPtrArray) inbox = list(&f, "INBOX");
+  g_assert_cmpuint(inbox->len, ==, 1);
+  g_assert_cmpuint(((MlHeader *)g_ptr_array_index(inbox, 0))->flags & ML_FLAG_SEEN, ==, 0);
+  g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
+  static const char *const wrong[] = { "../up", "a.b", ".hidden", "a//b", "" };
+  for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+    g_autoptr(GError) error = NULL;
+    g_assert_false(ml_driver_append(f.driver, wrong[i], bytes, 0, 0, NULL, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  }
+  tear_down(&f);
+}
+
+static char *
+contents(const char *file)
+{
+  char *text = NULL;
+  g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+  return text;
+}
+
+static void
+test_mbox(void)
+{
+  Fixture f = { 0 };
+  set_up(&f, ML_ACCOUNT_MBOX, "Mail");
+  g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+  g_autofree char *file = g_build_filename(f.account.path, "sent", NULL);
+  g_assert_false(has(&f, "sent", "one@example.org"));
+  append(&f, "sent", MESSAGE, ML_FLAG_SEEN, NULL);
+  g_assert_true(has(&f, "sent", "one@example.org"));
+  check_stored(&f, "sent", MESSAGE);
+  g_autofree char *first = contents(file);
+  g_assert_true(g_str_has_prefix(first, "From anna@example.org Sun Sep 13 "));
+  g_assert_nonnull(strstr(first, "\n>From here on\n>>From there\n"));
+  g_assert_true(g_str_has_suffix(first, "\n\n"));
+  append(&f, "sent", "Message-ID: <two@example.org>\r\n\r\nno end", 0, NULL);
+  g_autofree char *second = contents(file);
+  g_assert_true(g_str_has_prefix(second, first));
+  g_assert_true(g_str_has_suffix(second, "\nno end\n\n"));
+  g_assert_nonnull(strstr(second, "\n\nFrom MAILER-DAEMON "));
+  g_autoptr(GPtrArray) both = list(&f, "sent");
+  g_assert_cmpuint(both->len, ==, 2);
+  tear_down(&f);
+}
+
+/* Stopped at each step as a kill would: the next who comes finds the message or does not, and nothing half. */
+static void
+test_mbox_killed(void)
+{
+  guint stored = 0;
+  for (int step = 0; step < 8; step++) {
+    Fixture f = { 0 };
+    set_up(&f, ML_ACCOUNT_MBOX, "Mail");
+    g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+    append(&f, "sent", "Message-ID: <zero@example.org>\r\n\r\nbefore\r\n", ML_FLAG_SEEN, NULL);
+    g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
+    ml_mbox_stop_after(step);
+    g_autoptr(GError) error = NULL;
+    gboolean ok = ml_driver_append(f.driver, "sent", bytes, ML_FLAG_SEEN, 1600000000, NULL, &error);
+    ml_mbox_stop_after(-1);
+    gboolean there = has(&f, "sent", "one@example.org");
+    g_assert_true(!ok || there);
+    g_autoptr(GPtrArray) headers = list(&f, "sent");
+    g_assert_cmpuint(headers->len, ==, 1 + there);
+    stored += there;
+    tear_down(&f);
+  }
+  g_assert_cmpuint(stored, >, 2);
+}
+
+static void
+test_limits(void)
+{
+  Fixture f = { 0 };
+  set_up(&f, ML_ACCOUNT_MBOX, "Mail");
+  g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) nul = g_bytes_new_static("a: b\r\n\r\n\0\r\n", 11);
+  g_assert_false(ml_driver_append(f.driver, "sent", nul, 0, 0, NULL, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_MALFORMED);
+  tear_down(&f);
+}
+
+static char *
+password(const MlAccount *account, const MlServer *server, gboolean retry, GCancellable *cancellable,
+         gpointer user_data, GError **error)
+{
+  (void)account;
+  (void)server;
+  (void)cancellable;
+  (void)user_data;
+  (void)error;
+  return retry ? NULL : g_strdup("secret-carol");
+}
+
+static guint16
+lab_port(const char *lab)
+{
+  g_autofree char *env = g_build_filename(lab, "env", NULL);
+  g_autofree char *text = contents(env);
+  const char *at = strstr(text, "PORT_TLS=");
+  g_assert_nonnull(at);
+  return (guint16)g_ascii_strtoull(at + 9, NULL, 10);
+}
+
+static void
+test_dovecot(void)
+{
+  const char *dir = g_getenv("SIGNET_DOVECOT");
+  if (!dir) {
+    g_test_skip("run by tests/integration/dovecot.t");
+    return;
+  }
+  Fixture f = { 0 };
+  set_up(&f, ML_ACCOUNT_IMAP, "none");
+  g_autofree char *lab = g_build_filename(dir, "lab", NULL);
+  g_autofree char *ca = g_build_filename(lab, "tls", "ca-good.pem", NULL);
+  g_autofree char *db = g_build_filename(f.dir, "nssdb", NULL);
+  g_autofree char *sql = g_strconcat("sql:", db, NULL);
+  g_assert_cmpint(g_mkdir(db, 0700), ==, 0);
+  g_assert_cmpint(pki_spawn(NULL, NULL, "certutil", "-N", "--empty-password", "-d", sql, NULL), ==, 0);
+  g_assert_cmpint(pki_spawn(NULL, NULL, "certutil", "-A", "-n", "lab", "-t", "C,,", "-i", ca, "-d", sql, NULL), ==, 0);
+  g_autoptr(GError) error = NULL;
+  gboolean opened = crypto_open(&(CryptoOptions){ .nssdb = db }, &error);
+  g_assert_no_error(error);
+  g_assert_true(opened);
+  f.account.imap = (MlServer){ .host = (char *)"localhost", .user = (char *)"carol", .port = lab_port(lab) };
+  f.hooks.password = password;
+  guint32 uid = 0, second = 0;
+  g_autofree char *sent = ml_driver_role_folder(f.driver, ML_ROLE_SENT, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(sent, ==, "Gesendet");
+  g_assert_false(has(&f, sent, "one@example.org"));
+  append(&f, sent, MESSAGE, ML_FLAG_SEEN, &uid);
+  append(&f, "Neu/Ganz tief", MESSAGE, ML_FLAG_SEEN, &second); /* the server says TRYCREATE */
+  g_assert_cmpuint(uid, >, 0);
+  g_assert_cmpuint(second, >, 0);
+  g_assert_true(has(&f, sent, "<one@example.org>"));
+  g_assert_false(has(&f, sent, "other@example.org"));
+  g_assert_false(has(&f, "Nowhere", "one@example.org"));
+  check_stored(&f, sent, MESSAGE);
+  check_stored(&f, "Neu/Ganz tief", MESSAGE);
+  /* A search does not take the open folder away from the caller. */
+  g_assert_true(has(&f, sent, "one@example.org"));
+  g_autoptr(GBytes) again = ml_driver_fetch(f.driver, second, NULL, NULL, NULL, &error);
+  g_assert_no_error(error);
+  ml_driver_free(g_steal_pointer(&f.driver));
+  g_assert_true(crypto_close(NULL));
+  f.driver = NULL;
+  tear_down(&f);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_setenv("TZ", "UTC", TRUE);
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/append/maildir", test_maildir);
+  g_test_add_func("/append/mbox", test_mbox);
+  g_test_add_func("/append/mbox-killed", test_mbox_killed);
+  g_test_add_func("/append/limits", test_limits);
+  g_test_add_func("/append/dovecot", test_dovecot);
+  return g_test_run();
+}
