@@ -29,6 +29,8 @@ MlAttachment *ml_attachment_open(const char *path, GError **error) G_GNUC_WARN_U
 typedef struct {
   char *name, *value; /* decoded */
 } MlDraftHeader;
+MlDraftHeader *ml_draft_header_new(const char *name, const char *value);
+void ml_draft_header_free(MlDraftHeader *header);
 
 typedef struct {
   char *account;       /* name of the account that sends it */
@@ -42,6 +44,8 @@ typedef struct {
   GPtrArray *attachments;         /* of MlAttachment */
   gboolean sign, encrypt;         /* the two switches */
   gboolean encrypt_demanded; /* it answers an encrypted mail: turning encrypt off is a typed confirmation */
+  char *secret_subject;      /* Subject that the answered mail had only inside: never outside in clear; NULL */
+  gboolean secret_names;     /* so were display names */
   gboolean opaque;           /* sign as application/pkcs7-mime instead of multipart/signed */
   char *sign_cert;           /* fingerprint; NULL: the account's choice */
   MlHeaderPolicy hide;
@@ -100,24 +104,29 @@ const char *ml_draft_missing_attachment(const MlDraft *draft);
 
 /* The MIME entity with the headers of a message, CRLF, 7-bit safe, never a Bcc. @date: Unix seconds; @boundary_seed:
  * 0 for random, else boundaries and Message-ID follow from it (tests). In parts, because header protection needs
- * them apart:
- *   outer    header fields of the message as RFC 5322 has them, without MIME ones
- *   entity   MIME header fields, empty line, body */
+ * them apart; ml_draft_join(fields, entity) is the message of one that is neither signed nor encrypted. */
 typedef struct {
   gint64 date;
   guint64 boundary_seed;
 } MlBuildOptions;
 typedef struct {
-  GPtrArray *fields; /* of MlDraftHeader: From, To, Cc, Subject, Date, Message-ID, ... encoded, in order */
-  GBytes *entity;    /* a mapping for large ones */
+  GPtrArray *fields; /* of MlDraftHeader: From, To, Cc, Subject, Date, Message-ID, ... in order, no MIME ones; the
+                      * values encoded and folded by CRLF and a blank, without their final CRLF */
+  GBytes *entity;    /* "MIME-Version: 1.0", Content-*, an empty line, the body; a mapping for large ones */
+  gboolean utf8;     /* an address makes the header UTF-8 (RFC 6532): it needs SMTPUTF8 */
+  guint64 seed;      /* that the boundaries were made from */
 } MlBuilt;
 MlBuilt *
 ml_draft_build(MlDraft *draft, const MlBuildOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The octets of a message: the fields, each ended by CRLF, then @entity as it is (its header goes on there). */
+GBytes *ml_draft_join(GPtrArray *fields, GBytes *entity);
 void ml_built_free(MlBuilt *built);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlBuilt, ml_built_free)
 
 /* RFC 9788: the cryptographic payload (fields copied in, hp="clear" or "cipher", HP-Outer, legacy display), and the
- * fields that go outside. @encrypted: it will be. */
+ * fields that go outside (array of MlDraftHeader, values as in MlBuilt; transfer full): the message is
+ * ml_draft_join(outer, what is signed or encrypted with its own "MIME-Version: 1.0" and Content-* header).
+ * @encrypted: it will be. */
 GBytes *ml_draft_payload(const MlDraft *draft, const MlBuilt *built, gboolean encrypted, GPtrArray **outer,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
