@@ -37,8 +37,6 @@ gboolean ml_imap_stream_write(MlImapStream *stream, const char *data, gsize leng
     G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_stream_is_clean(MlImapStream *stream); /* not a byte is buffered anywhere */
 void ml_imap_stream_fail(MlImapStream *stream);         /* everything fails from now on: no LOGOUT on the way out */
-/* An error of crypto/ as one of ours. */
-void ml_imap_stream_error(GError *crypto, GError **error); /* takes @crypto */
 
 /* ---- imap-session.c: one connection */
 
@@ -125,14 +123,6 @@ gboolean ml_imap_session_is_broken(const GError *error);
  * connection is encrypted. A wrong password is asked for again, three times in all. */
 gboolean ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
                        GCancellable *cancellable, char **mechanism, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* SCRAM (RFC 5802, RFC 7677), apart for its tests: message by message, with the nonce given. */
-typedef struct MlScram MlScram;
-MlScram *ml_scram_new(const char *user, const char *password, const char *nonce);
-void ml_scram_free(MlScram *scram);
-char *ml_scram_first(MlScram *scram);
-char *ml_scram_final(MlScram *scram, const char *server_first, GError **error);
-gboolean ml_scram_verify(MlScram *scram, const char *server_final, GError **error);
 
 /* ---- imap-parse.c: pure */
 guint ml_imap_flags(const MlNode *list);

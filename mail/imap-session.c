@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mail/line-private.h"
 #include "mail/utf7.h"
 
 enum { EXISTS_MAX = 10 * 1000 * 1000 };
@@ -341,7 +342,7 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
   GError *why = NULL;
   if (!crypto_tls_start(session->stream->tls, &why)) {
     ml_imap_stream_fail(session->stream);
-    ml_imap_stream_error(why, error);
+    ml_line_error(why, error);
     return FALSE;
   }
   return TRUE;

@@ -1,22 +1,9 @@
 #include "mail/imap-private.h"
+#include "mail/line-private.h"
 
 #include <string.h>
 
 enum { READ_SIZE = 64 * 1024, PASS_CAPABILITIES = 200 };
-
-void
-ml_imap_stream_error(GError *crypto, GError **error)
-{
-  int code = ML_ERROR_FAILED;
-  if (g_error_matches(crypto, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE))
-    code = ML_ERROR_OFFLINE;
-  else if (g_error_matches(crypto, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED))
-    code = ML_ERROR_CANCELLED;
-  else if (g_error_matches(crypto, CRYPTO_ERROR, CRYPTO_ERROR_UNTRUSTED))
-    code = ML_ERROR_UNTRUSTED;
-  g_set_error_literal(error, ML_ERROR, code, crypto->message);
-  g_error_free(crypto);
-}
 
 /* Keeps the first reason; what fails afterwards fails because of it. */
 static void
@@ -71,7 +58,7 @@ fill(MlImapStream *stream)
     return TRUE;
   }
   GError *ours = NULL;
-  ml_imap_stream_error(why, &ours);
+  ml_line_error(why, &ours);
   die(stream, ours);
   return FALSE;
 }
@@ -118,7 +105,7 @@ ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GErro
     gssize n = crypto_tls_write(stream->tls, data, length, &why);
     if (n <= 0) {
       GError *ours = NULL;
-      ml_imap_stream_error(why, &ours);
+      ml_line_error(why, &ours);
       die(stream, ours);
       return !is_dead(stream, error);
     }
@@ -221,7 +208,7 @@ low_write(mailstream_low *low, const void *data, size_t length)
   if (n > 0)
     return n;
   GError *ours = NULL;
-  ml_imap_stream_error(why, &ours);
+  ml_line_error(why, &ours);
   die(stream, ours);
   return -1;
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "mail/imap-private.h"
+#include "mail/line-private.h"
 #include "mail/utf7.h"
 
 /* All of @text at once, or octet by octet: the same responses must come out. Returns the last; *kinds lists all. */

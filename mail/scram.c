@@ -1,4 +1,4 @@
-#include "mail/imap-private.h"
+#include "mail/line-private.h"
 
 #include <string.h>
 

@@ -1,0 +1,47 @@
+#ifndef ML_LINE_PRIVATE_H
+#define ML_LINE_PRIVATE_H
+
+#include "mail/driver.h"
+
+/* What IMAP and SMTP share: the way to a server, and the login. */
+
+/* Connects, still without TLS, with the account's client certificate at hand. Transfer full. */
+CryptoTls *ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHooks *hooks,
+                        GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* An error of crypto/ as one of ours; takes @crypto. */
+void ml_line_error(GError *crypto, GError **error);
+
+/* ---- sasl.c: the login (RFC 4422), whatever protocol carries it */
+typedef struct {
+  const char *host;
+  gpointer user_data; /* of the functions */
+  gboolean initial;   /* the first message may go with the command */
+  gboolean (*offers)(gpointer user_data, const char *mechanism);
+  char *(*offered)(gpointer user_data); /* "PLAIN, LOGIN"; transfer full */
+  /* Begin, or answer, with a line of base64 (NULL: none yet), which the caller wipes. TRUE: the server took it, and
+   * either wants more (*go_on; its words in *challenge) or lets us in. */
+  gboolean (*begin)(gpointer user_data, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
+                    GError **error);
+  gboolean (*answer)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
+  gboolean (*give_up)(gpointer user_data); /* "*" */
+  /* IMAP's own LOGIN command, where the server takes it; or NULL */
+  gboolean (*command)(gpointer user_data, const char *user, const char *password, GError **error);
+  /* After FAILED: did the server refuse the login itself (its words in *words), for a reason that will pass? */
+  gboolean (*refused)(gpointer user_data, const char **words, gboolean *passing);
+} MlSaslLine;
+
+/* By the best mechanism that the server offers and the account allows; the caller has seen to encryption. A wrong
+ * password is asked for again, three times in all. */
+gboolean ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *server,
+                       const MlDriverHooks *hooks, GCancellable *cancellable, char **mechanism, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* SCRAM (RFC 5802, RFC 7677), apart for its tests: message by message, with the nonce given. */
+typedef struct MlScram MlScram;
+MlScram *ml_scram_new(const char *user, const char *password, const char *nonce);
+void ml_scram_free(MlScram *scram);
+char *ml_scram_first(MlScram *scram);
+char *ml_scram_final(MlScram *scram, const char *server_first, GError **error);
+gboolean ml_scram_verify(MlScram *scram, const char *server_final, GError **error);
+
+#endif
