@@ -3,6 +3,8 @@
 #include <sechash.h>
 #include <string.h>
 
+#include "crypto/mapping.h"
+
 /* What we can do, as tables. MD2 and MD4 are left out on purpose: nothing signed with them can be believed. */
 
 static const CryptoCmsDigest digests[] = {
@@ -35,9 +37,19 @@ crypto_cms_digest_named(const char *name)
 void
 crypto_cms_digest_bytes(const CryptoCmsDigest *digest, gconstpointer data, gsize length, guint8 *result)
 {
-  g_assert(length <= G_MAXINT32);
-  SECStatus status = HASH_HashBuf(digest->hash, result, data, (PRUint32)length);
-  g_assert(status == SECSuccess); /* no memory, or NSS is closed */
+  HASHContext *context = HASH_Create(digest->hash);
+  g_assert(context != NULL); /* no memory, or NSS is closed */
+  HASH_Begin(context);
+  for (const guint8 *at = data; length > 0;) {
+    PRUint32 part = (PRUint32)MIN(length, 1u << 20);
+    HASH_Update(context, at, part);
+    crypto_mapping_release(at, at + part);
+    at += part;
+    length -= part;
+  }
+  unsigned got = 0;
+  HASH_End(context, result, &got, CRYPTO_CMS_DIGEST_MAX);
+  HASH_Destroy(context);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crypto/cms-private.h"
+#include "crypto/mapping.h"
 
 /* EnvelopedData and AuthEnvelopedData. Only public keys and fresh random ones are used: nobody is asked. */
 
@@ -16,12 +17,18 @@ static const CryptoOid ciphers[] = {
 
 enum { TAG = 16, NONCE = 12, KEY_MAX = 32 };
 
+enum { RUN = 64 * 1024, RELEASE_STEP = 1024 * 1024 };
+
 typedef struct {
   const CryptoCmsCipher *cipher;
   guint8 key[KEY_MAX];
   guint8 iv[16];
   guint iv_length;
-  gboolean oaep, agreement; /* agreement: at least one recipient has an EC key */
+  gboolean agreement; /* at least one recipient has an EC key */
+  GPtrArray *content; /* of GBytes */
+  gsize size;         /* of all of it */
+  CryptoSinkFunc sink;
+  gpointer sink_data;
 } Sealing;
 
 static gboolean
@@ -53,7 +60,7 @@ import_key(CK_MECHANISM_TYPE mechanism, CK_ATTRIBUTE_TYPE operation, const Seali
 /* --- recipients --- */
 
 static GBytes *
-transport(const Sealing *job, CryptoCert *cert, SECKEYPublicKey *key, GError **error)
+transport(const Sealing *job, CryptoCert *cert, gboolean with_oaep, SECKEYPublicKey *key, GError **error)
 {
   const CryptoCmsDigest *digest = crypto_cms_digest(CRYPTO_OID_SHA256);
   guint8 sealed[2048];
@@ -66,7 +73,7 @@ transport(const Sealing *job, CryptoCert *cert, SECKEYPublicKey *key, GError **e
   crypto_ber_put_small(out, 0);
   crypto_cms_put_id(out, cert);
   SECStatus status;
-  if (job->oaep) {
+  if (with_oaep) {
     CK_RSA_PKCS_OAEP_PARAMS oaep = { digest->mechanism, digest->mgf, CKZ_DATA_SPECIFIED, NULL, 0 };
     SECItem mechanism = { siBuffer, (guint8 *)&oaep, sizeof oaep };
     status = PK11_PubEncrypt(key, CKM_RSA_PKCS_OAEP, &mechanism, sealed, &length, sizeof sealed, job->key,
@@ -186,13 +193,14 @@ agreement(const Sealing *job, CryptoCert *cert, SECKEYPublicKey *key, GError **e
 }
 
 static GBytes *
-make_recipient(Sealing *job, CryptoCert *cert, GError **error)
+make_recipient(Sealing *job, const CryptoCmsTo *to, GError **error)
 {
+  CryptoCert *cert = to->cert;
   SECKEYPublicKey *key = CERT_ExtractPublicKey(cert->nss);
   SECOidTag tag = SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm);
   GBytes *made = NULL;
   if (key && tag == SEC_OID_PKCS1_RSA_ENCRYPTION) {
-    made = transport(job, cert, key, error);
+    made = transport(job, cert, to->oaep, key, error);
   } else if (key && tag == SEC_OID_ANSIX962_EC_PUBLIC_KEY) {
     job->agreement = TRUE;
     made = agreement(job, cert, key, error);
@@ -206,54 +214,127 @@ make_recipient(Sealing *job, CryptoCert *cert, GError **error)
 
 /* --- content --- */
 
+typedef struct {
+  const Sealing *job;
+  PK11Context *context;
+  guint8 rest[16]; /* of a block that is not full yet */
+  guint n_rest;
+  guint8 sealed[RUN];
+  GError **error;
+} CbcRun;
+
 static gboolean
-encrypt_cbc(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
+cbc_feed(CbcRun *run, const guint8 *data, gsize length)
 {
-  guint block = job->cipher->block;
-  gsize whole = length - length % block;
-  guint8 last[16];
-  memset(last, (int)(block - length % block), sizeof last);
-  memcpy(last, data + whole, length - whole);
+  while (length > 0) {
+    int part = (int)MIN(length, (gsize)RUN), got = 0;
+    if (PK11_CipherOp(run->context, run->sealed, &got, RUN, data, part) != SECSuccess || got != part)
+      return nss_failed(run->error);
+    if (!run->job->sink(run->sealed, (gsize)got, run->job->sink_data, run->error))
+      return FALSE;
+    data += part;
+    length -= (gsize)part;
+  }
+  return TRUE;
+}
+
+static gboolean
+cbc_part(CbcRun *run, const guint8 *data, gsize length)
+{
+  guint block = run->job->cipher->block;
+  if (run->n_rest > 0) {
+    guint part = (guint)MIN(length, (gsize)(block - run->n_rest));
+    memcpy(run->rest + run->n_rest, data, part);
+    run->n_rest += part;
+    data += part;
+    length -= part;
+    if (run->n_rest < block)
+      return TRUE;
+    run->n_rest = 0;
+    if (!cbc_feed(run, run->rest, block))
+      return FALSE;
+  }
+  for (gsize whole = length - length % block; whole > 0;) {
+    gsize part = MIN(whole, (gsize)RELEASE_STEP);
+    if (!cbc_feed(run, data, part))
+      return FALSE;
+    crypto_mapping_release(data, data + part);
+    data += part;
+    length -= part;
+    whole -= part;
+  }
+  if (length > 0)
+    memcpy(run->rest, data, length);
+  run->n_rest = (guint)length;
+  return TRUE;
+}
+
+static gboolean
+encrypt_cbc(const Sealing *job, GError **error)
+{
+  CbcRun *run = g_new0(CbcRun, 1);
   SECItem iv = { siBuffer, (guint8 *)job->iv, job->iv_length };
   PK11SymKey *key = import_key(job->cipher->mechanism, CKA_ENCRYPT, job);
-  PK11Context *context =
-      key ? PK11_CreateContextBySymKey(job->cipher->mechanism, CKA_ENCRYPT, key, &iv) : NULL;
-  gboolean good = context != NULL;
-  for (gsize at = 0; good && at < whole;) {
-    int part = (int)MIN(whole - at, (gsize)16 * 1024), got = 0;
-    good = PK11_CipherOp(context, out + at, &got, part, data + at, part) == SECSuccess && got == part;
-    at += (gsize)part;
+  run->job = job;
+  run->error = error;
+  run->context = key ? PK11_CreateContextBySymKey(job->cipher->mechanism, CKA_ENCRYPT, key, &iv) : NULL;
+  gboolean good = run->context || nss_failed(error);
+  for (guint i = 0; good && i < job->content->len; i++) {
+    gsize length;
+    const guint8 *data = g_bytes_get_data(job->content->pdata[i], &length);
+    good = cbc_part(run, data, length);
   }
-  int got = 0;
-  good = good && PK11_CipherOp(context, out + whole, &got, (int)block, last, (int)block) == SECSuccess;
-  explicit_bzero(last, sizeof last);
-  if (context)
-    PK11_DestroyContext(context, PR_TRUE);
+  guint pad = job->cipher->block - run->n_rest;
+  memset(run->rest + run->n_rest, (int)pad, pad); /* RFC 5652 6.3 */
+  good = good && cbc_feed(run, run->rest, job->cipher->block);
+  if (run->context)
+    PK11_DestroyContext(run->context, PR_TRUE);
   if (key)
     PK11_FreeSymKey(key);
+  explicit_bzero(run->rest, sizeof run->rest);
+  g_free(run);
   return good;
 }
 
-/* @out has room for the content, two octets and the tag: the header of the tag's OCTET STRING goes between. */
+/* Softoken takes GCM in one call only. */
 static gboolean
-encrypt_gcm(const Sealing *job, const guint8 *data, gsize length, guint8 *out)
+encrypt_gcm(const Sealing *job, GError **error)
 {
+  guint8 *plain = g_try_malloc(job->size + 1), *sealed = plain ? g_try_malloc(job->size + TAG) : NULL;
+  if (!sealed) {
+    g_free(plain);
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+                        "There is not enough memory to encrypt the message.");
+    return FALSE;
+  }
+  gsize at = 0;
+  for (guint i = 0; i < job->content->len; i++) {
+    gsize length;
+    const guint8 *data = g_bytes_get_data(job->content->pdata[i], &length);
+    if (length > 0)
+      memcpy(plain + at, data, length);
+    crypto_mapping_release(data, data + length);
+    at += length;
+  }
   CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)job->iv, .ulIvLen = job->iv_length, .ulTagBits = TAG * 8 };
   SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
   PK11SymKey *key = import_key(CKM_AES_GCM, CKA_ENCRYPT, job);
   unsigned got = 0;
-  gboolean good = key &&
-                  PK11_Encrypt(key, CKM_AES_GCM, &parameters, out, &got, (unsigned)(length + TAG), data,
-                               (unsigned)length) == SECSuccess &&
-                  got == length + TAG;
+  gboolean good = (key &&
+                   PK11_Encrypt(key, CKM_AES_GCM, &parameters, sealed, &got, (unsigned)(job->size + TAG),
+                                plain, (unsigned)job->size) == SECSuccess &&
+                   got == job->size + TAG) ||
+                  nss_failed(error);
+  explicit_bzero(plain, job->size);
+  g_free(plain);
   if (key)
     PK11_FreeSymKey(key);
-  if (!good)
-    return FALSE;
-  memmove(out + length + 2, out + length, TAG);
-  out[length] = CRYPTO_BER_OCTET_STRING;
-  out[length + 1] = TAG;
-  return TRUE;
+  static const guint8 mac[2] = { CRYPTO_BER_OCTET_STRING, TAG };
+  good = good && (job->size == 0 || job->sink(sealed, job->size, job->sink_data, error)) &&
+         job->sink(mac, sizeof mac, job->sink_data, error) &&
+         job->sink(sealed + job->size, TAG, job->sink_data, error);
+  g_free(sealed);
+  return good;
 }
 
 /* EncryptedContentInfo up to where the ciphertext begins. */
@@ -273,36 +354,26 @@ put_content_header(GByteArray *out, const Sealing *job, gsize length)
   g_byte_array_append(out, head->data, head->len);
 }
 
-static GBytes *
-seal(Sealing *job, GBytes *content, GPtrArray *recipients, GError **error)
+static gboolean
+seal(Sealing *job, const GArray *recipients, GError **error)
 {
-  gsize size, length;
-  const guint8 *data = g_bytes_get_data(content, &size);
   gboolean gcm = job->cipher->block == 0;
-  gsize sealed = gcm ? size : size - size % job->cipher->block + job->cipher->block;
-  g_autoptr(GByteArray) before = g_byte_array_new(), after = g_byte_array_new();
+  gsize sealed = gcm ? job->size : job->size - job->size % job->cipher->block + job->cipher->block;
+  g_autoptr(GByteArray) before = g_byte_array_new();
   g_autoptr(GPtrArray) infos = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   for (guint i = 0; i < recipients->len; i++) {
-    GBytes *info = make_recipient(job, recipients->pdata[i], error);
+    GBytes *info = make_recipient(job, &g_array_index(recipients, CryptoCmsTo, i), error);
     if (!info)
-      return NULL;
+      return FALSE;
     g_ptr_array_add(infos, info);
   }
   crypto_ber_put_small(before, !gcm && job->agreement ? 2 : 0);
   crypto_ber_put_set(before, CRYPTO_BER_SET, infos);
   put_content_header(before, job, sealed);
-  guint8 *room, *out = crypto_cms_assemble(gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA,
-                                           before, gcm ? sealed + 2 + TAG : sealed, after, &length, &room);
-  if (!out) {
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                        "There is not enough memory to encrypt the message.");
-    return NULL;
-  }
-  if (gcm ? encrypt_gcm(job, data, size, room) : encrypt_cbc(job, data, size, room))
-    return g_bytes_new_take(out, length);
-  g_free(out);
-  nss_failed(error);
-  return NULL;
+  g_autoptr(GByteArray) head = crypto_cms_head(
+      gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA, before, gcm ? sealed + 2 + TAG : sealed);
+  return job->sink(head->data, head->len, job->sink_data, error) &&
+         (gcm ? encrypt_gcm(job, error) : encrypt_cbc(job, error));
 }
 
 /* DES keys carry an odd number of set bits in each octet. */
@@ -313,33 +384,59 @@ set_parity(guint8 *key, guint length)
     key[i] = (guint8)((key[i] & 0xfe) | !(__builtin_popcount(key[i] & 0xfe) & 1));
 }
 
-GBytes *
-crypto_cms_encrypt(GBytes *content, GPtrArray *recipients, CryptoCipher cipher, gboolean oaep, GError **error)
+gboolean
+crypto_cms_encrypt_to(GPtrArray *content, const GArray *recipients, CryptoCipher cipher, CryptoSinkFunc sink,
+                      gpointer user_data, GError **error)
 {
   CryptoCmsAlgorithm algorithm = { .oid = ciphers[cipher] };
-  Sealing job = { .cipher = crypto_cms_cipher(&algorithm), .oaep = oaep };
+  Sealing job = {
+    .cipher = crypto_cms_cipher(&algorithm), .content = content, .sink = sink, .sink_data = user_data
+  };
   if (recipients->len == 0 || recipients->len > CRYPTO_CMS_RECIPIENTS_MAX) {
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
                         recipients->len == 0
                             ? "There is no recipient to encrypt the message to."
                             : "The message has more than 1,000 recipients. Send it in several parts.");
-    return NULL;
+    return FALSE;
   }
-  if (g_bytes_get_size(content) > G_MAXINT32 / 2) {
+  for (guint i = 0; i < content->len && job.size <= G_MAXINT32 / 2; i++)
+    job.size += g_bytes_get_size(content->pdata[i]);
+  if (job.size > G_MAXINT32 / 2) {
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
                         "The message is too large to be encrypted (over 1 GiB).");
-    return NULL;
+    return FALSE;
   }
   job.iv_length = job.cipher->block == 0 ? NONCE : job.cipher->block;
-  GBytes *made = NULL;
+  gboolean good = FALSE;
   if (PK11_GenerateRandom(job.key, (int)job.cipher->key_length) != SECSuccess ||
       PK11_GenerateRandom(job.iv, (int)job.iv_length) != SECSuccess) {
     nss_failed(error);
   } else {
     if (job.cipher->oid == CRYPTO_OID_TDES_CBC)
       set_parity(job.key, job.cipher->key_length);
-    made = seal(&job, content, recipients, error);
+    good = seal(&job, recipients, error);
   }
   explicit_bzero(job.key, sizeof job.key);
-  return made;
+  return good;
+}
+
+static gboolean
+append(const guint8 *data, gsize length, gpointer user_data, GError **error)
+{
+  g_byte_array_append(user_data, data, (guint)length);
+  return TRUE;
+}
+
+GBytes *
+crypto_cms_encrypt(GBytes *content, GPtrArray *recipients, CryptoCipher cipher, gboolean oaep, GError **error)
+{
+  g_autoptr(GArray) to = g_array_new(FALSE, FALSE, sizeof(CryptoCmsTo));
+  g_autoptr(GPtrArray) parts = g_ptr_array_new();
+  g_autoptr(GByteArray) out = g_byte_array_new();
+  g_ptr_array_add(parts, content);
+  for (guint i = 0; i < recipients->len; i++)
+    g_array_append_val(to, ((CryptoCmsTo){ recipients->pdata[i], oaep }));
+  if (!crypto_cms_encrypt_to(parts, to, cipher, append, out, error))
+    return NULL;
+  return g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }

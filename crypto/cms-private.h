@@ -147,10 +147,8 @@ CryptoCert *crypto_cms_recipient_cert(const CryptoCmsRecipient *recipient); /* o
 /* DER of ECC-CMS-SharedInfo (RFC 5753 7.2). */
 GByteArray *crypto_cms_shared_info(const CryptoBerItem *wrap, const CryptoBerItem *ukm, guint key_length);
 
-/* cms-write.c. A ContentInfo around SEQUENCE { @before, @content octets, @after }; *room is where the content is
- * to be written. NULL: no memory. Free with g_free(). */
-guint8 *crypto_cms_assemble(CryptoOid type, const GByteArray *before, gsize content, const GByteArray *after,
-                            gsize *length, guint8 **room);
+/* cms-write.c. A ContentInfo around SEQUENCE { @before, @rest octets } up to where those octets begin. */
+GByteArray *crypto_cms_head(CryptoOid type, const GByteArray *before, gsize rest);
 void crypto_cms_put_id(GByteArray *out, CryptoCert *cert); /* IssuerAndSerialNumber */
 void crypto_cms_put_algorithm(GByteArray *out, CryptoOid oid, const GByteArray *parameters); /* NULL: absent */
 void crypto_cms_put_null_algorithm(GByteArray *out, CryptoOid oid);

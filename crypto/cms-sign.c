@@ -31,17 +31,23 @@ add_attribute(GPtrArray *attributes, CryptoOid oid, const GByteArray *value)
   g_ptr_array_add(attributes, g_byte_array_free_to_bytes(g_steal_pointer(&out)));
 }
 
-/* What we can read, the best first. RC2, DES and 3DES are never offered. */
 static void
 add_capabilities(GPtrArray *attributes)
 {
-  static const CryptoOid wanted[] = { CRYPTO_OID_AES256_GCM, CRYPTO_OID_AES256_CBC, CRYPTO_OID_AES128_GCM,
-                                      CRYPTO_OID_AES128_CBC };
+  g_autoptr(GBytes) der = crypto_cms_own_capabilities();
   g_autoptr(GByteArray) list = g_byte_array_new();
-  for (guint i = 0; i < G_N_ELEMENTS(wanted); i++)
-    crypto_cms_put_algorithm(list, wanted[i], NULL);
-  crypto_ber_wrap(list, CRYPTO_BER_SEQUENCE);
+  g_byte_array_append(list, g_bytes_get_data(der, NULL), (guint)g_bytes_get_size(der));
   add_attribute(attributes, CRYPTO_OID_SMIME_CAPABILITIES, list);
+}
+
+/* RFC 8551 2.5.3: which certificate answers are to be encrypted to. */
+static void
+add_preference(GPtrArray *attributes, CryptoCert *cert)
+{
+  g_autoptr(GByteArray) out = g_byte_array_new();
+  crypto_cms_put_id(out, cert);
+  out->data[0] = CRYPTO_BER_CONTEXT_CONSTRUCTED; /* [0] IMPLICIT IssuerAndSerialNumber */
+  add_attribute(attributes, CRYPTO_OID_ENCRYPTION_KEY_PREFERENCE, out);
 }
 
 /* RFC 5035: which certificate this is, so that no other one can be put in its place. SHA-256 is the default and
@@ -78,6 +84,8 @@ make_attributes(const Signing *job, const guint8 *content_digest)
     add_attribute(attributes, CRYPTO_OID_SIGNING_TIME, time);
   }
   add_capabilities(attributes);
+  if (job->options->encryption)
+    add_preference(attributes, job->options->encryption);
   add_signing_certificate(attributes, job->cert);
   GByteArray *out = g_byte_array_new();
   crypto_ber_put_set(out, CRYPTO_BER_SET, attributes);
@@ -195,17 +203,19 @@ put_signer(GByteArray *out, const Signing *job, GBytes *content, GError **error)
   return TRUE;
 }
 
-/* The signer's certificate and the chain's, each once. */
+/* The signer's certificate, the one to write to, and the chain's, each once. */
 static void
 put_certs(GByteArray *out, const Signing *job)
 {
   g_autoptr(GHashTable) seen = g_hash_table_new(g_bytes_hash, g_bytes_equal);
   g_autoptr(GPtrArray) certs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   guint n = job->options->chain ? job->options->chain->len : 0;
-  for (guint i = 0; i <= n; i++) {
-    GBytes *der = crypto_cert_der(i == 0 ? job->cert : job->options->chain->pdata[i - 1]);
-    if (g_hash_table_add(seen, der))
-      g_ptr_array_add(certs, g_bytes_ref(der));
+  for (guint i = 0; i <= n + 1; i++) {
+    CryptoCert *cert = i == 0   ? job->cert
+                       : i <= n ? job->options->chain->pdata[i - 1]
+                                : job->options->encryption;
+    if (cert && g_hash_table_add(seen, crypto_cert_der(cert)))
+      g_ptr_array_add(certs, g_bytes_ref(crypto_cert_der(cert)));
   }
   crypto_ber_put_set(out, CRYPTO_BER_CONTEXT_CONSTRUCTED, certs);
 }
@@ -215,7 +225,7 @@ make_signed(const Signing *job, GBytes *content, GError **error)
 {
   g_autoptr(GByteArray) before = g_byte_array_new(), after = g_byte_array_new(), digests = g_byte_array_new();
   g_autoptr(GByteArray) signers = g_byte_array_new(), type = g_byte_array_new();
-  gsize size = g_bytes_get_size(content), inside = job->options->detached ? 0 : size, length;
+  gsize size = g_bytes_get_size(content), inside = job->options->detached ? 0 : size;
   crypto_ber_put_small(before, 1);
   crypto_cms_put_digest(digests, job->digest, FALSE);
   crypto_ber_put_array(before, CRYPTO_BER_SET, digests);
@@ -233,14 +243,18 @@ make_signed(const Signing *job, GBytes *content, GError **error)
   if (!put_signer(signers, job, content, error))
     return NULL;
   crypto_ber_put_array(after, CRYPTO_BER_SET, signers);
-  guint8 *room, *out = crypto_cms_assemble(CRYPTO_OID_SIGNED_DATA, before, inside, after, &length, &room);
+  g_autoptr(GByteArray) head = crypto_cms_head(CRYPTO_OID_SIGNED_DATA, before, inside + after->len);
+  gsize length = head->len + inside + after->len;
+  guint8 *out = g_try_malloc(length);
   if (!out) {
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
                         "There is not enough memory to sign the message.");
     return NULL;
   }
+  memcpy(out, head->data, head->len);
   if (inside > 0)
-    memcpy(room, g_bytes_get_data(content, NULL), inside);
+    memcpy(out + head->len, g_bytes_get_data(content, NULL), inside);
+  memcpy(out + head->len + inside, after->data, after->len);
   return g_bytes_new_take(out, length);
 }
 
@@ -263,10 +277,19 @@ check_made(const Signing *job, GBytes *made, GBytes *content, GError **error)
   return FALSE;
 }
 
+const char *
+crypto_cms_sign_digest(CryptoCert *cert, const char *wanted)
+{
+  const char *key = crypto_cert_key_name(cert);
+  if (wanted)
+    return wanted;
+  return strcmp(key, "EC P-384") == 0 ? "sha384" : strcmp(key, "EC P-521") == 0 ? "sha512" : "sha256";
+}
+
 static gboolean
 prepare(Signing *job, GError **error)
 {
-  const char *name = job->options->digest ? job->options->digest : "sha256";
+  const char *name = crypto_cms_sign_digest(job->cert, job->options->digest);
   job->digest = crypto_cms_digest_named(name);
   if (!job->digest) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,

@@ -4,28 +4,19 @@
 
 /* What signing and encrypting share. */
 
-guint8 *
-crypto_cms_assemble(CryptoOid type, const GByteArray *before, gsize content, const GByteArray *after,
-                    gsize *length, guint8 **room)
+GByteArray *
+crypto_cms_head(CryptoOid type, const GByteArray *before, gsize rest)
 {
-  g_autoptr(GByteArray) head = g_byte_array_new(), name = g_byte_array_new();
-  gsize inner = before->len + content + after->len, wrapped = crypto_ber_header_size(inner) + inner;
+  GByteArray *head = g_byte_array_new();
+  g_autoptr(GByteArray) name = g_byte_array_new();
+  gsize inner = before->len + rest, wrapped = crypto_ber_header_size(inner) + inner;
   crypto_oid_put(name, type);
-  gsize outer = name->len + crypto_ber_header_size(wrapped) + wrapped;
-  crypto_ber_put_header(head, CRYPTO_BER_SEQUENCE, outer);
+  crypto_ber_put_header(head, CRYPTO_BER_SEQUENCE, name->len + crypto_ber_header_size(wrapped) + wrapped);
   g_byte_array_append(head, name->data, name->len);
   crypto_ber_put_header(head, CRYPTO_BER_CONTEXT_CONSTRUCTED, wrapped);
   crypto_ber_put_header(head, CRYPTO_BER_SEQUENCE, inner);
-  *length = head->len + inner;
-  guint8 *out = g_try_malloc(*length);
-  if (!out)
-    return NULL;
-  memcpy(out, head->data, head->len);
-  memcpy(out + head->len, before->data, before->len);
-  *room = out + head->len + before->len;
-  if (after->len > 0)
-    memcpy(*room + content, after->data, after->len);
-  return out;
+  g_byte_array_append(head, before->data, before->len);
+  return head;
 }
 
 void

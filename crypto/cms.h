@@ -53,6 +53,9 @@ typedef struct {
   GBytes *encryption_cert_id; /* DER of SMIMEEncryptionKeyPreference, or NULL */
 } CryptoSigner;
 void crypto_signer_free(CryptoSigner *signer);
+/* The one of @certs (of CryptoCert) that the signer wants to be written to; transfer full; NULL: none is named, or
+ * it is not among them. */
+CryptoCert *crypto_cms_preferred_cert(const CryptoSigner *signer, GPtrArray *certs);
 
 /* @detached: the signed part, canonical (CRLF), or NULL to use what the message encloses. @extra: certificates
  * to find signers among (array of CryptoCert, may be NULL), besides the message's and the database's.

@@ -47,6 +47,9 @@ static const SignCase sign_cases[] = {
   { "pss-sha256", "rsa", "sha256", "RSA-PSS", TRUE },
   { "pss-sha384", "rsa", "sha384", "RSA-PSS", TRUE },
   { "pss-sha512", "rsa", "sha512", "RSA-PSS", TRUE },
+  { "ec256-own", "ec256", NULL, "ECDSA", FALSE },
+  { "ec384-own", "ec384", NULL, "ECDSA", FALSE },
+  { "ec521-own", "ec521", NULL, "ECDSA", FALSE },
   { "ec256-sha256", "ec256", "sha256", "ECDSA", FALSE },
   { "ec256-sha512", "ec256", "sha512", "ECDSA", FALSE },
   { "ec384-sha384", "ec384", "sha384", "ECDSA", FALSE },
@@ -89,7 +92,7 @@ test_sign(gconstpointer data)
       const CryptoSigner *signer = signers->pdata[0];
       g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_INTACT);
       g_assert_cmpstr(signer->algorithm, ==, test->algorithm);
-      g_assert_cmpstr(signer->digest, ==, test->digest ? test->digest : "sha256");
+      g_assert_cmpstr(signer->digest, ==, crypto_cms_sign_digest(cert, test->digest));
       g_assert_cmpint(signer->has_signing_time, ==, !options.no_attributes);
       if (!options.no_attributes)
         g_assert_cmpint(signer->signing_time, ==, options.signing_time);
@@ -110,17 +113,56 @@ test_capabilities(void)
   g_autoptr(GPtrArray) signers = crypto_cms_verify(cms, content, NULL, &error);
   const CryptoSigner *signer = signers->pdata[0];
   g_assert_false(signer->has_signing_time);
-  static const CryptoOid expected[] = { CRYPTO_OID_AES256_GCM, CRYPTO_OID_AES256_CBC, CRYPTO_OID_AES128_GCM,
-                                        CRYPTO_OID_AES128_CBC };
-  g_autoptr(GByteArray) list = g_byte_array_new();
-  for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
-    g_autoptr(GByteArray) item = g_byte_array_new();
-    crypto_oid_put(item, expected[i]);
-    crypto_ber_put_array(list, CRYPTO_BER_SEQUENCE, item);
+  const guint all = CRYPTO_CAN_AES128_CBC | CRYPTO_CAN_AES256_CBC | CRYPTO_CAN_AES128_GCM |
+                    CRYPTO_CAN_AES256_GCM | CRYPTO_CAN_RSA_OAEP | CRYPTO_CAN_RSA_PSS | CRYPTO_CAN_ECDH;
+  g_assert_cmpuint(crypto_cms_capabilities(signer->capabilities), ==, all);
+  gsize length;
+  const guint8 *der = g_bytes_get_data(signer->capabilities, &length);
+  CryptoBerReader outer = crypto_ber_reader(der, length);
+  CryptoBerItem list, first, item;
+  g_assert_true(crypto_ber_expect(&outer, CRYPTO_BER_SEQUENCE, &list) && crypto_ber_at_end(&outer));
+  CryptoBerReader each = crypto_ber_enter(&list);
+  for (guint i = 0; crypto_ber_next(&each, &item); i++) {
+    CryptoBerReader inside = crypto_ber_enter(&item);
+    g_assert_true(crypto_ber_next(&inside, &first));
+    CryptoOid oid = crypto_oid_find(&first);
+    g_assert_cmpint(oid == CRYPTO_OID_AES256_GCM, ==, i == 0);
+    g_assert_true(oid != CRYPTO_OID_UNKNOWN && oid != CRYPTO_OID_RC2_CBC && oid != CRYPTO_OID_DES_CBC &&
+                  oid != CRYPTO_OID_TDES_CBC);
   }
-  crypto_ber_wrap(list, CRYPTO_BER_SEQUENCE);
-  g_assert_cmpmem(g_bytes_get_data(signer->capabilities, NULL), g_bytes_get_size(signer->capabilities),
-                  list->data, list->len);
+  g_assert_true(crypto_ber_at_end(&each));
+  g_assert_cmpuint(crypto_cms_capabilities(NULL), ==, 0);
+  g_autoptr(GBytes) cut = g_bytes_new_from_bytes(signer->capabilities, 0, length - 1);
+  g_assert_cmpuint(crypto_cms_capabilities(cut), ==, 0);
+  /* What openssl announces: AES-CBC among others, 3DES and RC2 that count for nothing here. */
+  run_openssl("cms -sign -binary -in content -signer rsa.pem -inkey rsa.key -outform DER -out made");
+  g_autoptr(GBytes) theirs = pki_read(folder, "made");
+  g_autoptr(CryptoCms) other = parse(theirs);
+  g_autoptr(GPtrArray) others = crypto_cms_verify(other, content, NULL, &error);
+  const CryptoSigner *peer = others->pdata[0];
+  g_assert_cmpuint(crypto_cms_capabilities(peer->capabilities), ==, CRYPTO_CAN_AES128_CBC | CRYPTO_CAN_AES256_CBC);
+}
+
+/* Two certificates, one to sign and one to be written to: both go along, and the attribute names the second. */
+static void
+test_preference(void)
+{
+  g_autoptr(CryptoCert) cert = cert_of("rsa"), second = cert_of("ec384");
+  g_autoptr(GBytes) content = pki_read(folder, "content");
+  CryptoSignOptions options = { .detached = TRUE, .encryption = second };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) made = crypto_cms_sign(content, cert, &options, NULL, &error);
+  g_assert_no_error(error);
+  g_autoptr(CryptoCms) cms = parse(made);
+  g_autoptr(GPtrArray) certs = crypto_cms_certs(cms);
+  g_assert_cmpuint(certs->len, ==, 2);
+  g_autoptr(GPtrArray) signers = crypto_cms_verify(cms, content, NULL, &error);
+  const CryptoSigner *signer = signers->pdata[0];
+  g_assert_cmpint(signer->state, ==, CRYPTO_SIGNATURE_INTACT);
+  g_autoptr(CryptoCert) named = crypto_cms_preferred_cert(signer, certs);
+  g_assert_cmpstr(crypto_cert_sha256(named), ==, crypto_cert_sha256(second));
+  g_ptr_array_set_size(certs, 0);
+  g_assert_null(crypto_cms_preferred_cert(signer, certs));
 }
 
 static void
@@ -235,6 +277,7 @@ main(int argc, char **argv)
     g_test_add_data_func(path, &sign_cases[i], test_sign);
   }
   g_test_add_func("/cms-write/capabilities", test_capabilities);
+  g_test_add_func("/cms-write/preference", test_preference);
   g_test_add_func("/cms-write/sign-refused", test_sign_refused);
   g_test_add_func("/cms-write/encrypt", test_encrypt);
   g_test_add_func("/cms-write/encrypt-sizes", test_encrypt_sizes);
