@@ -1,5 +1,7 @@
 #include "crypto/chain-private.h"
 
+#include <string.h>
+
 typedef struct {
   CryptoTrustProblem bit;
   const char *word;     /* corpus and JSON */
@@ -115,4 +117,15 @@ crypto_words_for(const CryptoPath *path, const char *nss_reason)
                                 : g_strdup("");
   return g_strdup_printf("The certificate of %s %s%s%s. %s", crypto_cert_common_name(cert), word->clause,
                          issuer, date, word->advice);
+}
+
+char *
+crypto_trust_finding(const char *sentence)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+    if (g_str_has_suffix(sentence, words[i].advice)) {
+      char *finding = g_strndup(sentence, strlen(sentence) - strlen(words[i].advice));
+      return g_strchomp(finding);
+    }
+  return g_strdup(sentence);
 }

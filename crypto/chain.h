@@ -62,5 +62,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoChain, crypto_chain_free)
  * expired-at-signing) that only the caller can choose between and is given as "expired-now". */
 const char *crypto_trust_word(CryptoTrustProblem problem);
 const char *crypto_trust_words_sentence(CryptoTrustProblem problem); /* a sentence with a next step; static */
+char *crypto_trust_finding(const char *sentence); /* what is wrong, without the next step; transfer full */
 
 #endif

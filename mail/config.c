@@ -50,6 +50,7 @@ static const Key account_keys[] = {
   { "encrypt", KEY_CHOICE, ACCOUNT(encrypt), "never ask when-possible always" },
   { "sign-cert", KEY_TEXT, ACCOUNT(sign_cert), NULL },
   { "encrypt-cert", KEY_TEXT, ACCOUNT(encrypt_cert), NULL },
+  { "archive-cert", KEY_TEXT, ACCOUNT(archive_cert), NULL },
   { "sent", KEY_TEXT, ACCOUNT(sent), NULL },
   { "drafts", KEY_TEXT, ACCOUNT(drafts), NULL },
   { "trash", KEY_TEXT, ACCOUNT(trash), NULL },
@@ -173,7 +174,7 @@ account_free(gpointer data)
                       account->sendmail,     account->password_command,
                       account->auth,         account->tls_cert,
                       account->sign,         account->encrypt,
-                      account->sign_cert,    account->encrypt_cert,
+                      account->sign_cert,    account->encrypt_cert, account->archive_cert,
                       account->sent,         account->drafts,
                       account->trash,        account->archive };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)

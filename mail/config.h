@@ -31,6 +31,7 @@ typedef struct {
   char *auth;           /* mechanism demanded: "plain", "login", "scram-sha-256", "external"; NULL: the best */
   char *tls_cert;       /* client certificate: fingerprint or "auto"; NULL: none */
   char *sign, *encrypt, *sign_cert, *encrypt_cert;
+  char *archive_cert;   /* an organisation's, that encrypted mail is readable by too: fingerprint; NULL: none */
   char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
   guint undo_send;      /* seconds */
 } MlAccount;

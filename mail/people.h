@@ -32,6 +32,15 @@ gboolean ml_people_accept(MlPeople *people, const char *address, const char *sha
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *ml_people_accepted(MlPeople *people, const char *address, GError **error); /* of char *: sha256 */
 
+/* Certificates for writing to @address that its own verified mail brought, the newest mail first, at most 20: array of
+ * MlBrought. Candidates: nothing is trusted or used because it arrived. */
+typedef struct {
+  CryptoCert *cert;
+  gint64 at; /* of the mail */
+} MlBrought;
+GPtrArray *ml_people_brought(MlPeople *people, const char *address, GError **error);
+GPtrArray *ml_people_issuers(MlPeople *people); /* of CryptoCert: intermediates that came with those; never NULL */
+
 /* SMIMECapabilities (DER) last announced by @address in a verified message. */
 GBytes *ml_people_capabilities(MlPeople *people, const char *address);
 

@@ -18,20 +18,42 @@ typedef struct {
   char *address, *display;
   gboolean self, archive; /* the sender's own row; the organisation's archive */
   MlCertState state;
-  CryptoCert *cert;     /* that will be used; NULL: none */
+  CryptoCert *cert;     /* that will be used, or could be (CANDIDATE, UNFIT); NULL: none */
   GPtrArray *others;    /* of CryptoCert: every other one for this address; never NULL */
-  char *source;         /* "database", "signed mail of 2026-11-02", "file", ...; NULL */
+  char *source;         /* "database", "token NAME", "signed mail of 2026-11-02", "file"; NULL */
   char *reason;         /* a sentence: why not, and what to do; NULL when ready */
   GBytes *capabilities; /* SMIMECapabilities it announced (RFC 8551 2.5.2); NULL: unknown */
 } MlRecipient;
-void ml_recipient_free(MlRecipient *recipient);
+void ml_recipient_free(MlRecipient *recipient); /* NULL is fine */
 
-/* Array of MlRecipient, in the order of @mailboxes (of MlMailbox). */
+/* Array of MlRecipient, in the order of @mailboxes (of MlMailbox). @people may be NULL. */
 GPtrArray *ml_recipients_find(MlPeople *people, GPtrArray *mailboxes, gint64 at,
                               CryptoRevocationMode revocation, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The account's own certificate for @address: the fingerprint it names, else the newest valid one with the right use,
- * database or token. NULL and an error that says which rule failed and what to do. */
+/* The rows that every encrypted message has besides, appended to @rows: the sender's own (READY, or with the reason why
+ * the copy could not be read again) and the archive's where the account names one. */
+void ml_recipients_add_own(GPtrArray *rows, const MlAccount *account, const char *address, gint64 at,
+                           CryptoRevocationMode revocation);
+
+/* Every row READY? Else the first reason (borrowed from its row). */
+gboolean ml_recipients_ready(GPtrArray *rows, const char **reason);
+
+/* The user named @cert for @row: by file, or one of `others`. It need not come from a trusted authority then; every
+ * other rule holds, and READY or UNFIT with the reason comes of it. */
+void ml_recipients_use(MlRecipient *row, CryptoCert *cert, const char *source, gint64 at,
+                       CryptoRevocationMode revocation);
+MlRecipient *ml_recipients_from_cert(CryptoCert *cert, const char *source, gint64 at,
+                                     CryptoRevocationMode revocation); /* a row of its own */
+
+/* The user says yes to @row's CANDIDATE: it and what is between it and its root are kept in the database, the yes is
+ * remembered, and the row is READY. Keys thread (the database may ask for its password). */
+gboolean ml_recipients_accept(MlPeople *people, MlRecipient *row, gint64 now, CryptoPinSource *pin,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The account's own certificate for @address: @fingerprint, else the one that the account names for this use
+ * (CRYPTO_USE_SIGN, CRYPTO_USE_ENCRYPT), else the newest valid one with the right use, database or token. @account may
+ * be NULL. NULL and an error that says which rule failed and what to do. One that is named may come from an authority
+ * that is not trusted here; one that is looked for may not. */
 CryptoCert *
 ml_recipients_own(const MlAccount *account, const char *address, const char *fingerprint, CryptoUse use,
                   gint64 at, CryptoRevocationMode revocation, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,7 +6,7 @@
 #include "mail/message-private.h"
 #include "mail/people.h"
 
-enum { SCHEMA = 1, BUSY_MS = 5000, WORD_LIMIT = 998 };
+enum { SCHEMA = 2, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, ISSUERS_MAX = 500, CERT_SIZE = 64 * 1024 };
 
 struct MlPeople {
   sqlite3 *db;
@@ -15,14 +15,19 @@ struct MlPeople {
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 /* seen: each judged message once. cert and issuer are of the signature that counted: intact, trusted, and by the
- * From; '' where there was none. caps: the newest SMIMECapabilities that such a message brought. */
+ * From; '' where there was none. Such a message alone fills the other tables: caps with the newest
+ * SMIMECapabilities, brought with the certificate that its sender wants to be written to, issuers with what stood
+ * between that and its root. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS seen(id TEXT NOT NULL, digest TEXT NOT NULL, address TEXT NOT NULL,"
     " cert TEXT NOT NULL, issuer TEXT NOT NULL, first INTEGER NOT NULL, PRIMARY KEY(id, digest));"
     "CREATE INDEX IF NOT EXISTS seen_address ON seen(address, cert);"
     "CREATE TABLE IF NOT EXISTS accepted(address TEXT NOT NULL, cert TEXT NOT NULL, source TEXT NOT NULL,"
     " at INTEGER NOT NULL, PRIMARY KEY(address, cert));"
-    "CREATE TABLE IF NOT EXISTS caps(address TEXT PRIMARY KEY, der BLOB NOT NULL, at INTEGER NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS caps(address TEXT PRIMARY KEY, der BLOB NOT NULL, at INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS brought(address TEXT NOT NULL, cert TEXT NOT NULL, der BLOB NOT NULL,"
+    " at INTEGER NOT NULL, PRIMARY KEY(address, cert));"
+    "CREATE TABLE IF NOT EXISTS issuers(cert TEXT PRIMARY KEY, der BLOB NOT NULL, at INTEGER NOT NULL);";
 
 static gboolean
 fail(MlPeople *people, GError **error)
@@ -95,7 +100,7 @@ ml_people_open(const char *file, GError **error)
     return NULL;
   }
   if (version < SCHEMA && (!run(people, "BEGIN IMMEDIATE", error) || !run(people, schema, error) ||
-                           !run(people, "PRAGMA user_version=1; COMMIT", error)))
+                           !run(people, "PRAGMA user_version=2; COMMIT", error)))
     return NULL;
   return g_steal_pointer(&people);
 }
@@ -130,12 +135,18 @@ counting_signer(const MlMessage *message)
   return NULL;
 }
 
+static gint64
+signed_at(const MlSigner *signer, gint64 now)
+{
+  return signer->cms->has_signing_time ? MIN(signer->cms->signing_time, now) : now;
+}
+
 static gboolean
 keep_capabilities(MlPeople *people, const char *address, const MlSigner *signer, gint64 now, GError **error)
 {
   if (!signer->cms->capabilities)
     return TRUE;
-  gint64 at = signer->cms->has_signing_time ? MIN(signer->cms->signing_time, now) : now;
+  gint64 at = signed_at(signer, now);
   g_autoptr(sqlite3_stmt) statement =
       prepare(people, error,
               "INSERT INTO caps(address, der, at) VALUES(?1, ?2, ?3) ON CONFLICT(address) DO UPDATE"
@@ -148,6 +159,77 @@ keep_capabilities(MlPeople *people, const char *address, const MlSigner *signer,
   sqlite3_bind_blob64(statement, 2, der, length, SQLITE_TRANSIENT);
   sqlite3_bind_int64(statement, 3, at);
   return sqlite3_step(statement) == SQLITE_DONE || fail(people, error);
+}
+
+static gboolean
+names_address(CryptoCert *cert, const char *address)
+{
+  const char *const *addresses = crypto_cert_addresses(cert);
+  for (guint i = 0; addresses[i]; i++)
+    if (ml_address_equal(addresses[i], address))
+      return TRUE;
+  return FALSE;
+}
+
+/* The certificate that the sender wants to be written to: the one that the signature names, else the signer's own,
+ * else one that came along; it must be the sender's. Transfer full; NULL: none. */
+static CryptoCert *
+wanted_cert(const MlMessage *message, const MlSigner *signer, const char *address)
+{
+  GPtrArray *certs = ml_message_certs(message);
+  g_autoptr(CryptoCert) named = crypto_cms_preferred_cert(signer->cms, certs);
+  if (named && names_address(named, address) && crypto_cert_can_encrypt(named))
+    return g_steal_pointer(&named);
+  if (crypto_cert_can_encrypt(signer->cms->cert))
+    return crypto_cert_ref(signer->cms->cert);
+  for (guint i = 0; i < certs->len; i++)
+    if (!crypto_cert_is_authority(certs->pdata[i]) && names_address(certs->pdata[i], address) &&
+        crypto_cert_can_encrypt(certs->pdata[i]))
+      return crypto_cert_ref(certs->pdata[i]);
+  return NULL;
+}
+
+static gboolean
+keep_cert(MlPeople *people, const char *sql, const char *address, CryptoCert *cert, gint64 at, GError **error)
+{
+  GBytes *der = crypto_cert_der(cert);
+  g_autoptr(sqlite3_stmt) statement = prepare(people, error, sql, address, crypto_cert_sha256(cert), NULL);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_blob64(statement, 3, g_bytes_get_data(der, NULL), g_bytes_get_size(der), SQLITE_TRANSIENT);
+  sqlite3_bind_int64(statement, 4, at);
+  return sqlite3_step(statement) == SQLITE_DONE || fail(people, error);
+}
+
+static gboolean
+keep_certs(MlPeople *people, const MlMessage *message, const char *address, const MlSigner *signer, gint64 now,
+           GError **error)
+{
+  g_autoptr(CryptoCert) cert = wanted_cert(message, signer, address);
+  gint64 at = signed_at(signer, now);
+  if (!cert || g_bytes_get_size(crypto_cert_der(cert)) > CERT_SIZE)
+    return TRUE;
+  if (!keep_cert(people,
+                 "INSERT INTO brought(address, cert, der, at) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(address, cert)"
+                 " DO UPDATE SET at = max(at, excluded.at)",
+                 address, cert, at, error))
+    return FALSE;
+  g_autofree char *trim = g_strdup_printf("DELETE FROM brought WHERE address = ?1 AND rowid NOT IN (SELECT rowid"
+                                          " FROM brought WHERE address = ?1 ORDER BY at DESC LIMIT %d)",
+                                          BROUGHT_MAX);
+  g_autoptr(sqlite3_stmt) statement = prepare(people, error, trim, address, NULL);
+  if (!statement || (sqlite3_step(statement) != SQLITE_DONE && !fail(people, error)))
+    return FALSE;
+  GPtrArray *chain = signer->now ? signer->now->certs : NULL;
+  for (guint i = 1; chain && i < chain->len; i++)
+    if (!crypto_cert_self_signed(chain->pdata[i]) &&
+        g_bytes_get_size(crypto_cert_der(chain->pdata[i])) <= CERT_SIZE &&
+        !keep_cert(people,
+                   "INSERT INTO issuers(cert, der, at) SELECT ?2, ?3, ?4 WHERE ?1 <> '' ON CONFLICT(cert) DO UPDATE"
+                   " SET at = max(at, excluded.at)",
+                   address, chain->pdata[i], at, error))
+      return FALSE;
+  return TRUE;
 }
 
 static gint64
@@ -180,7 +262,9 @@ ml_people_note(MlPeople *people, const MlMessage *message, const char *message_i
     fail(people, error);
     return 0;
   }
-  if (signer && *address && !keep_capabilities(people, address, signer, now, error))
+  if (signer && *address &&
+      (!keep_capabilities(people, address, signer, now, error) ||
+       !keep_certs(people, message, address, signer, now, error)))
     return 0;
   return first_seen(people, message_id ? message_id : "", digest);
 }
@@ -283,4 +367,60 @@ ml_people_capabilities(MlPeople *people, const char *address)
   if (!statement || sqlite3_step(statement) != SQLITE_ROW)
     return NULL;
   return g_bytes_new(sqlite3_column_blob(statement, 0), (gsize)sqlite3_column_bytes(statement, 0));
+}
+
+static CryptoCert *
+column_cert(sqlite3_stmt *statement, int index)
+{
+  int length = sqlite3_column_bytes(statement, index);
+  return length > 0 ? crypto_cert_new(sqlite3_column_blob(statement, index), (gsize)length, NULL) : NULL;
+}
+
+static void
+brought_free(gpointer data)
+{
+  MlBrought *brought = data;
+  crypto_cert_unref(brought->cert);
+  g_free(brought);
+}
+
+GPtrArray *
+ml_people_brought(MlPeople *people, const char *address, GError **error)
+{
+  g_autofree char *folded = ml_address_fold(address);
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(brought_free);
+  g_autoptr(sqlite3_stmt) statement =
+      prepare(people, error, "SELECT der, at FROM brought WHERE address = ?1 ORDER BY at DESC, rowid DESC LIMIT 20",
+              folded ? folded : "", NULL);
+  if (!statement)
+    return NULL;
+  int step;
+  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+    CryptoCert *cert = column_cert(statement, 0);
+    if (!cert)
+      continue;
+    MlBrought *brought = g_new0(MlBrought, 1);
+    brought->cert = cert;
+    brought->at = sqlite3_column_int64(statement, 1);
+    g_ptr_array_add(all, brought);
+  }
+  if (step != SQLITE_DONE) {
+    fail(people, error);
+    return NULL;
+  }
+  return g_steal_pointer(&all);
+}
+
+GPtrArray *
+ml_people_issuers(MlPeople *people)
+{
+  GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+  g_autofree char *sql = g_strdup_printf("SELECT der FROM issuers ORDER BY at DESC LIMIT %d", ISSUERS_MAX);
+  g_autoptr(sqlite3_stmt) statement = prepare(people, NULL, sql, NULL);
+  while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+    CryptoCert *cert = column_cert(statement, 0);
+    if (cert)
+      g_ptr_array_add(all, cert);
+  }
+  return all;
 }
