@@ -11,6 +11,7 @@ ui_account_free(UiAccount *account)
   if (account->folders)
     g_ptr_array_unref(account->folders);
   g_free(account->why);
+  g_free(account->last);
   g_free(account);
 }
 
@@ -181,6 +182,31 @@ ui_account_join(UiApp *app, const UiAccount *account, const char *folder)
     return ui_text_line(folder);
   g_autofree char *name = g_strdup_printf("%s/%s", account->account->name, folder);
   return ui_text_line(name);
+}
+
+char *
+ui_account_next_unread(UiApp *app)
+{
+  char *first = NULL;
+  gboolean passed = FALSE;
+
+  for (guint a = 0; a < app->accounts->len; a++) {
+    const UiAccount *account = app->accounts->pdata[a];
+    for (guint i = 0; account->folders && i < account->folders->len; i++) {
+      const MlFolder *folder = account->folders->pdata[i];
+      if (app->box && app->box->account == account && !strcmp(app->box->folder, folder->name)) {
+        passed = TRUE;
+        continue;
+      }
+      if (folder->unseen <= 0 || !folder->selectable || (first && !passed))
+        continue;
+      g_free(first);
+      first = ui_account_join(app, account, folder->name);
+      if (passed)
+        return first;
+    }
+  }
+  return first;
 }
 
 static gsize

@@ -71,13 +71,20 @@ ui_folders_choose(UiApp *app)
     ml_worker_poll(account->worker);
 }
 
+/* Enter alone takes the next folder with unread mail, "-" the one that was open before: as in mutt. */
 static void
-folder_named(const char *answer, gpointer data)
+folder_named(const char *typed, gpointer data)
 {
   UiApp *app = data;
   UiAccount *account;
-  g_autofree char *folder = NULL;
+  g_autofree char *folder = NULL, *unread = typed && !*typed ? ui_account_next_unread(app) : NULL;
+  const char *answer = unread ? unread : typed;
 
+  if (typed && !strcmp(typed, "-")) {
+    if (!app->before)
+      ui_app_say(app, "No other folder was open.");
+    answer = app->before;
+  }
   if (!answer || !*answer || !ui_account_split(app, answer, &account, &folder))
     return;
   if (account->folders && !ui_account_folder(account, folder)) {
@@ -97,8 +104,44 @@ folder_named(const char *answer, gpointer data)
 void
 ui_action_change_folder(UiApp *app)
 {
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Change to folder", NULL, ui_account_complete,
-                 folder_named, app);
+  g_autofree char *unread = ui_account_next_unread(app);
+  g_autofree char *cut = ui_text_cut(unread ? unread : "", 30);
+  g_autofree char *question =
+      unread ? g_strdup_printf("Change to folder (Enter: %s)", cut) : g_strdup("Change to folder");
+
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, question, NULL, ui_account_complete, folder_named, app);
+}
+
+/* In the list of folders the cursor goes to the account; elsewhere its folder opens, the one that was open last. */
+static void
+step_account(UiApp *app, int step)
+{
+  guint n = app->accounts->len, at = 0;
+
+  if (n < 2) {
+    ui_app_say(app, "There is only one account.");
+    return;
+  }
+  if (ui_app_top(app)->type->context == UI_IN_FOLDERS) {
+    ui_folders_seek(app, step);
+    return;
+  }
+  if (app->box)
+    g_ptr_array_find(app->accounts, app->box->account, &at);
+  UiAccount *account = app->accounts->pdata[(at + n + (guint)step) % n];
+  go_to(app, account, account->last ? account->last : "INBOX");
+}
+
+void
+ui_action_next_account(UiApp *app)
+{
+  step_account(app, 1);
+}
+
+void
+ui_action_previous_account(UiApp *app)
+{
+  step_account(app, -1);
 }
 
 static UiReader *

@@ -41,6 +41,7 @@ typedef struct {
   MlState state;
   char *why;          /* it is offline; NULL */
   GPtrArray *folders; /* of MlFolder; NULL: not known yet */
+  char *last;         /* the folder that was open last in it; NULL: none was */
 } UiAccount;
 
 /* Something that runs elsewhere: a worker's command, or a job. Shown when it takes longer than half a second;
@@ -78,6 +79,7 @@ struct UiApp {
   char *status;        /* of the bottom line; NULL */
   UiStyle status_style;
   char *search; /* the last pattern */
+  char *before; /* the folder that was left last, as ui_account_split() takes it; NULL: none */
   gboolean dirty, ending, apply_to_tagged;
   int key; /* that is being handled */
   guint keys_source, draw_source, tick_source, logout_source;
@@ -126,6 +128,9 @@ const char *ui_account_special(const UiAccount *account, MlFolderRole role);   /
 gboolean ui_account_split(UiApp *app, const char *name, UiAccount **account, char **folder);
 char *
 ui_account_join(UiApp *app, const UiAccount *account, const char *folder); /* for the person; transfer full */
+/* The next folder with unread mail after the open one, all accounts in a ring; NULL: none is known. For the person,
+ * and as ui_account_split() takes it; transfer full. */
+char *ui_account_next_unread(UiApp *app);
 char *ui_account_complete(const char *typed, gpointer app); /* a UiPromptComplete over all folders */
 
 /* box.c: the open folder */
@@ -183,6 +188,7 @@ UiView *ui_details_new(UiApp *app, UiReader *reader);
 UiView *ui_help_new(UiContext context, const char *name);
 UiView *ui_log_new(UiApp *app);
 void ui_folders_choose(UiApp *app); /* the folder under the cursor */
+UiAccount *ui_folders_seek(UiApp *app, int step); /* to the next account's line; NULL: the list is not open */
 const MlFolder *ui_folders_current(UiApp *app, UiAccount **account);
 void ui_details_trust(UiApp *app);
 char *ui_details_fingerprint(const char *hex); /* in groups of four; transfer full */
@@ -256,6 +262,7 @@ void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
       X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(jump) X(next_message)                 \
           X(previous_message) X(next_any) X(previous_any) X(delete) X(undelete) X(tag) X(tag_pattern)        \
               X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) X(change_folder)  \
+                X(next_account) X(previous_account)                                                          \
                   X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(forget_pins) \
                       X(headers) X(refresh) X(stop) X(save_part) X(pipe_part)
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);

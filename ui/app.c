@@ -506,6 +506,7 @@ clear(UiApp *app)
   g_ptr_array_unref(app->log);
   g_free(app->status);
   g_free(app->search);
+  g_free(app->before);
   g_main_loop_unref(app->loop);
 }
 

@@ -351,10 +351,14 @@ ui_box_open(UiApp *app, UiAccount *account, const char *folder)
   box->shown = g_ptr_array_new();
   box->by_uid = g_hash_table_new(NULL, NULL);
   if (app->box) {
+    g_free(app->before);
+    app->before = ui_account_join(app, app->box->account, app->box->folder);
     ui_ops_forget(app, app->box);
     ui_box_free(app->box);
   }
   app->box = box;
+  g_free(account->last);
+  account->last = g_strdup(folder);
   ui_app_pop_to(app, UI_IN_INDEX);
   load(app);
   ui_app_dirty(app);

@@ -180,6 +180,29 @@ ui_folders_new(UiApp *app)
   return &folders->view;
 }
 
+UiAccount *
+ui_folders_seek(UiApp *app, int step)
+{
+  Folders *folders = (Folders *)ui_app_view(app, UI_IN_FOLDERS);
+  g_autoptr(GArray) list = collect(app);
+  UiAccount *here = NULL;
+  guint n = app->accounts->len, at = 0;
+
+  if (!folders || !n)
+    return NULL;
+  if (folders->cursor < (int)list->len)
+    here = g_array_index(list, Row, folders->cursor).account;
+  g_ptr_array_find(app->accounts, here, &at);
+  here = app->accounts->pdata[(at + n + (guint)step) % n];
+  for (guint i = 0; i < list->len; i++) {
+    if (g_array_index(list, Row, i).account != here)
+      continue;
+    folders->cursor = (int)i;
+    return here;
+  }
+  return NULL;
+}
+
 const MlFolder *
 ui_folders_current(UiApp *app, UiAccount **account)
 {

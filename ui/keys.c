@@ -56,7 +56,10 @@ static const UiBinding table[] = {
   ACT('$', UI_IN_INDEX, sync, "delete what is marked, now"),
   ACT('y', UI_IN_INDEX | UI_IN_READER, folders, "list all folders"),
   ACT('c', UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, change_folder,
-      "change to another folder by name; Tab completes"),
+      "change to another folder by name: FOLDER or ACCOUNT/FOLDER; Tab completes, Enter alone takes the next with "
+      "unread mail, - the one before"),
+  ACT(UI_CTRL('n'), UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, next_account, "to the next account"),
+  ACT(UI_CTRL('p'), UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS, previous_account, "to the account before"),
   ACT('|', UI_IN_INDEX | UI_IN_READER, pipe, "give the text to a program"),
   ACT('p', UI_IN_READER, print, "print"),
   ACT(UI_CTRL('b'), UI_IN_READER, link, "open a link, after showing where it goes"),

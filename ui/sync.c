@@ -147,7 +147,8 @@ ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, co
   if (!items->len || !box)
     return;
   if (account != box->account) {
-    ui_app_complain(app, "Messages can be moved within an account only: %s is in another.", folder);
+    ui_app_complain(app, "%s/%s is in another account: messages are %s within one account only.",
+                    account->account->name, folder, copy ? "copied" : "moved");
     return;
   }
   if (!strcmp(folder, box->folder)) {

@@ -14,6 +14,7 @@ run_on() {
 		"cd '$LAB' && env TERM=$kind $* script -qfec \"'$SIGNET' --profile '$LAB/profile'\" raw; echo \"ended with \$?\"; exec cat"
 	terminal set-option -g escape-time 0
 	terminal set-option -ga terminal-overrides ',*:Tc'
+	watch_pane
 }
 colour_codes() { # every colour that was set, one a line: 31, 38;5;245, 38:2::1:2:3, ...
 	tr '\033' '\n' <"$LAB/raw" | LC_ALL=C grep -aoE '^\[[0-9;:]*m' | tr -d '[m' |
@@ -32,7 +33,7 @@ for i in $(seq 10 40); do plain "Letter $i" "$i" "Text $i" | deliver "$i" "$i"; 
 plain 'Unread' 50 '> quoted\n\nLast words.' | deliver unread 50 ''
 
 session() { # session: reads, deletes, tags, goes about by keys that terminals differ in
-	wait_for 'INBOX  35 messages' "$what: opens"
+	wait_for 'INBOX  35 messages(, 1 new)? +work' "$what: opens"
 	keys Home
 	wait_for '^> +1 ' "$what: Home"
 	keys End

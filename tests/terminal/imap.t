@@ -4,13 +4,7 @@
 command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
 chmod 711 "$LAB"
 server=$LAB/server
-stop_server() { # with the processes that hold connections: they outlive a master that is killed
-	children=$(ps -o pid= --ppid "$(cat "$server/run/master.pid" 2>/dev/null || echo 0)")
-	kill $children 2>/dev/null
-	sh tests/lab/dovecot.sh stop "$server"
-	kill $children 2>/dev/null
-}
-trap 'stop_server; finish' EXIT
+trap 'stop_dovecot "$server"; finish' EXIT
 sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
 . "$server/env"
 
@@ -60,13 +54,14 @@ keys Home Enter
 wait_for 'The first letter' 'a message is fetched'
 keys q
 wait_for '2 messages, 1 new' 'and marked seen'
-check 'on the server too' sh -c "i=0; until ls '$server/mail/anna/Maildir/cur' | grep -q ':2,.*S'; do i=\$((i+1)); [ \$i -lt 100 ] || exit 1; sleep 0.05; done"
+marked_there() { ls "$server/mail/anna/Maildir/cur" | grep -q ':2,.*S'; }
+check 'on the server too' until_true marked_there
 
 plain 'Three' 3 'The third letter.' | post 1700000003.three
 wait_for 'INBOX  3 messages' 'new mail comes by itself'
 wait_for 'New: Anna Keller: Three' 'and is named'
 
-stop_server
+stop_dovecot "$server"
 wait_for 'far  offline' 'the line drops'
 check 'the list stays' has 'One'
 keys End Enter

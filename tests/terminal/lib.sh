@@ -40,6 +40,15 @@ keys() { terminal send-keys "$@"; }
 typed() { terminal send-keys -l "$1"; }
 resize() { terminal resize-window -x "$1" -y "$2"; }
 
+# stop_dovecot FOLDER: with the processes that hold connections, which outlive a master that is killed.
+stop_dovecot() {
+	[ -e "$1/run/master.pid" ] || return 0
+	children=$(ps -o pid= --ppid "$(cat "$1/run/master.pid")")
+	kill $children 2>/dev/null
+	sh tests/lab/dovecot.sh stop "$1"
+	kill $children 2>/dev/null
+}
+
 # start COLUMNS ROWS [VARIABLE=VALUE...] -- ARGUMENTS: the program, on the profile $LAB/profile; what it ends with
 # stays to be seen.
 start() {
@@ -56,6 +65,7 @@ start() {
 	terminal new-session -d -x "$columns" -y "$lines" \
 		"cd '$LAB' && env TERM=screen-256color $set_up '$SIGNET' --profile '$LAB/profile' $*; echo \"ended with \$?\"; exec cat"
 	terminal set-option -g escape-time 0 2>/dev/null
+	watch_pane
 }
 
 # An interactive shell instead, for what needs job control.
@@ -63,29 +73,29 @@ start_shell() {
 	terminal kill-server 2>/dev/null
 	terminals=$((terminals + 1))
 	terminal new-session -d -x "$1" -y "$2" "cd '$LAB' && exec env TERM=screen-256color PS1='$ ' ENV= sh -i"
+	watch_pane
 }
 signet_pid() { ps -o pid= --ppid "$(terminal list-panes -F '#{pane_pid}' | head -n 1)" | head -n 1 | tr -d ' '; }
 
-# wait_for REGEX NAME: until the screen shows it, ten seconds at most (more under a sanitizer).
-PATIENCE=${PATIENCE:-200}
-seen() {
-	i=0
-	while [ $i -lt "$PATIENCE" ]; do
-		screen | grep -qE -- "$1" && return 0
-		i=$((i + 1))
-		sleep 0.05
+# What the pane writes comes through this pipe too, so that a test waits for the next output instead of sleeping.
+mkfifo "$LAB/pulse" || exit 1
+exec 9<>"$LAB/pulse"
+watch_pane() { terminal pipe-pane "exec cat >'$LAB/pulse'"; }
+
+# until_true COMMAND...: looks again whenever the pane has written something, and now and then besides, for what is no
+# output (a file, a process). $PATIENCE seconds at most.
+PATIENCE=${PATIENCE:-30}
+until_true() {
+	deadline=$(($(date +%s) + PATIENCE))
+	until "$@"; do
+		[ "$(date +%s)" -lt $deadline ] || return 1
+		timeout 0.2 dd bs=65536 count=1 <&9 >/dev/null 2>&1
 	done
-	return 1
 }
-unseen() {
-	i=0
-	while [ $i -lt "$PATIENCE" ]; do
-		screen | grep -qE -- "$1" || return 0
-		i=$((i + 1))
-		sleep 0.05
-	done
-	return 1
-}
+seen() { until_true has "$1"; }
+unseen() { until_true has_not "$1"; }
+
+# wait_for REGEX NAME: until the screen shows it.
 wait_for() { if seen "$1"; then pass "$2"; else fail "$2 ($1)"; fi; }
 wait_gone() { if unseen "$1"; then pass "$2"; else fail "$2 ($1 is still there)"; fi; }
 has() { screen | grep -qE -- "$1"; }

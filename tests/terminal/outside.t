@@ -53,15 +53,7 @@ back() {
 	keys q
 	seen '^ *INBOX  '
 }
-arrives() { # until the program has left its file
-	i=0
-	while [ $i -lt "$PATIENCE" ]; do
-		[ -e "$GOT" ] && return 0
-		i=$((i + 1))
-		sleep 0.05
-	done
-	return 1
-}
+arrives() { until_true [ -e "$GOT" ]; } # until the program has left its file
 nothing_ran() { [ ! -e "$GOT" ] && [ ! -e "$GOT.part" ]; }
 got_link() { # got_link URL: as the one argument
 	arrives && printf '%s\n' 1 "$1" | cmp -s - "$GOT" && rm "$GOT"
@@ -80,7 +72,7 @@ piping() {
 	typed 'cat >got'
 	keys Enter
 	wait_for 'Press Enter to go back' "$size: it runs and waits"
-	check "$size: it got the text" grep -qx 'the text with é\.' "$GOT"
+	check "$size: it got the text" until_true grep -qsx 'the text with é\.' "$GOT"
 	check "$size: all of it" grep -qx 'Anna' "$GOT"
 	keys Enter
 	wait_for '^ Not signed' "$size: the screen is back"
@@ -110,7 +102,7 @@ printing() {
 	seen 'Print this message'
 	keys y
 	wait_for 'Printed' "$size: yes prints"
-	check "$size: the text" grep -qx 'the text with é\.' "$GOT"
+	check "$size: the text" until_true grep -qsx 'the text with é\.' "$GOT"
 	rm -f "$GOT"
 }
 
@@ -209,7 +201,7 @@ session() { # session COLUMNS ROWS
 	typed 'cat >got'
 	keys Enter
 	wait_for 'Press Enter to go back' "$size: a long text is piped"
-	check "$size: to its end" grep -q 'line 20000 of many' "$GOT"
+	check "$size: to its end" until_true grep -qs 'line 20000 of many' "$GOT"
 	rm -f "$GOT"
 	keys Enter
 	wait_for '^ Not signed' "$size: the screen is back after it"

@@ -1,0 +1,143 @@
+#!/bin/sh
+# Several accounts at once: two users of a real Dovecot, and a Maildir.
+. "$(dirname "$0")/lib.sh"
+command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+chmod 711 "$LAB"
+server=$LAB/server
+trap 'stop_dovecot "$server"; finish' EXIT
+sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
+. "$server/env"
+
+post() { # post USER FOLDER NAME: takes a message from stdin, as a delivery agent would
+	box=$server/mail/$1/Maildir/$2
+	mkdir -p "$box/tmp" "$box/new" "$box/cur"
+	cat >"$box/tmp/$3"
+	mv "$box/tmp/$3" "$box/new/$3"
+	[ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$server/mail/$1"
+}
+make_profile
+cat >"$LAB/profile/signet.conf" <<END
+[account anna]
+address = anna@example.org
+imap = imaps://anna@127.0.0.1:$PORT_TLS
+password-command = echo secret-anna
+[account bob]
+address = bob@example.org
+imap = imaps://bob@127.0.0.1:$PORT_TLS
+password-command = echo secret-bob
+[account home]
+address = bob@example.org
+maildir = mail
+[keys]
+system-tokens = no
+END
+"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+plain 'For Anna' 1 'One.' | post anna . 1700000001.one
+plain 'Minutes' 2 'Two.' | post anna .Lists 1700000002.two
+plain 'For Bob' 3 'Three.' | post bob . 1700000003.three
+plain 'At home' 4 'In the Maildir.' | deliver home 4
+FOLDER=/.Work.Reports
+plain 'Report' 5 'Unread, at home.' | deliver report 5 ''
+FOLDER=
+
+session() { # session COLUMNS ROWS
+	size="$1x$2"
+	start "$1" "$2" --
+	wait_for 'INBOX  1 message.* anna  online' "$size: the first account opens"
+	keys y
+	wait_for '^ *anna  online' "$size: the list names the first account"
+	wait_for '^ *bob  online' "$size: the second"
+	wait_for '^ *home  online' "$size: and the third"
+	wait_for '\* INBOX' "$size: with the open folder"
+	wait_for 'Lists +1 new +1' "$size: and counts, unread ones first"
+	wait_for 'Reports +1 new +1' "$size: of every account"
+	keys C-n
+	wait_for '^>bob' "$size: Ctrl-N goes to the next account"
+	keys C-n C-n
+	wait_for '^>anna' "$size: in a ring"
+	keys C-p
+	wait_for '^>home' "$size: Ctrl-P backwards"
+	keys C-p Down Enter
+	wait_for 'INBOX  1 message.* bob  online' "$size: Enter opens a folder of another account"
+	check "$size: its message" has 'For Bob'
+
+	keys C-n
+	wait_for 'INBOX  1 message.* home  online' "$size: Ctrl-N in the index opens the next account"
+	keys C-p C-p
+	wait_for 'INBOX  1 message.* anna  online' "$size: Ctrl-P the one before"
+	keys c
+	wait_for '^Change to folder \(Enter: anna/Lists\): *$' "$size: c offers the next folder with unread mail"
+	keys Enter
+	wait_for 'Lists  1 message' "$size: and Enter takes it"
+	keys c
+	typed -
+	keys Enter
+	wait_for 'INBOX  1 message.* anna' "$size: - is the one before"
+	keys c
+	typed 'bob/inb'
+	keys Tab
+	wait_for '^Change to folder.*: bob/INBOX *$' "$size: Tab completes over all accounts"
+	keys Enter
+	wait_for 'INBOX  1 message.* bob  online' "$size: and it opens"
+	keys c
+	typed 'repo'
+	keys Tab
+	wait_for ': home/Work.Reports *$' "$size: by any part of the name"
+	keys Enter
+	wait_for 'Reports  1 message.* home  online' "$size: in the third account"
+	keys C-n C-p
+	wait_for 'Reports  1 message.* home  online' "$size: an account comes back to its last folder"
+	keys c
+	typed 'home/INBOX'
+	keys Enter
+	wait_for 'INBOX  1 message.* home  online' "$size: account/FOLDER is spelled out"
+
+	keys C
+	wait_for '^Copy to folder' "$size: C copies"
+	typed 'home/Archive'
+	keys Enter
+	wait_for 'Copied to Archive' "$size: within an account"
+	keys C
+	typed 'bob/INBOX'
+	keys Enter
+	wait_for 'bob/INBOX is in another account: messages are copied within one account only' "$size: not to another"
+	check "$size: the message stays" has 'At home'
+	keys s
+	typed 'anna/INBOX'
+	keys Enter
+	wait_for 'messages are moved within one account only' "$size: nor moved there"
+	check "$size: it stays as well" has 'At home'
+	keys c
+	typed 'anna/Lists'
+	keys Enter
+	seen 'Lists  1 message'
+	keys C
+	seen '^Copy to folder'
+	typed 'anna/INBOX'
+	keys Enter
+	wait_for 'Copied to INBOX' "$size: and on the server too"
+	keys c
+	typed 'anna/INBOX'
+	keys Enter
+	wait_for 'INBOX  [23] messages.* anna' "$size: where it is now"
+	keys Home s
+	seen '^Move to folder'
+	typed 'anna/Lists'
+	keys Enter
+	wait_for 'Moved to Lists' "$size: moved back"
+	keys q
+	wait_for 'ended with 0' "$size: ends"
+}
+session 80 24
+
+# The server is gone: its accounts say so, the other goes on.
+stop_dovecot "$server"
+start 120 40 --
+keys C-p
+wait_for 'INBOX  1 message.* home  online' 'an account works while the server is down'
+keys y
+wait_for '^ *anna  offline: ' 'the others are marked offline'
+wait_for '^ *bob  offline: ' 'each with the reason'
+keys q q
+wait_for 'ended with 0' 'ends'
+done_testing
