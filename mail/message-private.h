@@ -108,6 +108,8 @@ typedef struct {
 /* @words: for each signer an array of char * (transfer full) to fill with its trust words. */
 MlVerdict *ml_verdict_judge(const MlFacts *facts, GPtrArray **words);
 void ml_verdict_free(MlVerdict *verdict);
+/* expected.c: what the sender did before, held against what this message does. Pure. */
+void ml_verdict_expect(MlVerdict *verdict, const char *address, const char *issuer, const MlHistory *history);
 
 /* layout.c */
 void ml_layout(MlMessage *message, const MlReadOptions *options);

@@ -1,5 +1,6 @@
 #include "mail/headers-private.h"
 #include "mail/message-private.h"
+#include "mail/people.h"
 
 #include <string.h>
 
@@ -226,6 +227,27 @@ judge(MlMessage *message, const MlReadOptions *options)
   message->from_addresses = (char **)g_ptr_array_free(g_steal_pointer(&folded), FALSE);
 }
 
+/* A store that cannot be read says nothing of the message: it is judged without. */
+static void
+expect(MlMessage *message, MlPeople *people)
+{
+  char **from = message->from_addresses;
+  if (!people || !from[0] || from[1])
+    return;
+  CryptoCert *cert = NULL;
+  GPtrArray *signers = message->verdict->signers;
+  for (guint i = 0; i < signers->len && !cert; i++) {
+    const MlSigner *signer = g_ptr_array_index(signers, i);
+    cert = signer->matches_from ? signer->cms->cert : NULL;
+  }
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlHistory) history = ml_people_history(people, from[0], cert, message->root->source, &error);
+  if (history)
+    ml_verdict_expect(message->verdict, from[0], cert ? crypto_cert_issuer(cert) : NULL, history);
+  else
+    g_message("%s", error->message);
+}
+
 MlMessage *
 ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
 {
@@ -247,6 +269,7 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
   ml_protect_read(message, message->signature_intact);
   ml_layout(message, options);
   judge(message, options);
+  expect(message, options->people);
   ml_protect_lines(message);
   MlLayer *cipher = (MlLayer *)cipher_layer(message);
   if (cipher)

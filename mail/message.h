@@ -59,6 +59,7 @@ typedef struct {
   char *reason;              /* one sentence (or two) for a person; never empty */
   char *next_step;           /* what the user can do about it; NULL: nothing to do */
   GPtrArray *warnings;       /* of char *: further sentences (look-alike name, several From, CBC, ...) */
+  GPtrArray *notices;        /* of char *: worth a word and no reason for doubt (a new certificate) */
   GPtrArray *signers;        /* of MlSigner */
   CryptoEnvelope *envelope;  /* of the encryption layer, or NULL */
   gboolean locked;           /* encrypted to us, and the key needs a PIN that this run may not ask for */
@@ -116,6 +117,14 @@ typedef struct {
 
 typedef struct MlMessage MlMessage;
 
+typedef struct MlPeople MlPeople; /* mail/people.h */
+/* What is remembered of a sender: who signed with what. */
+typedef struct {
+  guint messages, with_signature;  /* judged here; of these, with a good signature by the sender */
+  char *last_sha256, *last_issuer; /* of the certificate that signed last; NULL: none did */
+  gboolean known_cert, known_issuer; /* this certificate, this authority signed before */
+} MlHistory;
+
 typedef struct {
   gint64 at;                 /* Unix seconds: now, or --at */
   gint64 received;           /* INTERNALDATE or first seen; 0: not known */
@@ -124,6 +133,7 @@ typedef struct {
   GPtrArray *certs;          /* further candidates (CryptoCert); may be NULL */
   gboolean open_errant;      /* decrypt encrypted parts that are not the root's envelope too (a key was pressed) */
   guint html_width;          /* 0: not wrapped (JSON) */
+  MlPeople *people;          /* what senders did before, to read only; may be NULL */
 } MlReadOptions;
 
 /* Errors: MALFORMED: these bytes are no message (sysexits 65), or beyond a limit. Everything else is a verdict. */

@@ -7,9 +7,9 @@
  * often, when a mail was first seen, what correspondents' programs can read, where accepted certificates came
  * from. It is apart from the mail store and survives every rebuild of it. SQLite in WAL mode; one handle a
  * thread; several signets on one profile work together. Implemented in mail/store-people.c. */
-typedef struct MlPeople MlPeople;
-
 MlPeople *ml_people_open(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* made if missing */
+/* To look only. NULL without an error: there is none yet. */
+MlPeople *ml_people_open_to_read(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ml_people_free(MlPeople *people);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlPeople, ml_people_free)
 
@@ -18,12 +18,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlPeople, ml_people_free)
 gint64 ml_people_note(MlPeople *people, const MlMessage *message, const char *message_id, gint64 now, GError **error);
 gint64 ml_people_first_seen(MlPeople *people, const char *message_id, GBytes *raw); /* 0: never */
 
-typedef struct {
-  guint messages, with_signature; /* from this address, before this one */
-  char *last_sha256, *last_issuer; /* of the certificate that signed last; NULL: none did */
-  gboolean known_key;         /* this certificate signed before */
-} MlHistory;
-MlHistory *ml_people_history(MlPeople *people, const char *address, const char *sha256, GError **error);
+/* What was seen from @address, the message of the octets @except (may be NULL) not counted; and of @cert (may be
+ * NULL), whether it and its authority signed for that address before. */
+MlHistory *ml_people_history(MlPeople *people, const char *address, CryptoCert *cert, GBytes *except, GError **error);
 void ml_history_free(MlHistory *history);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlHistory, ml_history_free)
 

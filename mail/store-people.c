@@ -105,6 +105,28 @@ ml_people_open(const char *file, GError **error)
   return g_steal_pointer(&people);
 }
 
+MlPeople *
+ml_people_open_to_read(const char *file, GError **error)
+{
+  if (!g_file_test(file, G_FILE_TEST_EXISTS))
+    return NULL;
+  g_autoptr(MlPeople) people = g_new0(MlPeople, 1);
+  if (sqlite3_open_v2(file, &people->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK) {
+    fail(people, error);
+    return NULL;
+  }
+  sqlite3_busy_timeout(people->db, BUSY_MS);
+  sqlite3_limit(people->db, SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024);
+  if (!run(people, "PRAGMA trusted_schema=OFF", error))
+    return NULL;
+  int version = user_version(people);
+  if (version < 0)
+    fail(people, error);
+  else if (version > SCHEMA)
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s was written by a newer signet; use that one.", file);
+  return version == SCHEMA ? g_steal_pointer(&people) : NULL; /* 0: another signet is just making it */
+}
+
 void
 ml_people_free(MlPeople *people)
 {
@@ -286,37 +308,61 @@ ml_history_free(MlHistory *history)
   g_free(history);
 }
 
+/* The two counts of @history, and whether @cert and its authority are known, without the message of @digest. */
+static gboolean
+count(MlPeople *people, const char *address, CryptoCert *cert, const char *digest, MlHistory *history,
+      GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = prepare(
+      people, error,
+      "SELECT count(*), count(nullif(cert, '')), count(CASE WHEN cert = ?2 THEN 1 END),"
+      " count(CASE WHEN cert <> '' AND issuer = ?3 THEN 1 END) FROM seen WHERE address = ?1 AND digest <> ?4",
+      address, cert ? crypto_cert_sha256(cert) : "-", cert ? crypto_cert_issuer(cert) : "-", digest, NULL);
+  if (!statement)
+    return FALSE;
+  if (sqlite3_step(statement) != SQLITE_ROW)
+    return fail(people, error);
+  history->messages = (guint)sqlite3_column_int(statement, 0);
+  history->with_signature = (guint)sqlite3_column_int(statement, 1);
+  history->known_cert = sqlite3_column_int(statement, 2) > 0;
+  history->known_issuer = sqlite3_column_int(statement, 3) > 0;
+  return TRUE;
+}
+
+static gboolean
+look_at_last(MlPeople *people, const char *address, const char *digest, MlHistory *history, GError **error)
+{
+  g_autoptr(sqlite3_stmt) last =
+      prepare(people, error,
+              "SELECT cert, issuer FROM seen WHERE address = ?1 AND cert <> '' AND digest <> ?2 "
+              "ORDER BY first DESC, rowid DESC LIMIT 1",
+              address, digest, NULL);
+  if (!last)
+    return FALSE;
+  int step = sqlite3_step(last);
+  if (step == SQLITE_ROW) {
+    history->last_sha256 = column(last, 0);
+    history->last_issuer = column(last, 1);
+  }
+  return step == SQLITE_ROW || step == SQLITE_DONE || fail(people, error);
+}
+
 MlHistory *
-ml_people_history(MlPeople *people, const char *address, const char *sha256, GError **error)
+ml_people_history(MlPeople *people, const char *address, CryptoCert *cert, GBytes *except, GError **error)
 {
   g_autofree char *folded = ml_address_fold(address);
   g_autoptr(MlHistory) history = g_new0(MlHistory, 1);
   if (!folded)
     return g_steal_pointer(&history);
-  g_autoptr(sqlite3_stmt) counts =
-      prepare(people, error,
-              "SELECT count(*), count(nullif(cert, '')), count(CASE WHEN cert = ?2 THEN 1 END) FROM seen"
-              " WHERE address = ?1",
-              folded, sha256 && *sha256 ? sha256 : "-", NULL);
-  if (!counts)
+  if (!count(people, folded, cert, "", history, error))
     return NULL;
-  if (sqlite3_step(counts) != SQLITE_ROW) {
-    fail(people, error);
+  if (!history->messages)
+    return g_steal_pointer(&history);
+  /* only now: a large message's digest takes a while */
+  g_autofree char *digest = except ? digest_of(except) : g_strdup("");
+  if ((*digest && !count(people, folded, cert, digest, history, error)) ||
+      !look_at_last(people, folded, digest, history, error))
     return NULL;
-  }
-  history->messages = (guint)sqlite3_column_int(counts, 0);
-  history->with_signature = (guint)sqlite3_column_int(counts, 1);
-  history->known_key = sqlite3_column_int(counts, 2) > 0;
-  g_autoptr(sqlite3_stmt) last = prepare(people, error,
-                                         "SELECT cert, issuer FROM seen WHERE address = ?1 AND cert <> '' "
-                                         "ORDER BY first DESC, rowid DESC LIMIT 1",
-                                         folded, NULL);
-  if (!last)
-    return NULL;
-  if (sqlite3_step(last) == SQLITE_ROW) {
-    history->last_sha256 = column(last, 0);
-    history->last_issuer = column(last, 1);
-  }
   return g_steal_pointer(&history);
 }
 

@@ -87,6 +87,7 @@ ml_verdict_free(MlVerdict *verdict)
   g_free(verdict->reason);
   g_free(verdict->next_step);
   g_clear_pointer(&verdict->warnings, g_ptr_array_unref);
+  g_clear_pointer(&verdict->notices, g_ptr_array_unref);
   g_clear_pointer(&verdict->signers, g_ptr_array_unref);
   crypto_envelope_free(verdict->envelope);
   g_free(verdict);
@@ -457,6 +458,7 @@ ml_verdict_judge(const MlFacts *facts, GPtrArray **words)
 {
   MlVerdict *verdict = g_new0(MlVerdict, 1);
   verdict->warnings = g_ptr_array_new_with_free_func(g_free);
+  verdict->notices = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) all = g_ptr_array_new();
   for (guint i = 0; i < facts->n_signers; i++) {
     collect_trust_words(facts, &facts->signers[i], words[i]);

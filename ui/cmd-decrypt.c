@@ -51,12 +51,12 @@ static int
 decrypt_one(UiCli *cli, const UiVerifyOptions *options, const char *input, const char *output, gboolean raw)
 {
   int code = UI_EXIT_OK;
-  MlReadOptions read = options->read;
+  gint64 received = 0;
   g_autoptr(GError) error = NULL;
-  g_autoptr(GBytes) bytes = ui_cli_message(cli, input, &read.received, &code);
+  g_autoptr(GBytes) bytes = ui_cli_message(cli, input, &received, &code);
   if (!bytes)
     return code ? code : UI_EXIT_NOINPUT;
-  g_autoptr(MlMessage) message = ml_message_read(bytes, &read, cli->cancellable, &error);
+  g_autoptr(MlMessage) message = ui_verify_options_read(options, cli, bytes, received, &error);
   if (!message) {
     ui_cli_error(cli, "%s: %s", input, error->message);
     return ui_cli_exit_for(error);

@@ -22,7 +22,11 @@ const char ui_cmd_verify_help[] =
     "  --online               refused: this signet asks nobody about revocation; give lists by --crl\n"
     "  --pin-file FILE        the PIN of a token or the password of the certificate database\n"
     "\n"
-    "All of this is for this run only; nothing is written and nobody is asked.\n"
+    "All of this is for this run only; nothing is written and nobody is asked. What the screen remembers of "
+    "the\n"
+    "sender (people.db in the data folder: signed so far, by which certificates) is read, so that verify "
+    "says what\n"
+    "the screen says.\n"
     "\n"
     "Exit codes, of several messages the worst (in the order 1 5 8 7 4 3 6 0):\n"
     "  0 signed by the From address, unaltered and trusted    1 altered, or the signature is wrong    2 "
@@ -116,6 +120,8 @@ print_text(const char *input, const MlMessage *message, gboolean explain)
     line("  %s", verdict->next_step);
   for (guint i = 0; i < verdict->warnings->len; i++)
     line("  %s", (const char *)verdict->warnings->pdata[i]);
+  for (guint i = 0; i < verdict->notices->len; i++)
+    line("  %s", (const char *)verdict->notices->pdata[i]);
   if (verdict->envelope &&
       (verdict->encryption == ML_ENCRYPTION_DECRYPTED || verdict->encryption == ML_ENCRYPTION_LEGACY))
     line("  Decrypted: %s, %s.", verdict->envelope->algorithm, verdict->envelope->key_transport);
@@ -154,12 +160,12 @@ static int
 verify_one(UiCli *cli, const UiVerifyOptions *options, const char *input, gboolean explain)
 {
   int code = UI_EXIT_OK;
-  MlReadOptions read = options->read;
+  gint64 received = 0;
   g_autoptr(GError) error = NULL;
-  g_autoptr(GBytes) bytes = ui_cli_message(cli, input, &read.received, &code);
+  g_autoptr(GBytes) bytes = ui_cli_message(cli, input, &received, &code);
   if (!bytes)
     return code ? code : UI_EXIT_NOINPUT;
-  g_autoptr(MlMessage) message = ml_message_read(bytes, &read, cli->cancellable, &error);
+  g_autoptr(MlMessage) message = ui_verify_options_read(options, cli, bytes, received, &error);
   if (!message) {
     ui_cli_error(cli, "%s: %s", input, error->message);
     return ui_cli_exit_for(error);

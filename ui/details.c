@@ -202,6 +202,8 @@ ui_details_new(UiApp *app, UiReader *reader)
   add(pager, UI_STYLE_NORMAL, "why", "%s", verdict->reason);
   for (guint i = 0; verdict->warnings && i < verdict->warnings->len; i++)
     add(pager, UI_STYLE_WARN, "", "%s", (char *)verdict->warnings->pdata[i]);
+  for (guint i = 0; verdict->notices && i < verdict->notices->len; i++)
+    add(pager, UI_STYLE_NORMAL, "", "%s", (char *)verdict->notices->pdata[i]);
   if (verdict->next_step)
     add(pager, UI_STYLE_BOLD, "what to do", "%s", verdict->next_step);
   for (guint i = 0; i < verdict->signers->len; i++)

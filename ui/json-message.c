@@ -150,13 +150,13 @@ add_notices(JsonBuilder *json, const MlMessage *message)
 }
 
 static void
-add_warnings(JsonBuilder *json, const MlVerdict *verdict)
+add_sentences(JsonBuilder *json, const char *name, GPtrArray *sentences)
 {
-  g_autoptr(GPtrArray) warnings = g_ptr_array_new();
-  for (guint i = 0; i < verdict->warnings->len; i++)
-    g_ptr_array_add(warnings, verdict->warnings->pdata[i]);
-  g_ptr_array_add(warnings, NULL);
-  ui_json_strings(json, "warnings", (const char *const *)warnings->pdata);
+  g_autoptr(GPtrArray) all = g_ptr_array_new();
+  for (guint i = 0; i < sentences->len; i++)
+    g_ptr_array_add(all, sentences->pdata[i]);
+  g_ptr_array_add(all, NULL);
+  ui_json_strings(json, name, (const char *const *)all->pdata);
 }
 
 void
@@ -176,7 +176,8 @@ ui_json_message(JsonBuilder *json, const char *input, const MlMessage *message)
   ui_json_strings(json, "trust_errors", (const char *const *)verdict->trust_errors);
   ui_json_string(json, "reason", verdict->reason);
   ui_json_string(json, "next_step", verdict->next_step);
-  add_warnings(json, verdict);
+  add_sentences(json, "warnings", verdict->warnings);
+  add_sentences(json, "remarks", verdict->notices); /* "notices" are about parts */
   ui_json_array(json, "signers");
   for (guint i = 0; i < verdict->signers->len; i++)
     add_signer(json, verdict->signers->pdata[i]);

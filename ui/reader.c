@@ -100,6 +100,7 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
     .revocation = revocation_mode(reading->app->config),
     .pin = pin,
     .open_errant = reading->open_errant,
+    .people = people,
   };
 
   if (!options.received && people && reading->message_id)

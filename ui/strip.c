@@ -289,6 +289,8 @@ add_sentences(GPtrArray *rows, const MlVerdict *verdict, int columns)
     add(rows, UI_STYLE_NORMAL, columns, verdict->reason);
   for (guint i = 0; verdict->warnings && i < verdict->warnings->len; i++)
     add(rows, UI_STYLE_WARN, columns, verdict->warnings->pdata[i]);
+  for (guint i = 0; verdict->notices && i < verdict->notices->len; i++)
+    add(rows, UI_STYLE_NORMAL, columns, verdict->notices->pdata[i]);
   if (verdict->next_step && *verdict->next_step && !(plain && !verdict->warnings->len))
     add(rows, UI_STYLE_NORMAL, columns, verdict->next_step);
 }

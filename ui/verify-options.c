@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "mail/folder.h"
+#include "mail/people.h"
+
 void
 ui_verify_options_table(UiVerifyOptions *options, UiOption *into)
 {
@@ -100,6 +103,35 @@ read_mode(UiVerifyOptions *options, UiCli *cli, int *code)
   return FALSE;
 }
 
+/* Only looked into: to verify remembers nothing, or a script that runs twice would change what the screen says. */
+static void
+open_people(UiVerifyOptions *options, UiCli *cli)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
+  options->people = ml_people_open_to_read(file, &error);
+  if (error)
+    ui_cli_error(cli, "%s", error->message);
+  options->read.people = options->people;
+}
+
+MlMessage *
+ui_verify_options_read(const UiVerifyOptions *options, UiCli *cli, GBytes *bytes, gint64 received,
+                       GError **error)
+{
+  MlReadOptions read = options->read;
+  read.received = received;
+  if (!read.received && options->people) {
+    gsize length;
+    const char *data = g_bytes_get_data(bytes, &length);
+    MlHeader *header = ml_header_parse(data, length); /* its digest must fit too */
+    if (header->message_id && *header->message_id)
+      read.received = ml_people_first_seen(options->people, header->message_id, bytes);
+    ml_header_free(header);
+  }
+  return ml_message_read(bytes, &read, cli->cancellable, error);
+}
+
 gboolean
 ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
 {
@@ -128,6 +160,7 @@ ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
       !add_files(cli, options->crls, crypto_session_add_crls, code) || !add_keys(options, cli, code) ||
       !add_candidates(options, cli, code))
     return FALSE;
+  open_people(options, cli);
   options->read.certs = options->candidates;
   options->read.pin = ui_cli_pin_source(cli);
   return TRUE;
@@ -140,6 +173,7 @@ ui_verify_options_clear(UiVerifyOptions *options)
                           &options->password_files, &options->crls,  &options->candidates };
   for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
     g_clear_pointer(lists[i], g_ptr_array_unref);
+  g_clear_pointer(&options->people, ml_people_free);
   g_free(options->at);
   g_free(options->revocation);
 }

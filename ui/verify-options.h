@@ -12,6 +12,7 @@ typedef struct {
   gboolean online;
   GPtrArray *candidates; /* of CryptoCert, from --certs */
   MlReadOptions read;
+  MlPeople *people;      /* to read only; NULL: nobody is remembered yet */
 } UiVerifyOptions;
 
 enum { UI_VERIFY_OPTIONS = 9 };
@@ -19,6 +20,9 @@ void ui_verify_options_table(UiVerifyOptions *options, UiOption *into); /* fills
 
 /* Opens crypto and takes in what was named. FALSE: the error is printed, *code is set. */
 gboolean ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code);
+/* Reads one message as the screen would: with what is remembered of its sender, and of when it was first seen. */
+MlMessage *ui_verify_options_read(const UiVerifyOptions *options, UiCli *cli, GBytes *bytes, gint64 received,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ui_verify_options_clear(UiVerifyOptions *options);
 
 #endif

@@ -69,12 +69,35 @@ test_first_seen(Fixture *fixture, gconstpointer data)
   g_assert_cmpint(ml_people_first_seen(people, "1@x", other), ==, 0);
   g_autoptr(MlPeople) second = open_people(fixture);
   g_assert_cmpint(ml_people_first_seen(second, "1@x", raw), ==, 100);
-  g_autoptr(MlHistory) history = ml_people_history(second, "anna@example.ORG", NULL, &error);
+  g_autoptr(MlHistory) history = ml_people_history(second, "anna@example.ORG", NULL, NULL, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(history->messages, ==, 1);
   g_assert_cmpuint(history->with_signature, ==, 0);
   g_assert_null(history->last_sha256);
-  g_assert_false(history->known_key);
+  g_assert_false(history->known_cert);
+  g_autoptr(MlHistory) before = ml_people_history(second, "anna@example.ORG", NULL, raw, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(before->messages, ==, 0); /* itself not counted */
+}
+
+/* To look does not make, and does not write. */
+static void
+test_to_read(Fixture *fixture, gconstpointer data)
+{
+  const char *text = "From: Anna <Anna@Example.org>\nMessage-ID: <1@x>\n\nhello\n";
+  g_autoptr(MlMessage) message = read_message(text);
+  g_autoptr(GBytes) raw = g_bytes_new_static(text, strlen(text));
+  g_autoptr(GError) error = NULL;
+  g_assert_null(ml_people_open_to_read(fixture->file, &error));
+  g_assert_no_error(error);
+  g_assert_false(g_file_test(fixture->file, G_FILE_TEST_EXISTS));
+  g_autoptr(MlPeople) people = open_people(fixture);
+  g_assert_cmpint(ml_people_note(people, message, "1@x", 100, &error), ==, 100);
+  g_autoptr(MlPeople) looking = ml_people_open_to_read(fixture->file, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(ml_people_first_seen(looking, "1@x", raw), ==, 100);
+  g_assert_cmpint(ml_people_note(looking, message, "2@x", 100, &error), ==, 0);
+  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
 }
 
 static void
@@ -113,6 +136,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/people/first-seen", Fixture, NULL, set_up, test_first_seen, tear_down);
+  g_test_add("/people/to-read", Fixture, NULL, set_up, test_to_read, tear_down);
   g_test_add("/people/accept", Fixture, NULL, set_up, test_accept, tear_down);
   g_test_add("/people/not-a-database", Fixture, NULL, set_up, test_not_a_database, tear_down);
   return g_test_run();

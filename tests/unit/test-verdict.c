@@ -286,6 +286,64 @@ test_cipher_and_sender(void)
   ml_verdict_free(verdict);
 }
 
+/* --- the expected signer */
+
+typedef struct {
+  const char *name;
+  MlSignature signature;
+  MlEncryption encryption;
+  guint messages, with_signature;
+  const char *last_issuer;
+  gboolean known_cert, known_issuer;
+  const char *warning, *notice; /* a part of it; NULL: there is none */
+} Expectation;
+
+static const Expectation expectations[] = {
+  { "41-of-41", ML_SIGNATURE_UNSIGNED, 0, 41, 41, NULL, FALSE, FALSE,
+    "anna@example.org has signed 41 of 41 messages; this one is not signed.", NULL },
+  { "as-a-whole", ML_SIGNATURE_ERRANT, 0, 3, 3, NULL, FALSE, FALSE, "not signed as a whole.", NULL },
+  { "no-habit-yet", ML_SIGNATURE_UNSIGNED, 0, 2, 2, NULL, FALSE, FALSE, NULL, NULL },
+  { "forgeries-do-not-silence-it", ML_SIGNATURE_UNSIGNED, 0, 12, 6, NULL, FALSE, FALSE, "has signed 6 of 12",
+    NULL },
+  { "no-habit-any-more", ML_SIGNATURE_UNSIGNED, 0, 14, 6, NULL, FALSE, FALSE, NULL, NULL },
+  { "nobody-knows-what-is-inside", ML_SIGNATURE_UNSIGNED, ML_ENCRYPTION_NO_KEY, 41, 41, NULL, FALSE, FALSE,
+    NULL, NULL },
+  { "decrypted-and-unsigned", ML_SIGNATURE_UNSIGNED, ML_ENCRYPTION_DECRYPTED, 41, 41, NULL, FALSE, FALSE,
+    "is not signed", NULL },
+  { "known", ML_SIGNATURE_VALID, 0, 5, 5, "CN=Lab Mail CA", TRUE, TRUE, NULL, NULL },
+  { "first", ML_SIGNATURE_VALID, 0, 5, 0, NULL, FALSE, FALSE, NULL, NULL },
+  { "new-certificate", ML_SIGNATURE_VALID, 0, 5, 5, "CN=Lab Mail CA,O=Lab", FALSE, TRUE, NULL,
+    "of the same authority" },
+  { "new-authority", ML_SIGNATURE_VALID, 0, 5, 5, "CN=Lab Mail CA,O=Lab", FALSE, FALSE, NULL,
+    "authority: Other CA; until now it was Lab Mail CA." },
+  { "untrusted-newcomer", ML_SIGNATURE_UNTRUSTED, 0, 5, 5, "CN=Lab Mail CA,O=Lab", FALSE, FALSE,
+    "with a certificate of Lab Mail CA that is trusted", NULL },
+};
+
+static void
+test_expectation(gconstpointer data)
+{
+  const Expectation *expected = data;
+  MlVerdict verdict = { .signature = expected->signature,
+                        .encryption = expected->encryption,
+                        .signer_matches_from = ML_YES };
+  verdict.warnings = g_ptr_array_new_with_free_func(g_free);
+  verdict.notices = g_ptr_array_new_with_free_func(g_free);
+  g_autofree char *issuer = g_strdup(expected->last_issuer);
+  const MlHistory history = { expected->messages,   expected->with_signature, NULL, issuer,
+                              expected->known_cert, expected->known_issuer };
+  ml_verdict_expect(&verdict, "anna@example.org", "CN=Other CA", &history);
+  g_assert_cmpuint(verdict.warnings->len, ==, expected->warning ? 1 : 0);
+  g_assert_cmpuint(verdict.notices->len, ==, expected->notice ? 1 : 0);
+  if (expected->warning)
+    g_assert_nonnull(strstr(verdict.warnings->pdata[0], expected->warning));
+  if (expected->notice)
+    g_assert_nonnull(strstr(verdict.notices->pdata[0], expected->notice));
+  g_ptr_array_unref(verdict.warnings);
+  g_ptr_array_unref(verdict.notices);
+  g_free(verdict.next_step);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -299,5 +357,9 @@ main(int argc, char **argv)
   g_test_add_func("/verdict/layers", test_layers);
   g_test_add_func("/verdict/encryption", test_encryption);
   g_test_add_func("/verdict/cipher-and-sender", test_cipher_and_sender);
+  for (gsize i = 0; i < G_N_ELEMENTS(expectations); i++) {
+    g_autofree char *name = g_strconcat("/verdict/expected-signer/", expectations[i].name, NULL);
+    g_test_add_data_func(name, &expectations[i], test_expectation);
+  }
   return g_test_run();
 }
