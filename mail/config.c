@@ -56,6 +56,10 @@ static const Key account_keys[] = {
   { "trash", KEY_TEXT, ACCOUNT(trash), NULL },
   { "archive", KEY_TEXT, ACCOUNT(archive), NULL },
   { "undo-send", KEY_NUMBER, ACCOUNT(undo_send), NULL },
+  { "hide-headers", KEY_CHOICE, ACCOUNT(hide_headers), "baseline shy none" },
+  { "legacy-display", KEY_BOOL, ACCOUNT(legacy_display), NULL },
+  { "signature", KEY_PATH, ACCOUNT(signature), NULL },
+  { "format-flowed", KEY_BOOL, ACCOUNT(flowed), NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
 
@@ -63,6 +67,7 @@ static const Key ui_keys[] = {
   { "ascii", KEY_BOOL, CONFIG(ascii), NULL },
   { "hints", KEY_BOOL, CONFIG(hints), NULL },
   { "pager-headers", KEY_TEXT, CONFIG(pager_headers), NULL },
+  { "address-book", KEY_PATH, CONFIG(address_book), NULL },
   { "keymap", KEY_CHOICE, CONFIG(keymap), "mutt" },
   { "browser", KEY_TEXT, CONFIG(browser), NULL },
   { "print-command", KEY_TEXT, CONFIG(print_command), NULL },
@@ -156,6 +161,8 @@ account_new(const char *name)
   account->also = g_new0(char *, 1);
   account->sign = g_strdup("ask");
   account->encrypt = g_strdup("ask");
+  account->hide_headers = g_strdup("baseline");
+  account->flowed = TRUE;
   account->undo_send = 10;
   return account;
 }
@@ -176,7 +183,8 @@ account_free(gpointer data)
                       account->sign,         account->encrypt,
                       account->sign_cert,    account->encrypt_cert, account->archive_cert,
                       account->sent,         account->drafts,
-                      account->trash,        account->archive };
+                      account->trash,        account->archive,
+                      account->hide_headers, account->signature };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(account);
@@ -189,7 +197,8 @@ ml_config_free(MlConfig *config)
     return;
   g_clear_pointer(&config->accounts, g_ptr_array_unref);
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
-                      config->print_command, config->nssdb,         config->revocation };
+                      config->print_command, config->nssdb,         config->revocation,
+                      config->address_book };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(config);
@@ -382,7 +391,7 @@ absolute_path(const char *config_file, const char *value)
 static void
 set_path(Reading *reading, const Key *key, char **field, const char *value)
 {
-  if (*field) {
+  if (*field && key->kind != KEY_PATH) {
     fail(reading, reading->line, "[%s] has both maildir and mbox: keep one", reading->section);
     return;
   }

@@ -34,6 +34,10 @@ typedef struct {
   char *archive_cert;   /* an organisation's, that encrypted mail is readable by too: fingerprint; NULL: none */
   char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
   guint undo_send;      /* seconds */
+  char *hide_headers;   /* RFC 9788: "baseline", "shy", "none" */
+  gboolean legacy_display; /* a copy of hidden headers in the encrypted text */
+  char *signature;      /* file, absolute; NULL: none */
+  gboolean flowed;      /* text leaves as format=flowed: yes */
 } MlAccount;
 
 typedef struct {
@@ -43,6 +47,7 @@ typedef struct {
   gboolean ascii, hints;
   char *pager_headers;  /* more headers to show, comma separated; NULL: none */
   char *keymap;         /* "mutt" */
+  char *address_book;   /* file, absolute; NULL: none */
   char *browser, *print_command; /* NULL: $BROWSER, lpr */
   guint mark_seen_after; /* seconds; 0: at once */
   /* [keys] */

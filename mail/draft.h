@@ -118,7 +118,8 @@ typedef struct {
 } MlBuilt;
 MlBuilt *
 ml_draft_build(MlDraft *draft, const MlBuildOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The octets of a message: the fields, each ended by CRLF, then @entity as it is (its header goes on there). */
+/* The octets of a message: the fields, each ended by CRLF, then @entity as it is (its header goes on there).
+ * NULL: out of memory. */
 GBytes *ml_draft_join(GPtrArray *fields, GBytes *entity);
 void ml_built_free(MlBuilt *built);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlBuilt, ml_built_free)

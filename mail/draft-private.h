@@ -1,0 +1,42 @@
+#ifndef ML_DRAFT_PRIVATE_H
+#define ML_DRAFT_PRIVATE_H
+
+#include "mail/address-private.h"
+#include "mail/draft.h"
+#include "mail/spill.h"
+
+/* For mail/ alone: how a draft becomes MIME, one file a step. */
+enum {
+  ML_DRAFT_RECIPIENTS = ML_ADDRESS_LIMIT,
+  ML_DRAFT_FIELD = 1024 * 1024, /* octets of an address field */
+  ML_DRAFT_LINE = 16 * 1024,    /* of any other */
+  ML_DRAFT_MORE = 200,          /* header fields beyond those with a name here */
+  ML_DRAFT_TEXT = 16 * 1024 * 1024,
+  ML_DRAFT_ATTACHMENTS = 1000,
+  ML_DRAFT_CONTENT =
+      140 * 1024 * 1024, /* of all attachments: our own reader takes 192 MiB once it is encoded */
+};
+
+/* draft.c. The mailboxes of one field as typed, each deliverable: domain as lower-case A-labels. @field: for words. */
+GPtrArray *ml_draft_parse(const char *field, const char *typed, GError **error); /* of MlAddress */
+gboolean ml_draft_field_name_ok(const char *name);
+/* Is this one of the fields that signet writes itself, or that nobody may give? */
+gboolean ml_draft_field_reserved(const char *name);
+char *
+ml_draft_one_line(const char *text); /* what is no character of a line becomes a blank; NULL stays NULL */
+GPtrArray *ml_draft_headers_new(void);
+GPtrArray *ml_draft_attachments_new(void);
+
+/* draft-build.c. @legacy: lines in front of the text (RFC 9788 5.2.2); NULL: none. */
+GBytes *ml_draft_entity(const MlDraft *draft, guint64 seed, const char *legacy, GError **error);
+
+/* draft-body.c: how text and octets pass a transport of 7 bits. */
+char *ml_draft_flow(const char *text); /* format=flowed (RFC 3676) */
+/* Writes "Content-Transfer-Encoding", the empty line, and the encoded body. */
+void ml_draft_body_text(MlSpill *spill, const char *text, gboolean keep_blanks); /* LF lines of UTF-8 */
+void ml_draft_body_octets(MlSpill *spill, GBytes *content);
+/* A message to be attached: its octets with CRLF where it may be message/rfc822 (RFC 2046 5.2.1: 7-bit lines, not
+ * encoded), else NULL. */
+GBytes *ml_draft_body_message(GBytes *raw);
+
+#endif
