@@ -26,6 +26,11 @@ typedef struct {
                       GError **error);
   GBytes *(*fetch)(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                    GError **error);
+  /* May be NULL, both: messages are always whole. */
+  GBytes *(*fetch_shown)(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
+                         MlProgressFunc func, gpointer user_data, GError **error);
+  GBytes *(*fetch_part)(MlDriver *driver, guint32 uid, const char *section, guint64 size, MlProgressFunc func,
+                        gpointer user_data, GError **error);
   gboolean (*flags)(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
   gboolean (*copy)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
   gboolean (*move)(MlDriver *driver, GArray *uids, const char *folder, GError **error);

@@ -172,6 +172,36 @@ ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc 
   return bytes;
 }
 
+GBytes *
+ml_driver_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
+                      MlProgressFunc func, gpointer user_data, GError **error)
+{
+  if (!driver->ops->fetch_shown)
+    return ml_driver_fetch(driver, uid, received, func, user_data, error);
+  GError *why = NULL;
+  gint64 ignored;
+  GBytes *bytes = ready(driver, &why)
+                      ? driver->ops->fetch_shown(driver, uid, size, left, received ? received : &ignored, func,
+                                                 user_data, &why)
+                      : NULL;
+  finish(driver, bytes != NULL, &why, error);
+  return bytes;
+}
+
+GBytes *
+ml_driver_fetch_part(MlDriver *driver, guint32 uid, const char *section, guint64 size, MlProgressFunc func,
+                     gpointer user_data, GError **error)
+{
+  GError *why = NULL;
+  GBytes *bytes = NULL;
+  if (!driver->ops->fetch_part)
+    g_set_error(&why, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no such part.");
+  else if (ready(driver, &why))
+    bytes = driver->ops->fetch_part(driver, uid, section, size, func, user_data, &why);
+  finish(driver, bytes != NULL, &why, error);
+  return bytes;
+}
+
 gboolean
 ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
 {

@@ -7,6 +7,7 @@
 #include "crypto/tls.h"
 #include "mail/config.h"
 #include "mail/folder.h"
+#include "mail/left.h"
 
 /* One account's mailbox, whatever keeps it: a table of functions with one implementation for IMAP, one for
  * Maildir, one for mbox. All calls block and belong to one thread: the account's worker on the screen, the
@@ -67,6 +68,14 @@ gboolean ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeade
 typedef void (*MlProgressFunc)(guint64 done, guint64 total, gpointer user_data);
 GBytes *ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for a reader: of a message that is large (@size: as its MlHeader says) and not S/MIME, parts that are not
+ * shown may stay on the server. *left: array of MlLeft, transfer full, for MlReadOptions; NULL: it is whole. */
+GBytes *ml_driver_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
+                              MlProgressFunc func, gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The content of a part that stayed there, encoded as it is. @size: what to expect, for the progress. */
+GBytes *ml_driver_fetch_part(MlDriver *driver, guint32 uid, const char *section, guint64 size, MlProgressFunc func,
+                             gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* @uids: array of guint32. */
 gboolean ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)

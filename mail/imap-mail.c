@@ -2,11 +2,7 @@
 
 #include "mail/imap-private.h"
 
-enum {
-  UIDS_A_COMMAND = 200,
-  CHUNK_FIRST = 128 * 1024, /* octets of a message: small, so that progress shows soon */
-  CHUNK_LAST = 2 * 1024 * 1024,
-};
+enum { UIDS_A_COMMAND = 200 };
 
 #define HEADER_ITEMS                                                                                         \
   "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID "         \
@@ -126,98 +122,7 @@ ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func
   return headers_all(imap, first, func, user_data, error);
 }
 
-/* ---- messages */
-
-typedef struct {
-  guint32 uid;
-  gboolean found, whole; /* whole: the server ignored the range and sent all */
-  guint64 size;
-  gint64 received;
-  GByteArray *data;
-  gsize got; /* of this chunk */
-  gboolean cut;
-} Fetch;
-
-static void
-on_message(MlImapSession *session, const MlResponse *response, gpointer user_data)
-{
-  (void)session;
-  Fetch *fetch = user_data;
-  guint64 uid, size;
-  if (response->kind != ML_RESPONSE_FETCH ||
-      !ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid) || uid != fetch->uid)
-    return;
-  const MlNode *body = ml_imap_body(response->data);
-  if (!body)
-    return;
-  if (ml_node_number(ml_imap_item(response->data, "RFC822.SIZE"), G_MAXINT64, &size))
-    fetch->size = size;
-  ml_imap_date(ml_imap_item(response->data, "INTERNALDATE"), &fetch->received);
-  fetch->found = TRUE;
-  if (body->kind != ML_NODE_STRING || fetch->got)
-    return;
-  fetch->got = body->length;
-  fetch->cut |= body->full > body->length;
-  fetch->whole = ml_imap_item(response->data, "BODY[]") != NULL;
-  if (fetch->whole)
-    g_byte_array_set_size(fetch->data, 0);
-  if (fetch->data->len + body->length <= ML_MESSAGE_MAX)
-    g_byte_array_append(fetch->data, (const guint8 *)body->text, (guint)body->length);
-  else
-    fetch->cut = TRUE;
-}
-
-static gboolean
-fetch_chunks(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data, GError **error)
-{
-  MlDriver *driver = &imap->base;
-  for (gsize ask = CHUNK_FIRST;; ask = MIN(ask * 2, CHUNK_LAST)) {
-    fetch->got = 0;
-    fetch->found = FALSE;
-    if (!ml_imap_session_command(imap->session, on_message, fetch, error,
-                                 "UID FETCH %u (UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<%u.%" G_GSIZE_FORMAT
-                                 ">)",
-                                 fetch->uid, fetch->data->len, ask))
-      return FALSE;
-    if (!fetch->found) {
-      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
-      return FALSE;
-    }
-    if (fetch->cut || fetch->size > ML_MESSAGE_MAX) {
-      g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message is larger than %d MiB.",
-                  ML_MESSAGE_MAX / 1024 / 1024);
-      return FALSE;
-    }
-    /* RFC822.SIZE is a guess on some servers: the end is where less comes than was asked for. */
-    gboolean end = fetch->whole || fetch->got < ask;
-    if (func)
-      func(fetch->data->len, end ? fetch->data->len : MAX(fetch->size, fetch->data->len), user_data);
-    if (end)
-      return TRUE;
-    if (ml_driver_interrupted(driver)) {
-      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
-      return FALSE;
-    }
-  }
-}
-
-GBytes *
-ml_imap_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
-              GError **error)
-{
-  MlImap *imap = (MlImap *)driver;
-  if (!ml_imap_need_folder(imap, error))
-    return NULL;
-  g_autoptr(GByteArray) data = g_byte_array_new();
-  Fetch fetch = { .uid = uid, .data = data };
-  ml_sieve_set_literals(imap->session->stream->sieve, ML_MESSAGE_MAX, ML_MESSAGE_MAX);
-  gboolean ok = fetch_chunks(imap, &fetch, func, user_data, error);
-  ml_sieve_set_literals(imap->session->stream->sieve, ML_HEADER_MAX, ML_MESSAGE_MAX);
-  if (!ok)
-    return NULL;
-  *received = fetch.received;
-  return g_byte_array_free_to_bytes(g_steal_pointer(&data));
-}
+/* ---- changes */
 
 /* Runs @format, which ends in "%s" for a set of numbers, over all of @uids in commands of bounded length. */
 static gboolean

@@ -134,7 +134,7 @@ MlHeader *ml_imap_header(const MlNode *items);                     /* NULL: no U
 MlFolder *ml_imap_folder(const MlNode *list_data);                 /* NULL: not one */
 char *ml_imap_uid_set(GArray *uids); /* sorts them; "1:3,7"; transfer full */
 
-/* ---- imap.c: the driver; imap-mail.c: its messages; imap-news.c: what changed by itself */
+/* ---- imap.c: the driver; imap-mail.c: lists and changes; imap-fetch.c: messages; imap-news.c: what changed by itself */
 typedef struct {
   MlDriver base;
   MlImapSession *session; /* NULL: not connected */
@@ -145,6 +145,7 @@ typedef struct {
   gboolean listed;        /* its headers were told */
   GArray *known;          /* of MlImapSlot: what was told before the session broke; NULL: nothing to compare */
   gboolean idle_refused;
+  guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
 } MlImap;
 
 gboolean ml_imap_need_folder(MlImap *imap, GError **error); /* after a new connection: opens it again */
@@ -152,6 +153,10 @@ gboolean ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeaders
                          GError **error);
 GBytes *ml_imap_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                       GError **error);
+GBytes *ml_imap_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
+                            MlProgressFunc func, gpointer user_data, GError **error);
+GBytes *ml_imap_fetch_part(MlDriver *driver, guint32 uid, const char *section, guint64 size, MlProgressFunc func,
+                           gpointer user_data, GError **error);
 gboolean ml_imap_store_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
 gboolean ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);

@@ -30,6 +30,7 @@ struct MlSieve {
   gboolean returned;    /* it was given to the caller: begin anew */
   gboolean failed;
   gsize keep, most;
+  gsize lenient; /* octets of text; 0: TEXT_MAX, and no mercy */
   MlNode *nodes; /* NODES_MAX of them */
   guint used;
   MlResponse result;
@@ -66,6 +67,18 @@ ml_sieve_set_literals(MlSieve *sieve, gsize keep, gsize most)
 {
   sieve->keep = keep;
   sieve->most = most;
+}
+
+void
+ml_sieve_set_lenient(MlSieve *sieve, gsize text)
+{
+  sieve->lenient = text;
+}
+
+static gsize
+text_max(const MlSieve *sieve)
+{
+  return sieve->lenient ? sieve->lenient : TEXT_MAX;
 }
 
 void
@@ -164,7 +177,7 @@ literal_follows(MlSieve *sieve, GError **error)
            (int)MIN(last - at, 24), text + at, sieve->most);
     return -1;
   }
-  if (sieve->response->len + MIN((gsize)size, sieve->keep) > sieve->most + TEXT_MAX) {
+  if (sieve->response->len + MIN((gsize)size, sieve->keep) > sieve->most + text_max(sieve)) {
     refuse(sieve, error, "one response is longer than %" G_GSIZE_FORMAT " octets", sieve->most);
     return -1;
   }
@@ -203,8 +216,8 @@ collect(MlSieve *sieve, GError **error)
     const char *newline = memchr(data, '\n', have);
     gsize n = newline ? (gsize)(newline - data) + 1 : have;
     sieve->text += n;
-    if (sieve->text > TEXT_MAX) {
-      refuse(sieve, error, "a line is longer than %d KiB", TEXT_MAX / 1024);
+    if (sieve->text > text_max(sieve)) {
+      refuse(sieve, error, "a line is longer than %" G_GSIZE_FORMAT " KiB", text_max(sieve) / 1024);
       return -1;
     }
     g_byte_array_append(sieve->response, (const guint8 *)data, (guint)n);
@@ -493,6 +506,10 @@ parse(MlSieve *sieve, GError **error)
   } else {
     memcpy(result->tag, word, length);
     parse_tagged(&parser, result);
+  }
+  if (parser.fatal && sieve->lenient && result->kind == ML_RESPONSE_MALFORMED) {
+    result->data = result->code = NULL;
+    return TRUE;
   }
   if (parser.fatal)
     return refuse(sieve, error, "a response is nested deeper than %d or has more than %d values", DEPTH_MAX,

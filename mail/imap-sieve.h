@@ -15,6 +15,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSieve, ml_sieve_free)
 /* Of each literal @keep octets are kept; one that says it is longer than @most ends the connection. */
 void ml_sieve_set_literals(MlSieve *sieve, gsize keep, gsize most);
 
+/* While one response may be as large as a hostile mail makes it (BODYSTRUCTURE): its text may have @text octets, and
+ * if it has too many values, or too deep ones, it is MALFORMED, and the connection goes on. 0: as before. */
+void ml_sieve_set_lenient(MlSieve *sieve, gsize text);
+
 typedef enum { ML_NODE_ATOM, ML_NODE_STRING, ML_NODE_NIL, ML_NODE_LIST } MlNodeKind;
 
 /* A value, borrowed until the next ml_sieve_next(). @text is not terminated and may hold anything. */

@@ -106,6 +106,7 @@ add_part(Layout *layout, MlEntity *entity, int parent, guint depth, MlShield shi
     part->save_as = ml_filename_safe(entity->filename, entity->type);
   part->description = ml_headers_text(entity, "Content-Description");
   part->size = ml_mime_decoded_size(entity);
+  part->on_server = entity->incomplete && (part->leaf || entity->left);
   part->is_signed = shield.is_signed;
   part->encrypted = shield.encrypted;
   g_ptr_array_add(message->parts, part);
@@ -117,7 +118,7 @@ add_part(Layout *layout, MlEntity *entity, int parent, guint depth, MlShield shi
 static gboolean
 is_shown_text(const Layout *layout, const MlEntity *entity)
 {
-  if (entity->transfer == ML_TRANSFER_UNKNOWN || says_attachment(entity))
+  if (entity->transfer == ML_TRANSFER_UNKNOWN || says_attachment(entity) || entity->left)
     return FALSE;
   if (ml_mime_is(entity, "message/delivery-status") || ml_mime_is(entity, "message/disposition-notification"))
     return TRUE;
@@ -218,7 +219,7 @@ rank_children(MlEntity *entity)
 static guint
 rank_leaf(const MlEntity *entity)
 {
-  if (says_attachment(entity) || entity->transfer == ML_TRANSFER_UNKNOWN)
+  if (says_attachment(entity) || entity->transfer == ML_TRANSFER_UNKNOWN || entity->left)
     return 0;
   if (ml_mime_is(entity, "text/html"))
     return 3;

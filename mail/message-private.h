@@ -50,6 +50,7 @@ struct MlMessage {
   MlVerdict *verdict;
   GPtrArray *headers, *blocks, *parts;
   GPtrArray *entities;   /* borrowed MlEntity for each of parts */
+  GPtrArray *left;       /* of MlLeft; NULL: all is here */
   GString *text;
   char **outer_differs, **from_addresses;
 };

@@ -36,6 +36,7 @@ ml_message_free(MlMessage *message)
   g_strfreev(message->from_addresses);
   ml_verdict_free(message->verdict);
   ml_entity_free(message->root);
+  g_clear_pointer(&message->left, g_ptr_array_unref);
   g_free(message);
 }
 
@@ -248,6 +249,31 @@ expect(MlMessage *message, MlPeople *people)
     g_message("%s", error->message);
 }
 
+static gboolean
+needs_all(MlEntity *entity)
+{
+  gboolean needs = ml_layers_kind(entity, TRUE) != ML_CRYPTO_NONE || ml_layers_is_signature_part(entity);
+  for (guint i = 0; entity->children && i < entity->children->len && !needs; i++)
+    needs = needs_all(g_ptr_array_index(entity->children, i));
+  return needs;
+}
+
+/* A message of which bytes are missing must have no cryptography to judge: whoever put it together saw to that,
+ * and here it is held once more. */
+static gboolean
+mark_left(MlMessage *message, const MlReadOptions *options, GError **error)
+{
+  if (!options->left || !options->left->len)
+    return TRUE;
+  message->left = g_ptr_array_ref(options->left);
+  ml_left_mark(message->root, message->left);
+  if (!needs_all(message->root))
+    return TRUE;
+  g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED,
+                      "This message is signed or encrypted and must be fetched whole.");
+  return FALSE;
+}
+
 MlMessage *
 ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
 {
@@ -264,7 +290,8 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
   message->opened = g_hash_table_new(NULL, NULL);
   message->verdict = g_new0(MlVerdict, 1);
   message->root = ml_scan(raw, TRUE, error);
-  if (!message->root || !ml_layers_open(message, options, cancellable, error))
+  if (!message->root || !mark_left(message, options, error) ||
+      !ml_layers_open(message, options, cancellable, error))
     return NULL;
   ml_protect_read(message, message->signature_intact);
   ml_layout(message, options);
@@ -346,15 +373,44 @@ part_entity(const MlMessage *message, guint part, GError **error)
   return g_ptr_array_index(message->entities, part);
 }
 
+static gboolean
+must_be_here(const MlEntity *entity, GError **error)
+{
+  if (!entity->incomplete)
+    return TRUE;
+  g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED, "This part is still on the server: fetch it first.");
+  return FALSE;
+}
+
 GBytes *
 ml_message_part_content(const MlMessage *message, guint part, GError **error)
 {
   const MlEntity *entity = part_entity(message, part, error);
-  if (!entity)
+  if (!entity || !must_be_here(entity, error))
     return NULL;
   if (g_str_has_prefix(entity->type, "multipart/") && entity->children)
     return ml_scan_exact(entity);
   return ml_mime_decode(entity, 0, NULL);
+}
+
+const char *
+ml_message_part_section(const MlMessage *message, guint part, guint64 *size)
+{
+  const MlEntity *entity = part_entity(message, part, NULL);
+  if (size)
+    *size = entity && entity->left ? entity->left->size : 0;
+  return entity && entity->left ? entity->left->section : NULL;
+}
+
+GBytes *
+ml_message_left_content(const MlMessage *message, guint part, GBytes *fetched, GError **error)
+{
+  const MlEntity *entity = part_entity(message, part, error);
+  MlEntity filled;
+  if (!entity)
+    return NULL;
+  ml_left_fill(&filled, entity, fetched);
+  return ml_mime_decode(&filled, 0, NULL);
 }
 
 GBytes *
@@ -373,16 +429,31 @@ ml_message_decrypted(const MlMessage *message, gboolean outermost, GError **erro
   return NULL;
 }
 
-char *
-ml_message_part_text(const MlMessage *message, guint part, GError **error)
+static char *
+text_of(const MlMessage *message, const MlEntity *entity, GError **error)
 {
-  const MlEntity *entity = part_entity(message, part, error);
-  if (!entity)
-    return NULL;
   if (entity->children || !ml_mime_is(entity, "text/")) {
     g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED, "This part is not text. It can be saved.");
     return NULL;
   }
   gboolean cut = FALSE;
   return ml_layout_text(entity, message->legacy_display, NULL, 16 * 1024 * 1024, &cut);
+}
+
+char *
+ml_message_part_text(const MlMessage *message, guint part, GError **error)
+{
+  const MlEntity *entity = part_entity(message, part, error);
+  return entity && must_be_here(entity, error) ? text_of(message, entity, error) : NULL;
+}
+
+char *
+ml_message_left_text(const MlMessage *message, guint part, GBytes *fetched, GError **error)
+{
+  const MlEntity *entity = part_entity(message, part, error);
+  MlEntity filled;
+  if (!entity)
+    return NULL;
+  ml_left_fill(&filled, entity, fetched);
+  return text_of(message, &filled, error);
 }

@@ -4,6 +4,7 @@
 #include "crypto/chain.h"
 #include "crypto/cms.h"
 #include "mail/error.h"
+#include "mail/left.h"
 
 /* A message, read: parsed within limits, decrypted, verified and judged, laid out as the reader shows it. The
  * bytes that are verified are the bytes that are shown. Built by one thread (verify or keys), then immutable.
@@ -113,6 +114,7 @@ typedef struct {
   gboolean shown;            /* a block shows it */
   gboolean is_signed, encrypted;
   gboolean locked;           /* an encrypted part that waits for a key press */
+  gboolean on_server;        /* its content, or some of it, was not fetched (ml_message_part_section) */
 } MlPart;
 
 typedef struct MlMessage MlMessage;
@@ -134,6 +136,8 @@ typedef struct {
   gboolean open_errant;      /* decrypt encrypted parts that are not the root's envelope too (a key was pressed) */
   guint html_width;          /* 0: not wrapped (JSON) */
   MlPeople *people;          /* what senders did before, to read only; may be NULL */
+  GPtrArray *left;           /* of MlLeft: parts that stayed on the server; NULL: all is here. The message takes a
+                                reference, and is refused as MALFORMED if it turns out to need them: fetch it whole */
 } MlReadOptions;
 
 /* Errors: MALFORMED: these bytes are no message (sysexits 65), or beyond a limit. Everything else is a verdict. */
@@ -155,6 +159,13 @@ GPtrArray *ml_message_certs(const MlMessage *message);   /* every CryptoCert tha
 
 /* The decoded content of a leaf; of message/rfc822 the inner message, to be read as its own. Transfer full. */
 GBytes *ml_message_part_content(const MlMessage *message, guint part, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Of a part that is on_server: IMAP's number to fetch it by; NULL: it is here. The next two then take what was
+ * fetched, encoded as it came, and do what ml_message_part_content() and ml_message_part_text() do. */
+const char *ml_message_part_section(const MlMessage *message, guint part, guint64 *size); /* encoded; may be NULL */
+GBytes *ml_message_left_content(const MlMessage *message, guint part, GBytes *fetched, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+char *ml_message_left_text(const MlMessage *message, guint part, GBytes *fetched, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 /* What was inside the encryption of the message's envelope, octet for octet: of the outermost (@outermost), else of
  * the innermost. Errors: FAILED when it is not encrypted or was not opened. Transfer full. */
 GBytes *ml_message_decrypted(const MlMessage *message, gboolean outermost, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "mail/error.h"
+#include "mail/left.h"
 
 enum {
   ML_MIME_DEPTH = 100,             /* nesting of multiparts and messages */
@@ -51,6 +52,8 @@ struct MlEntity {
   GPtrArray *children;    /* of MlEntity; NULL: a leaf */
   gboolean beyond;        /* there was more inside than our limits read */
   MlEntity *opened;       /* what a cryptographic layer held; owned */
+  const MlLeft *left;     /* its content is not here; borrowed from the message. NULL: it is */
+  gboolean incomplete;    /* it, or something within it, is not here */
   guint rank;             /* layout.c's, once ranked is set */
   gboolean ranked;
 };
@@ -86,5 +89,11 @@ void ml_param_free(MlParam *param);
  * more. Identity is a slice, not a copy. */
 GBytes *ml_mime_decode(const MlEntity *entity, gsize limit, gboolean *cut);
 gsize ml_mime_decoded_size(const MlEntity *entity); /* near enough for a list, without decoding */
+
+/* partial.c: what was left of the message whose root this is (array of MlLeft) is marked in the tree. */
+void ml_left_mark(MlEntity *entity, GPtrArray *left);
+gsize ml_left_decoded_size(const MlEntity *entity); /* near enough for a list */
+/* @filled becomes @entity with @content, which was fetched since; it borrows from both and is not freed. */
+void ml_left_fill(MlEntity *filled, const MlEntity *entity, GBytes *content);
 
 #endif

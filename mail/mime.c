@@ -438,6 +438,8 @@ gsize
 ml_mime_decoded_size(const MlEntity *entity)
 {
   gsize length = entity->end - entity->body;
+  if (entity->left)
+    return ml_left_decoded_size(entity);
   if (entity->transfer == ML_TRANSFER_BASE64) {
     const char *data = (const char *)g_bytes_get_data(entity->source, NULL) + entity->body;
     gsize digits = 0;

@@ -43,11 +43,21 @@ ml_worker_select_open(MlWorker *worker, GError **error)
   return TRUE;
 }
 
+/* Numbers of a folder that was replaced by another one name other messages: nothing is done to those. */
 static gboolean
 need_folder(MlWorker *worker, const char *folder, GError **error)
 {
-  MlSelected ignored;
-  return g_strcmp0(worker->selected, folder) == 0 || select_folder(worker, folder, &ignored, error);
+  MlSelected selected;
+  if (g_strcmp0(worker->selected, folder) == 0)
+    return TRUE;
+  if (!select_folder(worker, folder, &selected, error))
+    return FALSE;
+  if (g_strcmp0(worker->open, folder) != 0 || worker->opened.uidvalidity == selected.uidvalidity)
+    return TRUE;
+  g_clear_pointer(&worker->selected, g_free);
+  g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
+              "The folder %s was replaced by another one on the server: open it again.", folder);
+  return FALSE;
 }
 
 static gboolean run_overtaking(MlWorker *worker, const char *folder);
@@ -146,14 +156,21 @@ run_fetch(MlWorker *worker, MlCommand *command, GError **error)
   Listing fetch = { worker, command, FALSE };
   gint64 received = 0;
   command->last_progress = g_get_monotonic_time();
-  GBytes *bytes = need_folder(worker, command->folder, error)
-                      ? ml_driver_fetch(worker->driver, command->uid, &received, on_progress, &fetch, error)
-                      : NULL;
+  if (!need_folder(worker, command->folder, error))
+    return FALSE;
+  GPtrArray *left = NULL;
+  gboolean part = command->kind == ML_COMMAND_FETCH_PART;
+  GBytes *bytes = part ? ml_driver_fetch_part(worker->driver, command->uid, command->section, command->size,
+                                              on_progress, &fetch, error)
+                       : ml_driver_fetch_shown(worker->driver, command->uid, command->size, &left, &received,
+                                               on_progress, &fetch, error);
   if (!bytes)
     return FALSE;
-  MlEvent *event = ml_worker_event(worker, ML_EVENT_MESSAGE, command, command->folder);
+  MlEvent *event =
+      ml_worker_event(worker, part ? ML_EVENT_PART : ML_EVENT_MESSAGE, command, command->folder);
   event->uid = command->uid;
   event->received = received;
+  event->left = left;
   event->bytes = bytes;
   ml_worker_post(worker, event);
   return TRUE;
@@ -232,6 +249,7 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
   case ML_COMMAND_OPEN:
     return run_open(worker, command, error);
   case ML_COMMAND_FETCH:
+  case ML_COMMAND_FETCH_PART:
     return run_fetch(worker, command, error);
   case ML_COMMAND_FLAGS:
     return need_folder(worker, command->folder, error) &&
@@ -341,7 +359,8 @@ take_overtaking(MlWorker *worker, const char *folder)
   g_mutex_lock(&worker->lock);
   for (GList *link = worker->queue.head; link && !found; link = link->next) {
     MlCommand *command = link->data;
-    if ((command->kind == ML_COMMAND_FETCH || command->kind == ML_COMMAND_FLAGS) &&
+    if ((command->kind == ML_COMMAND_FETCH || command->kind == ML_COMMAND_FETCH_PART ||
+         command->kind == ML_COMMAND_FLAGS) &&
         strcmp(command->folder, folder) == 0) {
       found = command;
       g_queue_delete_link(&worker->queue, link);

@@ -8,6 +8,7 @@ typedef enum {
   ML_COMMAND_FOLDERS,
   ML_COMMAND_OPEN,
   ML_COMMAND_FETCH,
+  ML_COMMAND_FETCH_PART,
   ML_COMMAND_FLAGS,
   ML_COMMAND_COPY,
   ML_COMMAND_MOVE,
@@ -24,6 +25,8 @@ typedef struct {
   GArray *uids;
   guint32 uid;
   guint add, remove, first;
+  char *section;      /* FETCH_PART */
+  guint64 size;       /* FETCH_PART, FETCH: 0: whole */
   gboolean counts;
   GBytes *bytes;      /* APPEND */
   gint64 received;

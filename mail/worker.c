@@ -20,6 +20,7 @@ ml_event_free(MlEvent *event)
   g_clear_pointer(&event->headers, g_ptr_array_unref);
   ml_changes_free(event->changes);
   g_clear_pointer(&event->bytes, g_bytes_unref);
+  g_clear_pointer(&event->left, g_ptr_array_unref);
   g_clear_error(&event->error);
   g_free(event);
 }
@@ -31,6 +32,7 @@ command_free(MlCommand *command)
     return;
   g_free(command->folder);
   g_free(command->to);
+  g_free(command->section);
   g_clear_pointer(&command->uids, g_array_unref);
   g_clear_pointer(&command->bytes, g_bytes_unref);
   g_free(command);
@@ -343,8 +345,25 @@ ml_worker_open(MlWorker *worker, const char *folder, guint first)
 guint64
 ml_worker_fetch(MlWorker *worker, const char *folder, guint32 uid)
 {
+  return ml_worker_fetch_shown(worker, folder, uid, 0);
+}
+
+guint64
+ml_worker_fetch_shown(MlWorker *worker, const char *folder, guint32 uid, guint64 size)
+{
   MlCommand *command = command_new(ML_COMMAND_FETCH, folder, NULL, NULL);
   command->uid = uid;
+  command->size = size;
+  return give(worker, command);
+}
+
+guint64
+ml_worker_fetch_part(MlWorker *worker, const char *folder, guint32 uid, const char *section, guint64 size)
+{
+  MlCommand *command = command_new(ML_COMMAND_FETCH_PART, folder, NULL, NULL);
+  command->uid = uid;
+  command->section = g_strdup(section);
+  command->size = size;
   return give(worker, command);
 }
 

@@ -23,6 +23,7 @@ typedef enum {
   ML_EVENT_NEW,      /* headers: messages that arrived in the open folder */
   ML_EVENT_CHANGES,  /* changes: flags and vanished messages of the open folder */
   ML_EVENT_MESSAGE,  /* bytes: the message with this uid */
+  ML_EVENT_PART,     /* bytes: what ml_worker_fetch_part() asked for */
   ML_EVENT_PROGRESS, /* done of total octets of the command with this id */
   ML_EVENT_DONE,     /* the command with this id ended; error if it failed */
 } MlEventKind;
@@ -43,6 +44,7 @@ typedef struct {
   MlChanges *changes;
   MlSelected selected;
   GBytes *bytes;
+  GPtrArray *left;     /* of MlLeft; ML_EVENT_MESSAGE */
   GError *error;
 } MlEvent;
 void ml_event_free(MlEvent *event);
@@ -60,6 +62,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlWorker, ml_worker_free)
 guint64 ml_worker_folders(MlWorker *worker, gboolean counts);
 guint64 ml_worker_open(MlWorker *worker, const char *folder, guint first); /* OPENED, HEADERS... */
 guint64 ml_worker_fetch(MlWorker *worker, const char *folder, guint32 uid); /* PROGRESS..., MESSAGE */
+/* MESSAGE with @left where parts of a large message stayed on the server (ml_driver_fetch_shown). */
+guint64 ml_worker_fetch_shown(MlWorker *worker, const char *folder, guint32 uid, guint64 size);
+guint64 ml_worker_fetch_part(MlWorker *worker, const char *folder, guint32 uid, const char *section,
+                             guint64 size); /* PROGRESS..., PART */
 guint64 ml_worker_flags(MlWorker *worker, const char *folder, GArray *uids, guint add, guint remove);
 guint64 ml_worker_copy(MlWorker *worker, const char *folder, GArray *uids, const char *to);
 guint64 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const char *to);

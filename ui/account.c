@@ -88,6 +88,7 @@ on_event(MlEvent *event, gpointer data)
       ui_ops_end(app, op, event->error);
     break;
   case ML_EVENT_MESSAGE:
+  case ML_EVENT_PART:
     if (op && op->event)
       op->event(app, event, op->data);
     break;

@@ -211,6 +211,11 @@ gboolean ui_pane_move(UiApp *app, UiView *view, UiMove move);
 /* reader.c */
 typedef struct {
   MlMessage *message; /* immutable: jobs that hold this may read it on their thread */
+  /* UI thread alone: where parts that stayed on the server are fetched from, and those that were */
+  UiAccount *account; /* NULL: all is here */
+  char *folder;
+  guint32 uid;
+  GHashTable *fetched; /* section -> GBytes */
 } UiHeld;
 UiHeld *ui_held_ref(UiHeld *held); /* UI thread only, both */
 void ui_held_unref(UiHeld *held);
@@ -222,7 +227,9 @@ struct UiReader {
   char *title;
   char *message_id;
   GBytes *raw;
+  GPtrArray *left; /* of MlLeft: what of it stayed on the server; NULL: nothing */
   gint64 received;
+  guint64 size;       /* as the list says; 0: not known */
   MlMessage *message; /* NULL: not read yet; kept by held */
   UiHeld *held;
   char *problem; /* why it cannot be shown; NULL */

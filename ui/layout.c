@@ -167,11 +167,9 @@ add_attachments(UiPager *pager, const MlMessage *message, gboolean any)
     if (++n > MAX_ATTACHMENTS)
       break;
     g_autofree char *size = ui_text_size(part->size);
-    UiLine *line = ui_pager_add_format(pager, UI_STYLE_NORMAL, "%2u  %s  %s  %s", n,
-                                       part->name      ? part->name
-                                       : part->save_as ? part->save_as
-                                                       : part->type,
-                                       part->type, size);
+    const char *name = part->name ? part->name : part->save_as ? part->save_as : part->type;
+    UiLine *line = ui_pager_add_format(pager, UI_STYLE_NORMAL, "%2u  %s  %s  %s%s", n, name, part->type, size,
+                                       part->on_server ? ", on the server" : "");
     line->indent = 4;
     line->gutter = gutter_of(part->is_signed, part->encrypted, any);
   }

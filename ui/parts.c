@@ -17,9 +17,22 @@ list_of(const Parts *parts)
   return ml_message_parts(parts->held->message);
 }
 
-static const char *
-cover_words(const MlPart *part)
+/* What was fetched of a part that stayed on the server; NULL: nothing yet, or it was always here. */
+static GBytes *
+fetched_of(const UiHeld *held, guint part)
 {
+  const char *section = ml_message_part_section(held->message, part, NULL);
+
+  return section && held->fetched ? g_hash_table_lookup(held->fetched, section) : NULL;
+}
+
+static const char *
+cover_words(const UiHeld *held, guint index)
+{
+  const MlPart *part = ml_message_parts(held->message)->pdata[index];
+
+  if (part->on_server)
+    return fetched_of(held, index) ? "fetched" : "on the server";
   if (part->locked)
     return "locked";
   if (part->is_signed)
@@ -28,8 +41,9 @@ cover_words(const MlPart *part)
 }
 
 static void
-draw_part(const MlPart *part, int row, int columns, guint number, gboolean current)
+draw_part(const UiHeld *held, guint index, int row, int columns, gboolean current)
 {
+  const MlPart *part = ml_message_parts(held->message)->pdata[index];
   int cover_width = columns >= 60 ? 19 : 0, name_width = MAX(columns - 11 - cover_width - 7, 8);
   g_autofree char *size = part->leaf ? ui_text_size(part->size) : g_strdup("");
   g_autofree char *raw =
@@ -41,8 +55,8 @@ draw_part(const MlPart *part, int row, int columns, guint number, gboolean curre
                                        : "");
   g_autofree char *safe = ui_text_line(raw);
   g_autofree char *fit = ui_text_fit(safe, name_width);
-  g_autofree char *cover = cover_width ? ui_text_fit(cover_words(part), cover_width) : g_strdup("");
-  g_autofree char *line = g_strdup_printf("%c%3u  %s %6s  %s", current ? '>' : ' ', number, fit, size, cover);
+  g_autofree char *cover = cover_width ? ui_text_fit(cover_words(held, index), cover_width) : g_strdup("");
+  g_autofree char *line = g_strdup_printf("%c%3u  %s %6s  %s", current ? '>' : ' ', index + 1, fit, size, cover);
 
   ui_screen_fill(row, 0, columns,
                  current            ? UI_STYLE_CURSOR
@@ -65,8 +79,7 @@ draw(UiApp *app, UiView *view, int rows, int columns)
   if (parts->cursor >= parts->top + parts->rows)
     parts->top = parts->cursor - parts->rows + 1;
   for (int i = 0; i < parts->rows && parts->top + i < (int)list->len; i++)
-    draw_part(list->pdata[parts->top + i], 1 + i, columns, (guint)(parts->top + i + 1),
-              parts->top + i == parts->cursor);
+    draw_part(parts->held, (guint)(parts->top + i), 1 + i, columns, parts->top + i == parts->cursor);
 }
 
 static gboolean
@@ -165,6 +178,8 @@ typedef struct {
   char *name; /* of the part, for a title */
   char *save_as;
   char *where; /* path or command */
+  char *what;      /* it is called while it runs */
+  GBytes *fetched; /* of a part that stayed on the server; NULL: it is here */
   GBytes *content;
   UiPane *pane;
   GError *error;
@@ -177,6 +192,10 @@ part_job_free(PartJob *job)
   g_free(job->name);
   g_free(job->save_as);
   g_free(job->where);
+  g_free(job->what);
+  if (job->pane)
+    job->pane->view.type->free(job->app, &job->pane->view);
+  g_clear_pointer(&job->fetched, g_bytes_unref);
   g_clear_pointer(&job->content, g_bytes_unref);
   g_clear_error(&job->error);
   g_free(job);
@@ -188,7 +207,10 @@ enum { MAX_SHOWN = 4 << 20 };
 static void
 fill_pane(PartJob *job)
 {
-  g_autofree char *text = ml_message_part_text(job->held->message, job->part, &job->error);
+  const MlMessage *message = job->held->message;
+  g_autofree char *text = job->fetched
+                              ? ml_message_left_text(message, job->part, job->fetched, &job->error)
+                              : ml_message_part_text(message, job->part, &job->error);
 
   if (!text)
     return;
@@ -217,7 +239,9 @@ run_part(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
     fill_pane(job);
     return;
   }
-  job->content = ml_message_part_content(job->held->message, job->part, &job->error);
+  const MlMessage *message = job->held->message;
+  job->content = job->fetched ? ml_message_left_content(message, job->part, job->fetched, &job->error)
+                              : ml_message_part_content(message, job->part, &job->error);
   if (job->content && job->act == PART_SAVE && !ui_save_file(job->where, job->content, &job->error))
     g_clear_pointer(&job->content, g_bytes_unref);
 }
@@ -238,10 +262,10 @@ part_done(UiApp *app, gboolean cancelled, gpointer data)
     ui_shell_pipe(app, job->where, job->content);
   else if (ok && job->act == PART_MESSAGE)
     ui_reader_open_bytes(app, job->content, job->name);
-  if (job->pane && ok)
+  if (job->pane && ok) {
     ui_app_push(app, &job->pane->view);
-  else if (job->pane)
-    job->pane->view.type->free(app, &job->pane->view);
+    job->pane = NULL;
+  }
   part_job_free(job);
 }
 
@@ -275,9 +299,52 @@ part_job_new(UiApp *app, PartAct act)
 }
 
 static void
+on_fetched(UiApp *app, MlEvent *event, gpointer data)
+{
+  PartJob *job = data;
+
+  if (event->kind == ML_EVENT_PART)
+    job->fetched = g_steal_pointer(&event->bytes);
+}
+
+static void
+fetch_done(UiApp *app, const GError *error, gpointer data)
+{
+  PartJob *job = data;
+
+  if (error || !job->fetched) {
+    if (error && job->act == PART_SAVE && !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED))
+      ui_app_complain(app, "%s was not saved: %s", job->where, error->message);
+    else if (error)
+      ui_app_error(app, error);
+    part_job_free(job);
+    return;
+  }
+  const char *section = ml_message_part_section(job->held->message, job->part, NULL);
+  g_hash_table_insert(job->held->fetched, g_strdup(section), g_bytes_ref(job->fetched));
+  ui_ops_job(app, CRYPTO_JOB_VERIFY, job->what, run_part, part_done, job);
+}
+
+/* What stayed on the server is fetched first, once. */
+static void
 start(PartJob *job, const char *what)
 {
-  ui_ops_job(job->app, CRYPTO_JOB_VERIFY, what, run_part, part_done, job);
+  UiHeld *held = job->held;
+  guint64 size = 0;
+  const char *section = ml_message_part_section(held->message, job->part, &size);
+  GBytes *fetched = fetched_of(held, job->part);
+
+  job->what = g_strdup(what);
+  if (!section || fetched || !held->account) {
+    job->fetched = fetched ? g_bytes_ref(fetched) : NULL;
+    ui_ops_job(job->app, CRYPTO_JOB_VERIFY, what, run_part, part_done, job);
+    return;
+  }
+  guint64 id = ml_worker_fetch_part(held->account->worker, held->folder, held->uid, section, size);
+  UiOp *op = ui_ops_command(job->app, held->account, id, "Fetching the part");
+  op->event = on_fetched;
+  op->finished = fetch_done;
+  op->data = job;
 }
 
 void

@@ -12,6 +12,7 @@ typedef struct {
   UiReader *reader;
   CryptoJobThread thread;
   GBytes *raw;
+  GPtrArray *left;
   gint64 received;
   char *message_id;
   gboolean open_errant, all_headers;
@@ -42,6 +43,8 @@ static void
 held_clear(UiHeld *held)
 {
   ml_message_free(held->message);
+  g_free(held->folder);
+  g_clear_pointer(&held->fetched, g_hash_table_unref);
 }
 
 void
@@ -101,6 +104,7 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
     .pin = pin,
     .open_errant = reading->open_errant,
     .people = people,
+    .left = reading->left,
   };
 
   if (!options.received && people && reading->message_id)
@@ -181,6 +185,23 @@ note_verdict(UiApp *app, UiReader *reader)
   item->verified = verdict->indicator == ML_INDICATOR_GOOD;
 }
 
+static void fetch(UiApp *app, UiReader *reader, gboolean whole);
+
+static UiHeld *
+held_new(const UiReader *reader, MlMessage *message)
+{
+  UiHeld *held = g_rc_box_new0(UiHeld);
+
+  held->message = message;
+  if (!reader->left || !reader->box)
+    return held;
+  held->account = reader->box->account;
+  held->folder = g_strdup(reader->box->folder);
+  held->uid = reader->uid;
+  held->fetched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+  return held;
+}
+
 static void
 take_reading(UiApp *app, UiReader *reader, Reading *reading)
 {
@@ -189,6 +210,10 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
 
   reader->job = NULL;
   g_clear_pointer(&reader->problem, g_free);
+  if (reading->error && reading->left && reader->box == app->box && app->box) {
+    fetch(app, reader, TRUE); /* it needs all of its bytes after all */
+    return;
+  }
   if (reading->error && !reader->message)
     reader->problem = g_strdup(reading->error->message);
   if (reading->error)
@@ -196,8 +221,8 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
   if (!reading->message)
     return;
   drop_message(reader);
-  reader->held = g_rc_box_new0(UiHeld);
-  reader->held->message = reader->message = g_steal_pointer(&reading->message);
+  reader->message = g_steal_pointer(&reading->message);
+  reader->held = held_new(reader, reader->message);
   reader->open_errant = reading->open_errant;
   reader->can_install = reading->can_install;
   ui_pager_clear(&reader->pager);
@@ -229,6 +254,7 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
   ui_pager_clear(&reading->pager);
   g_clear_error(&reading->error);
   g_bytes_unref(reading->raw);
+  g_clear_pointer(&reading->left, g_ptr_array_unref);
   g_free(reading->message_id);
   g_free(reading);
 }
@@ -243,6 +269,7 @@ ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gbool
   reading->reader = reader;
   reading->thread = thread;
   reading->raw = g_bytes_ref(reader->raw);
+  reading->left = reader->left ? g_ptr_array_ref(reader->left) : NULL;
   reading->received = reader->received;
   reading->message_id = g_strdup(reader->message_id);
   reading->open_errant = open_errant;
@@ -260,6 +287,8 @@ on_message(UiApp *app, MlEvent *event, gpointer data)
 
   g_clear_pointer(&reader->raw, g_bytes_unref);
   reader->raw = g_steal_pointer(&event->bytes);
+  g_clear_pointer(&reader->left, g_ptr_array_unref);
+  reader->left = g_steal_pointer(&event->left);
   if (event->received)
     reader->received = event->received;
 }
@@ -304,6 +333,7 @@ forget_message(UiApp *app, UiReader *reader)
   reader->seen_source = 0;
   drop_message(reader);
   g_clear_pointer(&reader->raw, g_bytes_unref);
+  g_clear_pointer(&reader->left, g_ptr_array_unref);
   g_clear_pointer(&reader->problem, g_free);
   g_clear_pointer(&reader->title, g_free);
   g_clear_pointer(&reader->message_id, g_free);
@@ -313,11 +343,13 @@ forget_message(UiApp *app, UiReader *reader)
   reader->since = g_get_monotonic_time();
 }
 
+/* What of a large message is not shown stays on the server, unless all of it is wanted. */
 static void
-fetch(UiApp *app, UiReader *reader)
+fetch(UiApp *app, UiReader *reader, gboolean whole)
 {
   UiAccount *account = reader->box->account;
-  guint64 id = ml_worker_fetch(account->worker, reader->box->folder, reader->uid);
+  guint64 size = whole ? 0 : reader->size;
+  guint64 id = ml_worker_fetch_shown(account->worker, reader->box->folder, reader->uid, size);
   UiOp *op = ui_ops_command(app, account, id, "Fetching the message");
 
   op->event = on_message;
@@ -452,10 +484,11 @@ ui_reader_open(UiApp *app, UiItem *item)
   reader->box = app->box;
   reader->uid = item->header->uid;
   reader->received = item->header->received;
+  reader->size = item->header->size;
   reader->title = g_strdup(item->header->subject);
   reader->message_id = *item->header->message_id ? g_strdup(item->header->message_id) : NULL;
   ui_box_seek(app->box, item);
-  fetch(app, reader);
+  fetch(app, reader, FALSE);
   ui_app_dirty(app);
 }
 

@@ -272,6 +272,57 @@ test_delimiter(void)
   g_string_free(server.heard, TRUE);
 }
 
+/* A structure that cannot be used, or is none: the message comes whole, over the same connection. */
+static void
+test_structures(void)
+{
+  g_autofree char *many = g_strnfill(60000, '('), *close = g_strnfill(60000, ')');
+  g_autoptr(GString) parts = g_string_new("(");
+  for (guint i = 0; i < 30000; i++)
+    g_string_append(parts, "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 1 1)");
+  g_string_append(parts, " \"mixed\")");
+  const char *const structures[] = {
+    "NIL",
+    "(((((((",
+    "(\"application\" \"pkcs7-mime\" NIL NIL NIL \"base64\" 900000)",
+    "(\"application\" \"pdf\" NIL NIL NIL \"base64\" 9)",
+    parts->str,
+    many,
+    "((\"text\" \"plain\" NIL NIL NIL \"7bit\" 1 1)(\"a\" \"b\" NIL NIL NIL \"7bit\" 900000) \"mixed\")",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(structures); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) left = NULL;
+    g_autofree char *answer =
+        g_strdup_printf("* 1 FETCH (UID 5 BODYSTRUCTURE %s%s BODY[HEADER] {14}\r\nSubject: x\r\n\r\n)\r\n$ OK done\r\n",
+                        structures[i], structures[i] == many ? close : "");
+    const Rule rules[] = { CAPABILITY,
+                           SELECT,
+                           { "BODYSTRUCTURE", answer },
+                           { "BODY.PEEK[]", "* 1 FETCH (UID 5 BODY[]<0> {18}\r\nSubject: x\r\n\r\nall\n)\r\n$ OK done\r\n" },
+                           { "1.MIME", "* 1 FETCH (UID 5 BODY[1.MIME] NIL BODY[1] \"x\" BODY[7] \"y\")\r\n$ OK done\r\n" },
+                           { NULL, NULL } };
+    Server server;
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlDriver *driver = ml_driver_new(&account, &hooks);
+    MlImap *imap = (MlImap *)driver;
+    imap->session = start(&server, "* PREAUTH hi\r\n", rules);
+    imap->folder = g_strdup("INBOX");
+    g_assert_true(ml_imap_session_greet(imap->session, &error));
+    g_assert_true(ml_imap_session_select(imap->session, "INBOX", &error));
+    g_autoptr(GBytes) bytes = ml_driver_fetch_shown(driver, 5, 1000000, &left, NULL, NULL, NULL, &error);
+    g_test_message("%u", i);
+    g_assert_no_error(error);
+    g_assert_null(left);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "Subject: x\r\n\r\nall\n", 18);
+    ml_driver_free(driver);
+    g_thread_join(server.thread);
+    g_assert_nonnull(strstr(server.heard->str, "BODYSTRUCTURE"));
+    g_string_free(server.heard, TRUE);
+  }
+}
+
 /* ---- the whole driver against a server that speaks in clear: nothing secret may be said */
 
 static char *
@@ -344,6 +395,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/imap/session", test_session);
+  g_test_add_func("/imap/structures", test_structures);
   g_test_add_func("/imap/hostile", test_hostile);
   g_test_add_func("/imap/no-capability", test_no_capability);
   g_test_add_func("/imap/quirks", test_quirks);

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Appending against a real Dovecot: too slow for a unit test.
+exec sh "$(dirname "$0")/../lab/with-dovecot.sh" test-append -p /append/dovecot

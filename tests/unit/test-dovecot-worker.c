@@ -1,0 +1,155 @@
+#include "tests/unit/dovecot-relay.h"
+
+/* The worker on a real Dovecot: 10,000 messages, a line that stands still, breaks and comes back, IDLE. */
+
+static void
+test_large(void)
+{
+  Worker w;
+  fill("carol", ".Big", 10000);
+  worker_start(&w, "carol");
+  gint64 then = g_get_monotonic_time();
+  guint64 open = ml_worker_open(w.worker, "Big", 40);
+  MlEvent *first = await(&w, ML_EVENT_HEADERS, open, 0);
+  gint64 screen = g_get_monotonic_time() - then;
+  g_assert_cmpuint(first->headers->len, ==, 40);
+  g_assert_cmpuint(first->total, ==, 10000);
+  g_assert_cmpstr(((MlHeader *)g_ptr_array_index(first->headers, 0))->subject, ==, "message 10000");
+  g_assert_no_error(await(&w, ML_EVENT_DONE, open, 0)->error);
+  g_test_message("first screen after %.2f s, all after %.2f s", (double)screen / 1e6,
+                 (double)(g_get_monotonic_time() - then) / 1e6);
+  guint total = 0;
+  guint32 last = G_MAXUINT32;
+  for (guint i = 0; i < w.events->len; i++) {
+    MlEvent *event = g_ptr_array_index(w.events, i);
+    for (guint j = 0; event->kind == ML_EVENT_HEADERS && j < event->headers->len; j++, total++) {
+      guint32 uid = ((MlHeader *)g_ptr_array_index(event->headers, j))->uid;
+      g_assert_cmpuint(uid, <, last);
+      last = uid;
+    }
+  }
+  g_assert_cmpuint(total, ==, 10000);
+  worker_stop(&w);
+}
+
+/* The line stands still in the middle of an answer: a cancel ends the command at once, and the next one works. */
+static void
+test_cancel(void)
+{
+  Worker w;
+  worker_start(&w, "carol");
+  g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_folders(w.worker, FALSE), 0)->error);
+  gint64 worst = 0;
+  for (guint i = 0; i < 5; i++) {
+    g_atomic_int_set(&w.relay.left, 200000);
+    guint64 open = ml_worker_open(w.worker, "Big", 40);
+    await_stuck(&w);
+    gint64 then = g_get_monotonic_time();
+    ml_worker_cancel(w.worker, open);
+    g_assert_error(await(&w, ML_EVENT_DONE, open, 0)->error, ML_ERROR, ML_ERROR_CANCELLED);
+    worst = MAX(worst, g_get_monotonic_time() - then);
+    g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_folders(w.worker, FALSE), 0)->error);
+  }
+  g_test_message("cancelled within %.1f ms", (double)worst / 1000);
+  g_assert_cmpint(worst, <, 100000);
+  worker_stop(&w);
+}
+
+/* The server dies in the middle of a FETCH and comes back: the worker says offline, keeps what it told, and goes on
+ * behind it; what happened meanwhile is told as a change. */
+static void
+test_killed(void)
+{
+  Worker w;
+  worker_start(&w, "carol");
+  g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_folders(w.worker, FALSE), 0)->error);
+  g_atomic_int_set(&w.relay.left, 1000000);
+  guint64 open = ml_worker_open(w.worker, "Big", 40);
+  await_stuck(&w);
+  lab_do("stop");
+  g_atomic_int_set(&w.relay.cut, 1);
+  await_state(&w, ML_STATE_OFFLINE, 0);
+  MlEvent *failed = await(&w, ML_EVENT_DONE, open, 0);
+  g_assert_error(failed->error, ML_ERROR, ML_ERROR_OFFLINE); /* after its second try */
+  guint from = w.events->len;
+  fill("carol", ".Fresh", 1);
+  lab_do("again");
+  await_state(&w, ML_STATE_ONLINE, from);
+  guint64 again = ml_worker_open(w.worker, "Big", 40);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, again, 0)->error);
+
+  /* Idle in the folder, the line breaks, a message comes while it is down: it is told, nothing else is. */
+  from = w.events->len;
+  g_atomic_int_set(&w.relay.cut, 1);
+  await_state(&w, ML_STATE_OFFLINE, from);
+  deliver("carol", ".Big", "1900000000.after.lab", "Subject: meanwhile\n\nx\n");
+  MlEvent *news = await(&w, ML_EVENT_NEW, 0, from);
+  g_assert_cmpuint(news->headers->len, ==, 1);
+  g_assert_cmpstr(((MlHeader *)g_ptr_array_index(news->headers, 0))->subject, ==, "meanwhile");
+  for (guint i = from; i < w.events->len; i++) {
+    MlEvent *event = g_ptr_array_index(w.events, i);
+    g_assert_true(event->kind != ML_EVENT_HEADERS);
+    g_assert_true(event->kind != ML_EVENT_CHANGES ||
+                  (!event->changes->reset && !event->changes->vanished->len));
+  }
+  worker_stop(&w);
+}
+
+static void
+test_broken_once(void)
+{
+  Worker w;
+  worker_start(&w, "carol");
+  g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_folders(w.worker, FALSE), 0)->error);
+  g_atomic_int_set(&w.relay.left, 1500000);
+  guint64 open = ml_worker_open(w.worker, "Big", 40);
+  await_stuck(&w);
+  g_atomic_int_set(&w.relay.cut,
+                   1); /* the server lives: the second try gets through, and tells nothing twice */
+  g_assert_no_error(await(&w, ML_EVENT_DONE, open, 0)->error);
+  g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
+  guint total = 0, opened = 0;
+  for (guint i = 0; i < w.events->len; i++) {
+    MlEvent *event = g_ptr_array_index(w.events, i);
+    opened += event->kind == ML_EVENT_OPENED;
+    for (guint j = 0; event->kind == ML_EVENT_HEADERS && j < event->headers->len; j++, total++)
+      g_hash_table_add(seen, GUINT_TO_POINTER(((MlHeader *)g_ptr_array_index(event->headers, j))->uid));
+  }
+  g_assert_cmpuint(opened, ==, 1);
+  g_assert_cmpuint(total, ==, 10001);
+  g_assert_cmpuint(g_hash_table_size(seen), ==, total);
+  worker_stop(&w);
+}
+
+static void
+test_idle(void)
+{
+  Worker w;
+  worker_start(&w, "anna");
+  g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_open(w.worker, "INBOX", 40), 0)->error);
+  gint64 then = g_get_monotonic_time();
+  deliver("anna", "", "1950000000.idle.lab", "Subject: told by the server\n\nx\n");
+  MlEvent *news = await(&w, ML_EVENT_NEW, 0, 0);
+  g_test_message("new mail after %.2f s", (double)(g_get_monotonic_time() - then) / 1e6);
+  g_assert_cmpstr(((MlHeader *)g_ptr_array_index(news->headers, 0))->subject, ==, "told by the server");
+  then = g_get_monotonic_time(); /* and a command wakes it from IDLE at once */
+  g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_folders(w.worker, TRUE), 0)->error);
+  g_assert_cmpint(g_get_monotonic_time() - then, <, 2 * G_USEC_PER_SEC);
+  worker_stop(&w);
+}
+
+static void
+add(void)
+{
+  g_test_add_func("/dovecot/large", test_large);
+  g_test_add_func("/dovecot/cancel", test_cancel);
+  g_test_add_func("/dovecot/killed", test_killed);
+  g_test_add_func("/dovecot/broken-once", test_broken_once);
+  g_test_add_func("/dovecot/idle", test_idle);
+}
+
+int
+main(int argc, char **argv)
+{
+  return lab_main(argc, argv, add);
+}
