@@ -55,7 +55,7 @@ content 'The report is attached.' >"$LAB/part"
 	grep -av '^MIME-Version:'; } | post 1700000002.signed
 
 start 80 24 --
-wait_for 'INBOX  2 messages' 'the folder'
+wait_for '2 N .*Signed report' 'the folder'
 keys Home Enter
 wait_for 'The report is attached' 'a mail of 27 MB opens'
 wait_for 'report.pdf  application/pdf +[0-9.]+M, on the server' 'and says what stayed behind'
@@ -68,7 +68,7 @@ check "it sent some kilobytes ($(sent))" sent_below 16000
 
 before=$(ended)
 start 80 24 --
-wait_for 'INBOX  2 messages' 'again'
+wait_for '2 N .*Signed report' 'again'
 keys Home Enter
 wait_for 'on the server' 'the mail'
 typed 'vs'
@@ -96,7 +96,7 @@ check 'the server saw us go' until_true more_than "$before"
 check "it sent the part once ($(sent))" sent_below 28000000
 
 start 80 24 --
-wait_for 'INBOX  2 messages' 'the signed one'
+wait_for '2 N .*Signed report' 'the signed one'
 keys End Enter
 wait_for 'SIGNED BY|Signed by' 'is fetched whole and verified'
 check 'it is good' row_has 1 3 'anna@example.org'
