@@ -24,7 +24,7 @@ CryptoCert *crypto_cert_wrap(CERTCertificate *nss); /* takes a reference of its 
 
 /* Our own certificate that a recipient or signer identifier names: issuer and serial, or subject key
  * identifier; from a cached list of every certificate that has a private key, so that no token is touched and
- * nobody is asked. One on a card that was pulled in this run is found too: opening it says which card to insert.
+ * nobody is asked. One on a card that was seen once and is away is found too: opening it says which card to insert.
  * Transfer full; NULL: none of ours. (crypto/keys.c) */
 CryptoCert *crypto_keys_find(const SECItem *issuer, const SECItem *serial, const SECItem *key_id);
 

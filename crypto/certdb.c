@@ -4,6 +4,7 @@
 #include <secmod.h>
 #include <string.h>
 
+#include "crypto/cards-private.h"
 #include "crypto/cert-private.h"
 
 enum { FINGERPRINT_MIN = 8, FINGERPRINT_LENGTH = 64 };
@@ -426,8 +427,17 @@ crypto_cert_pem(CryptoCert *cert)
 gboolean
 crypto_certdb_unlock(CryptoCert *cert, CryptoPinSource *pin, GError **error)
 {
-  SECKEYPrivateKey *key = crypto_keys_open(cert, pin, error);
+  g_autoptr(GError) problem = NULL;
+  SECKEYPrivateKey *key = crypto_keys_open(cert, pin, &problem);
+  g_autofree char *away = key ? NULL : crypto_keys_absent(cert);
+  if (away && pin && pin->func) {
+    g_clear_error(&problem);
+    if (crypto_cards_await(cert, pin, &problem))
+      key = crypto_keys_open(cert, pin, &problem);
+  }
   if (key)
     SECKEY_DestroyPrivateKey(key);
+  else
+    g_propagate_error(error, g_steal_pointer(&problem));
   return key != NULL;
 }

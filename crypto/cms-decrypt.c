@@ -1,3 +1,4 @@
+#include "crypto/cards-private.h"
 #include "crypto/cms-private.h"
 
 #include <pk11pub.h>
@@ -385,6 +386,22 @@ set_no_key(CryptoCms *cms, GError **error)
         "card that holds it.");
 }
 
+/* Every key of ours is out of reach, and one lies on a card that is away: once that is in its reader, it goes on. */
+static gboolean
+try_card(CryptoCms *cms, const Plan *plan, const CryptoCmsRecipient *recipient, CryptoPinSource *pin,
+         Output *output, GError **error)
+{
+  g_autoptr(CryptoCert) cert = crypto_cms_recipient_cert(recipient);
+  g_autoptr(GError) problem = NULL;
+  if (cert && crypto_cards_await(cert, pin, &problem) &&
+      try_recipient(cms, plan, recipient, cert, pin, output, &problem))
+    return TRUE;
+  if (!problem)
+    set_failed(&problem);
+  g_propagate_error(error, g_steal_pointer(&problem));
+  return FALSE;
+}
+
 /* @restart (may be NULL: cannot be done) empties the sink, so that another of our keys may be tried. */
 static gboolean
 decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gpointer user_data),
@@ -400,6 +417,7 @@ decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gp
     return FALSE;
   g_autoptr(GError) worst = NULL;
   gboolean ours = FALSE;
+  const CryptoCmsRecipient *away = NULL;
   for (guint i = 0; i < cms->recipients->len; i++) {
     const CryptoCmsRecipient *recipient = &g_array_index(cms->recipients, CryptoCmsRecipient, i);
     g_autoptr(CryptoCert) cert = crypto_cms_recipient_cert(recipient);
@@ -407,6 +425,9 @@ decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gp
     if (!cert)
       continue;
     ours = TRUE;
+    g_autofree char *token = crypto_keys_absent(cert);
+    if (token && !away)
+      away = recipient;
     if (try_recipient(cms, &plan, recipient, cert, pin, output, &problem))
       return TRUE;
     if (!problem)
@@ -422,6 +443,8 @@ decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gp
       worst = g_steal_pointer(&problem);
     }
   }
+  if (away && pin && pin->func && worst->code == CRYPTO_ERROR_LOCKED)
+    return try_card(cms, &plan, away, pin, output, error);
   if (!ours)
     set_no_key(cms, error);
   else

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/cards-private.h"
 #include "crypto/chain-private.h"
 #include "crypto/pkcs12-private.h"
 
@@ -334,6 +335,8 @@ crypto_open(const CryptoOptions *options, GError **error)
     context.roots = load_module("libnssckbi.so", "signet roots");
   if (options->tokens)
     load_cards();
+  if (options->cards)
+    crypto_keys_remember(options->cards);
   return TRUE;
 }
 
@@ -350,6 +353,7 @@ crypto_close(GError **error)
   if (!context.open)
     return TRUE;
   drop_session();
+  crypto_cards_close();
   crypto_keys_close();
   crypto_pin_forget();
   PK11_LogoutAll();

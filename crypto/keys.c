@@ -3,6 +3,7 @@
 #include <secasn1.h>
 #include <string.h>
 
+#include "crypto/cards-private.h"
 #include "crypto/cert-private.h"
 #include "crypto/chain-private.h"
 
@@ -31,10 +32,10 @@ static GPtrArray *cached;  /* of KeyEntry; NULL: to be listed */
 static GArray *stamps;     /* of TokenStamp */
 static gint64 looked_at;   /* monotonic time when the stamps were last compared */
 static GPtrArray *session; /* of KeyEntry */
-static GPtrArray
-    *absent; /* of KeyEntry without slot: on cards that were there in this run, and are not now */
+static GPtrArray *absent;  /* of KeyEntry without slot: on cards that were seen once, and are not here now */
+static char *memory;       /* the file that keeps both kinds; NULL: none */
 
-enum { ABSENT_MAX = 64, SLOT_CERTS_MAX = 1000 };
+enum { ABSENT_MAX = CRYPTO_CARDS_MAX, SLOT_CERTS_MAX = 1000 };
 
 static void
 entry_free(gpointer data)
@@ -205,6 +206,58 @@ take_back_locked(void)
       g_ptr_array_remove_index_fast(absent, i);
 }
 
+static gboolean
+is_kept(GPtrArray *cards, const KeyEntry *entry)
+{
+  for (guint i = 0; i < cards->len; i++) {
+    const CryptoCard *card = cards->pdata[i];
+    if (!strcmp(card->token, entry->token) && g_bytes_equal(card->cert->der, entry->cert->der))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* What is new on the cards that are here goes to the front of the file; the oldest fall off its end. */
+static void
+remember_locked(void)
+{
+  g_autoptr(GPtrArray) cards = NULL;
+  gboolean changed = FALSE;
+  for (guint i = 0; memory && i < cached->len; i++) {
+    const KeyEntry *entry = cached->pdata[i];
+    if (!entry->token)
+      continue;
+    if (!cards)
+      cards = crypto_cards_load(memory); /* another run may have written it */
+    if (is_kept(cards, entry))
+      continue;
+    CryptoCard *card = g_new0(CryptoCard, 1);
+    *card = (CryptoCard){ crypto_cert_ref(entry->cert), g_strdup(entry->token) };
+    g_ptr_array_insert(cards, 0, card);
+    changed = TRUE;
+  }
+  if (changed)
+    crypto_cards_save(memory, cards);
+}
+
+void
+crypto_keys_remember(const char *file)
+{
+  g_autoptr(GPtrArray) cards = crypto_cards_load(file);
+  g_mutex_lock(&lock);
+  g_free(memory);
+  memory = g_strdup(file);
+  if (!absent)
+    absent = g_ptr_array_new_with_free_func(entry_free);
+  for (guint i = 0; i < cards->len && absent->len < ABSENT_MAX; i++) {
+    const CryptoCard *card = cards->pdata[i];
+    KeyEntry *entry = entry_new(card->cert, NULL);
+    entry->token = g_strdup(card->token);
+    g_ptr_array_add(absent, entry);
+  }
+  g_mutex_unlock(&lock);
+}
+
 static GArray *
 take_stamps(PK11SlotList *slots)
 {
@@ -254,6 +307,7 @@ refresh_locked(void)
       if (is_looked_at(e->slot))
         list_slot(cached, e->slot);
     take_back_locked();
+    remember_locked();
   }
   if (slots)
     PK11_FreeSlotList(slots);
@@ -275,6 +329,7 @@ crypto_keys_close(void)
   forget_locked();
   g_clear_pointer(&session, g_ptr_array_unref);
   g_clear_pointer(&absent, g_ptr_array_unref);
+  g_clear_pointer(&memory, g_free);
   g_mutex_unlock(&lock);
 }
 
@@ -405,15 +460,24 @@ places(CryptoCert *cert, SECKEYPrivateKey **key)
   return slots;
 }
 
+char *
+crypto_keys_absent(CryptoCert *cert)
+{
+  g_mutex_lock(&lock);
+  refresh_locked();
+  const KeyEntry *entry = find_cert(cached, cert) ? NULL : find_cert(absent, cert);
+  char *token = entry ? g_strdup(entry->token) : NULL;
+  g_mutex_unlock(&lock);
+  return token;
+}
+
+/* On a card that is away it is ours all the same, and locked until the card is there. */
 static void
 fail_no_key(CryptoCert *cert, GError **error)
 {
-  g_mutex_lock(&lock);
-  const KeyEntry *entry = find_cert(absent, cert);
-  g_autofree char *token = entry ? g_strdup(entry->token) : NULL;
-  g_mutex_unlock(&lock);
+  g_autofree char *token = crypto_keys_absent(cert);
   if (token)
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
                 "The private key of “%s” is on the card “%s”: insert it and try again.", cert->common_name,
                 token);
   else

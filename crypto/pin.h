@@ -10,7 +10,12 @@
  * full; wiped and freed here) or NULL to give up. A job without a source (NULL) never asks anybody.
  *
  * A refused PIN is never given again: after one refusal or cancel the source answers NULL to every further
- * question of the same job about the same token, so that one wrong entry costs one try. */
+ * question of the same job about the same token, so that one wrong entry costs one try.
+ *
+ * A key on a card that is not in its reader: the question has "absent" and asks for no PIN but for the card. The
+ * function shows "insert TOKEN" and waits until its @cancellable, which is then not the job's own, is cancelled:
+ * that is done as soon as the card is there, or the job is cancelled. What it returns is not looked at: to return
+ * earlier is to give up. One that cannot wait returns NULL at once. */
 typedef struct {
   const char *token;  /* the token's own name: untrusted text */
   gboolean database;  /* it is the certificate database's password, not a card's PIN */
@@ -19,6 +24,7 @@ typedef struct {
   gboolean count_low; /* at least one wrong PIN since the last right one (CKF_USER_PIN_COUNT_LOW) */
   gboolean final_try; /* one more wrong PIN locks the token (CKF_USER_PIN_FINAL_TRY) */
   gboolean locked;    /* the token is locked: no PIN will do */
+  gboolean absent;    /* the token is not there, and its key is wanted: see below */
 } CryptoPinQuestion;
 
 typedef char *(*CryptoPinFunc)(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer user_data);

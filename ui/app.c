@@ -223,7 +223,7 @@ static int
 draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns,
             int *cursor)
 {
-  static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) " };
+  static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) ", ", Esc cancels " };
   int top = rows - 1 - (int)explanation->len;
 
   ui_screen_rule(top - 1, 0, columns, UI_STYLE_PROMPT);
@@ -233,9 +233,9 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
   g_autofree char *words = g_strconcat(end, ends[prompt->kind], NULL);
   ui_screen_put(rows - 1, 0, columns, UI_STYLE_PROMPT, words);
   int width = ui_text_width(words);
-  *cursor = prompt->kind == UI_PROMPT_YES_NO || prompt->kind == UI_PROMPT_NOTICE
-                ? width
-                : draw_typed(prompt, rows - 1, width, columns);
+  gboolean typed = prompt->kind != UI_PROMPT_YES_NO && prompt->kind != UI_PROMPT_NOTICE &&
+                   prompt->kind != UI_PROMPT_WAIT;
+  *cursor = typed ? draw_typed(prompt, rows - 1, width, columns) : width;
   return top - 1;
 }
 

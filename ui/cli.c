@@ -168,8 +168,10 @@ ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean token
     return TRUE;
   if (!ui_cli_config(cli, code))
     return FALSE;
+  g_autofree char *cards = g_build_filename(cli->state_dir, "cards", NULL);
   const CryptoOptions options = {
     .nssdb = cli->nssdb,
+    .cards = cards,
     .create = need_database,
     .read_only = !need_database,
     .roots = roots,

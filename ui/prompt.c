@@ -232,6 +232,11 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
   const char *explanation[4] = { NULL };
   guint n = 0;
 
+  if (question->absent) {
+    words = g_strdup_printf("Insert \"%s\"", name);
+    explanation[0] = "The key for this lies on a card that is not in its reader. It goes on by itself when it is there.";
+    return ui_prompts_wait(data, UI_PROMPT_WAIT, explanation, words, cancellable);
+  }
   if (question->retry)
     explanation[n++] =
         question->database ? "That was not the right password." : "That was not the right PIN.";
@@ -346,6 +351,10 @@ ui_prompts_key(UiPrompts *prompts, int key)
       answer_shown(prompts, "y");
     else if (key == 'n' || key == 'N' || key == UI_KEY_ENTER || is_cancel(key))
       answer_shown(prompts, is_cancel(key) ? NULL : "n");
+    break;
+  case UI_PROMPT_WAIT:
+    if (is_cancel(key))
+      answer_shown(prompts, NULL);
     break;
   case UI_PROMPT_NOTICE:
     if (key == UI_KEY_ENTER || is_cancel(key))

@@ -97,6 +97,25 @@ ui_cli_read_secret_file(const char *file, GError **error)
   return secret;
 }
 
+/* Waits at the terminal until the card is there; Ctrl-C ends the program, as it does everywhere. */
+static char *
+wait_for_card(UiCli *cli, const CryptoPinQuestion *question, GCancellable *cancellable)
+{
+  GPollFD there;
+  int fd = cli->batch ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+  if (fd < 0)
+    return NULL;
+  close(fd);
+  ui_cli_error(cli, "insert %s; Ctrl-C cancels", question->token);
+  if (g_cancellable_make_pollfd(cancellable, &there)) {
+    while (!g_cancellable_is_cancelled(cancellable))
+      g_poll(&there, 1, -1);
+    g_cancellable_release_fd(cancellable);
+  }
+  return g_strdup("");
+}
+
 /* --pin-file first, then $SIGNET_PIN, then the terminal. What was refused once is not given again. */
 static char *
 answer_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer data)
@@ -104,6 +123,8 @@ answer_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointe
   UiCli *cli = data;
   const char *given = g_getenv("SIGNET_PIN");
 
+  if (question->absent)
+    return cli->pin_file || (given && *given) ? NULL : wait_for_card(cli, question, cancellable);
   if (question->locked) {
     ui_cli_error(cli, "the token %s is locked: unlock it with its PUK", question->token);
     return NULL;
