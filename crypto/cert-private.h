@@ -22,6 +22,11 @@ struct CryptoCert {
 
 CryptoCert *crypto_cert_wrap(CERTCertificate *nss); /* takes a reference of its own */
 
+/* Certificates read lately; any thread. (crypto/cert-known.c) */
+CryptoCert *crypto_cert_known(const guint8 *der, gsize length); /* transfer full; NULL: not among them */
+void crypto_cert_keep(CryptoCert *cert);
+void crypto_cert_forget(void);
+
 /* Our own certificate that a recipient or signer identifier names: issuer and serial, or subject key
  * identifier; from a cached list of every certificate that has a private key, so that no token is touched and
  * nobody is asked. One on a card that was seen once and is away is found too: opening it says which card to insert.

@@ -83,6 +83,9 @@ crypto_cert_new(const guint8 *der, gsize length, GError **error)
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED, "This is not a certificate, or a damaged one.");
     return NULL;
   }
+  CryptoCert *known = crypto_cert_known(der, length);
+  if (known)
+    return known;
   CERTCertificate *nss = decode(der, length);
   if (!nss) {
     crypto_error_set_nss(error, PORT_GetError(), "The certificate cannot be read");
@@ -90,6 +93,7 @@ crypto_cert_new(const guint8 *der, gsize length, GError **error)
   }
   CryptoCert *cert = crypto_cert_wrap(nss);
   CERT_DestroyCertificate(nss);
+  crypto_cert_keep(cert);
   return cert;
 }
 

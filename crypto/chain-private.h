@@ -35,6 +35,17 @@ void crypto_rules_apply(CryptoPath *path, CryptoUse use, gint64 at);
 guint crypto_rules_strength(CryptoCert *cert); /* WEAK_KEY, WEAK_ALGORITHM */
 gboolean crypto_rules_any_eku(CryptoCert *cert); /* it has anyExtendedKeyUsage */
 
+/* In the database, on a token or given for this run; not only part of some mail. */
+gboolean crypto_chain_is_kept(CryptoCert *cert);
+
+/* Verdicts that were good. NULL: none is known that holds for this time and these candidates. Under the lock.
+ * (crypto/chain-cache.c) */
+CryptoChain *crypto_chain_recall(CryptoCert *cert, CryptoUse use, gint64 at, CryptoRevocationMode mode,
+                                 GPtrArray *extra);
+void crypto_chain_remember(CryptoCert *cert, CryptoUse use, gint64 at, CryptoRevocationMode mode,
+                           const CryptoChain *chain);
+void crypto_chain_forget_verdicts(void);
+
 /* Does a certificate keep within the name constraints of an authority above it? (crypto/chain-names.c) */
 gboolean crypto_names_allowed(CryptoCert *authority, CryptoCert *cert);
 
@@ -46,6 +57,7 @@ char *crypto_words_for(const CryptoPath *path, const char *nss_reason);
 
 /* Revocation lists, of this run and of the database. (crypto/crl.c) Under the lock. */
 CryptoRevocation crypto_crl_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at);
+gboolean crypto_crl_any(void); /* is there a list at all? */
 gboolean crypto_crl_add(GBytes *der); /* for this run; takes the lock itself. FALSE: it is malformed */
 void crypto_crl_forget(void); /* looks into the database anew */
 void crypto_crl_close(void);

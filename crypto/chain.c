@@ -58,8 +58,10 @@ crypto_chain_forget(void)
 {
   crypto_chain_lock();
   g_clear_pointer(&subjects, g_hash_table_unref);
+  crypto_chain_forget_verdicts();
   crypto_crl_forget();
   crypto_chain_unlock();
+  crypto_cert_forget();
 }
 
 void
@@ -68,8 +70,10 @@ crypto_chain_close(void)
   crypto_chain_lock();
   g_clear_pointer(&subjects, g_hash_table_unref);
   g_clear_pointer(&signatures, g_hash_table_unref);
+  crypto_chain_forget_verdicts();
   crypto_crl_close();
   crypto_chain_unlock();
+  crypto_cert_forget();
 }
 
 /* --- who could have issued it */
@@ -88,6 +92,19 @@ subject_free(gpointer data)
   g_free(subject);
 }
 
+gboolean
+crypto_chain_is_kept(CryptoCert *cert)
+{
+  if (cert->nss->isperm || cert->nss->slot)
+    return TRUE;
+  GPtrArray *session = crypto_context_session_certs();
+  for (guint i = 0; session && i < session->len; i++)
+    if (((CryptoCert *)session->pdata[i])->nss == cert->nss)
+      return TRUE;
+  return FALSE;
+}
+
+/* NSS lists what any mail of this run has brought as well: that mail's own chain may be built with it, no other's. */
 static GPtrArray *
 look_up(const SECItem *name)
 {
@@ -96,8 +113,13 @@ look_up(const SECItem *name)
   if (!list)
     return certs;
   for (CERTCertListNode *node = CERT_LIST_HEAD(list);
-       !CERT_LIST_END(node, list) && certs->len < SUBJECT_CERTS_MAX; node = CERT_LIST_NEXT(node))
-    g_ptr_array_add(certs, crypto_cert_wrap(node->cert));
+       !CERT_LIST_END(node, list) && certs->len < SUBJECT_CERTS_MAX; node = CERT_LIST_NEXT(node)) {
+    CryptoCert *cert = crypto_cert_wrap(node->cert);
+    if (crypto_chain_is_kept(cert))
+      g_ptr_array_add(certs, cert);
+    else
+      crypto_cert_unref(cert);
+  }
   CERT_DestroyCertList(list);
   return certs;
 }
@@ -166,19 +188,6 @@ compare_rank(gconstpointer a, gconstpointer b)
   return (int)((const Candidate *)b)->rank - (int)((const Candidate *)a)->rank;
 }
 
-/* In the database, on a token or given for this run; not only part of some mail. */
-static gboolean
-is_kept(CryptoCert *cert)
-{
-  if (cert->nss->isperm)
-    return TRUE;
-  GPtrArray *session = crypto_context_session_certs();
-  for (guint i = 0; session && i < session->len; i++)
-    if (((CryptoCert *)session->pdata[i])->nss == cert->nss)
-      return TRUE;
-  return FALSE;
-}
-
 static void
 add_candidate(Search *search, GArray *candidates, CryptoCert *cert, CryptoCert *child)
 {
@@ -188,7 +197,7 @@ add_candidate(Search *search, GArray *candidates, CryptoCert *cert, CryptoCert *
   /* The likely one first, and what is kept before what a mail brings, so that a mail cannot crowd it out. */
   Candidate candidate = { cert, 0 };
   candidate.rank += is_anchor(cert) ? 16 : 0;
-  candidate.rank += is_kept(cert) ? 8 : 0;
+  candidate.rank += crypto_chain_is_kept(cert) ? 8 : 0;
   candidate.rank += key_id_fits(child, cert) ? 4 : 0;
   candidate.rank +=
       search->at >= crypto_cert_not_before(cert) && search->at <= crypto_cert_not_after(cert) ? 2 : 0;
@@ -501,13 +510,19 @@ crypto_chain_check(CryptoCert *cert, CryptoUse use, gint64 at, CryptoRevocationM
   search.now.count = 1;
   search.best_cost = G_MAXUINT;
   crypto_chain_lock();
+  CryptoChain *chain = crypto_chain_recall(cert, use, search.at, mode, extra);
+  if (chain) {
+    crypto_chain_unlock();
+    return chain;
+  }
   tidy();
   search_up(&search);
   CryptoPath *path = &search.best;
   int code = 0;
   if (search.found)
     path->links[0].problems |= nss_objects(path, &search, &code);
-  CryptoChain *chain = chain_new(path, all_problems(path) ? code : 0);
+  chain = chain_new(path, all_problems(path) ? code : 0);
+  crypto_chain_remember(cert, use, search.at, mode, chain);
   crypto_chain_unlock();
   return chain;
 }

@@ -60,7 +60,8 @@ crypto_cms_id_lookup(const CryptoCmsId *id)
   }
   if (!found)
     return NULL;
-  CryptoCert *cert = crypto_cert_wrap(found);
+  /* One that another mail of this run has brought is not known here. */
+  CryptoCert *cert = found->isperm || found->slot ? crypto_cert_wrap(found) : NULL;
   CERT_DestroyCertificate(found);
   return cert;
 }

@@ -385,8 +385,10 @@ take(GBytes *bytes)
     if (g_bytes_equal(((Crl *)lists->pdata[i])->bytes, bytes))
       return TRUE;
   Crl *crl = crl_new(bytes);
-  if (crl)
+  if (crl) {
     g_ptr_array_add(lists, crl);
+    crypto_chain_forget_verdicts();
+  }
   return crl != NULL;
 }
 
@@ -422,6 +424,12 @@ take_database(const SECItem *issuer)
     take(bytes);
   }
   SEC_DestroyCrl(found);
+}
+
+gboolean
+crypto_crl_any(void)
+{
+  return lists && lists->len > 0;
 }
 
 void

@@ -86,6 +86,16 @@ append_safe(GString *out, gunichar c, gboolean ascii)
   g_string_append(out, near && *near ? near : "?");
 }
 
+/* How many printable ASCII characters stand here. */
+static gsize
+plain_run(const char *text)
+{
+  gsize length = 0;
+  while (text[length] >= 0x20 && text[length] < 0x7f)
+    length++;
+  return length;
+}
+
 typedef enum { BLANK, KEEP, EXPAND } Whitespace;
 
 static char *
@@ -97,6 +107,15 @@ clean(const char *text, Whitespace newline, Whitespace tab, gboolean ascii)
   gunichar before = 0;
 
   for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+    gsize plain = plain_run(p);
+    if (plain) { /* most of all text, at once */
+      g_string_append_len(out, p, (gssize)plain);
+      column += (guint)plain;
+      p += plain - 1;
+      before = (gunichar)*p;
+      marks = 0;
+      continue;
+    }
     gunichar c = g_utf8_get_char(p);
     if (c == '\n' && newline == KEEP) {
       g_string_append_c(out, '\n');

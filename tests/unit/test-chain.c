@@ -212,6 +212,24 @@ test_case(gconstpointer data)
 }
 
 /* The same through candidates of the session, and nothing of one session is left in the next. */
+/* In one run, whatever was judged before: what one mail brought or a good verdict that is remembered decides
+ * nothing about another. */
+static void
+test_in_a_row(void)
+{
+  begin();
+  for (guint pass = 0; pass < 3; pass++)
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+      const Case *one = &cases[pass == 1 ? G_N_ELEMENTS(cases) - 1 - i : i];
+      CryptoCert *leaf = cert(one->name);
+      g_autoptr(GPtrArray) extra = certs(one->extra);
+      g_test_message("pass %u: %s with \"%s\", day %d", pass, one->name, one->extra, one->day);
+      check_words(leaf, extra, one);
+      crypto_cert_unref(leaf);
+    }
+  end();
+}
+
 static void
 test_session(void)
 {
@@ -536,6 +554,7 @@ main(int argc, char **argv)
     g_autofree char *name = g_strdup_printf("/chain/names/%02d", (int)i);
     g_test_add_data_func(name, &names[i], test_names);
   }
+  g_test_add_func("/chain/in-a-row", test_in_a_row);
   g_test_add_func("/chain/session", test_session);
   g_test_add_func("/chain/names-in-subject", test_names_in_subject);
   g_test_add_func("/chain/two-algorithms", test_two_algorithms);
