@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "crypto/mapping.h"
+#include "crypto/spool.h"
 
-enum { RELEASE_STEP = 4 * 1024 * 1024, STAGE = 16 * 1024 };
+enum { RELEASE_STEP = 1024 * 1024, RUN_MAX = 1024 * 1024, STAGE = 16 * 1024 };
 
 CryptoBerReader
 crypto_ber_reader(const guint8 *data, gsize length)
@@ -151,6 +152,21 @@ stage_flush(Staging *staging)
   return length == 0 || staging->func(staging->stage, length, staging->user_data);
 }
 
+/* A long piece in parts, the pages behind each given back. */
+static gboolean
+hand_on(const guint8 *data, gsize length, CryptoBerPieceFunc func, gpointer user_data)
+{
+  while (length > 0) {
+    gsize part = MIN(length, (gsize)RUN_MAX);
+    if (!func(data, part, user_data))
+      return FALSE;
+    crypto_mapping_release(data, data + part);
+    data += part;
+    length -= part;
+  }
+  return TRUE;
+}
+
 static gboolean
 stage_piece(const guint8 *data, gsize length, gpointer user_data)
 {
@@ -158,7 +174,7 @@ stage_piece(const guint8 *data, gsize length, gpointer user_data)
   if (length > STAGE - staging->length && !stage_flush(staging))
     return FALSE;
   if (length > STAGE)
-    return staging->func(data, length, staging->user_data);
+    return hand_on(data, length, staging->func, staging->user_data);
   memcpy(staging->stage + staging->length, data, length);
   staging->length += length;
   return TRUE;
@@ -168,7 +184,7 @@ gboolean
 crypto_ber_runs(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer user_data)
 {
   if (!(item->tag & CRYPTO_BER_CONSTRUCTED))
-    return crypto_ber_pieces(item, func, user_data);
+    return hand_on(item->data, item->length, func, user_data);
   Staging *staging = g_new(Staging, 1);
   staging->func = func;
   staging->user_data = user_data;
@@ -180,7 +196,7 @@ crypto_ber_runs(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer use
 }
 
 typedef struct {
-  GByteArray *out;
+  CryptoSpool *out;
   gsize length, limit;
 } Gathered;
 
@@ -196,8 +212,7 @@ static gboolean
 gather_piece(const guint8 *data, gsize length, gpointer user_data)
 {
   Gathered *gathered = user_data;
-  g_byte_array_append(gathered->out, data, (guint)length);
-  return TRUE;
+  return crypto_spool_add(gathered->out, data, length, NULL);
 }
 
 GBytes *
@@ -212,9 +227,8 @@ crypto_ber_octets(GBytes *owner, const CryptoBerItem *item, gsize limit)
   Gathered gathered = { .limit = MIN(limit, (gsize)G_MAXINT32) };
   if (!crypto_ber_pieces(item, count_piece, &gathered))
     return NULL;
-  gathered.out = g_byte_array_sized_new((guint)gathered.length);
-  crypto_ber_pieces(item, gather_piece, &gathered);
-  return g_byte_array_free_to_bytes(gathered.out);
+  g_autoptr(CryptoSpool) spool = gathered.out = crypto_spool_new();
+  return crypto_ber_runs(item, gather_piece, &gathered) ? crypto_spool_finish(spool, NULL) : NULL;
 }
 
 int

@@ -58,7 +58,8 @@ gboolean crypto_ber_equal(const CryptoBerItem *a, const CryptoBerItem *b);      
 typedef gboolean (*CryptoBerPieceFunc)(const guint8 *data, gsize length, gpointer user_data);
 gboolean crypto_ber_pieces(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer user_data);
 
-/* The same with small pieces put together first: a string in pieces of one octet costs little more than a whole one. */
+/* The same with small pieces put together first (a string in pieces of one octet costs little more than a whole one),
+ * and long ones in runs of at most 1 MiB, behind which the pages of a mapping are given back (crypto/mapping.h). */
 gboolean crypto_ber_runs(const CryptoBerItem *item, CryptoBerPieceFunc func, gpointer user_data);
 
 /* The same as one run of bytes; @owner holds the item's memory. A slice of it where the string is primitive,

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "crypto/spool.h"
+
 /* CompressedData (RFC 3274). It protects nothing; all that matters is that it cannot fill the memory. */
 
 enum { RATIO_MAX = 1000, RATIO_FREE = 1024 * 1024, STEP = 64 * 1024 };
@@ -10,9 +12,10 @@ static const gsize output_max = 256 * 1024 * 1024;
 
 typedef struct {
   z_stream stream;
-  GByteArray *out;
+  CryptoSpool *out;
   gsize fed;
   gboolean ended, too_long, broken;
+  GError *error;
 } Inflation;
 
 static gboolean
@@ -31,13 +34,13 @@ inflate_piece(const guint8 *data, gsize length, gpointer user_data)
     run->stream.avail_out = sizeof step;
     int status = inflate(&run->stream, Z_NO_FLUSH);
     gsize got = sizeof step - run->stream.avail_out, used = run->fed + length - run->stream.avail_in;
-    g_byte_array_append(run->out, step, (guint)got);
-    run->too_long =
-        run->out->len > output_max || (run->out->len > RATIO_FREE && run->out->len / RATIO_MAX > used);
+    gboolean kept = crypto_spool_add(run->out, step, got, &run->error);
+    gsize out = crypto_spool_length(run->out);
+    run->too_long = out > output_max || (out > RATIO_FREE && out / RATIO_MAX > used);
     run->ended = status == Z_STREAM_END;
     run->broken = (status != Z_OK && status != Z_STREAM_END && !(status == Z_BUF_ERROR && got == 0)) ||
                   (run->ended && run->stream.avail_in > 0);
-    if (run->too_long || run->broken)
+    if (!kept || run->too_long || run->broken)
       return FALSE;
     if (run->ended || (status == Z_BUF_ERROR && got == 0))
       break;
@@ -64,12 +67,16 @@ crypto_cms_decompress(CryptoCms *cms, GError **error)
     crypto_cms_malformed(error, "the compressed content is not in it");
     return NULL;
   }
-  Inflation run = { .out = g_byte_array_new() };
-  g_autoptr(GByteArray) out = run.out;
+  Inflation run = { .out = crypto_spool_new() };
+  g_autoptr(CryptoSpool) out = run.out;
   gboolean started = inflateInit(&run.stream) == Z_OK;
   gboolean read = started && crypto_ber_runs(&cms->content, inflate_piece, &run);
   if (started)
     inflateEnd(&run.stream);
+  if (run.error) {
+    g_propagate_error(error, run.error);
+    return NULL;
+  }
   if (run.too_long) {
     g_set_error_literal(
         error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
@@ -81,5 +88,5 @@ crypto_cms_decompress(CryptoCms *cms, GError **error)
     crypto_cms_malformed(error, "its compressed content");
     return NULL;
   }
-  return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+  return crypto_spool_finish(out, error);
 }

@@ -5,7 +5,7 @@
 #include <secerr.h>
 #include <string.h>
 
-#include "crypto/mapping.h"
+#include "crypto/spool.h"
 
 /* The content of EnvelopedData and AuthEnvelopedData. Whatever goes wrong once a key of ours is at work ends in
  * one sentence, so that a sender learns nothing from how a decryption failed. */
@@ -13,11 +13,9 @@
 enum {
   TAG_MIN = 12,
   TAG_MAX = 16,
-  IV_MAX = 64,
   KEY_MAX = 32,
   BLOCK_MAX = 16,
   CHUNK = 16 * 1024, /* stays in the processor's cache */
-  RELEASE_STEP = 1024 * 1024,
 };
 
 static void
@@ -32,7 +30,7 @@ set_failed(GError **error)
 /* What the content needs besides the key, read and judged before any key is touched. */
 typedef struct {
   const CryptoCmsCipher *cipher;
-  guint8 iv[IV_MAX];
+  guint8 iv[CRYPTO_CMS_IV_MAX];
   guint iv_length, tag_length;
   gboolean sound; /* FALSE: parameters or lengths are impossible; fails like any other decryption */
 } Plan;
@@ -46,7 +44,7 @@ read_gcm(CryptoCms *cms, Plan *plan)
   plan->tag_length = TAG_MIN;
   if (parameters->tag != CRYPTO_BER_SEQUENCE ||
       !crypto_ber_expect(&inside, CRYPTO_BER_OCTET_STRING, &nonce) || nonce.length < 1 ||
-      nonce.length > IV_MAX)
+      nonce.length > CRYPTO_CMS_IV_MAX)
     return FALSE;
   if (crypto_ber_optional(&inside, CRYPTO_BER_INTEGER, &length)) {
     int value = crypto_ber_small(&length);
@@ -116,16 +114,6 @@ count(const guint8 *data, gsize length, gpointer user_data)
   return *total <= G_MAXINT32;
 }
 
-/* Room for the content, plus @extra. NULL: malformed or absurdly long. */
-static guint8 *
-allocate(CryptoCms *cms, gsize extra, gsize *length)
-{
-  *length = 0;
-  if (!crypto_ber_pieces(&cms->content, count, length))
-    return NULL;
-  return g_try_malloc(*length + extra);
-}
-
 static PK11SymKey *
 import_key(const Plan *plan, const guint8 *cek)
 {
@@ -139,18 +127,10 @@ import_key(const Plan *plan, const guint8 *cek)
 
 /* --- CBC, as the pieces come --- */
 
-/* All of the plaintext in one run of bytes that grows to the size of the ciphertext, and no further. */
-typedef struct {
-  CryptoCms *cms;
-  guint8 *data;
-  gsize length, room;
-} Collected;
-
 /* Where the plaintext goes. A stand-in key's plaintext (muted) goes nowhere, but is made all the same. */
 typedef struct {
   CryptoSinkFunc sink;
   gpointer user_data;
-  Collected *whole; /* set where the sink is only to collect: a buffer may be put there instead */
   gboolean muted, given, stopped;
   GError *error; /* the sink's own */
 } Output;
@@ -210,14 +190,10 @@ cbc_piece(const guint8 *data, gsize length, gpointer user_data)
       run->n_rest = 0;
     }
   }
-  for (gsize whole = length - length % run->block; whole > 0;) {
-    gsize part = MIN(whole, (gsize)RELEASE_STEP);
-    cbc_feed(run, data, part);
-    crypto_mapping_release(data, data + part);
-    data += part;
-    length -= part;
-    whole -= part;
-  }
+  gsize whole = length - length % run->block;
+  cbc_feed(run, data, whole);
+  data += whole;
+  length -= whole;
   if (length > 0) {
     memcpy(run->rest, data, length);
     run->n_rest = (guint)length;
@@ -264,68 +240,85 @@ decrypt_cbc(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
   return good;
 }
 
-/* --- GCM: all of it in one call and in one buffer, so that nothing leaves before the tag is checked --- */
+/* --- GCM: nothing leaves before the tag is checked --- */
 
 static gboolean
 append_piece(const guint8 *data, gsize length, gpointer user_data)
 {
   guint8 **at = user_data;
-  while (length > 0) {
-    gsize part = MIN(length, (gsize)RELEASE_STEP);
-    memcpy(*at, data, part);
-    crypto_mapping_release(data, data + part);
-    *at += part;
-    data += part;
-    length -= part;
-  }
+  memcpy(*at, data, length);
+  *at += length;
   return TRUE;
 }
 
 static gboolean
-decrypt_gcm(CryptoCms *cms, const Plan *plan, PK11SymKey *key, Output *output)
+give_authenticated(const guint8 *data, gsize length, gpointer user_data)
 {
-  gsize length;
-  guint8 *buffer = allocate(cms, TAG_MAX, &length);
-  if (!buffer)
-    return FALSE;
+  return give(user_data, data, length);
+}
+
+/* What fits into memory: one call of NSS. @what has its tag apart or at the end of the content. */
+static gboolean
+decrypt_gcm_at_once(const Plan *plan, const CryptoCmsGcm *what, Output *output)
+{
+  gsize total = what->length + what->tag_length;
+  g_autofree guint8 *buffer = g_malloc(total);
   guint8 *end = buffer;
-  crypto_ber_pieces(&cms->content, append_piece, &end);
-  if (cms->kind == CRYPTO_CMS_AUTH_ENVELOPED)
-    append_piece(cms->mac.data, cms->mac.length, &end);
-  gsize total = (gsize)(end - buffer);
+  crypto_ber_pieces(what->content, append_piece, &end);
+  if (what->tag)
+    memcpy(end, what->tag, what->tag_length);
+  CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)what->iv,
+                            .ulIvLen = what->iv_length,
+                            .pAAD = (guint8 *)what->aad,
+                            .ulAADLen = what->aad_length,
+                            .ulTagBits = what->tag_length * 8 };
+  SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
+  unsigned got = 0;
+  PK11SymKey *key = import_key(plan, what->key);
+  gboolean good = key &&
+                  PK11_Decrypt(key, CKM_AES_GCM, &parameters, buffer, &got, (unsigned)total, buffer,
+                               (unsigned)total) == SECSuccess &&
+                  got == what->length && give(output, buffer, got);
+  if (key)
+    PK11_FreeSymKey(key);
+  explicit_bzero(buffer, total);
+  return good;
+}
+
+static gboolean
+decrypt_gcm(CryptoCms *cms, const Plan *plan, const guint8 *cek, Output *output)
+{
+  gsize length = 0;
+  gboolean apart = cms->kind == CRYPTO_CMS_AUTH_ENVELOPED;
+  if (!crypto_ber_pieces(&cms->content, count, &length) || (!apart && length < plan->tag_length))
+    return FALSE;
   g_autoptr(GByteArray) aad = NULL;
   if (cms->attributes.tag != 0) /* authenticated as a SET OF, not under their tag (RFC 5083 2.2) */
     aad = crypto_cms_attributes_signed(&cms->attributes, FALSE);
-  CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)plan->iv,
-                            .ulIvLen = plan->iv_length,
-                            .pAAD = aad ? aad->data : NULL,
-                            .ulAADLen = aad ? aad->len : 0,
-                            .ulTagBits = plan->tag_length * 8 };
-  SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
-  unsigned got = 0;
-  gboolean good = total >= plan->tag_length &&
-                  PK11_Decrypt(key, CKM_AES_GCM, &parameters, buffer, &got, (unsigned)total, buffer,
-                               (unsigned)total) == SECSuccess &&
-                  got == total - plan->tag_length;
-  if (good && output->whole && !output->muted) {
-    *output->whole = (Collected){ .cms = cms, .data = buffer, .length = got, .room = length };
-    return TRUE;
-  }
-  good = good && give(output, buffer, got);
-  explicit_bzero(buffer, total);
-  g_free(buffer);
-  return good;
+  CryptoCmsGcm what = { .key = cek,
+                        .key_length = plan->cipher->key_length,
+                        .iv = plan->iv,
+                        .iv_length = plan->iv_length,
+                        .aad = aad ? aad->data : NULL,
+                        .aad_length = aad ? aad->len : 0,
+                        .content = &cms->content,
+                        .length = apart ? length : length - plan->tag_length,
+                        .tag = apart ? cms->mac.data : NULL,
+                        .tag_length = plan->tag_length };
+  if (length <= CRYPTO_SPOOL_HEAP)
+    return decrypt_gcm_at_once(plan, &what, output);
+  return crypto_cms_gcm(&what, give_authenticated, output);
 }
 
 static gboolean
 decrypt_content(CryptoCms *cms, const Plan *plan, const guint8 *cek, Output *output)
 {
+  if (plan->cipher->block == 0)
+    return decrypt_gcm(cms, plan, cek, output);
   PK11SymKey *key = import_key(plan, cek);
-  if (!key)
-    return FALSE;
-  gboolean good =
-      plan->cipher->block == 0 ? decrypt_gcm(cms, plan, key, output) : decrypt_cbc(cms, plan, key, output);
-  PK11_FreeSymKey(key);
+  gboolean good = key && decrypt_cbc(cms, plan, key, output);
+  if (key)
+    PK11_FreeSymKey(key);
   return good;
 }
 
@@ -463,36 +456,19 @@ crypto_cms_decrypt_to(CryptoCms *cms, CryptoPinSource *pin, CryptoSinkFunc sink,
 static gboolean
 collect(const guint8 *data, gsize length, gpointer user_data, GError **error)
 {
-  Collected *all = user_data;
-  if (!all->data)
-    all->data = allocate(all->cms, 1, &all->room);
-  if (!all->data || length > all->room - all->length) {
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                        "There is not enough memory to decrypt the message.");
-    return FALSE;
-  }
-  memcpy(all->data + all->length, data, length);
-  all->length += length;
-  return TRUE;
+  return crypto_spool_add(user_data, data, length, error);
 }
 
 static void
 drop(gpointer user_data)
 {
-  Collected *all = user_data;
-  if (all->data)
-    explicit_bzero(all->data, all->length);
-  all->length = 0;
+  crypto_spool_empty(user_data);
 }
 
 GBytes *
 crypto_cms_decrypt(CryptoCms *cms, CryptoPinSource *pin, GError **error)
 {
-  Collected all = { .cms = cms };
-  Output output = { .sink = collect, .user_data = &all, .whole = &all };
-  if (decrypt(cms, pin, &output, drop, error))
-    return g_bytes_new_take(all.data, all.length);
-  drop(&all);
-  g_free(all.data);
-  return NULL;
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  Output output = { .sink = collect, .user_data = spool };
+  return decrypt(cms, pin, &output, drop, error) ? crypto_spool_finish(spool, error) : NULL;
 }

@@ -17,6 +17,7 @@ enum {
   CRYPTO_CMS_ATTRIBUTES_MAX = 200,
   CRYPTO_CMS_ATTRIBUTES_SIZE = 1024 * 1024, /* the signed ones, which are walked several times */
   CRYPTO_CMS_DIGEST_MAX = 64,
+  CRYPTO_CMS_IV_MAX = 64,
 };
 
 typedef struct {
@@ -146,6 +147,20 @@ char *crypto_cms_transport_name(const CryptoCmsRecipient *recipient, CryptoCert 
 CryptoCert *crypto_cms_recipient_cert(const CryptoCmsRecipient *recipient); /* ours; transfer full, or NULL */
 /* DER of ECC-CMS-SharedInfo (RFC 5753 7.2). */
 GByteArray *crypto_cms_shared_info(const CryptoBerItem *wrap, const CryptoBerItem *ukm, guint key_length);
+
+/* cms-gcm.c: AES-GCM in little memory. @func is given plaintext only after the tag has been checked; FALSE from it ends
+ * the work. FALSE: the tag is wrong, or @func said so. */
+typedef struct {
+  const guint8 *key, *iv, *aad;
+  guint key_length, iv_length;
+  gsize aad_length;
+  const CryptoBerItem *content;
+  gsize length;      /* of the ciphertext in it, without a tag */
+  const guint8 *tag; /* NULL: it stands behind the ciphertext */
+  guint tag_length;
+} CryptoCmsGcm;
+typedef gboolean (*CryptoCmsGcmFunc)(const guint8 *data, gsize length, gpointer user_data);
+gboolean crypto_cms_gcm(const CryptoCmsGcm *what, CryptoCmsGcmFunc func, gpointer user_data);
 
 /* cms-write.c. A ContentInfo around SEQUENCE { @before, @rest octets } up to where those octets begin. */
 GByteArray *crypto_cms_head(CryptoOid type, const GByteArray *before, gsize rest);

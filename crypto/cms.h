@@ -83,9 +83,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoEnvelope, crypto_envelope_free)
  * tag has been checked. A random content key stands in where PKCS#1 unwrapping fails (RFC 3218). */
 GBytes *crypto_cms_decrypt(CryptoCms *cms, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same, handed on as it is decrypted, so that a large message takes little memory: AES-CBC in small runs, GCM in
- * one after its tag has been checked. What was given before an error is to be thrown away. @sink returns FALSE with
- * its error set to stop. See crypto/mapping.h for the other end. */
+/* The same, handed on as it is decrypted: in small runs, those of GCM after its tag has been checked over all of it.
+ * What was given before an error is to be thrown away. @sink returns FALSE with its error set to stop. Both take
+ * little memory for a large message: see crypto/mapping.h for what goes in, crypto/spool.h for what comes out. */
 typedef gboolean (*CryptoSinkFunc)(const guint8 *data, gsize length, gpointer user_data, GError **error);
 gboolean crypto_cms_decrypt_to(CryptoCms *cms, CryptoPinSource *pin, CryptoSinkFunc sink, gpointer user_data,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;

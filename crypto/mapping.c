@@ -64,7 +64,8 @@ void
 crypto_mapping_release(const guint8 *from, const guint8 *to)
 {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t first = ((uintptr_t)from + page - 1) & ~(page - 1), last = (uintptr_t)to & ~(page - 1);
+  /* The page in which @from lies has been read to its end by now, and nothing is lost by letting go of too much. */
+  uintptr_t first = (uintptr_t)from & ~(page - 1), last = (uintptr_t)to & ~(page - 1);
   if (first >= last)
     return;
   g_mutex_lock(&lock);

@@ -200,8 +200,9 @@ open_detached(MlMessage *message, MlEntity *entity, const MlReadOptions *options
     keep_certs(message, cms);
     set_broken(layer, "The signature brings a text of its own instead of signing the one that is shown.");
   } else {
-    g_autoptr(GBytes) covered = ml_scan_canonical(content);
-    verify(message, layer, cms, covered, options);
+    g_autoptr(GBytes) covered = ml_scan_canonical(content, &layer->error);
+    if (covered)
+      verify(message, layer, cms, covered, options);
   }
   return content;
 }

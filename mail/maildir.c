@@ -6,6 +6,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "crypto/mapping.h"
+#include "crypto/spool.h"
 #include "mail/files.h"
 #include "mail/maildir-private.h"
 #include "mail/numbers.h"
@@ -355,6 +357,31 @@ maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func
 }
 
 static GBytes *
+read_entry(int fd, gsize total, const char *path, MlProgressFunc func, gpointer user_data, GError **error)
+{
+  g_autofree char *data = g_malloc(total + 1);
+  gssize done = ml_files_pread(fd, data, total, 0, path, error);
+  if (done < 0)
+    return NULL;
+  if (func)
+    func((gsize)done, total, user_data);
+  return g_bytes_new_take(g_steal_pointer(&data), (gsize)done);
+}
+
+/* A large one is not copied: a file of a Maildir never changes, and what is read of it need not stay in memory. */
+static GBytes *
+map_entry(int fd, goffset total, const char *path, MlProgressFunc func, gpointer user_data, GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  GBytes *bytes = crypto_mapping_new(fd, &problem);
+  if (!bytes)
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s: %s", path, problem->message);
+  else if (func)
+    func((gsize)total, (gsize)total, user_data);
+  return bytes;
+}
+
+static GBytes *
 maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
               GError **error)
 {
@@ -372,28 +399,11 @@ maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc fu
                 ML_MESSAGE_MAX / 1024 / 1024);
     return NULL;
   }
-  gsize total = (gsize)about.st_size, done = 0;
-  g_autofree char *data = g_malloc(total + 1);
-  while (done < total && !ml_driver_interrupted(driver)) {
-    gssize n =
-        ml_files_pread(fd, data + done, MIN(total - done, 4 * 1024 * 1024), (goffset)done, path, error);
-    if (n < 0) {
-      close(fd);
-      return NULL;
-    }
-    if (n == 0)
-      break;
-    done += (gsize)n;
-    if (func)
-      func(done, total, user_data);
-  }
+  GBytes *bytes = about.st_size > CRYPTO_SPOOL_HEAP ? map_entry(fd, about.st_size, path, func, user_data, error)
+                                                    : read_entry(fd, (gsize)about.st_size, path, func, user_data, error);
   close(fd);
-  if (ml_driver_interrupted(driver)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
-    return NULL;
-  }
   *received = about.st_mtim.tv_sec;
-  return g_bytes_new_take(g_steal_pointer(&data), done);
+  return bytes;
 }
 
 static void

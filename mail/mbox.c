@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "crypto/spool.h"
 #include "mail/files.h"
 #include "mail/mbox-private.h"
 #include "mail/numbers.h"
@@ -273,8 +274,8 @@ mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, g
   return TRUE;
 }
 
-/* Takes one > from every line of the body that begins with >From, >>From, ... In place; returns the new
- * length. */
+/* Takes one > from every line of the body that begins with >From, >>From, ... In place, in whole lines but for the
+ * last; @body: where the body begins. Returns the new length. */
 static gsize
 unquote(char *data, gsize length, gsize body)
 {
@@ -292,6 +293,46 @@ unquote(char *data, gsize length, gsize body)
     at = end;
   }
   return out;
+}
+
+/* How much of the buffer ends with a line; a line longer than the buffer is cut, and the rest of it is no >From. */
+static gsize
+whole_lines(const char *data, gsize length)
+{
+  const char *newline = memrchr(data, '\n', length);
+  return newline ? (gsize)(newline - data) + 1 : length;
+}
+
+/* The message's octets into @spool, some MiB of lines at a time. */
+static gboolean
+read_message(MlMbox *mbox, int fd, const MlMboxMessage *message, CryptoSpool *spool, MlProgressFunc func,
+             gpointer user_data, GError **error)
+{
+  enum { STEP = 4 * 1024 * 1024 };
+  gsize total = (gsize)(message->end - message->header), body = (gsize)(message->body - message->header);
+  g_autofree char *data = g_malloc(MIN(total, (gsize)STEP) + 1);
+  gboolean within_line = FALSE;
+  for (gsize done = 0; done < total && !ml_driver_interrupted(&mbox->base);) {
+    gssize n = ml_files_pread(fd, data, MIN(total - done, (gsize)STEP), message->header + (goffset)done, mbox->path,
+                              error);
+    if (n < 0)
+      return FALSE;
+    if (n == 0)
+      break;
+    gsize length = done + (gsize)n < total ? whole_lines(data, (gsize)n) : (gsize)n;
+    gsize plain = body > done ? MIN(body - done, length) : 0;
+    if (within_line) {
+      const char *newline = memchr(data, '\n', length);
+      plain = MAX(plain, newline ? (gsize)(newline - data) + 1 : length);
+    }
+    within_line = data[length - 1] != '\n';
+    done += length;
+    if (!crypto_spool_add(spool, data, unquote(data, length, plain), error))
+      return FALSE;
+    if (func)
+      func(done, total, user_data);
+  }
+  return TRUE;
 }
 
 static GBytes *
@@ -314,26 +355,15 @@ mbox_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func,
                 ML_MESSAGE_MAX / 1024 / 1024);
     return NULL;
   }
-  g_autofree char *data = g_malloc(total + 1);
-  gsize done = 0;
-  while (done < total && !ml_driver_interrupted(driver)) {
-    gssize n = ml_files_pread(lock->fd, data + done, MIN(total - done, 4 * 1024 * 1024),
-                              message->header + (goffset)done, mbox->path, error);
-    if (n < 0)
-      return NULL;
-    if (n == 0)
-      break;
-    done += (gsize)n;
-    if (func)
-      func(done, total, user_data);
-  }
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  if (!read_message(mbox, lock->fd, message, spool, func, user_data, error))
+    return NULL;
   if (ml_driver_interrupted(driver)) {
     g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     return NULL;
   }
   *received = message->received;
-  gsize length = unquote(data, done, MIN(done, (gsize)(message->body - message->header)));
-  return g_bytes_new_take(g_steal_pointer(&data), length);
+  return crypto_spool_finish(spool, error);
 }
 
 /* TRUE: something happened to our file, or it is not known to what. */

@@ -69,7 +69,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlEntity, ml_entity_free)
  * covers. Canonical: the same where every line end is CRLF; else a copy with CRLF, but only where the buffer has
  * LF throughout, since a mixture is as the sender signed it. */
 GBytes *ml_scan_exact(const MlEntity *entity);
-GBytes *ml_scan_canonical(const MlEntity *entity);
+GBytes *ml_scan_canonical(const MlEntity *entity, GError **error); /* NULL: no memory for the copy */
 
 /* mime.c: fills type, params, disposition, filename and transfer from the fields. */
 void ml_mime_describe(MlEntity *entity);

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/mapping.h"
+#include "crypto/spool.h"
+
+enum { RELEASE_STEP = 1024 * 1024 };
+
 void
 ml_param_free(MlParam *param)
 {
@@ -339,46 +344,52 @@ content_slice(const MlEntity *entity)
   return g_bytes_new_from_bytes(entity->source, entity->body, entity->end - entity->body);
 }
 
+/* Where decoded octets go, up to a limit (0: none), and what has been read is let go of. */
+typedef struct {
+  CryptoSpool *out;
+  gsize limit;
+  gboolean full; /* the limit is reached, or there is no memory for more */
+} Decoded;
+
+static void
+decoded_add(Decoded *decoded, const void *octets, gsize length)
+{
+  gsize room = decoded->limit ? decoded->limit - crypto_spool_length(decoded->out) : length;
+  gboolean kept = crypto_spool_add(decoded->out, octets, MIN(length, room), NULL);
+  decoded->full = !kept || length > room;
+}
+
 /* GMime's decoder, fed in pieces so that its hand-over of one octet past the end cannot happen on our buffer:
  * every piece is a copy with room behind it. */
-static GBytes *
-decode_by_gmime(const char *data, gsize length, GMimeContentEncoding encoding, gsize limit, gboolean *cut)
+static void
+decode_by_gmime(const char *data, gsize length, GMimeContentEncoding encoding, Decoded *decoded)
 {
-  enum { PIECE = 48 * 1024 };
+  enum { PIECE = 48 * 1024, BEHIND = 4 };
   GMimeEncoding state;
   g_mime_encoding_init_decode(&state, encoding);
-  GByteArray *out = g_byte_array_new();
-  g_autofree char *piece = g_malloc0(PIECE + 4);
-  for (gsize at = 0; at < length;) {
-    gsize take = MIN(length - at, (gsize)PIECE);
+  gsize most = MIN(length, (gsize)PIECE);
+  g_autofree char *piece = g_malloc(most + BEHIND);
+  g_autofree char *octets = g_malloc(g_mime_encoding_outlen(&state, most) + 8);
+  for (gsize at = 0; at < length && !decoded->full;) {
+    gsize take = MIN(length - at, most);
     memcpy(piece, data + at, take);
-    memset(piece + take, 0, 4);
+    memset(piece + take, 0, BEHIND);
+    crypto_mapping_release((const guint8 *)data + at, (const guint8 *)data + at + take);
     at += take;
-    guint before = out->len;
-    g_byte_array_set_size(out, before + (guint)g_mime_encoding_outlen(&state, take) + 8);
-    gsize used = at < length ? g_mime_encoding_step(&state, piece, take, (char *)out->data + before)
-                             : g_mime_encoding_flush(&state, piece, take, (char *)out->data + before);
-    g_byte_array_set_size(out, before + (guint)used);
-    if (limit && out->len >= limit) {
-      *cut = at < length || out->len > limit;
-      g_byte_array_set_size(out, (guint)MIN(out->len, limit));
-      break;
-    }
-    if (out->len > 1u << 30)
-      break; /* a buffer of ours counts in 32 bits */
+    gsize used = at < length ? g_mime_encoding_step(&state, piece, take, octets)
+                             : g_mime_encoding_flush(&state, piece, take, octets);
+    decoded_add(decoded, octets, used);
   }
-  return g_byte_array_free_to_bytes(out);
 }
 
 /* uuencode, line by line between "begin" and "end": a length, then sixes of bits. GMime's decoder expects the
  * begin line to be taken away and mistakes it for data. */
-static GBytes *
-decode_uu(const char *data, gsize length, gsize limit, gboolean *cut)
+static void
+decode_uu(const char *data, gsize length, Decoded *decoded)
 {
-  GByteArray *out = g_byte_array_new();
   const char *end = data + length;
   gboolean begun = FALSE;
-  while (data < end && !(limit && out->len >= limit)) {
+  while (data < end && !decoded->full) {
     const char *newline = memchr(data, '\n', (gsize)(end - data));
     const char *stop = newline ? newline : end;
     if (!begun) {
@@ -387,24 +398,19 @@ decode_uu(const char *data, gsize length, gsize limit, gboolean *cut)
       guint octets = ((guint)(guchar)*data - 32) & 63;
       if (!octets)
         break;
+      guint8 line[63];
       const char *c = data + 1;
       for (guint done = 0; done < octets; c += 4) {
         guint32 bits = 0;
         for (guint i = 0; i < 4; i++)
           bits = bits << 6 | (c + i < stop ? ((guint)(guchar)c[i] - 32) & 63 : 0);
-        for (guint i = 0; i < 3 && done < octets; i++, done++) {
-          guint8 octet = (guint8)(bits >> (16 - 8 * i));
-          g_byte_array_append(out, &octet, 1);
-        }
+        for (guint i = 0; i < 3 && done < octets; i++, done++)
+          line[done] = (guint8)(bits >> (16 - 8 * i));
       }
+      decoded_add(decoded, line, octets);
     }
     data = stop + 1;
   }
-  if (limit && out->len >= limit) {
-    *cut = TRUE;
-    g_byte_array_set_size(out, (guint)limit);
-  }
-  return g_byte_array_free_to_bytes(out);
 }
 
 GBytes *
@@ -417,21 +423,48 @@ ml_mime_decode(const MlEntity *entity, gsize limit, gboolean *cut)
   g_autoptr(GBytes) content = content_slice(entity);
   gsize length = 0;
   const char *data = g_bytes_get_data(content, &length);
-  switch (entity->transfer) {
-  case ML_TRANSFER_BASE64:
-    return decode_by_gmime(data, length, GMIME_CONTENT_ENCODING_BASE64, limit, cut);
-  case ML_TRANSFER_QUOTED:
-    return decode_by_gmime(data, length, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE, limit, cut);
-  case ML_TRANSFER_UU:
-    return decode_uu(data, length, limit, cut);
-  case ML_TRANSFER_IDENTITY:
-  case ML_TRANSFER_UNKNOWN:
-    break;
+  if (entity->transfer == ML_TRANSFER_IDENTITY || entity->transfer == ML_TRANSFER_UNKNOWN) {
+    if (!limit || length <= limit)
+      return g_steal_pointer(&content);
+    *cut = TRUE;
+    return g_bytes_new_from_bytes(content, 0, limit);
   }
-  if (!limit || length <= limit)
-    return g_steal_pointer(&content);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  Decoded decoded = { .out = spool, .limit = limit };
+  if (entity->transfer == ML_TRANSFER_UU)
+    decode_uu(data, length, &decoded);
+  else
+    decode_by_gmime(data, length,
+                    entity->transfer == ML_TRANSFER_BASE64 ? GMIME_CONTENT_ENCODING_BASE64
+                                                           : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE,
+                    &decoded);
+  *cut = decoded.full;
+  GBytes *octets = crypto_spool_finish(spool, NULL);
+  if (octets)
+    return octets;
   *cut = TRUE;
-  return g_bytes_new_from_bytes(content, 0, limit);
+  return g_bytes_new_static("", 0);
+}
+
+/* Counted in runs of a fixed length, which the compiler turns into a handful of vector instructions. */
+static gsize
+count_digits(const char *data, gsize length)
+{
+  enum { RUN = 4096 };
+  gsize digits = 0, at = 0, behind = 0;
+  for (; at + RUN <= length; at += RUN) {
+    guint32 run = 0;
+    for (guint i = 0; i < RUN; i++)
+      run += (data[at + i] > ' ') & (data[at + i] != '=');
+    digits += run;
+    if (at - behind >= RELEASE_STEP) {
+      crypto_mapping_release((const guint8 *)data + behind, (const guint8 *)data + at);
+      behind = at;
+    }
+  }
+  for (; at < length; at++)
+    digits += (data[at] > ' ') & (data[at] != '=');
+  return digits;
 }
 
 gsize
@@ -441,10 +474,7 @@ ml_mime_decoded_size(const MlEntity *entity)
   if (entity->left)
     return ml_left_decoded_size(entity);
   if (entity->transfer == ML_TRANSFER_BASE64) {
-    const char *data = (const char *)g_bytes_get_data(entity->source, NULL) + entity->body;
-    gsize digits = 0;
-    for (gsize i = 0; i < length; i++)
-      digits += g_ascii_isalnum(data[i]) || data[i] == '+' || data[i] == '/';
+    gsize digits = count_digits((const char *)g_bytes_get_data(entity->source, NULL) + entity->body, length);
     return digits / 4 * 3 + (digits % 4 ? digits % 4 - 1 : 0);
   }
   if (entity->transfer == ML_TRANSFER_QUOTED && length < (1u << 20)) {

@@ -2,10 +2,13 @@
 
 #include <string.h>
 
+#include "crypto/mapping.h"
+#include "crypto/spool.h"
+
 /* One pass over the lines of a buffer. The multiparts that are open form a stack; a delimiter line belongs to
  * the outermost of them that has it, which closes everything within: the reading that RFC 1847 wants, where the
  * outer multipart alone decides what its first part is, and the same that a top-down splitter gives. */
-enum { GARBAGE_LINES = 5 };
+enum { GARBAGE_LINES = 5, RELEASE_STEP = 1024 * 1024, STAGE = 64 * 1024 };
 
 typedef enum { SCAN_HEADER, SCAN_BODY } ScanState;
 
@@ -248,9 +251,20 @@ take_header_line(Scan *scan, gsize line, gsize length, gsize next)
   } /* else: a line that is no field is passed over, and the header goes on (as GMime reads it) */
 }
 
+/* Of a large message the lines behind us need not stay in memory. */
+static gsize
+let_go(const char *data, gsize from, gsize at)
+{
+  if (at - from < RELEASE_STEP)
+    return from;
+  crypto_mapping_release((const guint8 *)data + from, (const guint8 *)data + at);
+  return at;
+}
+
 static void
 scan_lines(Scan *scan)
 {
+  gsize behind = 0;
   gsize line =
       scan->length >= 3 && memcmp(scan->data, "\357\273\277", 3) == 0 ? 3 : 0; /* a byte order mark */
   while (line < scan->length && !scan->error) {
@@ -268,6 +282,7 @@ scan_lines(Scan *scan)
     else if (!scan->levels->len)
       break; /* the content of a leaf that nothing can end */
     line = next;
+    behind = let_go(scan->data, behind, line);
   }
 }
 
@@ -326,34 +341,45 @@ ml_scan_exact(const MlEntity *entity)
 static gboolean
 has_crlf(GBytes *source)
 {
-  gsize length = 0;
+  gsize length = 0, behind = 0;
   const char *data = g_bytes_get_data(source, &length), *at = data;
   while ((at = memchr(at, '\n', length - (gsize)(at - data)))) {
     if (at > data && at[-1] == '\r')
       return TRUE;
     at++;
+    behind = let_go(data, behind, (gsize)(at - data));
   }
   return FALSE;
 }
 
+/* A copy with CRLF for each LF. NULL: no memory. */
+static GBytes *
+with_crlf(const char *data, gsize length, GError **error)
+{
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  g_autofree char *stage = g_malloc(2 * STAGE);
+  gsize behind = 0;
+  for (gsize at = 0; at < length;) {
+    gsize stop = MIN(at + STAGE, length), used = 0;
+    for (; at < stop; at++) {
+      if (data[at] == '\n')
+        stage[used++] = '\r';
+      stage[used++] = data[at];
+    }
+    if (!crypto_spool_add(spool, stage, used, error))
+      return NULL;
+    behind = let_go(data, behind, at);
+  }
+  return crypto_spool_finish(spool, error);
+}
+
 GBytes *
-ml_scan_canonical(const MlEntity *entity)
+ml_scan_canonical(const MlEntity *entity, GError **error)
 {
   g_autoptr(GBytes) exact = ml_scan_exact(entity);
-  if (has_crlf(entity->source))
-    return g_steal_pointer(&exact);
-  gsize length = 0, lines = 0;
+  gsize length = 0;
   const char *data = g_bytes_get_data(exact, &length);
-  for (gsize i = 0; i < length; i++)
-    lines += data[i] == '\n';
-  if (!lines)
+  if (!length || has_crlf(entity->source) || !memchr(data, '\n', length))
     return g_steal_pointer(&exact);
-  char *copy = g_malloc(length + lines);
-  gsize used = 0;
-  for (gsize i = 0; i < length; i++) {
-    if (data[i] == '\n')
-      copy[used++] = '\r';
-    copy[used++] = data[i];
-  }
-  return g_bytes_new_take(copy, used);
+  return with_crlf(data, length, error);
 }

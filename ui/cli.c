@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/certdb.h"
+#include "crypto/mapping.h"
+#include "crypto/spool.h"
 #include "ui/password.h"
 #include "ui/text.h"
 
@@ -293,59 +296,66 @@ ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code)
   return bytes;
 }
 
+/* What cannot be mapped: it may be the plaintext of an encrypted mail, so it goes to memory and never to a disk. */
 static GBytes *
 read_stream(int fd, const char *name, GError **error)
 {
-  GByteArray *all = g_byte_array_new();
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
   guint8 buffer[65536];
   gssize n;
 
   while ((n = read(fd, buffer, sizeof buffer)) != 0) {
     if (n < 0 && errno == EINTR)
       continue;
-    if (n < 0 || all->len + (gsize)n > LARGEST_INPUT) {
+    if (n < 0 || crypto_spool_length(spool) + (gsize)n > LARGEST_INPUT) {
       g_set_error(error, ML_ERROR, n < 0 ? ML_ERROR_STORE : ML_ERROR_MALFORMED, "%s: %s", name,
                   n < 0 ? g_strerror(errno) : "more than 1 GiB");
-      g_byte_array_unref(all);
       return NULL;
     }
-    g_byte_array_append(all, buffer, (guint)n);
+    if (!crypto_spool_add(spool, buffer, (gsize)n, error))
+      return NULL;
   }
-  return g_byte_array_free_to_bytes(all);
+  return crypto_spool_finish(spool, error);
+}
+
+/* A small file is read, a large one mapped. */
+static GBytes *
+read_opened(int fd, const char *file, GError **error)
+{
+  struct stat about;
+
+  if (fstat(fd, &about) != 0) {
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be read: %s", file, g_strerror(errno));
+    return NULL;
+  }
+  if (S_ISDIR(about.st_mode)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s is a folder: name a file in it, or FOLDER/UID", file);
+    return NULL;
+  }
+  if (!S_ISREG(about.st_mode) || about.st_size <= CRYPTO_SPOOL_HEAP)
+    return read_stream(fd, file, error);
+  if (about.st_size > LARGEST_INPUT) {
+    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "%s is larger than 1 GiB", file);
+    return NULL;
+  }
+  return crypto_mapping_new(fd, error);
 }
 
 GBytes *
 ui_cli_read_file(const char *file, GError **error)
 {
-  g_autoptr(GError) local = NULL;
-
   if (!strcmp(file, "-"))
     return read_stream(STDIN_FILENO, "standard input", error);
-  if (g_file_test(file, G_FILE_TEST_IS_DIR)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s is a folder: name a file in it, or FOLDER/UID", file);
+  int fd = open(file, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    g_set_error(error, ML_ERROR, errno == ENOENT ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE,
+                errno == ENOENT ? "there is no file %s (a message is a file, - or FOLDER/UID)" : "%s cannot be read",
+                file);
     return NULL;
   }
-  if (g_file_test(file, G_FILE_TEST_EXISTS) && !g_file_test(file, G_FILE_TEST_IS_REGULAR)) { /* a pipe, say */
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    GBytes *bytes = fd >= 0 ? read_stream(fd, file, error) : NULL;
-    if (fd >= 0)
-      close(fd);
-    else
-      g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be read: %s", file, g_strerror(errno));
-    return bytes;
-  }
-  g_autoptr(GMappedFile) mapped = g_mapped_file_new(file, FALSE, &local);
-  if (!mapped) {
-    gboolean missing = g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-    g_set_error(error, ML_ERROR, missing ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE,
-                missing ? "there is no file %s (a message is a file, - or FOLDER/UID)" : "%s cannot be read", file);
-    return NULL;
-  }
-  if (g_mapped_file_get_length(mapped) > LARGEST_INPUT) {
-    g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "%s is larger than 1 GiB", file);
-    return NULL;
-  }
-  return g_mapped_file_get_bytes(mapped);
+  GBytes *bytes = read_opened(fd, file, error);
+  close(fd);
+  return bytes;
 }
 
 gint64

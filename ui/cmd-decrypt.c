@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ui/json-message.h"
+#include "ui/save.h"
 #include "ui/verify-options.h"
 
 const char ui_cmd_decrypt_help[] =
@@ -29,18 +31,16 @@ const char ui_cmd_decrypt_help[] =
 static int
 write_output(UiCli *cli, const char *output, GBytes *content)
 {
-  gsize length = 0;
-  const char *data = g_bytes_get_data(content, &length);
   g_autoptr(GError) error = NULL;
   if (!output || strcmp(output, "-") == 0) {
-    if ((length && fwrite(data, 1, length, stdout) != length) || fflush(stdout) != 0) {
-      ui_cli_error(cli, "standard output: %s", g_strerror(errno));
+    int number = fflush(stdout) != 0 ? errno : ui_save_write(STDOUT_FILENO, content);
+    if (number) {
+      ui_cli_error(cli, "standard output: %s", g_strerror(number));
       return UI_EXIT_IO;
     }
     return UI_EXIT_OK;
   }
-  if (!g_file_set_contents_full(output, data ? data : "", (gssize)length, G_FILE_SET_CONTENTS_CONSISTENT,
-                                0600, &error)) {
+  if (!ui_save_replace(output, content, &error)) {
     ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_IO;
   }

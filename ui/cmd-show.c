@@ -1,10 +1,13 @@
 #include "ui/commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ui/json-message.h"
 #include "ui/layout.h"
+#include "ui/save.h"
 #include "ui/strip.h"
 #include "ui/text.h"
 #include "ui/verify-options.h"
@@ -67,12 +70,13 @@ print_text(const MlMessage *message, gboolean all_headers)
 }
 
 static int
-print_raw(GBytes *bytes)
+print_raw(UiCli *cli, GBytes *bytes)
 {
-  gsize length;
-  const char *data = g_bytes_get_data(bytes, &length);
+  int number = fflush(stdout) != 0 ? errno : ui_save_write(STDOUT_FILENO, bytes);
 
-  return fwrite(data, 1, length, stdout) == length ? UI_EXIT_OK : UI_EXIT_IO;
+  if (number)
+    ui_cli_error(cli, "standard output: %s", g_strerror(number));
+  return number ? UI_EXIT_IO : UI_EXIT_OK;
 }
 
 static int
@@ -86,7 +90,7 @@ show(UiCli *cli, const UiVerifyOptions *options, const char *input, gboolean raw
   if (!bytes)
     return code ? code : UI_EXIT_NOINPUT;
   if (raw)
-    return print_raw(bytes);
+    return print_raw(cli, bytes);
   g_autoptr(MlMessage) message = ui_verify_options_read(options, cli, bytes, received, &error);
   if (!message) {
     ui_cli_error(cli, "%s: %s", input, error->message);

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/mapping.h"
 #include "mail/error.h"
 
 char *
@@ -49,28 +51,80 @@ fail(const char *path, int number, GError **error)
   return FALSE;
 }
 
-gboolean
-ui_save_file(const char *path, GBytes *content, GError **error)
+/* By way of a buffer: a write from pages that are not mapped yet makes the kernel clear and try again each of its own. */
+int
+ui_save_write(int fd, GBytes *content)
 {
-  gsize size, at = 0;
-  const char *bytes = g_bytes_get_data(content, &size);
-  int number = 0, fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  enum { STEP = 256 * 1024 };
+  gsize size;
+  const guint8 *bytes = g_bytes_get_data(content, &size);
+  gsize room = MIN(size, (gsize)STEP);
+  g_autofree guint8 *buffer = g_malloc(room + 1);
+  int number = 0;
 
-  if (fd < 0)
-    return fail(path, errno, error);
-  while (at < size && !number) {
-    gssize n = write(fd, bytes + at, size - at);
-    if (n > 0)
-      at += (gsize)n;
-    else if (n == 0 || errno != EINTR)
-      number = n == 0 ? EIO : errno;
+  for (gsize at = 0; at < size && !number;) {
+    gsize length = MIN(size - at, room), written = 0;
+    memcpy(buffer, bytes + at, length);
+    crypto_mapping_release(bytes + at, bytes + at + length);
+    while (written < length && !number) {
+      gssize n = write(fd, buffer + written, length - written);
+      if (n > 0)
+        written += (gsize)n;
+      else if (n == 0 || errno != EINTR)
+        number = n == 0 ? EIO : errno;
+    }
+    at += length;
   }
-  if (!number && fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
+  explicit_bzero(buffer, room);
+  return number;
+}
+
+/* Closes @fd; the error number. */
+static int
+write_and_close(int fd, GBytes *content, gboolean sync)
+{
+  int number = ui_save_write(fd, content);
+
+  if (!number && sync && fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
     number = errno;
   if (close(fd) != 0 && !number)
     number = errno;
+  return number;
+}
+
+gboolean
+ui_save_file(const char *path, GBytes *content, GError **error)
+{
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+
+  if (fd < 0)
+    return fail(path, errno, error);
+  int number = write_and_close(fd, content, TRUE);
   if (!number)
     return TRUE;
   unlink(path);
+  return fail(path, number, error);
+}
+
+gboolean
+ui_save_replace(const char *path, GBytes *content, GError **error)
+{
+  struct stat about;
+
+  if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) { /* a device or a pipe stays what it is */
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int number = fd < 0 ? errno : write_and_close(fd, content, FALSE);
+    return number ? fail(path, number, error) : TRUE;
+  }
+  g_autofree char *partial = g_strconcat(path, ".XXXXXX", NULL);
+  int fd = g_mkstemp_full(partial, O_WRONLY | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return fail(path, errno, error);
+  int number = write_and_close(fd, content, FALSE); /* it can be made again: not worth waiting for the disk */
+  if (!number && rename(partial, path) != 0)
+    number = errno;
+  if (!number)
+    return TRUE;
+  unlink(partial);
   return fail(path, number, error);
 }

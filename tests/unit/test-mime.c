@@ -62,12 +62,12 @@ test_canonical(void)
 {
   g_autoptr(MlEntity) lf =
       scan("A: b\nContent-Type: multipart/mixed; boundary=x\n\n--x\nC: d\n\ntext\n\n--x--\n");
-  g_autoptr(GBytes) bytes = ml_scan_canonical(child(lf, 0));
+  g_autoptr(GBytes) bytes = ml_scan_canonical(child(lf, 0), NULL);
   g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "C: d\r\n\r\ntext\r\n", 14);
   /* lines that mix their ends are as the sender signed them */
   g_autoptr(MlEntity) mixed =
       scan("A: b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nC: d\r\n\r\na\nb\r\n--x--\r\n");
-  g_autoptr(GBytes) same = ml_scan_canonical(child(mixed, 0));
+  g_autoptr(GBytes) same = ml_scan_canonical(child(mixed, 0), NULL);
   g_assert_cmpmem(g_bytes_get_data(same, NULL), g_bytes_get_size(same), "C: d\r\n\r\na\nb", 11);
 }
 
