@@ -1,6 +1,7 @@
 #ifndef ML_SEAL_H
 #define ML_SEAL_H
 
+#include "crypto/cms-write.h"
 #include "mail/recipients.h"
 
 /* From a draft to the octets that leave: built, headers protected (RFC 9788), signed, encrypted, and read back by our
@@ -11,6 +12,9 @@ typedef struct {
   CryptoCert *signer;    /* needed when the draft's sign is on */
   GPtrArray *recipients; /* of MlRecipient, self and archive rows included; when encrypt is on, all READY */
   CryptoRevocationMode revocation;
+  CryptoCert *encryption; /* announced as the one to write to; NULL: the self row's, if there is one */
+  const char *digest;     /* "sha256", ...; NULL: what fits the key */
+  const CryptoCipher *cipher; /* NULL: AES-256-GCM when all recipients announced it, else AES-256-CBC */
 } MlSealOptions;
 
 typedef struct {
@@ -31,5 +35,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSealed, ml_sealed_free)
 /* Errors are sentences with the rule that failed and a next step; the draft is untouched. */
 MlSealed *ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin,
                   GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for a message that exists (signet sign, signet encrypt): @policy says whether to sign and encrypt, how, and
+ * what to hide; nothing else of it is read. Its body is made canonical, and 7-bit safe where it is signed; Bcc goes;
+ * trace fields (Received, ...) stay outside. What is signed already is encrypted as it is. @rows of options: every
+ * recipient; without a self row nobody here can read it. *notes (may be NULL): array of char *, sentences worth
+ * knowing, transfer full. */
+GBytes *ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *options, CryptoPinSource *pin,
+                        GCancellable *cancellable, GPtrArray **notes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif
