@@ -64,7 +64,7 @@ put_agreement(GByteArray *list, CryptoOid scheme, CryptoOid wrap)
 
 /* What we can read, the best first. RC2, DES and 3DES are never offered. */
 GBytes *
-crypto_cms_own_capabilities(void)
+crypto_cms_own_capabilities(CryptoCert *cert)
 {
   static const CryptoOid content[] = { CRYPTO_OID_AES256_GCM, CRYPTO_OID_AES128_GCM, CRYPTO_OID_AES256_CBC,
                                        CRYPTO_OID_AES128_CBC };
@@ -73,9 +73,12 @@ crypto_cms_own_capabilities(void)
   g_autoptr(GByteArray) salt = g_byte_array_new();
   for (guint i = 0; i < G_N_ELEMENTS(content); i++)
     crypto_cms_put_algorithm(list, content[i], NULL);
-  crypto_cms_put_rsa_parameters(oaep, sha256);
-  crypto_ber_wrap(oaep, CRYPTO_BER_SEQUENCE);
-  crypto_cms_put_algorithm(list, CRYPTO_OID_RSA_OAEP, oaep);
+  g_autofree char *token = cert ? crypto_keys_token(cert) : NULL;
+  if (!token) {
+    crypto_cms_put_rsa_parameters(oaep, sha256);
+    crypto_ber_wrap(oaep, CRYPTO_BER_SEQUENCE);
+    crypto_cms_put_algorithm(list, CRYPTO_OID_RSA_OAEP, oaep);
+  }
   put_agreement(list, CRYPTO_OID_ECDH_STD_SHA256, CRYPTO_OID_AES256_WRAP);
   put_agreement(list, CRYPTO_OID_ECDH_STD_SHA256, CRYPTO_OID_AES128_WRAP);
   put_agreement(list, CRYPTO_OID_ECDH_STD_SHA384, CRYPTO_OID_AES256_WRAP);

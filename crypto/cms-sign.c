@@ -32,9 +32,9 @@ add_attribute(GPtrArray *attributes, CryptoOid oid, const GByteArray *value)
 }
 
 static void
-add_capabilities(GPtrArray *attributes)
+add_capabilities(GPtrArray *attributes, CryptoCert *cert)
 {
-  g_autoptr(GBytes) der = crypto_cms_own_capabilities();
+  g_autoptr(GBytes) der = crypto_cms_own_capabilities(cert);
   g_autoptr(GByteArray) list = g_byte_array_new();
   g_byte_array_append(list, g_bytes_get_data(der, NULL), (guint)g_bytes_get_size(der));
   add_attribute(attributes, CRYPTO_OID_SMIME_CAPABILITIES, list);
@@ -83,7 +83,7 @@ make_attributes(const Signing *job, const guint8 *content_digest)
     crypto_ber_put_time(time, job->options->signing_time);
     add_attribute(attributes, CRYPTO_OID_SIGNING_TIME, time);
   }
-  add_capabilities(attributes);
+  add_capabilities(attributes, job->options->encryption ? job->options->encryption : job->cert);
   if (job->options->encryption)
     add_preference(attributes, job->options->encryption);
   add_signing_certificate(attributes, job->cert);

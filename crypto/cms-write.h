@@ -30,7 +30,9 @@ typedef enum {
   CRYPTO_CAN_ECDH = 1 << 6,
 } CryptoCapability;
 guint crypto_cms_capabilities(GBytes *der); /* bits; of NULL and of malformed ones: 0 */
-GBytes *crypto_cms_own_capabilities(void);  /* DER of what crypto_cms_sign() announces; transfer full */
+/* DER of what crypto_cms_sign() announces; transfer full. @cert: the one to be written to (may be NULL): where its key
+ * lies on a token, which may know PKCS#1 v1.5 alone, RSA-OAEP is not asked for. */
+GBytes *crypto_cms_own_capabilities(CryptoCert *cert);
 
 typedef enum {
   CRYPTO_CIPHER_AES128_CBC,

@@ -451,7 +451,7 @@ add_self(GPtrArray *rows, const MlAccount *account, const char *address, gint64 
   g_autoptr(GError) error = NULL;
   row->self = TRUE;
   row->cert = ml_recipients_own(account, address, NULL, CRYPTO_USE_ENCRYPT, at, revocation, &error);
-  row->capabilities = crypto_cms_own_capabilities();
+  row->capabilities = crypto_cms_own_capabilities(row->cert);
   if (row->cert) {
     row->state = ML_CERT_READY;
     row->source = g_strdup("own");
