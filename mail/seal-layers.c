@@ -1,9 +1,10 @@
 #include <string.h>
 
 #include "crypto/cms-write.h"
+#include "crypto/mapping.h"
 #include "mail/seal-private.h"
 
-enum { LINE = 57 }; /* octets that make a line of 76 characters */
+enum { STEP = 1024 * 1024, LINE = 57 }; /* octets that make a line of 76 characters */
 
 GPtrArray *
 ml_seal_parts(GBytes *only)
@@ -18,6 +19,28 @@ static void
 add_text(GPtrArray *parts, char *text)
 {
   g_ptr_array_add(parts, g_bytes_new_take(text, strlen(text)));
+}
+
+gboolean
+ml_seal_add(CryptoSpool *spool, GBytes *bytes, GError **error)
+{
+  gsize length;
+  const guint8 *data = g_bytes_get_data(bytes, &length);
+  while (length > 0) {
+    gsize part = MIN(length, (gsize)STEP);
+    if (!crypto_spool_add(spool, data, part, error))
+      return FALSE;
+    crypto_mapping_release(data, data + part);
+    data += part;
+    length -= part;
+  }
+  return TRUE;
+}
+
+static gboolean
+put_text(CryptoSpool *spool, const char *text, GError **error)
+{
+  return crypto_spool_add(spool, text, strlen(text), error);
 }
 
 /* --- base64, line by line --- */
@@ -37,7 +60,7 @@ put_line(Base64 *out, const guint8 *data, gsize length, GError **error)
   n += g_base64_encode_close(FALSE, line + n, &state, &save);
   line[n++] = '\r';
   line[n++] = '\n';
-  return crypto_spool_write(out->spool, line, n, error);
+  return crypto_spool_add(out->spool, line, n, error);
 }
 
 static gboolean
@@ -164,7 +187,7 @@ micalg(const char *digest)
 static GBytes *
 base64_of(GBytes *bytes, GError **error)
 {
-  g_autoptr(CryptoSpool) spool = crypto_spool_new(FALSE);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
   Base64 out = { .spool = spool };
   gsize length;
   const guint8 *data = g_bytes_get_data(bytes, &length);
@@ -230,7 +253,7 @@ put_fields(CryptoSpool *spool, GPtrArray *fields, GError **error)
   for (guint i = 0; i < fields->len; i++) {
     const MlDraftHeader *field = fields->pdata[i];
     g_autofree char *line = g_strdup_printf("%s: %s\r\n", field->name, field->value);
-    if (!crypto_spool_text(spool, line, error))
+    if (!put_text(spool, line, error))
       return FALSE;
   }
   return TRUE;
@@ -246,7 +269,7 @@ ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, G
     cipher = *sealing->options->cipher;
   gcm = cipher == CRYPTO_CIPHER_AES256_GCM || cipher == CRYPTO_CIPHER_AES128_GCM;
   g_autoptr(GArray) to = keys_of(rows);
-  g_autoptr(CryptoSpool) spool = crypto_spool_new(FALSE);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
   g_autofree char *head = g_strdup_printf("MIME-Version: 1.0\r\n"
                                           "Content-Type: application/pkcs7-mime; smime-type=%s;\r\n"
                                           " name=\"smime.p7m\"\r\n"
@@ -254,7 +277,7 @@ ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, G
                                           "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n",
                                           gcm ? "authEnveloped-data" : "enveloped-data");
   Base64 out = { .spool = spool };
-  if (!put_fields(spool, outer, error) || !crypto_spool_text(spool, head, error) ||
+  if (!put_fields(spool, outer, error) || !put_text(spool, head, error) ||
       !crypto_cms_encrypt_to(inside, to, cipher, put_base64, &out, error) || !end_base64(&out, error))
     return NULL;
   return crypto_spool_finish(spool, error);
@@ -263,11 +286,11 @@ ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, G
 GBytes *
 ml_seal_join(GPtrArray *outer, GPtrArray *parts, GError **error)
 {
-  g_autoptr(CryptoSpool) spool = crypto_spool_new(FALSE);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
   if (!put_fields(spool, outer, error))
     return NULL;
   for (guint i = 0; i < parts->len; i++)
-    if (!crypto_spool_bytes(spool, parts->pdata[i], error))
+    if (!ml_seal_add(spool, parts->pdata[i], error))
       return NULL;
   return crypto_spool_finish(spool, error);
 }

@@ -17,6 +17,7 @@ typedef struct {
 
 /* seal-layers.c. An entity as octets one after the other (array of GBytes): MIME header, empty line, body. */
 GPtrArray *ml_seal_parts(GBytes *only);
+gboolean ml_seal_add(CryptoSpool *spool, GBytes *bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* multipart/signed or a signed-data around @payload. */
 GPtrArray *ml_seal_sign(const MlSealing *sealing, GBytes *payload, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The message: @outer fields, then an encrypted entity around @inside for every READY row of @rows. */

@@ -163,11 +163,11 @@ make_inside(Job *job, GBytes *payload, const char *bcc, GError **error)
 {
   g_autoptr(GBytes) whole = g_bytes_ref(payload);
   if (bcc) {
-    g_autoptr(CryptoSpool) spool = crypto_spool_new(job->draft->encrypt);
+    g_autoptr(CryptoSpool) spool = crypto_spool_new();
     g_autofree char *line = g_strdup_printf("Bcc: %s\r\n", bcc);
     g_bytes_unref(whole);
     whole = NULL;
-    if (!crypto_spool_text(spool, line, error) || !crypto_spool_bytes(spool, payload, error))
+    if (!crypto_spool_add(spool, line, strlen(line), error) || !ml_seal_add(spool, payload, error))
       return NULL;
     whole = crypto_spool_finish(spool, error);
     if (!whole)

@@ -13,7 +13,7 @@ MlSpill *
 ml_spill_new(void)
 {
   MlSpill *spill = g_new0(MlSpill, 1);
-  spill->spool = crypto_spool_new(TRUE);
+  spill->spool = crypto_spool_new();
   return spill;
 }
 
@@ -30,8 +30,9 @@ ml_spill_free(MlSpill *spill)
 void
 ml_spill_add(MlSpill *spill, const void *data, gsize length)
 {
-  if (!spill->error && !crypto_spool_write(spill->spool, data, length, &spill->error))
-    g_prefix_error(&spill->error, "There is not enough memory for a message of this size; take an attachment out. ");
+  if (!spill->error && !crypto_spool_add(spill->spool, data, length, NULL))
+    g_set_error_literal(&spill->error, ML_ERROR, ML_ERROR_FAILED,
+                        "There is not enough memory for a message of this size. Take an attachment out.");
 }
 
 void
