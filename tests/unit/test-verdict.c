@@ -94,6 +94,7 @@ test_sender(void)
     "From: anna@example.org, bob@example.org",
     "From: Team: anna@example.org;",
     "From: anna@example.org\nFrom: anna@example.org",
+    "From: anna@example.org\nFrom:", /* the second names nobody, but is there */
     "From: anna@example.org (open",
     "From: аnna@example.org",
     "From: anna+x@example.org",
