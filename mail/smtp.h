@@ -15,8 +15,17 @@ typedef enum {
   ML_SMTP_UNSURE,  /* the line broke between the final dot and the server's answer */
 } MlSmtpResult;
 
+/* Delivery status notifications asked for (RFC 3461), where the server can; 0: as the server likes. */
+enum {
+  ML_SMTP_NOTIFY_SUCCESS = 1 << 0,
+  ML_SMTP_NOTIFY_FAILURE = 1 << 1,
+  ML_SMTP_NOTIFY_DELAY = 1 << 2,
+  ML_SMTP_NOTIFY_NEVER = 1 << 3,
+};
+
 typedef struct {
   char *address;
+  guint notify; /* ML_SMTP_NOTIFY_* */
   MlSmtpResult result;
   char *words; /* the server's own, bounded; NULL */
 } MlSmtpRecipient;

@@ -11,6 +11,7 @@
 #include "crypto/certdb.h"
 #include "crypto/mapping.h"
 #include "crypto/spool.h"
+#include "mail/smtp.h"
 #include "ui/password.h"
 #include "ui/text.h"
 
@@ -217,18 +218,39 @@ on_unlock(CryptoCert *cert, GCancellable *cancellable, gpointer data, GError **e
   return crypto_certdb_unlock(cert, ui_cli_pin_source(data), error);
 }
 
+const MlDriverHooks *
+ui_cli_hooks(UiCli *cli, gboolean network, gboolean tokens, int *code)
+{
+  /* A TLS connection needs roots; a token may hold the client's key. */
+  if (network && !ui_cli_crypto(cli, FALSE, TRUE, tokens, code))
+    return NULL;
+  cli->hooks = (MlDriverHooks){ .password = on_password, .unlock = on_unlock, .user_data = cli, .state_dir = cli->state_dir };
+  return &cli->hooks;
+}
+
+gboolean
+ui_cli_check_sending(UiCli *cli, const MlAccount *account, MlStepFunc step, gpointer user_data, GError **error)
+{
+  int code;
+  const MlDriverHooks *hooks = ui_cli_hooks(cli, account->smtp.host != NULL, account->tls_cert != NULL, &code);
+  if (!hooks) {
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The certificate database cannot be opened.");
+    return FALSE;
+  }
+  g_autoptr(MlSmtp) smtp = ml_smtp_new(account, hooks);
+  return ml_smtp_check(smtp, step, user_data, error);
+}
+
 MlDriver *
 ui_cli_driver(UiCli *cli, MlAccount *account, int *code)
 {
-  /* A TLS connection needs roots; a token may hold the client's key. */
-  if (account->kind == ML_ACCOUNT_IMAP && !ui_cli_crypto(cli, FALSE, TRUE, account->tls_cert != NULL, code))
+  if (!ui_cli_hooks(cli, account->kind == ML_ACCOUNT_IMAP, account->tls_cert != NULL, code))
     return NULL;
   if (account->kind == ML_ACCOUNT_IMAP && cli->offline) {
     ui_cli_error(cli, "%s is on a server and --offline was given", account->name);
     *code = UI_EXIT_UNAVAILABLE;
     return NULL;
   }
-  cli->hooks = (MlDriverHooks){ .password = on_password, .unlock = on_unlock, .user_data = cli, .state_dir = cli->state_dir };
   return ml_driver_new(account, &cli->hooks);
 }
 

@@ -69,6 +69,11 @@ gboolean ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gbool
 /* "anna/INBOX/12", "INBOX/12", a file, "-": the bytes of one message. @received is set from the store. */
 GBytes *ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code);
 MlDriver *ui_cli_driver(UiCli *cli, MlAccount *account, int *code);
+/* What a driver, or mail/smtp.h and mail/outbox.h, ask while they work; the certificate database is open where TLS
+ * will need it. Borrowed; NULL: printed, *code is set. */
+const MlDriverHooks *ui_cli_hooks(UiCli *cli, gboolean network, gboolean tokens, int *code);
+/* Can the account send? As ml_driver_check() tells of reading. */
+gboolean ui_cli_check_sending(UiCli *cli, const MlAccount *account, MlStepFunc step, gpointer user_data, GError **error);
 
 /* A sentence to stderr through the text gate: "signet: ...". Never a secret. */
 void ui_cli_error(UiCli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);

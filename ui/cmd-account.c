@@ -9,7 +9,8 @@
 
 const char ui_cmd_account_help[] =
     "signet account list              the accounts of signet.conf\n"
-    "signet account check [NAME...]   connect, TLS, log in, list folders: each step OK, or the server's own words\n"
+    "signet account check [NAME...]   reading and sending: connect, TLS, log in, list folders: each step OK,\n"
+    "                                 or the server's own words\n"
     "\n"
     "Exit codes: 0 all well, 1 a step failed, 2 usage, 78 configuration.\n";
 
@@ -87,7 +88,8 @@ check_account(UiCli *cli, MlAccount *account)
 
   if (!driver)
     return code;
-  if (ml_driver_check(driver, on_step, &check, &error))
+  if (ml_driver_check(driver, on_step, &check, &error) &&
+      (cli->offline || ui_cli_check_sending(cli, account, on_step, &check, &error)))
     return UI_EXIT_OK;
   ui_cli_error(cli, "%s: %s", account->name, error->message);
   return UI_EXIT_NO;

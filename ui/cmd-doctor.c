@@ -215,6 +215,9 @@ look_at_accounts(Doctor *doctor)
     doctor->account = account->name;
     if (!driver || !ml_driver_check(driver, on_step, doctor, &error))
       say(doctor, BAD, account->name, "%s", error ? error->message : "see above");
+    g_autoptr(GError) sending = NULL;
+    if (driver && !doctor->cli->offline && !ui_cli_check_sending(doctor->cli, account, on_step, doctor, &sending))
+      say(doctor, BAD, account->name, "%s", sending->message);
   }
 }
 
