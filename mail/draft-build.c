@@ -213,6 +213,16 @@ ml_built_free(MlBuilt *built)
   g_free(built);
 }
 
+MlDraftHeader *
+ml_draft_bcc(const MlDraft *draft)
+{
+  g_autoptr(GPtrArray) found = ml_draft_parse("Bcc", draft->bcc, NULL);
+  if (!found || !found->len)
+    return NULL;
+  g_autofree char *value = ml_headers_write_addresses("Bcc", found, TRUE);
+  return ml_draft_header_new("Bcc", value);
+}
+
 GBytes *
 ml_draft_join(GPtrArray *fields, GBytes *entity)
 {

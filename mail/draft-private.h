@@ -27,6 +27,10 @@ ml_draft_one_line(const char *text); /* what is no character of a line becomes a
 GPtrArray *ml_draft_headers_new(void);
 GPtrArray *ml_draft_attachments_new(void);
 
+/* How it goes into an envelope and a header: the local part as it is, the domain as lower-case A-labels. NULL: no
+ * address. */
+char *ml_draft_deliverable(const char *address);
+
 /* draft-build.c. @legacy: lines in front of the text (RFC 9788 5.2.2); NULL: none. */
 GBytes *ml_draft_entity(const MlDraft *draft, guint64 seed, const char *legacy, GError **error);
 
@@ -38,5 +42,31 @@ void ml_draft_body_octets(MlSpill *spill, GBytes *content);
 /* A message to be attached: its octets with CRLF where it may be message/rfc822 (RFC 2046 5.2.1: 7-bit lines, not
  * encoded), else NULL. */
 GBytes *ml_draft_body_message(GBytes *raw);
+
+/* draft-source.c: a message that is answered or forwarded. Whatever of it goes into a draft is taken here. */
+/* Its raw value (unfolded, not decoded: addresses are cut out before encoded words are), from where it counts. */
+char *ml_draft_source_raw(const MlMessage *message, const char *name, guint index);
+char *ml_draft_source_text(const MlMessage *message, const char *name); /* one line, decoded; NULL: none */
+/* The addresses of every such field that can be written to, of MlAddress; *over: there were too many. */
+GPtrArray *ml_draft_source_people(const MlMessage *message, const char *name, gboolean *over);
+char *
+ml_draft_source_ids(const MlMessage *message, const char *name, guint most); /* Message-IDs; NULL: none */
+/* The text of one protection domain (DESIGN 4): the first run that the message's own envelope protects, else the
+ * first run. Never what was inside an encrypted part that is not the root's envelope. */
+char *ml_draft_source_quote(const MlMessage *message);
+void
+ml_draft_source_attach(const MlMessage *message, MlDraft *draft); /* its attachments, of the same domain */
+/* The switches and secrets that an answer takes over from an encrypted message. */
+void ml_draft_source_protect(const MlMessage *message, MlDraft *draft);
+char *ml_draft_source_base(const char *subject); /* without "Re:" and its kin */
+
+/* draft-reply.c */
+/* As the account spells it; NULL: not its own. Borrowed. */
+const char *ml_draft_own_address(const MlAccount *account, const char *address);
+void ml_draft_choose_from(MlDraft *draft, const MlAccount *account, const MlMessage *message);
+char *ml_draft_join_people(GPtrArray *people); /* "Anna <a@b>, c@d", as a person would type it */
+
+/* draft-signature.c */
+char *ml_draft_signature(const MlAccount *account); /* "-- \n" and the file's text; "": none */
 
 #endif

@@ -131,7 +131,8 @@ ml_draft_new(const MlAccount *account)
   draft->cc = g_strdup("");
   draft->bcc = g_strdup("");
   draft->subject = g_strdup("");
-  draft->text = g_strdup("");
+  g_autofree char *signature = ml_draft_signature(account);
+  draft->text = *signature ? g_strconcat("\n\n", signature, NULL) : g_strdup("");
   draft->more = ml_draft_headers_new();
   draft->attachments = ml_draft_attachments_new();
   draft->flowed = account->flowed;
@@ -204,10 +205,8 @@ ml_draft_one_line(const char *text)
   return g_strdup(g_strstrip(valid));
 }
 
-/* How it goes into an envelope and a header: the local part as it is, the domain as lower-case A-labels. NULL: no
- * address. */
-static char *
-deliverable(const char *address)
+char *
+ml_draft_deliverable(const char *address)
 {
   g_autofree char *folded = ml_address_fold(address);
   const char *at = strrchr(address, '@');
@@ -261,7 +260,7 @@ ml_draft_parse(const char *field, const char *typed, GError **error)
   }
   for (guint i = 0; i < parsed->mailboxes->len; i++) {
     MlAddress *address = g_ptr_array_index(parsed->mailboxes, i);
-    char *good = deliverable(address->address);
+    char *good = ml_draft_deliverable(address->address);
     if (!good) {
       refuse_address(error, field, address);
       return NULL;

@@ -121,6 +121,9 @@ ml_draft_build(MlDraft *draft, const MlBuildOptions *options, GError **error) G_
 /* The octets of a message: the fields, each ended by CRLF, then @entity as it is (its header goes on there).
  * NULL: out of memory. */
 GBytes *ml_draft_join(GPtrArray *fields, GBytes *entity);
+/* The Bcc field as MlBuilt's are, for the copy that the sender keeps; NULL: there is none. Its place is inside the
+ * encryption: ml_draft_payload() never lets it out. */
+MlDraftHeader *ml_draft_bcc(const MlDraft *draft);
 void ml_built_free(MlBuilt *built);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlBuilt, ml_built_free)
 
