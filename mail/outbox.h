@@ -4,9 +4,9 @@
 #include "mail/driver.h"
 #include "mail/seal.h"
 
-/* Mail that is to leave, on disk before anybody says "queued": data/outbox/ID/, a folder an entry, each state written
- * whole, synced (file and folder) and renamed into place. Several signets share it: an entry is locked while it
- * is worked on. Any thread, one handle each; blocks on the disk and, in ml_outbox_flush(), on the network. */
+/* Mail that is to leave, on disk before anybody says "queued": data/outbox/ID.entry, a file an entry, written whole,
+ * synced (file and folder) and renamed into place; each later state is one more record at its end, synced. Several
+ * signets share it: an entry is locked while it is worked on. Any thread, one handle each; blocks on the disk and, in ml_outbox_flush(), on the network. */
 typedef struct MlOutbox MlOutbox;
 MlOutbox *ml_outbox_open(const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* made if missing */
 void ml_outbox_free(MlOutbox *outbox);
@@ -42,6 +42,9 @@ void ml_outbox_entry_free(MlOutboxEntry *entry);
 /* Returns the new entry's id (transfer full) once everything is safely on disk. */
 char *ml_outbox_add(MlOutbox *outbox, const MlAccount *account, const MlSealed *sealed, gint64 now,
                     guint delay, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, with delivery status notifications asked for (ML_SMTP_NOTIFY_* of mail/smtp.h). */
+char *ml_outbox_add_notify(MlOutbox *outbox, const MlAccount *account, const MlSealed *sealed, gint64 now,
+                           guint delay, guint notify, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *ml_outbox_list(MlOutbox *outbox,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of MlOutboxEntry, oldest first */
 /* Takes it back. FAILED with a sentence when it has left, or is leaving. *copy (may be NULL): its Sent copy. */
@@ -56,5 +59,9 @@ gboolean ml_outbox_retry(MlOutbox *outbox, const char *id,
 typedef void (*MlOutboxFunc)(const MlOutboxEntry *entry, gpointer user_data);
 gint64 ml_outbox_flush(MlOutbox *outbox, const MlConfig *config, const MlDriverHooks *hooks, gint64 now,
                        MlOutboxFunc func, gpointer user_data, GCancellable *cancellable, GError **error);
+/* The same for one entry. NOT_FOUND: it is not there (any more). */
+gint64 ml_outbox_flush_one(MlOutbox *outbox, const char *id, const MlConfig *config, const MlDriverHooks *hooks,
+                           gint64 now, MlOutboxFunc func, gpointer user_data, GCancellable *cancellable,
+                           GError **error);
 
 #endif

@@ -1,0 +1,359 @@
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "mail/outbox.h"
+
+/* The outbox with a local command for a server and a Maildir for the Sent copy: what is kept, and what is told. */
+typedef struct {
+  char *dir, *folder, *log;
+  MlConfig *config;
+  MlAccount *account;
+  MlDriverHooks hooks;
+  MlOutbox *outbox;
+  GString *told; /* of the flush: "state state ..." */
+} Fixture;
+
+#define MESSAGE "From: anna@example.org\r\nMessage-ID: <one@example.org>\r\nSubject: x\r\n\r\nbody\r\n"
+
+/* A command that logs what it is given, and ends as $CODE says; the addresses that begin with "no" get code 67. */
+static const char script[] = "sh -c 'b=$(cat); for a; do r=$a; done; "
+                             "case $r in no*) echo 550 no such user >&2; exit 67;; later*) exit 75;; "
+                             "kill*) kill -9 $$;; esac; echo \"$r\" >>%s/log' sh";
+
+static void
+set_up(Fixture *f)
+{
+  memset(f, 0, sizeof *f);
+  f->dir = g_dir_make_tmp("signet-outbox-XXXXXX", NULL);
+  f->folder = g_build_filename(f->dir, "outbox", NULL);
+  f->log = g_build_filename(f->dir, "log", NULL);
+  g_autofree char *conf = g_build_filename(f->dir, "signet.conf", NULL);
+  g_autofree char *command = g_strdup_printf(script, f->dir);
+  g_autofree char *text = g_strdup_printf("[account work]\naddress = anna@example.org\nmaildir = Mail\nsendmail = %s\n", command);
+  static const char *const subs[] = { "Mail/cur", "Mail/new", "Mail/tmp" };
+  for (guint i = 0; i < G_N_ELEMENTS(subs); i++) {
+    g_autofree char *sub = g_build_filename(f->dir, subs[i], NULL);
+    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
+  }
+  g_autoptr(GError) error = NULL;
+  g_assert_true(g_file_set_contents(conf, text, -1, NULL));
+  f->config = ml_config_load(conf, &error);
+  g_assert_no_error(error);
+  f->account = ml_config_account(f->config, NULL);
+  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
+  f->outbox = ml_outbox_open(f->folder, &error);
+  g_assert_no_error(error);
+  f->told = g_string_new(NULL);
+}
+
+static void
+remove_tree(const char *path)
+{
+  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name(dir));) {
+    g_autofree char *child = g_build_filename(path, name, NULL);
+    if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
+      remove_tree(child);
+    else
+      g_assert_cmpint(g_unlink(child), ==, 0);
+  }
+  g_assert_cmpint(g_rmdir(path), ==, 0);
+}
+
+static void
+tear_down(Fixture *f)
+{
+  ml_outbox_free(f->outbox);
+  ml_config_free(f->config);
+  remove_tree(f->dir);
+  g_string_free(f->told, TRUE);
+  g_free((char *)f->hooks.state_dir);
+  g_free(f->dir);
+  g_free(f->folder);
+  g_free(f->log);
+}
+
+/* One message to each word of @to; where two are parted by a comma, one message to both. */
+static char *
+add(Fixture *f, const char *to, gint64 now, guint delay)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
+  g_autoptr(GPtrArray) outgoing = g_ptr_array_new();
+  g_auto(GStrv) words = g_strsplit(to, " ", -1);
+  for (char **word = words; *word; word++) {
+    g_auto(GStrv) addresses = g_strsplit(*word, ",", -1);
+    MlOutgoing *one = g_new0(MlOutgoing, 1);
+    one->from = (char *)"anna@example.org";
+    one->recipients = g_ptr_array_new_with_free_func(g_free);
+    one->bytes = bytes;
+    for (char **address = addresses; *address; address++)
+      g_ptr_array_add(one->recipients, g_strdup(*address));
+    g_ptr_array_add(outgoing, one);
+  }
+  MlSealed sealed = { .message_id = (char *)"<one@example.org>", .subject = (char *)"x \t\xc3\xa4", .outgoing = outgoing, .copy = bytes };
+  char *id = ml_outbox_add(f->outbox, f->account, &sealed, now, delay, &error);
+  g_assert_no_error(error);
+  for (guint i = 0; i < outgoing->len; i++) {
+    MlOutgoing *one = g_ptr_array_index(outgoing, i);
+    g_ptr_array_unref(one->recipients);
+    g_free(one);
+  }
+  return id;
+}
+
+static void
+on_entry(const MlOutboxEntry *entry, gpointer user_data)
+{
+  static const char *const words[] = { "queued", "sending", "unsure", "failed", "sent" };
+  Fixture *f = user_data;
+  g_string_append_printf(f->told, "%s ", words[entry->state]);
+}
+
+static gint64
+flush(Fixture *f, gint64 now)
+{
+  g_autoptr(GError) error = NULL;
+  g_string_truncate(f->told, 0);
+  gint64 next = ml_outbox_flush(f->outbox, f->config, &f->hooks, now, on_entry, f, NULL, &error);
+  g_assert_no_error(error);
+  return next;
+}
+
+static GPtrArray *
+list(Fixture *f)
+{
+  g_autoptr(GError) error = NULL;
+  GPtrArray *entries = ml_outbox_list(f->outbox, &error);
+  g_assert_no_error(error);
+  return entries;
+}
+
+static char *
+sent_log(Fixture *f)
+{
+  char *text = NULL;
+  return g_file_get_contents(f->log, &text, NULL, NULL) ? text : g_strdup("");
+}
+
+static guint
+copies(Fixture *f)
+{
+  guint count = 0;
+  g_autofree char *path = g_build_filename(f->dir, "Mail", ".Sent", "cur", NULL);
+  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+  while (dir && g_dir_read_name(dir))
+    count++;
+  return count;
+}
+
+static void
+test_sent(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "bob@example.org", 1000, 10);
+  g_autoptr(GPtrArray) before = list(&f);
+  g_assert_cmpuint(before->len, ==, 1);
+  MlOutboxEntry *entry = g_ptr_array_index(before, 0);
+  g_assert_cmpstr(entry->id, ==, id);
+  g_assert_cmpstr(entry->account, ==, "work");
+  g_assert_cmpstr(entry->subject, ==, "x \t\xc3\xa4");
+  g_assert_cmpstr(entry->message_id, ==, "<one@example.org>");
+  g_assert_cmpint(entry->state, ==, ML_OUTBOX_QUEUED);
+  g_assert_cmpint(entry->due, ==, 1010);
+  g_assert_true(entry->copy_due);
+  g_assert_cmpuint(entry->size, ==, strlen(MESSAGE));
+  g_assert_cmpint(flush(&f, 1000), ==, 1010); /* the undo delay */
+  g_assert_cmpstr(f.told->str, ==, "");
+  g_assert_cmpint(flush(&f, 1010), ==, 0);
+  g_assert_cmpstr(f.told->str, ==, "sending sent sent ");
+  g_autofree char *log = sent_log(&f);
+  g_assert_cmpstr(log, ==, "bob@example.org\n");
+  g_assert_cmpuint(copies(&f), ==, 1);
+  g_autoptr(GPtrArray) after = list(&f);
+  g_assert_cmpuint(after->len, ==, 0);
+  tear_down(&f);
+}
+
+static void
+test_later(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "later@example.org", 1000, 0);
+  gint64 now = 1000;
+  static const gint64 waits[] = { 60, 120, 240, 480, 960, 1920, 3600, 3600 };
+  for (guint i = 0; i < G_N_ELEMENTS(waits); i++) {
+    g_assert_cmpint(flush(&f, now), ==, now + waits[i]);
+    now += waits[i];
+  }
+  g_autoptr(GPtrArray) entries = list(&f);
+  MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+  g_assert_cmpint(entry->state, ==, ML_OUTBOX_QUEUED);
+  g_assert_cmpuint(entry->attempts, ==, 8);
+  g_assert_nonnull(strstr(entry->words, "code 75"));
+  g_assert_cmpint(flush(&f, 1000 + 6 * 24 * 3600), ==, 0); /* five days are enough */
+  g_assert_cmpstr(f.told->str, ==, "sending failed ");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) copy = NULL;
+  g_assert_true(ml_outbox_cancel(f.outbox, id, &copy, &error));
+  g_assert_cmpuint(g_bytes_get_size(copy), ==, strlen(MESSAGE));
+  g_assert_false(ml_outbox_cancel(f.outbox, id, NULL, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  tear_down(&f);
+}
+
+/* Three messages of one entry: the refused one does not keep the others, and is not lost. */
+static void
+test_refused(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "bob@example.org no@example.org carol@example.org", 1000, 0);
+  g_assert_cmpint(flush(&f, 1000), ==, 0);
+  g_autofree char *log = sent_log(&f);
+  g_assert_cmpstr(log, ==, "bob@example.org\ncarol@example.org\n");
+  g_autoptr(GPtrArray) entries = list(&f);
+  MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+  g_assert_cmpint(entry->state, ==, ML_OUTBOX_FAILED);
+  g_assert_false(entry->copy_due);
+  g_assert_cmpuint(copies(&f), ==, 1);
+  static const int want[] = { ML_RCPT_SENT, ML_RCPT_REFUSED, ML_RCPT_SENT };
+  for (guint i = 0; i < 3; i++)
+    g_assert_cmpint(((MlOutboxRecipient *)g_ptr_array_index(entry->recipients, i))->state, ==, want[i]);
+  g_assert_nonnull(strstr(((MlOutboxRecipient *)g_ptr_array_index(entry->recipients, 1))->words, "no such user"));
+  g_autoptr(GError) error = NULL;
+  g_assert_true(ml_outbox_retry(f.outbox, id, &error)); /* only the one that has not got it */
+  flush(&f, 2000);
+  g_autofree char *again = sent_log(&f);
+  g_assert_cmpstr(again, ==, log);
+  tear_down(&f);
+}
+
+static void
+test_unsure(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "kill@example.org", 1000, 0);
+  g_assert_cmpint(flush(&f, 1000), ==, 0);
+  g_assert_cmpstr(f.told->str, ==, "sending unsure ");
+  g_assert_cmpint(flush(&f, 99999), ==, 0); /* never by itself */
+  g_assert_cmpstr(f.told->str, ==, "");
+  g_autoptr(GPtrArray) entries = list(&f);
+  MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+  g_assert_cmpint(entry->state, ==, ML_OUTBOX_UNSURE);
+  g_assert_nonnull(strstr(entry->words, "may have been sent"));
+  g_autoptr(GError) error = NULL;
+  g_assert_true(ml_outbox_retry(f.outbox, id, &error));
+  flush(&f, 99999);
+  g_assert_cmpstr(f.told->str, ==, "sending unsure ");
+  tear_down(&f);
+}
+
+/* Octet after octet of the file spoilt or cut: it is named or read as it was, and the other one leaves. */
+static void
+test_damaged(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "bob@example.org", 1000, 100);
+  g_autofree char *path = g_strconcat(f.folder, "/", id, ".entry", NULL);
+  g_autofree char *text = NULL;
+  gsize length;
+  guint named = 0;
+  g_assert_true(g_file_get_contents(path, &text, &length, NULL));
+  for (gsize at = 0; at < length; at++) {
+    g_autofree char *spoilt = g_memdup2(text, length);
+    gboolean cut = at % 2;
+    spoilt[at] ^= 0x15;
+    g_assert_true(g_file_set_contents(path, spoilt, cut ? (gssize)at : (gssize)length, NULL));
+    g_autoptr(GPtrArray) entries = list(&f);
+    g_assert_cmpuint(entries->len, ==, 1);
+    MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+    g_assert_cmpstr(entry->id, ==, id);
+    named += entry->state == ML_OUTBOX_FAILED && strstr(entry->words, path) != NULL;
+    g_assert_true(entry->state == ML_OUTBOX_FAILED || strcmp(entry->account, "work") == 0);
+  }
+  g_assert_cmpuint(named, >, length / 2);
+  /* A message whose octets changed is not sent. */
+  char *body = g_strstr_len(text, (gssize)length, "body");
+  g_assert_nonnull(body);
+  *body = 'B';
+  g_assert_true(g_file_set_contents(path, text, (gssize)length, NULL));
+  g_autofree char *good = add(&f, "carol@example.org", 1000, 0);
+  flush(&f, 5000);
+  g_autofree char *log = sent_log(&f);
+  g_assert_cmpstr(log, ==, "carol@example.org\n");
+  g_autoptr(GPtrArray) entries = list(&f);
+  g_assert_cmpuint(entries->len, ==, 1);
+  g_assert_nonnull(strstr(((MlOutboxEntry *)g_ptr_array_index(entries, 0))->words, "damaged"));
+  tear_down(&f);
+}
+
+/* A record that was only half written never was. */
+static void
+test_torn(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "later@example.org", 1000, 0);
+  flush(&f, 1000);
+  g_autofree char *path = g_strconcat(f.folder, "/", id, ".entry", NULL);
+  g_autofree char *text = NULL;
+  gsize length;
+  g_assert_true(g_file_get_contents(path, &text, &length, NULL));
+  for (gsize cut = 1; cut < 60; cut++) {
+    g_assert_true(g_file_set_contents(path, text, (gssize)(length - cut), NULL));
+    g_autoptr(GPtrArray) entries = list(&f);
+    MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+    /* what stands there now is the dot, before the answer */
+    g_assert_cmpint(entry->state, ==, ML_OUTBOX_UNSURE);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(ml_outbox_retry(f.outbox, id, &error));
+    g_autoptr(GPtrArray) later = list(&f);
+    g_assert_cmpint(((MlOutboxEntry *)g_ptr_array_index(later, 0))->state, ==, ML_OUTBOX_QUEUED);
+  }
+  tear_down(&f);
+}
+
+/* While another signet works on it. */
+static void
+test_locked(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "bob@example.org", 1000, 0);
+  g_autofree char *path = g_strconcat(f.folder, "/", id, ".entry", NULL);
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint(flock(fd, LOCK_EX), ==, 0);
+  g_autoptr(GPtrArray) entries = list(&f);
+  g_assert_cmpint(((MlOutboxEntry *)g_ptr_array_index(entries, 0))->state, ==, ML_OUTBOX_SENDING);
+  g_autoptr(GError) error = NULL;
+  g_assert_false(ml_outbox_cancel(f.outbox, id, NULL, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_cmpint(flush(&f, 1000), ==, 1060);
+  close(fd);
+  flush(&f, 1000);
+  g_autofree char *log = sent_log(&f);
+  g_assert_cmpstr(log, ==, "bob@example.org\n");
+  tear_down(&f);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/outbox/sent", test_sent);
+  g_test_add_func("/outbox/later", test_later);
+  g_test_add_func("/outbox/refused", test_refused);
+  g_test_add_func("/outbox/unsure", test_unsure);
+  g_test_add_func("/outbox/damaged", test_damaged);
+  g_test_add_func("/outbox/torn", test_torn);
+  g_test_add_func("/outbox/locked", test_locked);
+  return g_test_run();
+}
