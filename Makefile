@@ -135,6 +135,18 @@ fuzz:
 	    -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$f tests/fuzz/seeds/$$f; done
 fuzz-build: $(patsubst %,$B/tests/fuzz-%,$(FUZZ))
 
+# Beside its peers, in one run (doc/testing.md). libcrypto is linked by the peer alone.
+bench: deps
+	sh tests/lab/deps.sh bench
+	$(MAKE) -j$(JOBS) bench-build
+	python3 tests/bench/bench.py --build $B
+bench-build: $B/signet $B/bench/peer $B/bench/bare
+$B/bench/peer: tests/bench/peer.c
+	$(Q)mkdir -p $(@D) && echo '  CC $@'; $(CC) -std=gnu11 $(WARN) $(CFLAGS) -o $@ $< -lcrypto
+$B/bench/bare: tests/bench/bare.c $B/libsignet.a
+	$(Q)mkdir -p $(@D) && echo '  CC $@'; $(CC) $(STD) $(WARN) $(CFLAGS) $(SANLINK) -I. $(shell pkg-config --cflags $(PKGS)) -o $@ $< \
+	  $B/libsignet.a $(LDFLAGS) $(LIBS)
+
 lint:
 	sh tests/lint.sh
 
@@ -145,5 +157,5 @@ install: all
 
 clean: ; rm -rf build build-asan build-tsan build-fuzz
 
-.PHONY: all unit deps deps-test demo check check-built check-unit check-asan check-tsan fuzz fuzz-build lint install clean
+.PHONY: all unit deps deps-test demo check check-built check-unit check-asan check-tsan bench bench-build fuzz fuzz-build lint install clean
 -include $(wildcard $B/*/*.d)

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "crypto/mapping.h"
 #include "mail/address-private.h"
 #include "mail/message-private.h"
 #include "mail/people.h"
@@ -139,7 +140,18 @@ ml_people_free(MlPeople *people)
 static char *
 digest_of(GBytes *raw)
 {
-  return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, raw);
+  enum { STEP = 1024 * 1024 };
+  GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+  gsize length;
+  const guint8 *data = g_bytes_get_data(raw, &length);
+  for (gsize at = 0; at < length; at += STEP) {
+    gsize part = MIN(length - at, (gsize)STEP);
+    g_checksum_update(sum, data + at, (gssize)part);
+    crypto_mapping_release(data + at, data + at + part);
+  }
+  char *digest = g_strdup(g_checksum_get_string(sum));
+  g_checksum_free(sum);
+  return digest;
 }
 
 /* The signature that a sender is known by: intact, trusted and by the From. */

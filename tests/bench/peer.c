@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { PATH = 4096, DAYS = 30 };
 
@@ -291,6 +294,28 @@ verify(const char *folder, int count)
   return good == count ? 0 : 1;
 }
 
+/* Runs a command and prints its wall and CPU seconds, its peak RSS in KiB and its exit code. A parent that is small
+ * itself: the kernel lets a child's peak begin with its parent's. */
+static int
+timed(char **argv)
+{
+  double start = now();
+  pid_t child = fork();
+  if (child == 0) {
+    execvp(argv[0], argv);
+    _exit(127);
+  }
+  int status = 0;
+  struct rusage usage;
+  if (child < 0 || wait4(child, &status, 0, &usage) != child)
+    die("wait4");
+  double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  fprintf(stderr, "\ntimed %.6f %.6f %ld %d\n", now() - start, cpu, usage.ru_maxrss,
+          WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -298,6 +323,8 @@ main(int argc, char **argv)
     return make(argv[2], (int)strtol(argv[3], NULL, 10), (size_t)strtol(argv[4], NULL, 10));
   if (argc == 4 && strcmp(argv[1], "verify") == 0)
     return verify(argv[2], (int)strtol(argv[3], NULL, 10));
-  fprintf(stderr, "peer make FOLDER COUNT SIZE | peer verify FOLDER COUNT\n");
+  if (argc > 2 && strcmp(argv[1], "timed") == 0)
+    return timed(argv + 2);
+  fprintf(stderr, "peer make FOLDER COUNT SIZE | peer verify FOLDER COUNT | peer timed COMMAND ...\n");
   return 2;
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what signet needs: `deps.sh run` to build and run it, `deps.sh test` also what its tests drive. Debian and
+# Installs what signet needs: `deps.sh run` to build and run it, `deps.sh test` also what its tests drive,
+# `deps.sh bench` what its benchmark is held against. Debian and
 # its kin by apt-get (as root, or through sudo); elsewhere it names the packages and stops. Servers that the tests
 # drive are installed but never started: the tests run their own on loopback.
 set -eu
@@ -10,8 +11,12 @@ p11-kit-modules ncurses-term'
 tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools softhsm2 opensc tmux locales dovecot-core dovecot-imapd git clang
 libclang-rt-14-dev'
 
+# The peer of `make bench` links libcrypto; nothing else does.
+bench='python3 openssl libssl-dev'
+
 want=$run
 [ "${1:-run}" = test ] && want="$run $tests"
+[ "${1:-run}" = bench ] && want="$run $bench"
 
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "signet: this system has no apt-get. Install the development packages of: glib2, ncurses (wide), json-glib,"
