@@ -5,7 +5,7 @@
 #include "crypto/mapping.h"
 #include "crypto/spool.h"
 
-enum { RELEASE_STEP = 1024 * 1024, RUN_MAX = 1024 * 1024, STAGE = 16 * 1024 };
+enum { RELEASE_STEP = 1024 * 1024, RUN_MAX = 1024 * 1024, STAGE = 16 * 1024, WHOLE = 2048 };
 
 CryptoBerReader
 crypto_ber_reader(const guint8 *data, gsize length)
@@ -160,7 +160,8 @@ hand_on(const guint8 *data, gsize length, CryptoBerPieceFunc func, gpointer user
     gsize part = MIN(length, (gsize)RUN_MAX);
     if (!func(data, part, user_data))
       return FALSE;
-    crypto_mapping_release(data, data + part);
+    if (part == RUN_MAX) /* crypto_ber_pieces() sees to what comes in shorter pieces */
+      crypto_mapping_release(data, data + part);
     data += part;
     length -= part;
   }
@@ -171,9 +172,9 @@ static gboolean
 stage_piece(const guint8 *data, gsize length, gpointer user_data)
 {
   Staging *staging = user_data;
-  if (length > STAGE - staging->length && !stage_flush(staging))
+  if ((length >= WHOLE || length > STAGE - staging->length) && !stage_flush(staging))
     return FALSE;
-  if (length > STAGE)
+  if (length >= WHOLE)
     return hand_on(data, length, staging->func, staging->user_data);
   memcpy(staging->stage + staging->length, data, length);
   staging->length += length;
