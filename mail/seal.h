@@ -44,4 +44,9 @@ MlSealed *ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource 
 GBytes *ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *options, CryptoPinSource *pin,
                         GCancellable *cancellable, GPtrArray **notes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+
+/* Of such a message: the one author's address (NULL: not exactly one), and, unless NULL, who is in To and Cc (array of
+ * MlMailbox); transfer full. */
+gboolean ml_seal_people(GBytes *message, char **from, GPtrArray **mailboxes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 #endif

@@ -14,9 +14,11 @@ UI_COMMAND(cert);
 UI_COMMAND(decrypt);
 UI_COMMAND(demo);
 UI_COMMAND(doctor);
+UI_COMMAND(encrypt);
 UI_COMMAND(folders);
 UI_COMMAND(list);
 UI_COMMAND(show);
+UI_COMMAND(sign);
 UI_COMMAND(token);
 UI_COMMAND(verify);
 

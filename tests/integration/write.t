@@ -1,0 +1,198 @@
+#!/bin/sh
+# What `signet sign` and `signet encrypt` write, read by openssl, by gpgsm as far as that goes, and by signet itself.
+BUILD=${BUILD:-build}
+signet=$(cd "$BUILD" && pwd)/signet
+work=$(mktemp -d) || exit 1
+trap '[ -z "$agent" ] || kill "$agent" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+cd "$work" || exit 1
+profile=$work/profile
+number=0
+
+ok() { # ok NAME: the status of the command before it
+  status=$?
+  number=$((number + 1))
+  if [ $status = 0 ]; then echo "ok $number - $1"; else echo "not ok $number - $1"; sed 's/^/# /' out err; fi
+}
+run() { # run EXPECTED-CODE ARGUMENTS...: signet's output goes to the files out and err
+  want=$1
+  shift
+  "$signet" --profile "$profile" --batch "$@" >out 2>err </dev/null
+  code=$?
+  [ $code = "$want" ] || { echo "# exit $code, expected $want: signet $*"; return 1; }
+}
+complains() { grep -q -- "$1" err || { echo "# does not say: $1"; return 1; }; }
+seven_bit() { ! tr -d '\r' <"$1" | LC_ALL=C grep -q '[^ -~	]'; }
+quiet() { "$@" >out 2>err; }
+
+# --- keys of every kind, one authority ---
+quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 3650 -subj '/O=Test House/CN=Root' \
+  -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+person() { # person NAME KEY-OPTIONS USAGE DAYS...
+  name=$1 usage=$3 days=${4:-365}
+  quiet openssl req -new -newkey $2 -nodes -keyout "$name.key" -out csr -subj "/CN=$name" &&
+  printf 'subjectAltName=email:%s@example.org\nkeyUsage=critical,%s\nextendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' \
+    "${5:-$name}" "$usage" >ext &&
+  quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days "$days" -out "$name.pem" -extfile ext
+}
+import() { # import NAME: certificate and key into signet's database
+  quiet openssl pkcs12 -export -in "$1.pem" -inkey "$1.key" -certfile root.pem -passout pass:secret -out p12 -name "$1" &&
+  run 0 cert import --password-file password p12
+}
+printf 'secret\n' >password
+rsa=digitalSignature,keyEncipherment ec=digitalSignature,keyAgreement
+person rsa2048 rsa:2048 $rsa
+person rsa3072 rsa:3072 $rsa
+person rsa4096 rsa:4096 $rsa
+person p256 'ec -pkeyopt ec_paramgen_curve:P-256' $ec
+person p384 'ec -pkeyopt ec_paramgen_curve:P-384' $ec
+person p521 'ec -pkeyopt ec_paramgen_curve:P-521' $ec
+person dual rsa:2048 digitalSignature
+person dual2 'ec -pkeyopt ec_paramgen_curve:P-256' keyAgreement 365 dual
+person old rsa:2048 $rsa 0
+person sealer rsa:2048 keyEncipherment
+person card rsa:2048 $rsa
+person cardec 'ec -pkeyopt ec_paramgen_curve:P-256' $ec
+person stranger rsa:2048 $rsa
+kinds='rsa2048 rsa3072 rsa4096 p256 p384 p521'
+run 0 cert import --trust root.pem || exit 1
+for name in $kinds dual dual2 old sealer; do import $name || exit 1; done
+
+# --- messages ---
+message() { # message FROM TO [HEADER...]: header; the body comes on standard input
+  from=$1 to=$2
+  shift 2
+  printf 'From: %s@example.org\nTo: %s\nSubject: Vertrag\nDate: %s\nMessage-ID: <1@example.org>\n' "$from" "$to" "$(date -R)"
+  for line; do printf '%s\n' "$line"; done
+  printf '\n'
+  cat
+}
+body() { printf 'Hello.\n\nFrom here to there\n.\n.. and a blank at the end \n\ttab\nThe end.\n'; }
+
+# Does signet itself call it good, and is the text what was written?
+good() { # good FILE [ENCRYPTION [INDICATOR]]
+  run "$([ "${3:-good}" = good ] && echo 0 || echo 6)" --json verify --pin-file pin "$1" &&
+  grep -q "\"encryption\":\"${2:-none}\"" out && grep -q "\"indicator\":\"${3:-good}\"" out && grep -q '"outer_differs":\[\]' out ||
+    { echo "# signet does not find it as expected"; return 1; }
+}
+# What openssl makes of it: its own text must be the protected part.
+openssl_verifies() { quiet openssl cms -verify -in "$1" -CAfile root.pem -purpose smimesign -out plain; }
+openssl_decrypts() { # openssl_decrypts FILE NAME
+  quiet openssl cms -decrypt -in "$1" -recip "$2.pem" -inkey "$2.key" -out plain
+}
+has_line() { tr -d '\r' <plain | grep -qxF -- "$1" || { echo "# the text has no line: $1"; return 1; }; }
+printf 'secret\n' >pin
+
+for name in $kinds; do
+  body | message $name "$name@example.org" >m
+  run 0 sign -o s m && openssl_verifies s && good s && grep -q 'protocol="application/pkcs7-signature"' s
+  ok "$name: signed, openssl verifies it, signet finds it good"
+  run 0 sign --opaque -o s m && openssl_verifies s && good s && grep -q 'smime-type=signed-data' s
+  ok "$name: signed opaque"
+  for cipher in aes-256-gcm aes-256-cbc aes-128-gcm aes-128-cbc; do
+    run 0 encrypt --sign --cipher $cipher -o e m && good e decrypted && grep -q '^Subject: \[\.\.\.\]' e &&
+    openssl_decrypts e $name && mv plain inner && openssl_verifies inner && tr -d '\r' <plain | grep -q '^Subject: Vertrag'
+    ok "$name: signed and encrypted with $cipher"
+  done
+done
+
+# --- which certificate, and who says no ---
+rm -f s
+body | message dual dual@example.org >m
+run 0 sign -o s m && openssl_verifies s && good s && run 0 encrypt -o e m && openssl_decrypts e dual2 && good e decrypted none
+ok 'two certificates, one to sign and one to be written to'
+body | message old old@example.org >m
+rm -f s; run 1 sign -o s m && complains 'past its end' && [ ! -e s ]; ok 'an expired certificate does not sign, and nothing is written'
+body | message sealer sealer@example.org >m
+run 1 sign -o s m && complains 'does not allow this use' && [ ! -e s ]; ok 'nor one for encryption alone'
+body | message nobody nobody@example.org >m
+run 1 sign -o s m && complains 'none with a private key' && [ ! -e s ]; ok 'nor one that is not there'
+print=$(openssl x509 -in p256.pem -noout -fingerprint -sha256 | cut -d= -f2)
+body | message rsa2048 rsa2048@example.org >m
+run 1 sign --cert "$print" -o s m && complains 'not for rsa2048@example.org' && [ ! -e s ]; ok 'nor somebody else’s'
+body | message rsa2048 'old@example.org, nowhere@example.org' >m
+run 1 encrypt -o e2 m && complains 'past its end' && complains 'No certificate of nowhere@example.org' && [ ! -e e2 ]
+ok 'every recipient without a certificate is named'
+run 2 sign && complains 'FOLDER/UID' && run 2 sign --json m && run 2 encrypt --cert x m && run 2 encrypt --cipher des m &&
+  run 2 sign --sine m && complains 'unknown option' && run 66 sign absent && : >nothing && run 65 sign nothing
+ok 'usage, no such file, not a message'
+run 0 sign --help && grep -q 'Exit codes' out && run 0 encrypt --help && grep -q -- --recipient-cert out; ok '--help'
+sed '/^From/d' m >n
+run 65 sign -o s n && complains 'exactly one author'; ok 'no author, no signature'
+body | message rsa2048 p256@example.org 'Bcc: secret@example.org' 'Received: from a' >m
+"$signet" --profile "$profile" --batch encrypt --sign m >e 2>err && ! grep -qi bcc e && grep -q '^Received' e && openssl_decrypts e p256 &&
+  ! grep -qi bcc plain && mv plain inner && openssl_verifies inner && ! grep -q Received plain
+ok 'no Bcc in what leaves; trace fields stay outside'
+
+# --- many recipients of every kind, the sender among them ---
+all=
+for name in $kinds; do all="$all --to $name@example.org"; done
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+  case $((i % 3)) in 0) key='ec -pkeyopt ec_paramgen_curve:P-256' use=$ec ;; 1) key=rsa:2048 use=$rsa ;; *) key='ec -pkeyopt ec_paramgen_curve:P-384' use=$ec ;; esac
+  person many$i "$key" $use
+done
+body | message rsa2048 p256@example.org >m
+files=
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+  files="$files --recipient-cert many$i.pem"
+  case $i in 1 | 2 | 5 | 14)
+    run 0 encrypt $files -o e m && openssl_decrypts e many1 && openssl_decrypts e many$i && has_line 'The end.' && good e decrypted none
+    ok "encrypted to $i by file and the sender"
+    ;;
+  esac
+done
+for cipher in aes-256-gcm aes-256-cbc; do
+  run 0 encrypt --cipher $cipher $all $files -o e m && good e decrypted none
+  ok "encrypted to twenty recipients, RSA and ECDH, $cipher"
+  bad=
+  for name in $kinds many1 many2 many3 many7 many14; do openssl_decrypts e $name && has_line 'The end.' || bad="$bad $name"; done
+  [ -z "$bad" ]; ok "openssl decrypts it with the key of each:$bad"
+done
+! openssl_decrypts e stranger; ok 'and not with a stranger’s'
+run 0 encrypt --no-self --to p384@example.org -o e m && grep -q 'cannot read it again' err && openssl_decrypts e p384 && ! openssl_decrypts e rsa2048
+ok 'not to oneself, when told so'
+
+# --- what is in the text ---
+charset() { # charset NAME TEXT
+  printf '%s\n\nFrom here to there\n.\n.. and a blank at the end \nThe end.\n' "$2" >utf8
+  iconv -f utf-8 -t "$1" utf8 >native || { echo "# iconv"; return 1; }
+  message rsa2048 p256@example.org 'MIME-Version: 1.0' "Content-Type: text/plain; charset=$1" 'Content-Transfer-Encoding: 8bit' <native >m
+  run 0 encrypt --sign -o e m && good e decrypted && grep -qF -- "$2" out && run 0 sign -o s m && good s && grep -qF -- "$2" out &&
+    openssl_verifies s && seven_bit s && openssl_decrypts e p256 && mv plain inner && openssl_verifies inner
+}
+charset utf-8 'Grüße, 你好, Привет, שלום'; ok 'UTF-8'
+charset iso-8859-1 'Grüße, señor'; ok 'ISO-8859-1'
+charset iso-8859-2 'Příliš žluťoučký kůň'; ok 'ISO-8859-2'
+charset iso-8859-7 'Καλημέρα'; ok 'ISO-8859-7'
+charset iso-8859-15 'Preis: 5 €'; ok 'ISO-8859-15'
+charset windows-1251 'Привет, мир'; ok 'windows-1251'
+charset koi8-r 'Добрый день'; ok 'KOI8-R'
+charset shift_jis 'こんにちは、世界'; ok 'Shift_JIS'
+charset euc-kr '안녕하세요'; ok 'EUC-KR'
+charset gb18030 '你好，世界'; ok 'GB18030'
+charset big5 '中文信件'; ok 'Big5'
+charset windows-1252 'Grüße – „Zitat“'; ok 'windows-1252'
+charset iso-2022-jp 'こんにちは'; ok 'ISO-2022-JP'
+printf 'Ein langer Satz, \nder weitergeht.\n> zitiert \n> weiter\n-- \nAnna\n' |
+  message rsa2048 p256@example.org 'MIME-Version: 1.0' 'Content-Type: text/plain; charset=us-ascii; format=flowed' >m
+run 0 sign -o s m && good s && openssl_verifies s && has_line 'Ein langer Satz,=20'; ok 'format=flowed keeps its blanks'
+message rsa2048 p256@example.org </dev/null >m
+run 0 encrypt --sign -o e m && good e decrypted && run 0 sign -o s m && good s && openssl_verifies s; ok 'an empty body'
+printf 'From: rsa2048@example.org\nTo: p256@example.org\nSubject: header alone\n' >m
+run 0 sign -o s m && good s && openssl_verifies s; ok 'no body at all'
+body | message rsa2048 p256@example.org >m
+run 0 sign -o s m && openssl_verifies s && tr -d '\r' <plain | grep -q '^=46rom here' && tr -d '\r' <plain | grep -q '^=2E' &&
+  tr -d '\r' <plain | grep -q 'the end=20$' && sed 's/^From /> From /; s/[ ]*$//' s >hurt && good hurt
+ok 'From_, dots and blanks at the end survive what transports do to them'
+head -c 3000 /dev/zero | tr '\0' 'x' >long; echo >>long
+message rsa2048 p256@example.org <long >m
+run 0 sign -o s m && good s && ! grep -q '.\{999\}' s; ok 'long lines'
+printf -- '--b\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\nGr\374\337e \n--b\nContent-Type: application/octet-stream; name=x.bin\nContent-Disposition: attachment; filename=x.bin\nContent-Transfer-Encoding: 8bit\n\n\001\377From x\n--b--\n' |
+  message rsa2048 p256@example.org 'MIME-Version: 1.0' 'Content-Type: multipart/mixed; boundary=b' >m
+run 0 sign -o s m && good s && openssl_verifies s && seven_bit s && run 0 encrypt -o e m && good e decrypted none
+ok '8-bit parts of a multipart'
+body | message rsa2048 p256@example.org >m
+run 0 sign -o s m && run 0 encrypt -o e s && complains 'sign and encrypt in one step' && good e decrypted && openssl_decrypts e p256
+ok 'what is signed already is encrypted as it is'
+
+echo 1..$number
