@@ -470,7 +470,7 @@ static char *
 reason_for_other(const CryptoPath *path, int code)
 {
   if (code)
-    return g_strdup(crypto_error_sentence(code));
+    return crypto_error_words(code);
   for (guint i = 0; i < path->count; i++) {
     if (path->links[i].problems & CRYPTO_TRUST_OTHER)
       return g_strdup_printf(

@@ -35,5 +35,7 @@ gboolean crypto_session_add_pkcs12(GBytes *file, const char *password, GError **
 
 /* The sentence for an NSS or NSPR error number, with what to do next where that is known. Static. */
 const char *crypto_error_sentence(int code);
+const char *crypto_error_next_step(int code); /* what to do next; "" where the sentence says it. Static. */
+char *crypto_error_words(int code);           /* both, with a full stop; transfer full */
 
 #endif

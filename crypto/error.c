@@ -5,6 +5,7 @@
 #include <secerr.h>
 #include <secport.h>
 #include <sslerr.h>
+#include <string.h>
 
 #include "crypto/cert-private.h"
 #include "crypto/context.h"
@@ -177,6 +178,46 @@ find_row(int code)
   return NULL;
 }
 
+/* Where the sentence does not go on to say it ("...; insert the card"): what a person can do, by what the caller can. */
+const char *
+crypto_error_next_step(int code)
+{
+  const ErrorRow *row = find_row(code);
+  if (!row && code >= SSL_ERROR_BASE && code < SSL_ERROR_LIMIT)
+    return "tell whoever runs the server; signet doctor shows each step of connecting";
+  if (!row)
+    return "try again; signet doctor says what is not in order";
+  if (strchr(row->sentence, ';') || strstr(row->sentence, "(signet "))
+    return "";
+  switch (row->code) {
+  case CRYPTO_ERROR_CANCELLED:
+    return "";
+  case CRYPTO_ERROR_LOCKED:
+  case CRYPTO_ERROR_PIN:
+    return "try again with the right one; a card counts the wrong ones";
+  case CRYPTO_ERROR_NO_KEY:
+    return "import the key, or insert the card that holds it";
+  case CRYPTO_ERROR_MALFORMED:
+    return "get it anew from where it came";
+  case CRYPTO_ERROR_UNSUPPORTED:
+  case CRYPTO_ERROR_REFUSED:
+    return "ask for one with RSA 2048 or EC P-256, SHA-256 and AES";
+  case CRYPTO_ERROR_BUSY:
+    return "close the other program, or try again";
+  case CRYPTO_ERROR_DATABASE:
+    return "signet doctor names its files";
+  case CRYPTO_ERROR_UNTRUSTED:
+    return "ask its owner, or whoever runs the server";
+  case CRYPTO_ERROR_OFFLINE:
+    return "look at the network, then try again";
+  case CRYPTO_ERROR_FAILED:
+    break;
+  }
+  return code >= SSL_ERROR_BASE && code < SSL_ERROR_LIMIT
+             ? "tell whoever runs the server; signet doctor shows each step of connecting"
+             : "try again; signet doctor says what is not in order";
+}
+
 const char *
 crypto_error_sentence(int code)
 {
@@ -188,12 +229,22 @@ crypto_error_sentence(int code)
   return text && *text ? text : "NSS gave no reason";
 }
 
+/* "what: sentence; next step." */
+char *
+crypto_error_words(int code)
+{
+  const char *sentence = crypto_error_sentence(code), *next = crypto_error_next_step(code);
+  g_autofree char *bare = g_strdup(sentence);
+  gsize length = strlen(bare);
+  if (length && bare[length - 1] == '.') /* NSS ends some of its own */
+    bare[length - 1] = '\0';
+  return g_strdup_printf("%s%s%s.", bare, *next ? "; " : "", next);
+}
+
 void
 crypto_error_set_nss(GError **error, int code, const char *what)
 {
   const ErrorRow *row = find_row(code);
-  const char *sentence = crypto_error_sentence(code);
-  gsize length = strlen(sentence);
-  g_set_error(error, CRYPTO_ERROR, row ? row->code : CRYPTO_ERROR_FAILED, "%s: %s%s", what, sentence,
-              length && sentence[length - 1] == '.' ? "" : ".");
+  g_autofree char *words = crypto_error_words(code);
+  g_set_error(error, CRYPTO_ERROR, row ? row->code : CRYPTO_ERROR_FAILED, "%s: %s", what, words);
 }

@@ -17,6 +17,7 @@
 #include <sslproto.h>
 
 #include "crypto/cert-private.h"
+#include "crypto/context.h"
 #include "crypto/tls-private.h"
 
 enum { DEFAULT_TIMEOUT_MS = 30000, DEFAULT_HANDSHAKE_MS = 15000, CHUNK_MAX = 1 << 24 };
@@ -346,8 +347,9 @@ set_ending(CryptoTls *tls, int code, GError **error)
       return;
     }
   }
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The secure connection to %s failed (%s).", tls->host,
-              crypto_tls_code_name(code));
+  g_autofree char *words = crypto_error_words(code);
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The secure connection to %s failed (%s): %s", tls->host,
+              crypto_tls_code_name(code), words);
 }
 
 /* NSS asks in the middle of the handshake; the exception function may take as long as a person needs. */

@@ -328,6 +328,7 @@ explain_trust(const MlFacts *facts, MlVerdict *verdict)
   } else if (has_word(verdict->trust_errors, "signing-time-before-certificate")) {
     verdict->reason =
         g_strdup("Unaltered, but it claims to have been signed before the certificate existed.");
+    verdict->next_step = g_strdup("Ask the sender to set the clock of the computer that signed it.");
   } else if (sentence) {
     verdict->reason = g_strdup(sentence);
   } else if (has_word(verdict->trust_errors, "weak-algorithm")) {
@@ -338,6 +339,7 @@ explain_trust(const MlFacts *facts, MlVerdict *verdict)
   } else {
     g_autofree char *words = g_strjoinv(", ", verdict->trust_errors);
     verdict->reason = g_strdup_printf("Unaltered, but the certificate is not trusted: %s.", words);
+    verdict->next_step = g_strdup("V, or verify --explain, shows which rule it breaks.");
   }
 }
 
@@ -380,6 +382,7 @@ explain_unverifiable(const MlFacts *facts, MlVerdict *verdict)
   const MlSignerFacts *signer = worst_signer(facts, FALSE);
   if (facts->broken) {
     verdict->reason = g_strdup(facts->broken->message);
+    verdict->next_step = g_strdup("Ask the sender for an ordinary S/MIME signature (RSA or EC, SHA-256).");
   } else if (signer && signer->state == CRYPTO_SIGNATURE_NO_CERT) {
     verdict->reason =
         g_strdup("Signed, but the signer's certificate is neither in the message nor known here, so that "
@@ -387,10 +390,30 @@ explain_unverifiable(const MlFacts *facts, MlVerdict *verdict)
     verdict->next_step = g_strdup("Ask the sender for the certificate, or give it with --certs.");
   } else if (signer && signer->reason) {
     verdict->reason = g_strdup(signer->reason);
+    verdict->next_step = g_strdup("Ask the sender for a signature by RSA or EC (P-256) with SHA-256.");
   } else {
     verdict->reason =
         g_strdup("It is not known whether the certificate has been revoked, and your policy demands it.");
     verdict->next_step = g_strdup("Fetch the revocation lists, or set revocation = soft.");
+  }
+}
+
+/* What mends a message that stays closed. */
+static const char *
+closed_next_step(const MlVerdict *verdict)
+{
+  if (verdict->locked)
+    return "D in the reader asks for the PIN or password; in a script, --pin-file.";
+  switch (verdict->encryption) {
+  case ML_ENCRYPTION_NO_KEY:
+    return "Import the key it was encrypted to (signet cert import FILE.p12), or insert the card that holds "
+           "it.";
+  case ML_ENCRYPTION_UNSUPPORTED:
+    return "Ask the sender to encrypt with AES, to your RSA or EC certificate.";
+  case ML_ENCRYPTION_REFUSED:
+    return "Ask the sender for a program that encrypts with AES.";
+  default:
+    return "Ask the sender to send it again.";
   }
 }
 
@@ -403,6 +426,8 @@ explain_unsigned(const MlFacts *facts, MlVerdict *verdict)
   case ML_ENCRYPTION_UNSUPPORTED:
   case ML_ENCRYPTION_REFUSED:
     verdict->reason = g_strdup(facts->decrypt_error->message);
+    if (!strstr(verdict->reason, ". ")) /* else the sentence goes on with what to do */
+      verdict->next_step = g_strdup(closed_next_step(verdict));
     return;
   case ML_ENCRYPTION_DECRYPTED:
   case ML_ENCRYPTION_LEGACY:

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "ui/json-message.h"
+#include "ui/chain.h"
 #include "ui/text.h"
 #include "ui/verify-options.h"
 
 const char ui_cmd_verify_help[] =
     "signet verify [OPTIONS] FILE|-|FOLDER/UID ...    who signed it, is it unaltered, may it be believed\n"
     "\n"
-    "  --explain              the certificates, each with what is wrong with it\n"
+    "  --explain              the chain as a tree, the rule that each certificate breaks, and what mends it\n"
     "  --trust FILE           trust the authorities in FILE for mail\n"
     "  --certs FILE           further certificates: to build chains with, or a signer's that the mail left "
     "out\n"
@@ -76,19 +77,8 @@ day(gint64 time)
   return date ? g_date_time_format(date, "%Y-%m-%d") : g_strdup("?");
 }
 
-static char *
-problem_words(guint problems)
-{
-  GString *words = g_string_new(NULL);
-  for (guint bit = 0; bit < 32; bit++)
-    if (problems & (1u << bit))
-      g_string_append_printf(words, "%s%s", words->len ? ", " : "  <-- ",
-                             crypto_trust_word((CryptoTrustProblem)(1u << bit)));
-  return g_string_free(words, FALSE);
-}
-
 static void
-explain_signer(const MlSigner *signer)
+explain_signer(const MlSigner *signer, const char *said)
 {
   g_autofree char *when = signer->cms->has_signing_time ? day(signer->cms->signing_time) : NULL;
   line("  signer: %s, %s with %s%s%s", signer->cms->identifier,
@@ -96,18 +86,18 @@ explain_signer(const MlSigner *signer)
        when ? ", claims to have signed on " : "", when ? when : "");
   if (signer->cms->reason)
     line("    %s", signer->cms->reason);
-  for (guint i = 0; signer->now && i < signer->now->certs->len; i++) {
-    CryptoCert *cert = signer->now->certs->pdata[i];
-    g_autofree char *from = day(crypto_cert_not_before(cert)), *to = day(crypto_cert_not_after(cert));
-    g_autofree char *wrong = problem_words(GPOINTER_TO_UINT(signer->now->cert_problems->pdata[i]));
-    g_autofree char *addresses = g_strjoinv(", ", (char **)crypto_cert_addresses(cert));
-    line("    %*s%s  (%s, %s to %s)%s", (int)i * 2, "", crypto_cert_subject(cert), crypto_cert_key_name(cert),
-         from, to, wrong);
-    if (*addresses)
-      line("    %*s  %s", (int)i * 2, "", addresses);
+  if (!signer->now) {
+    line("    The signer's certificate is not here. Ask the sender for it, or give it with --certs.");
+    return;
   }
-  if (signer->now && signer->now->sentence)
+  g_autoptr(GPtrArray) lines = ui_chain_lines(signer->now);
+  for (guint i = 0; i < lines->len; i++)
+    line("    %s", (const char *)lines->pdata[i]);
+  if (signer->now->sentence && strcmp(signer->now->sentence, said))
     line("    %s", signer->now->sentence);
+  CryptoCert *top = signer->now->certs->pdata[signer->now->certs->len - 1];
+  if (signer->now->problems & CRYPTO_TRUST_SELF_SIGNED)
+    line("    SHA-256 of %s: %s", crypto_cert_common_name(top), crypto_cert_sha256(top));
 }
 
 static void
@@ -133,7 +123,7 @@ print_text(const char *input, const MlMessage *message, gboolean explain)
   if (!explain)
     return;
   for (guint i = 0; i < verdict->signers->len; i++)
-    explain_signer(verdict->signers->pdata[i]);
+    explain_signer(verdict->signers->pdata[i], verdict->reason);
   for (guint i = 0;
        verdict->envelope && verdict->envelope->recipients && i < verdict->envelope->recipients->len; i++)
     line("  recipient: %s", (const char *)verdict->envelope->recipients->pdata[i]);

@@ -2,6 +2,7 @@
 
 #include "crypto/certdb.h"
 #include "ui/app-private.h"
+#include "ui/chain.h"
 #include "ui/strip.h"
 
 char *
@@ -42,19 +43,7 @@ static void G_GNUC_PRINTF(4, 5) add(UiPager *pager, UiStyle style, const char *n
 }
 
 static void
-add_problems(UiPager *pager, guint problems)
-{
-  for (guint bit = 0; bit < 32; bit++) {
-    if (!(problems & (1u << bit)))
-      continue;
-    const char *sentence = crypto_trust_words_sentence((CryptoTrustProblem)(1u << bit));
-    add(pager, UI_STYLE_WARN, "", "%s: %s", crypto_trust_word((CryptoTrustProblem)(1u << bit)),
-        sentence ? sentence : "");
-  }
-}
-
-static void
-add_cert(UiPager *pager, CryptoCert *cert, guint problems, guint depth)
+add_cert(UiPager *pager, CryptoCert *cert, guint depth)
 {
   g_autofree char *from = ui_details_date(crypto_cert_not_before(cert));
   g_autofree char *to = ui_details_date(crypto_cert_not_after(cert));
@@ -69,7 +58,6 @@ add_cert(UiPager *pager, CryptoCert *cert, guint problems, guint depth)
       crypto_cert_signature_name(cert));
   add(pager, UI_STYLE_NORMAL, "", "serial %s", crypto_cert_serial(cert));
   add(pager, UI_STYLE_NORMAL, "", "SHA-256 %s", fingerprint);
-  add_problems(pager, problems);
 }
 
 static const char *
@@ -90,9 +78,12 @@ revocation_words(CryptoRevocation revocation)
 static void
 add_chain(UiPager *pager, const CryptoChain *chain)
 {
+  g_autoptr(GPtrArray) tree = ui_chain_lines(chain);
+  for (guint i = 0; i < tree->len; i++)
+    add(pager, strstr(tree->pdata[i], "! ") ? UI_STYLE_WARN : UI_STYLE_NORMAL, i ? "" : "chain", "%s",
+        (const char *)tree->pdata[i]);
   for (guint i = 0; i < chain->certs->len; i++)
-    add_cert(pager, chain->certs->pdata[i],
-             i < chain->cert_problems->len ? GPOINTER_TO_UINT(chain->cert_problems->pdata[i]) : 0, i);
+    add_cert(pager, chain->certs->pdata[i], i);
   add(pager, chain->revocation == CRYPTO_REVOCATION_REVOKED ? UI_STYLE_BAD : UI_STYLE_NORMAL, "revocation",
       "%s", revocation_words(chain->revocation));
   if (chain->revoked_at) {
@@ -149,7 +140,7 @@ add_signer(UiPager *pager, const MlSigner *signer, guint number, guint total)
   if (signer->now)
     add_chain(pager, signer->now);
   else if (cms->cert)
-    add_cert(pager, cms->cert, 0, 0);
+    add_cert(pager, cms->cert, 0);
   if (signer->then && signer->now && signer->then->problems != signer->now->problems)
     add(pager, UI_STYLE_NORMAL, "when signed", "%s",
         signer->then->problems ? signer->then->sentence : "the chain was trusted and valid");

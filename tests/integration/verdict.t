@@ -32,6 +32,14 @@ exits 1 "one that brings the same text again is not (which of the two would be s
 like "$out" 'brings a text of its own' "and the reason is named"
 
 exits 0 "--explain draws the chain" verify --explain "$tmp/detached.eml"
-like "$out" 'CN=Anna' "with the signer"
-like "$out" 'CN=Lab CA' "and the authority"
+like "$out" '^    CN=Lab CA .*trusted for mail' "with the authority at the top"
+like "$out" '^    `- CN=Anna ' "and the signer below it"
+"$signet" --profile "$tmp/profile" --batch verify --explain "$tmp/detached.eml" >"$tmp/out" 2>&1
+like "$(cat "$tmp/out")" '! unknown-issuer: .* not trusted here\. .*signet cert import --trust' "what is broken, and the command that mends it"
+printf 'extendedKeyUsage=serverAuth\n' >"$tmp/server.ext"
+openssl x509 -req -in "$tmp/anna.csr" -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -set_serial 4 -out "$tmp/anna.pem" -days 20 \
+	-extfile "$tmp/server.ext" 2>/dev/null
+sign | message "$tmp/server.eml"
+exits 4 "a server's certificate signs no mail" verify --explain "$tmp/server.eml"
+like "$out" '! extended-key-usage: .*not issued for mail' "the rule is named under its certificate"
 done_testing

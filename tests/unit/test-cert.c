@@ -1,6 +1,10 @@
 #include "pki.h"
 
+#include <prerror.h>
 #include <secerr.h>
+#include <ssl.h>
+#include <sslerr.h>
+#include <string.h>
 
 #include "crypto/cert-private.h"
 #include "crypto/chain.h"
@@ -213,6 +217,34 @@ test_sentences(void)
   g_assert_true(g_str_has_prefix(error->message, "The signature cannot be made: the token is not there"));
 }
 
+/* Every number that NSS can give has a sentence, and says what to do next. */
+static void
+walk(int from, int to)
+{
+  for (int code = from; code < to; code++) {
+    const char *sentence = crypto_error_sentence(code), *next = crypto_error_next_step(code);
+    g_autofree char *words = crypto_error_words(code);
+    g_test_message("%d: %s", code, words);
+    g_assert_true(g_utf8_validate(words, -1, NULL));
+    g_assert_true(g_str_has_suffix(words, ".") && !g_str_has_suffix(words, ".."));
+    g_assert_cmpuint(strlen(sentence), >, 5);
+    g_assert_null(strstr(sentence, "Unknown code"));
+    gboolean says = strchr(sentence, ';') || strstr(sentence, "(signet ");
+    g_assert_true(says || *next || code == SEC_ERROR_USER_CANCELLED);
+  }
+}
+
+static void
+test_every_sentence(void)
+{
+  open_nothing();
+  NSS_SetDomesticPolicy(); /* loads the table of the TLS part, as every connection does */
+  walk(SEC_ERROR_BASE, SEC_ERROR_END_OF_LIST);
+  walk(SSL_ERROR_BASE, SSL_ERROR_END_OF_LIST);
+  walk(PR_NSPR_ERROR_BASE, PR_MAX_ERROR);
+  close_clean();
+}
+
 static void
 make_files(void)
 {
@@ -267,6 +299,7 @@ main(int argc, char **argv)
   g_test_add_func("/cert/files", test_files);
   g_test_add_func("/cert/twins", test_twins);
   g_test_add_func("/cert/session", test_session);
+  g_test_add_func("/cert/every-sentence", test_every_sentence);
   g_test_add_func("/cert/sentences", test_sentences);
   int result = g_test_run();
   pki_remove_tree(folder);

@@ -500,6 +500,7 @@ test_words(void)
     const char *word = crypto_trust_word(bit), *sentence = crypto_trust_words_sentence(bit);
     g_assert_cmpuint(strlen(word), >, 0);
     g_assert_true(g_str_has_suffix(sentence, "."));
+    g_assert_nonnull(strstr(sentence, ". ")); /* what is wrong, and what to do */
     g_assert_true(g_hash_table_add(seen, (gpointer)word));
   }
   g_assert_cmpstr(crypto_trust_word(CRYPTO_TRUST_EXPIRED), ==, "expired-now");
