@@ -48,6 +48,7 @@ struct MlDriver {
   const MlDriverHooks *hooks;
   GMutex lock;               /* guards the next field, and ops->interrupt */
   GCancellable *cancellable; /* replaced by ml_driver_resume() */
+  gboolean unsure;           /* ml_driver_unsure(); set by copy and move, cleared by every call */
 };
 
 MlDriver *ml_imap_new(const MlAccount *account, const MlDriverHooks *hooks);

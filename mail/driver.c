@@ -98,6 +98,7 @@ finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
 static gboolean
 ready(MlDriver *driver, GError **why)
 {
+  driver->unsure = FALSE;
   if (ml_driver_interrupted(driver)) {
     g_set_error(why, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     return FALSE;
@@ -228,6 +229,12 @@ ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **erro
   GError *why = NULL;
   return !uids->len ||
          finish(driver, ready(driver, &why) && driver->ops->move(driver, uids, folder, &why), &why, error);
+}
+
+gboolean
+ml_driver_unsure(const MlDriver *driver)
+{
+  return driver->unsure;
 }
 
 gboolean

@@ -189,12 +189,27 @@ name_target(MlImap *imap, const char *folder, gboolean ok, GError **error)
   return ok;
 }
 
+/* Did the line break with the question on its way? Then nobody knows whether the server has done it. */
+static void
+note_unsure(MlImap *imap, const GError *why)
+{
+  if (ml_imap_session_is_broken(why) && imap->session && imap->session->sent)
+    imap->base.unsure = TRUE;
+}
+
 gboolean
 ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
 {
   MlImap *imap = (MlImap *)driver;
-  g_autofree char *quoted = quoted_mailbox(imap, folder, error);
-  return quoted && name_target(imap, folder, each_set(imap, uids, "COPY", quoted, error), error);
+  GError *why = NULL;
+  g_autofree char *quoted = ml_imap_need_folder(imap, error) ? quoted_mailbox(imap, folder, error) : NULL;
+  if (!quoted)
+    return FALSE;
+  if (name_target(imap, folder, each_set(imap, uids, "COPY", quoted, &why), &why))
+    return TRUE;
+  note_unsure(imap, why);
+  g_propagate_error(error, why);
+  return FALSE;
 }
 
 static void
@@ -208,8 +223,21 @@ on_deleted(MlImapSession *session, const MlResponse *response, gpointer user_dat
     g_hash_table_add(user_data, GUINT_TO_POINTER((guint)uid));
 }
 
+/* Marks those again that expunge_plain() has unmarked. */
+static gboolean
+mark_again(MlImap *imap, GError **error)
+{
+  if (imap->unmarked && imap->unmarked_validity != imap->uidvalidity)
+    g_clear_pointer(&imap->unmarked, g_array_unref);
+  if (imap->unmarked && !store(imap, imap->unmarked, "+", ML_FLAG_DELETED, error))
+    return FALSE;
+  g_clear_pointer(&imap->unmarked, g_array_unref);
+  return TRUE;
+}
+
 /* Without UIDPLUS there is only EXPUNGE, which takes every message that anybody marked: those that are not
- * ours are unmarked for the moment. */
+ * ours are unmarked for the moment. Where the line breaks in between they are marked again with the next try. (What
+ * another program marks between our look and the EXPUNGE goes; it was to go by any EXPUNGE of that program.) */
 static gboolean
 expunge_plain(MlImap *imap, GArray *uids, GError **error)
 {
@@ -217,6 +245,8 @@ expunge_plain(MlImap *imap, GArray *uids, GError **error)
   g_autoptr(GArray) others = g_array_new(FALSE, FALSE, sizeof(guint32));
   if (!imap->session->slots->len)
     return TRUE;
+  if (!mark_again(imap, error))
+    return FALSE;
   if (!ml_imap_session_command(imap->session, on_deleted, marked, error, "FETCH 1:* (UID FLAGS)"))
     return FALSE;
   for (guint i = 0; i < uids->len; i++)
@@ -228,15 +258,19 @@ expunge_plain(MlImap *imap, GArray *uids, GError **error)
     guint32 uid = GPOINTER_TO_UINT(key);
     g_array_append_val(others, uid);
   }
-  if (others->len && !store(imap, others, "-", ML_FLAG_DELETED, error))
-    return FALSE;
+  if (others->len) {
+    imap->unmarked = g_steal_pointer(&others);
+    imap->unmarked_validity = imap->uidvalidity;
+    if (!store(imap, imap->unmarked, "-", ML_FLAG_DELETED, error))
+      return FALSE;
+  }
   g_autoptr(GError) why = NULL;
-  gboolean ok = ml_imap_session_command(imap->session, NULL, NULL, &why, "EXPUNGE");
-  if (others->len && !store(imap, others, "+", ML_FLAG_DELETED, ok ? error : NULL))
-    ok = FALSE;
-  if (why)
-    g_propagate_error(error, g_steal_pointer(&why));
-  return ok;
+  if (ml_imap_session_command(imap->session, NULL, NULL, &why, "EXPUNGE"))
+    return mark_again(imap, error);
+  if (!ml_imap_session_is_broken(why) && !mark_again(imap, NULL))
+    g_debug("%s: the marks of others are set with the next try", imap->session->host);
+  g_propagate_error(error, g_steal_pointer(&why));
+  return FALSE;
 }
 
 gboolean
@@ -250,14 +284,24 @@ ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error)
   return expunge_plain(imap, uids, error);
 }
 
+/* MOVE may be said twice: what has moved is not there any more. Without it a message is copied, then deleted: once the
+ * copy was asked for, a broken line leaves it in either folder or in both, never in none. */
 gboolean
 ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
 {
   MlImap *imap = (MlImap *)driver;
+  if (!ml_imap_need_folder(imap, error))
+    return FALSE;
   if (imap->session->caps & ML_IMAP_MOVE) {
     g_autofree char *quoted = quoted_mailbox(imap, folder, error);
     return quoted && name_target(imap, folder, each_set(imap, uids, "MOVE", quoted, error), error);
   }
-  return ml_imap_copy(driver, uids, folder, error) &&
-         ml_imap_store_flags(driver, uids, ML_FLAG_DELETED, 0, error) && ml_imap_expunge(driver, uids, error);
+  if (!ml_imap_copy(driver, uids, folder, error))
+    return FALSE;
+  GError *why = NULL;
+  if (ml_imap_store_flags(driver, uids, ML_FLAG_DELETED, 0, &why) && ml_imap_expunge(driver, uids, &why))
+    return TRUE;
+  imap->base.unsure = TRUE;
+  g_propagate_error(error, why);
+  return FALSE;
 }

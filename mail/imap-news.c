@@ -2,7 +2,7 @@
 
 #include "mail/imap-private.h"
 
-enum { IDLE_MS = 28 * 60 * 1000, NOOP_MS = 60 * 1000 };
+enum { IDLE_MS = 28 * 60 * 1000 };
 
 /* ---- news */
 
@@ -109,7 +109,7 @@ static gboolean
 wait_noop(MlImap *imap, int wake_fd, gboolean *over, GError **error)
 {
   gboolean woken, timeout;
-  if (!listen_once(imap, NOOP_MS, wake_fd, &woken, &timeout, error))
+  if (!listen_once(imap, imap->noop_ms, wake_fd, &woken, &timeout, error))
     return FALSE;
   *over = woken;
   return !timeout || ml_imap_session_noop(imap->session, error);

@@ -72,6 +72,7 @@ struct MlImapSession {
   guint caps;
   GPtrArray *auths;      /* of char *, upper case: AUTH= */
   gboolean greeted, preauth;
+  gboolean sent;         /* the last ml_imap_session_command() reached the line, whatever came back */
   gboolean ask_capability, saw_capability; /* the command runs; its data came */
   char delimiter;        /* between the levels of folder names; '\0': not known */
   /* the selected folder */
@@ -145,6 +146,9 @@ typedef struct {
   gboolean listed;        /* its headers were told */
   GArray *known;          /* of MlImapSlot: what was told before the session broke; NULL: nothing to compare */
   gboolean idle_refused;
+  int noop_ms;            /* how often to ask where there is no IDLE */
+  GArray *unmarked;       /* of guint32: marked deleted by others, to be marked again; NULL: none. See expunge_plain() */
+  guint32 unmarked_validity;
   guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
 } MlImap;
 

@@ -286,8 +286,8 @@ ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer us
   va_end(arguments);
   session->data = data;
   session->data_user = user_data;
-  gboolean ok =
-      ml_imap_session_send(session, command, error) && ml_imap_session_finish(session, NULL, NULL, error);
+  session->sent = ml_imap_session_send(session, command, error);
+  gboolean ok = session->sent && ml_imap_session_finish(session, NULL, NULL, error);
   session->data = NULL;
   return ok;
 }

@@ -7,6 +7,7 @@
  * and what was told of it, so that after a broken line the difference can be told instead of everything. */
 enum {
   FOLDERS_MAX = 20000,
+  NOOP_MS = 60 * 1000,
 };
 
 /* ---- the connection */
@@ -299,6 +300,7 @@ imap_free(MlDriver *driver)
   MlImap *imap = (MlImap *)driver;
   g_free(imap->folder);
   g_clear_pointer(&imap->known, g_array_unref);
+  g_clear_pointer(&imap->unmarked, g_array_unref);
   g_free(imap);
 }
 
@@ -330,5 +332,6 @@ ml_imap_new(const MlAccount *account, const MlDriverHooks *hooks)
   (void)hooks;
   MlImap *imap = g_new0(MlImap, 1);
   imap->base.ops = &ops;
+  imap->noop_ms = NOOP_MS;
   return &imap->base;
 }

@@ -304,12 +304,37 @@ push_front(MlWorker *worker, MlCommand *command)
   g_mutex_unlock(&worker->lock);
 }
 
+/* May it have been done, although it failed? */
+static gboolean
+is_unsure(MlWorker *worker, const MlCommand *command)
+{
+  return (command->kind == ML_COMMAND_COPY || command->kind == ML_COMMAND_MOVE) &&
+         ml_driver_unsure(worker->driver);
+}
+
+/* What a person has to know who would now do it again. */
+static GError *
+say_unsure(const MlCommand *command, GError *error)
+{
+  const char *why = g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) ? "It was cancelled." : error->message;
+  GError *said =
+      command->kind == ML_COMMAND_COPY
+          ? g_error_new(ML_ERROR, ML_ERROR_FAILED,
+                        "It may have been copied, and was not copied a second time: look at %s. %s", command->to, why)
+          : g_error_new(ML_ERROR, ML_ERROR_FAILED,
+                        "It may have been copied to %s already, and is perhaps still in %s: nothing is lost; look at "
+                        "both before you move it again. %s",
+                        command->to, command->folder, why);
+  g_error_free(error);
+  return said;
+}
+
 /* Once for a connection that broke. What was interrupted for another command's sake does not count, but
  * not for ever. */
 static gboolean
-try_again(MlCommand *command, const GError *error, gboolean cancelled)
+try_again(MlWorker *worker, MlCommand *command, const GError *error, gboolean cancelled)
 {
-  if (cancelled || command->tries >= TRIES_MAX)
+  if (cancelled || command->tries >= TRIES_MAX || is_unsure(worker, command))
     return FALSE;
   if (ml_worker_is_broken(error)) {
     gboolean first = !command->broken;
@@ -339,13 +364,16 @@ ml_worker_run(MlWorker *worker, MlCommand *command)
   gboolean ok = FALSE, online = ml_worker_go_online(worker, command, &error);
   while (online && !(ok = execute(worker, command, &error))) {
     learn(worker, error);
-    if (!try_again(command, error, is_cancelled(worker, command)))
+    if (!try_again(worker, command, error, is_cancelled(worker, command))) {
+      if (is_unsure(worker, command))
+        error = say_unsure(command, g_steal_pointer(&error));
       break;
+    }
     g_clear_error(&error);
     online = worker->state == ML_STATE_ONLINE || ml_worker_connect_now(worker, &error);
   }
   gboolean cancelled = end(worker, 0);
-  if (!ok && cancelled && !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)) {
+  if (!ok && cancelled && !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) && !is_unsure(worker, command)) {
     g_clear_error(&error);
     error = g_error_new(ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
   }
@@ -386,7 +414,7 @@ run_overtaking(MlWorker *worker, const char *folder)
         !ok && (ml_worker_is_broken(error) || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED));
     if (!ok)
       learn(worker, error);
-    if (lost && try_again(command, error, cancelled))
+    if (lost && try_again(worker, command, error, cancelled))
       push_front(worker, command);
     else
       ml_worker_post_done(worker, command, g_steal_pointer(&error));

@@ -10,7 +10,8 @@
  * not; what it brings comes before, in events with the same id. Commands run in the order in which they were
  * given, but ml_worker_fetch() and flag changes overtake a running ml_worker_open()'s headers between chunks.
  * When nothing is to be done the worker waits in the open folder for news (IDLE). A broken connection is made
- * anew by itself, with backoff from 1 s to 5 min; a command that met it is tried again once before it fails. A login
+ * anew by itself, with backoff from 1 s to 5 min; a command that met it is tried again once before it fails,
+ * but for a copy or a move that the server may have done: its error says so (FAILED) and where to look. A login
  * or a certificate that was refused is not tried again but by ml_worker_folders(), _open() or _poll().
  * ml_worker_free() drops the events that were not delivered yet; do not call it from the event function. */
 typedef struct MlWorker MlWorker;

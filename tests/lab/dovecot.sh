@@ -7,18 +7,23 @@
 #
 # One server, four certificates, by the address it is called on: 127.0.0.1 is good, 127.0.0.2 has expired, 127.0.0.3
 # names another host, 127.0.0.4 comes from an authority that nobody knows. Accounts anna, bob and carol have the
-# password "secret-" and their name; with LOGINS=plain only PLAIN and LOGIN are offered.
+# password "secret-" and their name; with LOGINS=plain only PLAIN and LOGIN are offered, with CAPABILITY="..." the server
+# says that it can do just that.
 set -eu
 umask 077
 what=$1
 dir=$2
 
+# A master that nobody waits for stays as a zombie: it has ended all the same.
+runs() {
+	case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
+}
 stop() {
 	[ -f "$dir/run/master.pid" ] || return 0
 	pid=$(cat "$dir/run/master.pid")
 	kill "$pid" 2>/dev/null || true
 	i=0
-	while kill -0 "$pid" 2>/dev/null && [ $i -lt 100 ]; do
+	while runs "$pid" && [ $i -lt 400 ]; do
 		i=$((i + 1))
 		perl -e 'select undef, undef, undef, 0.05'
 	done
@@ -159,6 +164,7 @@ config() {
 		  chroot =
 		}
 	EOF
+	[ -z "${CAPABILITY:-}" ] || printf 'protocol imap {\n  imap_capability = %s\n}\n' "$CAPABILITY" >>"$dir/dovecot.conf"
 }
 
 start() {

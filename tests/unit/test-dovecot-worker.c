@@ -138,9 +138,81 @@ test_idle(void)
   worker_stop(&w);
 }
 
+/* The line is cut behind so many octets of what the server answers; or it got through before. */
+static MlEvent *
+await_cut(Worker *w, guint64 id, guint from)
+{
+  gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+  while (!g_atomic_int_get(&w->relay.stuck)) {
+    g_assert_cmpint(g_get_monotonic_time(), <, end);
+    g_main_context_iteration(NULL, FALSE);
+    for (guint i = from; i < w->events->len; i++) {
+      MlEvent *event = g_ptr_array_index(w->events, i);
+      if (event->kind == ML_EVENT_DONE && event->id == id)
+        return event;
+    }
+  }
+  g_atomic_int_set(&w->relay.cut, 1);
+  return await(w, ML_EVENT_DONE, id, from);
+}
+
+static guint
+count_of(Client *client, const char *folder, const char *subject)
+{
+  g_autoptr(GPtrArray) headers = list(client, folder);
+  guint count = 0;
+  for (guint i = 0; i < headers->len; i++)
+    count += strcmp(((MlHeader *)g_ptr_array_index(headers, i))->subject, subject) == 0;
+  return count;
+}
+
+/* Wherever the line is cut: nothing is copied twice, and what may have been done is said. A move, which this server
+ * knows, is asked for again and done once. */
+static void
+test_cut_copy(void)
+{
+  Worker w;
+  Client client;
+  fill("bob", "", 24);
+  client_open(&client, "bob");
+  g_autoptr(GPtrArray) headers = list(&client, "INBOX");
+  worker_start(&w, "bob");
+  guint copied_unsure = 0;
+  for (guint i = 0; i < 24; i++) {
+    MlHeader *header = g_ptr_array_index(headers, i);
+    g_autoptr(GArray) uids = one(header->uid);
+    gboolean move = i % 2;
+    const char *to = move ? "Drafts" : "Gesendet";
+    g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_open(w.worker, "INBOX", 40), 0)->error);
+    guint from = w.events->len;
+    g_atomic_int_set(&w.relay.left, 20 + (int)i / 2 * 20);
+    guint64 id = move ? ml_worker_move(w.worker, "INBOX", uids, to) : ml_worker_copy(w.worker, "INBOX", uids, to);
+    MlEvent *done = await_cut(&w, id, from);
+    g_atomic_int_set(&w.relay.left, -1);
+    guint count = count_of(&client, to, header->subject);
+    if (!done->error) {
+      g_assert_cmpuint(count, ==, 1);
+    } else if (g_error_matches(done->error, ML_ERROR, ML_ERROR_OFFLINE)) {
+      g_assert_cmpuint(count, ==, 0); /* it broke before anything was asked for */
+    } else {
+      g_assert_false(move);
+      g_assert_error(done->error, ML_ERROR, ML_ERROR_FAILED);
+      g_test_message("%u: %u copied: %s", i, count, done->error->message);
+      g_assert_nonnull(strstr(done->error->message, "look at Gesendet"));
+      g_assert_cmpuint(count, <=, 1);
+      copied_unsure += count;
+    }
+    g_assert_cmpuint(count_of(&client, "INBOX", header->subject), ==, move && count ? 0 : 1);
+  }
+  g_assert_cmpuint(copied_unsure, >, 0); /* those that a second try would have doubled */
+  worker_stop(&w);
+  ml_driver_free(client.driver);
+}
+
 static void
 add(void)
 {
+  g_test_add_func("/dovecot/cut-copy", test_cut_copy);
   g_test_add_func("/dovecot/large", test_large);
   g_test_add_func("/dovecot/cancel", test_cancel);
   g_test_add_func("/dovecot/killed", test_killed);
