@@ -34,6 +34,7 @@ on_state(UiAccount *account, const MlEvent *event)
   if (before == ML_STATE_ONLINE)
     return;
   ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
+  ui_ask_online(app, account->account);
   if (!account->folders)
     ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders")->silent =
         TRUE;

@@ -178,6 +178,8 @@ typedef void (*UiThen)(UiApp *app, gpointer data);
 void ui_sync_pending(UiApp *app, UiThen then,
                      gpointer data); /* asks about deletions; @data is dropped on Esc: g_free */
 void ui_sync_run(UiApp *app, UiThen then, gpointer data); /* what `$` does; @then only if all went well */
+void ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to,
+                       const char *folder); /* transfer.c: to another account */
 void ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, const char *folder);
 
 /* The views */
@@ -261,6 +263,10 @@ gpointer ui_ask_new(UiApp *app);
 void ui_ask_free(gpointer secrets);
 void ui_ask_anew(gpointer secrets); /* what was declined may be asked again */
 void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
+void ui_ask_online(UiApp *app, const MlAccount *account); /* the login worked: a typed password may be kept */
+
+/* keep.c: asks whether a password that was right is to go to the keyring, where there is one. Takes @password. */
+void ui_keep_offer(UiApp *app, const char *account, const char *server, char *password);
 
 /* actions*.c: every `run` of the table of keys */
 #define UI_ACTIONS(X)                                                                                        \

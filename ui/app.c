@@ -223,7 +223,8 @@ static int
 draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns,
             int *cursor)
 {
-  static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) ", ", Esc cancels " };
+  static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) ",
+                                      "? (y/n, v: never) ", ", Esc cancels " };
   int top = rows - 1 - (int)explanation->len;
 
   ui_screen_rule(top - 1, 0, columns, UI_STYLE_PROMPT);
@@ -234,7 +235,7 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
   ui_screen_put(rows - 1, 0, columns, UI_STYLE_PROMPT, words);
   int width = ui_text_width(words);
   gboolean typed = prompt->kind != UI_PROMPT_YES_NO && prompt->kind != UI_PROMPT_NOTICE &&
-                   prompt->kind != UI_PROMPT_WAIT;
+                   prompt->kind != UI_PROMPT_YES_NO_NEVER && prompt->kind != UI_PROMPT_WAIT;
   *cursor = typed ? draw_typed(prompt, rows - 1, width, columns) : width;
   return top - 1;
 }

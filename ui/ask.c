@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crypto/certdb.h"
+#include "keyring/keyring.h"
 #include "ui/app-private.h"
 #include "ui/exception.h"
 #include "ui/password.h"
@@ -16,6 +17,8 @@ typedef struct {
   UiApp *app;
   GMutex lock;
   GHashTable *passwords; /* server -> password; under the lock */
+  GHashTable *typed;     /* set of servers whose password was typed and not yet tried; under the lock */
+  GHashTable *stored;    /* set of servers whose last password came from the keyring; under the lock */
   GHashTable *declined;  /* set of what the person did not want to answer; under the lock */
 } Secrets;
 
@@ -28,6 +31,8 @@ ui_ask_new(UiApp *app)
   g_mutex_init(&secrets->lock);
   secrets->passwords =
       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)crypto_pin_wipe);
+  secrets->typed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  secrets->stored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   secrets->declined = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return secrets;
 }
@@ -40,6 +45,8 @@ ui_ask_free(gpointer data)
   if (!secrets)
     return;
   g_hash_table_unref(secrets->passwords);
+  g_hash_table_unref(secrets->typed);
+  g_hash_table_unref(secrets->stored);
   g_hash_table_unref(secrets->declined);
   g_mutex_clear(&secrets->lock);
   g_free(secrets);
@@ -82,6 +89,7 @@ remember(Secrets *secrets, const char *server, const char *password)
   mlock(copy, strlen(copy) + 1); /* where the limit allows */
   g_mutex_lock(&secrets->lock);
   g_hash_table_replace(secrets->passwords, g_strdup(server), copy);
+  g_hash_table_add(secrets->typed, g_strdup(server));
   g_mutex_unlock(&secrets->lock);
 }
 
@@ -94,6 +102,30 @@ recall(Secrets *secrets, const char *server)
   return password;
 }
 
+static void
+note_stored(Secrets *secrets, const char *server)
+{
+  g_mutex_lock(&secrets->lock);
+  g_hash_table_add(secrets->stored, g_strdup(server));
+  g_mutex_unlock(&secrets->lock);
+}
+
+/* What the keyring had was refused: it is taken out, so that it is not tried for ever. */
+static const char *
+explain_refusal(Secrets *secrets, const MlAccount *account, const char *server, GCancellable *cancellable)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_mutex_lock(&secrets->lock);
+  gboolean stored = g_hash_table_remove(secrets->stored, server);
+  g_mutex_unlock(&secrets->lock);
+  if (!stored)
+    return "The server refused the password.";
+  if (keyring_forget(account->name, server, cancellable, &error))
+    return "The server refused the password from the keyring, which has forgotten it now.";
+  return "The server refused the password from the keyring.";
+}
+
 static char *
 ask_password(const MlAccount *account, const MlServer *server, gboolean retry, GCancellable *cancellable,
              gpointer user_data, GError **error)
@@ -101,12 +133,16 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
   Secrets *secrets = user_data;
   g_autofree char *name = ui_password_server(server, server == &account->smtp ? "smtp" : "imap");
   g_autoptr(GError) local = NULL;
+  UiPasswordSource source = UI_PASSWORD_TYPED;
   char *password = retry ? NULL : recall(secrets, name);
 
   if (!password && !retry)
-    password = ui_password_stored(account, server, cancellable, &local);
+    password = ui_password_stored(account, server, &source, cancellable, &local);
+  if (password && source == UI_PASSWORD_KEYRING)
+    note_stored(secrets, name);
   if (password)
     return password;
+  const char *refused = retry ? explain_refusal(secrets, account, name, cancellable) : NULL;
   if (was_declined(secrets, name)) {
     g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "No password was given for %s: Ctrl-R asks again.", name);
     return NULL;
@@ -114,7 +150,7 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
   g_autofree char *host = ui_text_line(server->host), *user = ui_text_line(server->user ? server->user : "");
   g_autofree char *question = g_strdup_printf("Password of %s at %s", user, host);
   g_autofree char *why = local ? ui_text_line(local->message) : NULL;
-  const char *explanation[] = { retry ? "The server refused the password." : why, NULL };
+  const char *explanation[] = { refused ? refused : why, NULL };
   password = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SECRET, explanation, question, cancellable);
   if (password)
     remember(secrets, name, password);
@@ -124,6 +160,22 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
       g_propagate_error(error, g_steal_pointer(&local));
   }
   return password;
+}
+
+void
+ui_ask_online(UiApp *app, const MlAccount *account)
+{
+  Secrets *secrets = app->secrets;
+  g_autofree char *name = ui_password_server(&account->imap, "imap");
+
+  g_mutex_lock(&secrets->lock);
+  gboolean typed = g_hash_table_remove(secrets->typed, name);
+  char *password = typed ? g_strdup(g_hash_table_lookup(secrets->passwords, name)) : NULL;
+  g_mutex_unlock(&secrets->lock);
+  if (password && !account->password_command)
+    ui_keep_offer(app, account->name, name, password);
+  else
+    crypto_pin_wipe(password);
 }
 
 static gboolean

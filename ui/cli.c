@@ -11,6 +11,7 @@
 #include "crypto/certdb.h"
 #include "crypto/mapping.h"
 #include "crypto/spool.h"
+#include "keyring/keyring.h"
 #include "mail/smtp.h"
 #include "ui/password.h"
 #include "ui/text.h"
@@ -197,7 +198,9 @@ on_password(const MlAccount *account, const MlServer *server, gboolean retry, GC
   UiCli *cli = data;
   g_autoptr(GError) local = NULL;
 
-  char *stored = retry ? NULL : ui_password_stored(account, server, cancellable, &local);
+  UiPasswordSource before = cli->password_source;
+  char *stored = retry ? NULL : ui_password_stored(account, server, &cli->password_source, cancellable, &local);
+  cli->password_given = TRUE;
   if (stored)
     return stored;
   if (local) {
@@ -207,8 +210,15 @@ on_password(const MlAccount *account, const MlServer *server, gboolean retry, GC
   g_autofree char *question = g_strdup_printf("%sPassword of %s at %s:", retry ? "Refused. " : "",
                                               server->user ? server->user : account->name, server->host);
   char *answer = ui_cli_secret(cli, question, "password-command in signet.conf or $SIGNET_PASSWORD", &local);
-  if (!answer)
+  if (!answer) {
     g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "%s", local->message);
+    return NULL;
+  }
+  /* Refused, and the person has given another: the old one is not to be tried again. (A batch run leaves it.) */
+  g_autofree char *name = ui_password_server(server, server == &account->smtp ? "smtp" : "imap");
+  if (retry && before == UI_PASSWORD_KEYRING && keyring_forget(account->name, name, cancellable, NULL))
+    ui_cli_error(cli, "the keyring has forgotten the password that was refused");
+  cli->password_source = UI_PASSWORD_TYPED;
   return answer;
 }
 

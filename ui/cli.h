@@ -7,6 +7,7 @@
 #include "crypto/context.h"
 #include "mail/config.h"
 #include "mail/driver.h"
+#include "ui/password.h"
 
 /* What every subcommand shares: the global options, where files lie, prompts on the terminal, and exit codes.
  * Main thread only. */
@@ -36,6 +37,8 @@ typedef struct {
   CryptoPinSource pin;     /* of this run; see ui_cli_pin_source() */
   GCancellable *cancellable; /* of this run: Ctrl-C */
   MlDriverHooks hooks;     /* of this run's driver */
+  gboolean password_given; /* the driver asked for one, and the next is true */
+  UiPasswordSource password_source;
 } UiCli;
 
 /* A subcommand: name, one line for `signet --help`, its own help text, and what runs it. @argv[0] is its name.

@@ -88,8 +88,11 @@ check_account(UiCli *cli, MlAccount *account)
 
   if (!driver)
     return code;
-  if (ml_driver_check(driver, on_step, &check, &error) &&
-      (cli->offline || ui_cli_check_sending(cli, account, on_step, &check, &error)))
+  cli->password_given = FALSE;
+  gboolean good = ml_driver_check(driver, on_step, &check, &error);
+  if (cli->password_given)
+    on_step("password", good, ui_password_source_words(cli->password_source), &check);
+  if (good && (cli->offline || ui_cli_check_sending(cli, account, on_step, &check, &error)))
     return UI_EXIT_OK;
   ui_cli_error(cli, "%s: %s", account->name, error->message);
   return UI_EXIT_NO;

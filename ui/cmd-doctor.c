@@ -213,7 +213,12 @@ look_at_accounts(Doctor *doctor)
     }
     g_autoptr(MlDriver) driver = ui_cli_driver(doctor->cli, account, &code);
     doctor->account = account->name;
-    if (!driver || !ml_driver_check(driver, on_step, doctor, &error))
+    doctor->cli->password_given = FALSE;
+    gboolean good = driver && ml_driver_check(driver, on_step, doctor, &error);
+    if (doctor->cli->password_given)
+      say(doctor, good ? GOOD : WARN, account->name, "password: %s",
+          ui_password_source_words(doctor->cli->password_source));
+    if (!good)
       say(doctor, BAD, account->name, "%s", error ? error->message : "see above");
     g_autoptr(GError) sending = NULL;
     if (driver && !doctor->cli->offline && !ui_cli_check_sending(doctor->cli, account, on_step, doctor, &sending))

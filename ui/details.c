@@ -124,8 +124,11 @@ add_signer(UiPager *pager, const MlSigner *signer, guint number, guint total)
       state_words(cms->state));
   if (cms->reason)
     add(pager, UI_STYLE_NORMAL, "", "%s", cms->reason);
+  gboolean intact = cms->state == CRYPTO_SIGNATURE_INTACT;
   add(pager, signer->matches_from ? UI_STYLE_GOOD : UI_STYLE_WARN, "From", "%s",
-      signer->matches_from ? "is the certificate's address" : "is not an address of this certificate");
+      signer->matches_from ? "is the certificate's address"
+      : intact             ? "is not an address of this certificate"
+                           : "is not proven: the signature does not hold");
   if (cms->has_signing_time) {
     g_autofree char *when = time_words(cms->signing_time, "%Y-%m-%d %H:%M:%S %Z");
     add(pager, UI_STYLE_NORMAL, "signed on", "%s (says the signer)", when);

@@ -91,18 +91,32 @@ run_command(const char *command, GCancellable *cancellable, GError **error)
   return password;
 }
 
+const char *
+ui_password_source_words(UiPasswordSource source)
+{
+  static const char *const words[] = { [UI_PASSWORD_TYPED] = "typed",
+                                       [UI_PASSWORD_ENVIRONMENT] = "from $SIGNET_PASSWORD",
+                                       [UI_PASSWORD_COMMAND] = "from password-command",
+                                       [UI_PASSWORD_KEYRING] = "from the keyring" };
+  return words[source];
+}
+
 char *
-ui_password_stored(const MlAccount *account, const MlServer *server, GCancellable *cancellable, GError **error)
+ui_password_stored(const MlAccount *account, const MlServer *server, UiPasswordSource *source,
+                   GCancellable *cancellable, GError **error)
 {
   const char *given = g_getenv("SIGNET_PASSWORD");
 
+  *source = UI_PASSWORD_ENVIRONMENT;
   if (given && *given)
     return g_strdup(given);
+  *source = UI_PASSWORD_COMMAND;
   if (account->password_command)
     return run_command(account->password_command, cancellable, error);
   g_autofree char *name = ui_password_server(server, server == &account->smtp ? "smtp" : "imap");
   g_autoptr(GError) local = NULL;
   char *stored = keyring_lookup(account->name, name, cancellable, &local);
+  *source = stored ? UI_PASSWORD_KEYRING : UI_PASSWORD_TYPED;
   /* No keyring here is no error: the person is asked. */
   if (local && !g_error_matches(local, KEYRING_ERROR, KEYRING_ERROR_ABSENT))
     g_propagate_error(error, g_steal_pointer(&local));

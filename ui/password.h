@@ -9,7 +9,10 @@
  * password-command, the keyring. Any thread but the UI's: the command and the keyring may take long. Transfer
  * full, wipe with crypto_pin_wipe(). NULL without error: none is stored, ask. NULL with error: a source that was
  * configured failed, and the message says which. */
-char *ui_password_stored(const MlAccount *account, const MlServer *server, GCancellable *cancellable, GError **error);
+typedef enum { UI_PASSWORD_TYPED, UI_PASSWORD_ENVIRONMENT, UI_PASSWORD_COMMAND, UI_PASSWORD_KEYRING } UiPasswordSource;
+char *ui_password_stored(const MlAccount *account, const MlServer *server, UiPasswordSource *source,
+                         GCancellable *cancellable, GError **error); /* *source: where it came from */
+const char *ui_password_source_words(UiPasswordSource source); /* "from the keyring" */
 
 /* "imaps://anna@mail.example.org:993": how the keyring and the prompts name a server. Transfer full. */
 char *ui_password_server(const MlServer *server, const char *scheme);

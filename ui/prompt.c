@@ -347,7 +347,10 @@ ui_prompts_key(UiPrompts *prompts, int key)
     return;
   switch (prompts->shown->kind) {
   case UI_PROMPT_YES_NO:
-    if (key == 'y' || key == 'Y')
+  case UI_PROMPT_YES_NO_NEVER:
+    if (prompts->shown->kind == UI_PROMPT_YES_NO_NEVER && (key == 'v' || key == 'V'))
+      answer_shown(prompts, "never");
+    else if (key == 'y' || key == 'Y')
       answer_shown(prompts, "y");
     else if (key == 'n' || key == 'N' || key == UI_KEY_ENTER || is_cancel(key))
       answer_shown(prompts, is_cancel(key) ? NULL : "n");

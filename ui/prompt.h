@@ -14,6 +14,7 @@ typedef enum {
   UI_PROMPT_YES_NO,  /* one key; answers "y", "n", or NULL for Esc */
   UI_PROMPT_SPELLED, /* "yes", spelled out and Enter: for what must not happen by a slip of the finger */
   UI_PROMPT_NOTICE,  /* Enter goes on, Esc gives up */
+  UI_PROMPT_YES_NO_NEVER, /* the same, or "never" */
   UI_PROMPT_WAIT,    /* for something that happens by itself; Esc gives up */
 } UiPromptKind;
 

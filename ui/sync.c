@@ -147,8 +147,7 @@ ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, co
   if (!items->len || !box)
     return;
   if (account != box->account) {
-    ui_app_complain(app, "%s/%s is in another account: messages are %s within one account only.",
-                    account->account->name, folder, copy ? "copied" : "moved");
+    ui_transfer_start(app, items, copy, account, folder);
     return;
   }
   if (!strcmp(folder, box->folder)) {

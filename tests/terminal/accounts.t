@@ -98,15 +98,35 @@ session() { # session COLUMNS ROWS
 	keys Enter
 	wait_for 'Copied to Archive' "$size: within an account"
 	keys C
+	seen '^Copy to folder'
 	typed 'bob/INBOX'
 	keys Enter
-	wait_for 'bob/INBOX is in another account: messages are copied within one account only' "$size: not to another"
+	wait_for '1 copied to bob/INBOX' "$size: to another account as well"
 	check "$size: the message stays" has 'At home'
+	keys c
+	typed 'bob/INBOX'
+	keys Enter
+	wait_for 'INBOX  2 messages.* bob' "$size: and is there"
+	keys c
+	typed 'home/Archive'
+	keys Enter
+	wait_for 'Archive  1 message ' "$size: in the archive"
 	keys s
+	seen '^Move to folder'
+	typed 'anna/Fresh'
+	keys Enter
+	wait_for 'There is no folder Fresh in anna' "$size: not to one that is not there"
+	keys s
+	seen '^Move to folder'
 	typed 'anna/INBOX'
 	keys Enter
-	wait_for 'messages are moved within one account only' "$size: nor moved there"
-	check "$size: it stays as well" has 'At home'
+	wait_for '1 moved to anna/INBOX' "$size: moved to another account"
+	wait_for 'No messages' "$size: it is gone here"
+	keys c
+	typed 'anna/INBOX'
+	keys Enter
+	wait_for 'INBOX  2 messages.* anna' "$size: and is there"
+	check "$size: read as it was" has '^.. *[12]    .*At home'
 	keys c
 	typed 'anna/Lists'
 	keys Enter
@@ -119,7 +139,7 @@ session() { # session COLUMNS ROWS
 	keys c
 	typed 'anna/INBOX'
 	keys Enter
-	wait_for 'INBOX  [23] messages.* anna' "$size: where it is now"
+	wait_for 'INBOX  3 messages.* anna' "$size: where it is now"
 	keys Home s
 	seen '^Move to folder'
 	typed 'anna/Lists'

@@ -91,6 +91,7 @@ until_true() {
 		[ "$(date +%s)" -lt $deadline ] || return 1
 		timeout 0.2 dd bs=65536 count=1 <&9 >/dev/null 2>&1
 	done
+	return 0 # else it would be dd's
 }
 seen() { until_true has "$1"; }
 unseen() { until_true has_not "$1"; }
