@@ -4,6 +4,7 @@
 #include <secerr.h>
 #include <string.h>
 
+#include "crypto/ber.h"
 #include "crypto/chain-private.h"
 
 /* Revocation lists (RFC 5280 5), read here and not by NSS: each once in the life of the process, without a copy,
@@ -41,27 +42,18 @@ static GPtrArray *lists;  /* of Crl */
 static GHashTable *asked; /* names (GBytes) of which the database was asked */
 static gint64 asked_since;
 
-/* --- DER, definite lengths only */
+/* --- DER, definite lengths only: a window on the bytes, read by crypto/ber.h */
 
 static gboolean
 der_next(Der *der, guint8 *tag, Der *value)
 {
-  if (der->end - der->at < 2)
+  CryptoBerReader reader = crypto_ber_reader(der->at, (gsize)(der->end - der->at));
+  CryptoBerItem item;
+  if (!crypto_ber_next(&reader, &item) || item.indefinite)
     return FALSE;
-  *tag = der->at[0];
-  gsize length = der->at[1];
-  const guint8 *at = der->at + 2;
-  if (length & 0x80) {
-    guint count = length & 0x7f;
-    if (count == 0 || count > 4 || der->end - at < (gssize)count)
-      return FALSE;
-    for (length = 0; count > 0; count--)
-      length = length << 8 | *at++;
-  }
-  if (length > (gsize)(der->end - at))
-    return FALSE;
-  *value = (Der){ at, at + length };
-  der->at = at + length;
+  *tag = item.tag;
+  *value = (Der){ item.data, item.data + item.length };
+  der->at = reader.at;
   return TRUE;
 }
 

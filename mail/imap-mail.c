@@ -90,6 +90,7 @@ headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, G
       return FALSE;
     sort_headers(headers);
     done += highest - lowest + 1;
+    /* cppcheck-suppress nullPointerRedundantCheck ; the callback below may lose the session */
     guint before = imap->session->slots->len;
     if (headers->len && !func(g_steal_pointer(&headers), MIN(done, total), total, user_data))
       return TRUE;

@@ -399,8 +399,9 @@ maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc fu
                 ML_MESSAGE_MAX / 1024 / 1024);
     return NULL;
   }
-  GBytes *bytes = about.st_size > CRYPTO_SPOOL_HEAP ? map_entry(fd, about.st_size, path, func, user_data, error)
-                                                    : read_entry(fd, (gsize)about.st_size, path, func, user_data, error);
+  GBytes *bytes = about.st_size > CRYPTO_SPOOL_HEAP
+                      ? map_entry(fd, about.st_size, path, func, user_data, error)
+                      : read_entry(fd, (gsize)about.st_size, path, func, user_data, error);
   close(fd);
   *received = about.st_mtim.tv_sec;
   return bytes;

@@ -149,6 +149,7 @@ add_segment(GArray *segments, char *name, char *value)
   segment.name = g_ascii_strdown(name, -1);
   g_free(name);
   g_array_append_val(segments, segment);
+  /* cppcheck-suppress memleak ; the array's now */
 }
 
 /* Of one name, RFC 2231's whole encoded value comes first, then its segments, then the plain one; of equals the

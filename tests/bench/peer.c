@@ -150,7 +150,8 @@ text_of(int number)
   BIO *text = BIO_new(BIO_s_mem());
   BIO_puts(text, "Content-Type: text/plain; charset=utf-8\r\n\r\n");
   for (int line = 0; line < 20; line++)
-    BIO_printf(text, "Line %d of message %d, which is like no other message: %d.\r\n", line, number, number * 7919 + line);
+    BIO_printf(text, "Line %d of message %d, which is like no other message: %d.\r\n", line, number,
+               number * 7919 + line);
   return text;
 }
 
@@ -228,7 +229,8 @@ write_binary(const char *folder, const char *name, CMS_ContentInfo *cms, BIO *te
 {
   BIO *out = create(folder, name);
   put_header(out, 0);
-  BIO_puts(out, "MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n"
+  BIO_puts(out, "MIME-Version: 1.0\r\n"
+                "Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n"
                 "Content-Transfer-Encoding: binary\r\n\r\n");
   if (!cms || !i2d_CMS_bio_stream(out, cms, text, flags))
     die(name);
