@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""A submission server that stops where a test wants it to.
+
+smtp-server.py DIR [--tls | --starttls] : listens on 127.0.0.1, writes its port to DIR/port, its pid to DIR/pid.
+DIR/cert.pem and DIR/key.pem are its certificate. What it accepted lies in DIR/accepted, one JSON object a line, written
+before it answers. DIR/stop names where it hangs up (empty or missing: nowhere), read at each connection:
+  connect banner ehlo starttls auth mail rcpt1 rcpt2 data body     before it answers that
+  dot        after the message's dot, not accepted
+  kept       after the dot: accepted, and no answer
+  answered   right after the answer to the dot
+Recipients that begin with "refuse" get 550, with "later" 451. User anna, password secret-anna.
+"""
+import base64, json, os, socket, ssl, sys, threading
+
+folder = sys.argv[1]
+mode = sys.argv[2] if len(sys.argv) > 2 else '--tls'
+lock = threading.Lock()
+
+
+class Stop(Exception):
+    pass
+
+
+def serve(raw):
+    try:
+        stop = open(folder + '/stop').read().strip()
+    except OSError:
+        stop = ''
+
+    def at(name):
+        if stop == name:
+            raise Stop
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder + '/cert.pem', folder + '/key.pem')
+    conn = raw
+    try:
+        at('connect')
+        secure = mode == '--tls'
+        if secure:
+            conn = context.wrap_socket(raw, server_side=True)
+        stream = conn.makefile('rwb')
+
+        def say(text):
+            stream.write(text.encode() + b'\r\n')
+            stream.flush()
+
+        at('banner')
+        say('220 lab.example ESMTP')
+        state = {'from': None, 'to': []}
+        user = None
+        while True:
+            line = stream.readline()
+            if not line:
+                return
+            word = line.decode('utf-8', 'replace').strip()
+            verb = word.upper()
+            if verb.startswith('EHLO'):
+                at('ehlo')
+                caps = ['lab.example', 'SIZE 50000000', '8BITMIME', 'SMTPUTF8', 'DSN', 'PIPELINING']
+                if secure:
+                    caps.append('AUTH PLAIN LOGIN')
+                else:
+                    caps.append('STARTTLS')
+                for i, cap in enumerate(caps):
+                    stream.write(('250%s%s\r\n' % ('-' if i + 1 < len(caps) else ' ', cap)).encode())
+                stream.flush()
+            elif verb == 'STARTTLS':
+                at('starttls')
+                say('220 go')
+                conn = context.wrap_socket(conn, server_side=True)
+                stream = conn.makefile('rwb')
+                secure = True
+            elif verb.startswith('AUTH PLAIN'):
+                at('auth')
+                good = base64.b64decode(word.split()[2]) == b'\0anna\0secret-anna'
+                user = 'anna' if good else None
+                say('235 2.7.0 welcome' if good else '535 5.7.8 no')
+            elif verb.startswith('MAIL FROM:'):
+                at('mail')
+                state = {'from': word, 'to': []}
+                say('250 2.1.0 ok' if user else '530 5.7.0 log in first')
+            elif verb.startswith('RCPT TO:'):
+                at('rcpt%d' % (len(state['to']) + 1))
+                address = word[9:].split('>')[0]
+                if address.startswith('refuse'):
+                    say('550 5.1.1 no such user')
+                elif address.startswith('later'):
+                    say('451 4.2.0 not now')
+                else:
+                    state['to'].append(address)
+                    say('250 2.1.5 ok')
+            elif verb == 'DATA':
+                at('data')
+                if not state['to']:
+                    say('554 5.5.1 nobody')
+                    continue
+                say('354 go')
+                body = []
+                size = 0
+                while True:
+                    line = stream.readline()
+                    if not line:
+                        return
+                    if line == b'.\r\n':
+                        break
+                    body.append(line[1:] if line.startswith(b'.') else line)
+                    size += len(line)
+                    if size > 100000:
+                        at('body')
+                at('dot')
+                with lock, open(folder + '/accepted', 'a') as out:
+                    out.write(json.dumps({'from': state['from'], 'to': state['to'],
+                                          'data': b''.join(body).decode('latin-1')}) + '\n')
+                    out.flush()
+                    os.fsync(out.fileno())
+                at('kept')
+                say('250 2.0.0 queued')
+                state = {'from': None, 'to': []}
+                at('answered')
+            elif verb == 'RSET':
+                state = {'from': None, 'to': []}
+                say('250 ok')
+            elif verb == 'QUIT':
+                say('221 bye')
+                return
+            else:
+                say('500 5.5.2 what')
+    except (Stop, OSError, ssl.SSLError, ValueError):
+        pass
+    finally:
+        try:
+            conn.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        conn.close()
+
+
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('127.0.0.1', 0))
+listener.listen(64)
+with open(folder + '/pid', 'w') as out:
+    out.write(str(os.getpid()))
+with open(folder + '/port.new', 'w') as out:
+    out.write(str(listener.getsockname()[1]))
+os.rename(folder + '/port.new', folder + '/port')
+while True:
+    connection, _ = listener.accept()
+    threading.Thread(target=serve, args=(connection,), daemon=True).start()
