@@ -296,45 +296,35 @@ encrypt_cbc(const Sealing *job, GError **error)
   return good;
 }
 
-/* Softoken takes GCM in one call only. */
+typedef struct {
+  const Sealing *job;
+  GError **error;
+} GcmRun;
+
+static gboolean
+give_sealed(const guint8 *data, gsize length, gpointer user_data)
+{
+  GcmRun *run = user_data;
+  return run->job->sink(data, length, run->job->sink_data, run->error);
+}
+
 static gboolean
 encrypt_gcm(const Sealing *job, GError **error)
 {
-  guint8 *plain = g_try_malloc(job->size + 1), *sealed = plain ? g_try_malloc(job->size + TAG) : NULL;
-  if (!sealed) {
-    g_free(plain);
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                        "There is not enough memory to encrypt the message.");
-    return FALSE;
-  }
-  gsize at = 0;
-  for (guint i = 0; i < job->content->len; i++) {
-    gsize length;
-    const guint8 *data = g_bytes_get_data(job->content->pdata[i], &length);
-    if (length > 0)
-      memcpy(plain + at, data, length);
-    crypto_mapping_release(data, data + length);
-    at += length;
-  }
-  CK_NSS_GCM_PARAMS gcm = { .pIv = (guint8 *)job->iv, .ulIvLen = job->iv_length, .ulTagBits = TAG * 8 };
-  SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
-  PK11SymKey *key = import_key(CKM_AES_GCM, CKA_ENCRYPT, job);
-  unsigned got = 0;
-  gboolean good = (key &&
-                   PK11_Encrypt(key, CKM_AES_GCM, &parameters, sealed, &got, (unsigned)(job->size + TAG),
-                                plain, (unsigned)job->size) == SECSuccess &&
-                   got == job->size + TAG) ||
-                  nss_failed(error);
-  explicit_bzero(plain, job->size);
-  g_free(plain);
-  if (key)
-    PK11_FreeSymKey(key);
-  static const guint8 mac[2] = { CRYPTO_BER_OCTET_STRING, TAG };
-  good = good && (job->size == 0 || job->sink(sealed, job->size, job->sink_data, error)) &&
-         job->sink(mac, sizeof mac, job->sink_data, error) &&
-         job->sink(sealed + job->size, TAG, job->sink_data, error);
-  g_free(sealed);
-  return good;
+  GError *sunk = NULL;
+  GcmRun run = { job, &sunk };
+  const CryptoCmsGcm what = { .key = job->key,
+                              .key_length = job->cipher->key_length,
+                              .iv = job->iv,
+                              .iv_length = job->iv_length,
+                              .length = job->size };
+  guint8 mac[2 + TAG] = { CRYPTO_BER_OCTET_STRING, TAG };
+  if (crypto_cms_gcm_seal(&what, job->content, give_sealed, &run, mac + 2))
+    return job->sink(mac, sizeof mac, job->sink_data, error);
+  if (!sunk)
+    return nss_failed(error);
+  g_propagate_error(error, sunk);
+  return FALSE;
 }
 
 /* EncryptedContentInfo up to where the ciphertext begins. */

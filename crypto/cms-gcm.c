@@ -3,6 +3,8 @@
 #include <pk11pub.h>
 #include <string.h>
 
+#include "crypto/mapping.h"
+
 /* AES-GCM (NIST SP 800-38D) over content of any length in little memory. NSS has it in one call only, with all of the
  * content in memory, and its multi-part contexts fail. So the content is read twice: first for its tag, then, only if
  * that is right, in counter mode. Every block operation is NSS's: the hash of a chunk is what NSS authenticates when
@@ -225,33 +227,30 @@ prepare(Gcm *gcm, const CryptoCmsGcm *what)
   return authenticate(gcm, NULL, 0, &gcm->mask);
 }
 
+static void
+make_tag(const Gcm *gcm, gsize aad_length, gsize length, guint8 *tag)
+{
+  Element lengths = { (guint64)aad_length * 8, (guint64)length * 8 };
+  Element made = add(add(gcm->sum, multiply(lengths, gcm->h)), gcm->mask);
+  guint64 words[2] = { GUINT64_TO_BE(made.high), GUINT64_TO_BE(made.low) };
+  memcpy(tag, words, BLOCK);
+}
+
 static gboolean
 tag_fits(Gcm *gcm, const CryptoCmsGcm *what)
 {
-  Element lengths = { (guint64)what->aad_length * 8, (guint64)what->length * 8 };
-  Element tag = add(add(gcm->sum, multiply(lengths, gcm->h)), gcm->mask);
-  guint64 words[2] = { GUINT64_TO_BE(tag.high), GUINT64_TO_BE(tag.low) };
-  const guint8 *made = (const guint8 *)words, *given = what->tag ? what->tag : gcm->tag;
+  guint8 made[BLOCK];
+  make_tag(gcm, what->aad_length, what->length, made);
+  const guint8 *given = what->tag ? what->tag : gcm->tag;
   guint8 difference = 0;
   for (guint i = 0; i < what->tag_length; i++)
     difference |= made[i] ^ given[i];
   return difference == 0;
 }
 
-gboolean
-crypto_cms_gcm(const CryptoCmsGcm *what, CryptoCmsGcmFunc func, gpointer user_data)
+static void
+gcm_free(Gcm *gcm)
 {
-  Gcm *gcm = g_new0(Gcm, 1);
-  gcm->func = func;
-  gcm->user_data = user_data;
-  memcpy(gcm->iv, what->iv, what->iv_length);
-  gcm->iv_length = what->iv_length;
-  gcm->chunk = g_malloc(CHUNK);
-  gcm->plain = g_malloc(CHUNK);
-  guint tag_inside = what->tag ? 0 : what->tag_length;
-  gboolean good = prepare(gcm, what) && absorb(gcm, what->aad, what->aad_length) &&
-                  run_pass(gcm, what->content, what->length, tag_inside) && tag_fits(gcm, what) &&
-                  start_counter(gcm) && run_pass(gcm, what->content, what->length, tag_inside);
   if (gcm->counter)
     PK11_DestroyContext(gcm->counter, PR_TRUE);
   if (gcm->authenticate)
@@ -260,8 +259,71 @@ crypto_cms_gcm(const CryptoCmsGcm *what, CryptoCmsGcmFunc func, gpointer user_da
     PK11_FreeSymKey(gcm->count);
   explicit_bzero(gcm->plain, CHUNK);
   g_free(gcm->plain);
+  explicit_bzero(gcm->chunk, CHUNK);
   g_free(gcm->chunk);
   explicit_bzero(gcm, sizeof *gcm);
   g_free(gcm);
+}
+
+static Gcm *
+gcm_new(const guint8 *iv, guint iv_length, CryptoCmsGcmFunc func, gpointer user_data)
+{
+  Gcm *gcm = g_new0(Gcm, 1);
+  gcm->func = func;
+  gcm->user_data = user_data;
+  memcpy(gcm->iv, iv, iv_length);
+  gcm->iv_length = iv_length;
+  gcm->chunk = g_malloc(CHUNK);
+  gcm->plain = g_malloc(CHUNK);
+  return gcm;
+}
+
+/* What stands in chunk, encrypted and hashed. */
+static gboolean
+seal_chunk(Gcm *gcm)
+{
+  gsize length = gcm->used;
+  int got = 0;
+  gcm->used = 0;
+  return length == 0 ||
+         (PK11_CipherOp(gcm->counter, gcm->plain, &got, CHUNK, gcm->chunk, (int)length) == SECSuccess &&
+          (gsize)got == length && absorb(gcm, gcm->plain, length) && gcm->func(gcm->plain, length, gcm->user_data));
+}
+
+gboolean
+crypto_cms_gcm_seal(const CryptoCmsGcm *what, GPtrArray *content, CryptoCmsGcmFunc func, gpointer user_data,
+                    guint8 *tag)
+{
+  Gcm *gcm = gcm_new(what->iv, what->iv_length, func, user_data);
+  gboolean good = prepare(gcm, what) && start_counter(gcm);
+  for (guint i = 0; good && i < content->len; i++) {
+    gsize length;
+    const guint8 *data = g_bytes_get_data(content->pdata[i], &length);
+    while (good && length > 0) {
+      gsize part = MIN(length, CHUNK - gcm->used);
+      memcpy(gcm->chunk + gcm->used, data, part);
+      crypto_mapping_release(data, data + part);
+      gcm->used += part;
+      data += part;
+      length -= part;
+      good = gcm->used < CHUNK || seal_chunk(gcm);
+    }
+  }
+  good = good && seal_chunk(gcm);
+  if (good)
+    make_tag(gcm, 0, what->length, tag);
+  gcm_free(gcm);
+  return good;
+}
+
+gboolean
+crypto_cms_gcm(const CryptoCmsGcm *what, CryptoCmsGcmFunc func, gpointer user_data)
+{
+  Gcm *gcm = gcm_new(what->iv, what->iv_length, func, user_data);
+  guint tag_inside = what->tag ? 0 : what->tag_length;
+  gboolean good = prepare(gcm, what) && absorb(gcm, what->aad, what->aad_length) &&
+                  run_pass(gcm, what->content, what->length, tag_inside) && tag_fits(gcm, what) &&
+                  start_counter(gcm) && run_pass(gcm, what->content, what->length, tag_inside);
+  gcm_free(gcm);
   return good;
 }

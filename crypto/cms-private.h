@@ -161,6 +161,10 @@ typedef struct {
 } CryptoCmsGcm;
 typedef gboolean (*CryptoCmsGcmFunc)(const guint8 *data, gsize length, gpointer user_data);
 gboolean crypto_cms_gcm(const CryptoCmsGcm *what, CryptoCmsGcmFunc func, gpointer user_data);
+/* The other way: @content (of GBytes, @what->length octets, without additional data) encrypted to @func; @tag: 16
+ * octets. Of @what only key, iv and length count. */
+gboolean crypto_cms_gcm_seal(const CryptoCmsGcm *what, GPtrArray *content, CryptoCmsGcmFunc func, gpointer user_data,
+                             guint8 *tag);
 
 /* cms-write.c. A ContentInfo around SEQUENCE { @before, @rest octets } up to where those octets begin. */
 GByteArray *crypto_cms_head(CryptoOid type, const GByteArray *before, gsize rest);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "crypto/cms-private.h"
+#include "crypto/mapping.h"
+#include "crypto/spool.h"
 
 /* SignedData with one signer, checked by our own verifier before anybody gets to see it. */
 
@@ -244,18 +246,18 @@ make_signed(const Signing *job, GBytes *content, GError **error)
     return NULL;
   crypto_ber_put_array(after, CRYPTO_BER_SET, signers);
   g_autoptr(GByteArray) head = crypto_cms_head(CRYPTO_OID_SIGNED_DATA, before, inside + after->len);
-  gsize length = head->len + inside + after->len;
-  guint8 *out = g_try_malloc(length);
-  if (!out) {
-    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
-                        "There is not enough memory to sign the message.");
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  if (!crypto_spool_add(spool, head->data, head->len, error))
     return NULL;
+  for (const guint8 *data = g_bytes_get_data(content, NULL); inside > 0;) {
+    gsize part = MIN(inside, (gsize)1 << 20);
+    if (!crypto_spool_add(spool, data, part, error))
+      return NULL;
+    crypto_mapping_release(data, data + part);
+    data += part;
+    inside -= part;
   }
-  memcpy(out, head->data, head->len);
-  if (inside > 0)
-    memcpy(out + head->len, g_bytes_get_data(content, NULL), inside);
-  memcpy(out + head->len + inside, after->data, after->len);
-  return g_bytes_new_take(out, length);
+  return crypto_spool_add(spool, after->data, after->len, error) ? crypto_spool_finish(spool, error) : NULL;
 }
 
 /* A signature that nobody can verify must not leave: some tokens and some key types make them without a word. */

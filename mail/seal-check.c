@@ -1,8 +1,10 @@
 #include <string.h>
 
+#include "crypto/mapping.h"
 #include "mail/address-private.h"
 #include "mail/seal-private.h"
 
+enum { STEP = 1024 * 1024 };
 /* What the user's own word stands in for: see recipients.c. */
 enum { UNVOUCHED = CRYPTO_TRUST_UNKNOWN_ISSUER | CRYPTO_TRUST_SELF_SIGNED };
 
@@ -54,6 +56,22 @@ signature_fits(const MlSealing *sealing, const MlVerdict *verdict)
 }
 
 static gboolean
+same_run(const guint8 *a, const guint8 *b, gsize length)
+{
+  while (length > 0) {
+    gsize part = MIN(length, (gsize)STEP);
+    if (memcmp(a, b, part) != 0)
+      return FALSE;
+    crypto_mapping_release(a, a + part);
+    crypto_mapping_release(b, b + part);
+    a += part;
+    b += part;
+    length -= part;
+  }
+  return TRUE;
+}
+
+static gboolean
 same_octets(GBytes *got, GPtrArray *parts)
 {
   gsize length, at = 0;
@@ -61,7 +79,7 @@ same_octets(GBytes *got, GPtrArray *parts)
   for (guint i = 0; i < parts->len; i++) {
     gsize part;
     const guint8 *expected = g_bytes_get_data(parts->pdata[i], &part);
-    if (part > length - at || (part > 0 && memcmp(data + at, expected, part) != 0))
+    if (part > length - at || !same_run(data + at, expected, part))
       return FALSE;
     at += part;
   }

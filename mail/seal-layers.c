@@ -100,9 +100,18 @@ end_base64(Base64 *out, GError **error)
 static gboolean
 contains(GBytes *bytes, const char *text)
 {
-  gsize length;
-  gconstpointer data = g_bytes_get_data(bytes, &length);
-  return length > 0 && memmem(data, length, text, strlen(text)) != NULL;
+  gsize length, needle = strlen(text);
+  const guint8 *data = g_bytes_get_data(bytes, &length);
+  while (length >= needle) {
+    gsize part = MIN(length, (gsize)STEP);
+    if (memmem(data, part, text, needle))
+      return TRUE;
+    gsize next = part == length ? length : part - needle + 1;
+    crypto_mapping_release(data, data + next);
+    data += next;
+    length -= next;
+  }
+  return FALSE;
 }
 
 /* One that does not occur in @payload; the same for the same seed. */
@@ -191,9 +200,15 @@ base64_of(GBytes *bytes, GError **error)
   Base64 out = { .spool = spool };
   gsize length;
   const guint8 *data = g_bytes_get_data(bytes, &length);
-  if (!put_base64(data, length, &out, error) || !end_base64(&out, error))
-    return NULL;
-  return crypto_spool_finish(spool, error);
+  while (length > 0) {
+    gsize part = MIN(length, (gsize)STEP);
+    if (!put_base64(data, part, &out, error))
+      return NULL;
+    crypto_mapping_release(data, data + part);
+    data += part;
+    length -= part;
+  }
+  return end_base64(&out, error) ? crypto_spool_finish(spool, error) : NULL;
 }
 
 GPtrArray *

@@ -15,24 +15,34 @@ typedef struct {
   gboolean seven_bit; /* recode what a transport could change */
 } Canonical;
 
+/* A large message is read once here: what lies behind need not stay in memory. */
+static void
+let_go(const char **kept, const char *at)
+{
+  if (at - *kept < STEP)
+    return;
+  crypto_mapping_release((const guint8 *)*kept, (const guint8 *)at);
+  *kept = at;
+}
+
 /* --- line ends --- */
 
 /* Bare LF, and bare CR, become CRLF. */
 static void
 put_canonical(MlSpill *spill, const char *data, gsize length)
 {
-  const char *end = data + length;
+  const char *end = data + length, *kept = data;
   while (data < end) {
     const char *stop = data;
     while (stop < end && *stop != '\n' && *stop != '\r' && stop - data < STEP)
       stop++;
     ml_spill_add(spill, data, (gsize)(stop - data));
-    crypto_mapping_release((const guint8 *)data, (const guint8 *)stop);
     if (stop < end && (*stop == '\n' || *stop == '\r')) {
       ml_spill_text(spill, "\r\n");
       stop += *stop == '\r' && stop + 1 < end && stop[1] == '\n' ? 2 : 1;
     }
     data = stop;
+    let_go(&kept, data);
   }
 }
 
@@ -62,7 +72,7 @@ put_octets(Canonical *out, const char *data, gsize length)
 static gboolean
 is_fragile(const char *data, gsize length)
 {
-  const char *end = data + length;
+  const char *end = data + length, *kept = data;
   for (const char *line = data; line < end;) {
     const char *stop = memchr(line, '\n', (gsize)(end - line));
     const char *next = stop ? stop + 1 : end;
@@ -77,6 +87,7 @@ is_fragile(const char *data, gsize length)
       if ((guchar)*c >= 127 || *c == 0 || *c == '\r')
         return TRUE;
     line = next;
+    let_go(&kept, line);
   }
   return FALSE;
 }

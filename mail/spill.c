@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "crypto/mapping.h"
 #include "crypto/spool.h"
+
+enum { STEP = 1024 * 1024 };
 
 struct MlSpill {
   CryptoSpool *spool;
@@ -30,7 +33,16 @@ ml_spill_free(MlSpill *spill)
 void
 ml_spill_add(MlSpill *spill, const void *data, gsize length)
 {
-  if (!spill->error && !crypto_spool_add(spill->spool, data, length, NULL))
+  const guint8 *octets = data;
+  gboolean good = TRUE;
+  while (length > 0 && good && !spill->error) {
+    gsize part = MIN(length, (gsize)STEP);
+    good = crypto_spool_add(spill->spool, octets, part, NULL);
+    crypto_mapping_release(octets, octets + part);
+    octets += part;
+    length -= part;
+  }
+  if (!good)
     g_set_error_literal(&spill->error, ML_ERROR, ML_ERROR_FAILED,
                         "There is not enough memory for a message of this size. Take an attachment out.");
 }
