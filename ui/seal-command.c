@@ -35,6 +35,8 @@ run_clear(Run *run)
 static int
 fail(UiCli *cli, const char *input, const GError *error)
 {
+  if (g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
+    return UI_EXIT_PERMISSION;
   ui_cli_error(cli, "%s: %s", input, error->message);
   return ui_cli_exit_for(error);
 }

@@ -3,7 +3,8 @@
 BUILD=${BUILD:-build}
 signet=$(cd "$BUILD" && pwd)/signet
 work=$(mktemp -d) || exit 1
-trap '[ -z "$agent" ] || kill "$agent" 2>/dev/null; rm -rf "$work"' EXIT
+unset GNUPGHOME
+trap '[ -z "$GNUPGHOME" ] || gpgconf --kill all 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 cd "$work" || exit 1
 profile=$work/profile
@@ -194,5 +195,102 @@ ok '8-bit parts of a multipart'
 body | message rsa2048 p256@example.org >m
 run 0 sign -o s m && run 0 encrypt -o e s && complains 'sign and encrypt in one step' && good e decrypted && openssl_decrypts e p256
 ok 'what is signed already is encrypted as it is'
+
+# --- keys on a card (SoftHSM2): PKCS#1, PSS and ECDSA signatures; RSA and ECDH decryption with its fallbacks ---
+for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
+  [ -e "$module" ] && break
+done
+mkdir tokens
+printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$work" >softhsm2.conf
+export SOFTHSM2_CONF="$work/softhsm2.conf"
+quiet softhsm2-util --module "$module" --init-token --free --label Karte --pin 1234 --so-pin 12345678
+id=1
+for name in card cardec; do
+  quiet openssl pkcs8 -topk8 -nocrypt -in $name.key -out p8
+  quiet openssl x509 -in $name.pem -outform DER -out der
+  quiet softhsm2-util --module "$module" --import p8 --token Karte --label $name --id 0$id --pin 1234
+  quiet pkcs11-tool --module "$module" --token-label Karte --login --pin 1234 --write-object der --type cert --id 0$id --label $name
+  id=$((id + 1))
+done
+run 0 token add card "$module"
+printf '1234\n' >cardpin
+for name in card cardec; do
+  body | message $name 'p256@example.org, rsa2048@example.org' >m
+  run 77 sign -o s m && complains pin-file; ok "$name: without its PIN no signature, and the option is named"
+  run 0 sign --pin-file cardpin -o s m && openssl_verifies s && good s; ok "$name: signed by the card"
+  for cipher in aes-256-cbc aes-256-gcm; do
+    run 0 encrypt --sign --cipher $cipher --pin-file cardpin -o e m && openssl_decrypts e $name && mv plain inner && openssl_verifies inner &&
+      openssl_decrypts e p256 && cp cardpin pin && good e decrypted; ok "$name: signed and encrypted to itself, $cipher"
+  done
+done
+
+# --- a revoked certificate ---
+person gone rsa:2048 $rsa && import gone
+: >index; echo 01 >crlnumber
+printf '[ca]\ndefault_ca=x\n[x]\ndatabase=index\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=30\n' >ca.conf
+quiet openssl ca -config ca.conf -keyfile root.key -cert root.pem -revoke gone.pem &&
+  quiet openssl ca -config ca.conf -keyfile root.key -cert root.pem -gencrl -out crl.pem && quiet openssl crl -in crl.pem -outform DER -out crl.der &&
+  quiet crlutil -I -i crl.der -d "sql:$profile/nssdb" -B
+body | message gone p256@example.org >m
+rm -f s; run 1 sign -o s m && complains 'revoked' && [ ! -e s ]; ok 'a revoked certificate does not sign'
+body | message rsa2048 gone@example.org >m
+rm -f e; run 1 encrypt -o e m && complains 'revoked' && [ ! -e e ]; ok 'nor is anybody written to with it'
+printf 'secret\n' >pin
+
+# --- a large attachment: what it takes beyond a small one ---
+head -c 52428800 /dev/urandom >big.bin
+{
+  printf -- '--b\nContent-Type: text/plain\n\nSee the file.\n--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=big.bin\n\n'
+  base64 big.bin
+  printf -- '--b--\n'
+} | message rsa2048 p256@example.org 'MIME-Version: 1.0' 'Content-Type: multipart/mixed; boundary=b' >big
+body | message rsa2048 p256@example.org >m
+peak() { # peak ARGUMENTS...: MiB, and the exit code as the status
+  python3 -c 'import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdin=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+sys.exit(code)' "$signet" --profile "$profile" --batch "$@" 2>err
+}
+idle=$(peak sign -o s m)
+for how in 'sign' 'sign --opaque' 'encrypt --sign --cipher aes-256-cbc' 'encrypt --sign --cipher aes-256-gcm'; do
+  took=$(peak $how -o e big) && echo "# $how: $took MiB, idle $idle MiB" && [ "$took" -le $((idle + 32)) ]
+  ok "50 MB attached, $how: at most 32 MiB over idle"
+done
+openssl_decrypts e p256 && mv plain inner && openssl_verifies inner && tr -d '\r' <plain | sed -e '1,/filename=big.bin/d' -e '/^--b/,$d' | base64 -d 2>err | cmp -s - big.bin
+ok 'openssl gets the same 50 MB out'
+rm -f big big.bin inner plain e
+
+# --- gpgsm, as far as it goes: version 2.2 cannot read AuthEnvelopedData nor import EC keys, nor verify P-521 ---
+export GNUPGHOME="$work/gnupg"
+mkdir -m 700 "$GNUPGHOME"
+echo allow-loopback-pinentry >"$GNUPGHOME/gpg-agent.conf"
+echo disable-crl-checks >"$GNUPGHOME/gpgsm.conf"
+echo "$(openssl x509 -in root.pem -noout -fingerprint -sha1 | cut -d= -f2) S relax" >"$GNUPGHOME/trustlist.txt"
+gpgsm_with() { gpgsm --batch --pinentry-mode loopback --passphrase-fd 3 "$@" 3<password; }
+quiet gpgsm --batch --import root.pem
+quiet openssl pkcs12 -export -in rsa2048.pem -inkey rsa2048.key -passout pass:secret -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -out p12
+quiet gpgsm_with --import p12
+base64_body() { sed '1,/^\r*$/d' "$1" | openssl base64 -d; }
+for name in rsa2048 rsa3072 rsa4096 p256 p384; do
+  body | message $name rsa2048@example.org >m
+  run 0 sign --opaque -o s m && base64_body s >s.der && gpgsm --batch --verify s.der >out 2>err && complains 'Good signature'
+  ok "gpgsm verifies the signature of $name, opaque"
+  run 0 sign -o s m && python3 -c 'import re, sys, base64
+text = open("s", "rb").read()
+mark = re.search(rb"boundary=\"([^\"]*)\"", text).group(1)
+parts = text.split(b"--" + mark)
+open("s.body", "wb").write(parts[1][2:-2])
+open("s.p7s", "wb").write(base64.b64decode(parts[2].split(b"\r\n\r\n", 1)[1]))' && gpgsm --batch --verify s.p7s s.body >out 2>err && complains 'Good signature'
+  ok "gpgsm verifies the signature of $name, detached"
+done
+body | message rsa3072 rsa2048@example.org >m
+for cipher in aes-128-cbc aes-256-cbc; do
+  run 0 encrypt --cipher $cipher -o e m && base64_body e >e.der && gpgsm_with --decrypt e.der >plain 2>err && has_line 'The end.'
+  ok "gpgsm decrypts $cipher"
+done
+run 0 encrypt --to rsa2048@example.org --to p256@example.org --to p384@example.org -o e m && base64_body e >e.der &&
+  gpgsm_with --decrypt e.der >plain 2>err && has_line 'The end.'
+ok 'gpgsm decrypts its copy of what RSA-OAEP and ECDH recipients share'
+gpgconf --kill all 2>/dev/null
 
 echo 1..$number
