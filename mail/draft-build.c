@@ -35,6 +35,16 @@ message_id(guint64 seed, guint64 boundary_seed, const char *address)
   return g_strdup_printf("<%s%s%s>", one, two, domain ? domain : "@localhost");
 }
 
+void
+ml_draft_make_id(MlDraft *draft)
+{
+  if (draft->message_id)
+    return;
+  g_autoptr(GPtrArray) from = ml_draft_parse("From", draft->from, NULL);
+  if (from && from->len) /* else its domain is not known yet */
+    draft->message_id = message_id(0, 0, ((MlAddress *)g_ptr_array_index(from, 0))->address);
+}
+
 static void
 add_field(GPtrArray *fields, const char *name, char *value)
 {

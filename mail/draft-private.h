@@ -34,6 +34,8 @@ char *ml_draft_deliverable(const char *address);
 /* draft-build.c. @legacy: lines in front of the text (RFC 9788 5.2.2); NULL: none. */
 GBytes *ml_draft_entity(const MlDraft *draft, guint64 seed, const char *legacy, GError **error);
 
+void ml_draft_make_id(MlDraft *draft); /* its Message-ID, if it has none yet */
+
 /* draft-body.c: how text and octets pass a transport of 7 bits. */
 char *ml_draft_flow(const char *text); /* format=flowed (RFC 3676) */
 /* Writes "Content-Transfer-Encoding", the empty line, and the encoded body. */
