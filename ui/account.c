@@ -11,6 +11,7 @@ ui_account_free(UiAccount *account)
   if (account->folders)
     g_ptr_array_unref(account->folders);
   g_free(account->why);
+  g_hash_table_unref(account->told);
   g_free(account->last);
   g_free(account);
 }
@@ -22,15 +23,16 @@ on_state(UiAccount *account, const MlEvent *event)
   MlState before = account->state;
 
   account->state = event->state;
-  if (event->state == ML_STATE_OFFLINE && event->error &&
-      g_strcmp0(account->why, event->error->message) != 0) {
+  if (event->state == ML_STATE_OFFLINE && event->error) {
     g_free(account->why);
-    account->why = g_strdup(event->error->message); /* said once, however often it is tried */
-    ui_app_complain(app, "%s: %s", account->account->name, account->why);
+    account->why = g_strdup(event->error->message);
+    if (g_hash_table_add(account->told, g_strdup(account->why))) /* said once, however often it is tried */
+      ui_app_complain(app, "%s: %s", account->account->name, account->why);
   }
   if (event->state != ML_STATE_ONLINE)
     return;
   g_clear_pointer(&account->why, g_free);
+  g_hash_table_remove_all(account->told);
   if (before == ML_STATE_ONLINE)
     return;
   ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
@@ -108,6 +110,7 @@ ui_account_start(UiApp *app, const MlAccount *account)
   started->app = app;
   started->account = account;
   started->state = ML_STATE_CONNECTING;
+  started->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   started->hooks.state_dir = app->cli->state_dir;
   ui_ask_hooks(app, &started->hooks);
   started->worker = ml_worker_new(account, &started->hooks, on_event, started);

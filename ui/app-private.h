@@ -40,6 +40,7 @@ typedef struct {
   MlWorker *worker;
   MlState state;
   char *why;          /* it is offline; NULL */
+  GHashTable *told;   /* set of reasons that were said since it was last online */
   GPtrArray *folders; /* of MlFolder; NULL: not known yet */
   char *last;         /* the folder that was open last in it; NULL: none was */
 } UiAccount;

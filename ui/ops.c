@@ -51,7 +51,10 @@ ui_ops_end(UiApp *app, UiOp *op, const GError *error)
   g_ptr_array_remove(app->ops, op);
   if (op->finished)
     op->finished(app, error, op->data);
-  else if (error)
+  else if (error && op->account && g_hash_table_contains(op->account->told, error->message)) {
+    if (!op->silent) /* the log has it already */
+      ui_app_say(app, "%s: %s", op->account->account->name, error->message);
+  } else if (error)
     ui_app_error(app, error);
   ui_ops_free(op);
   ui_app_dirty(app);

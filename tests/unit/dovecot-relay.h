@@ -55,8 +55,10 @@ relay_one(Relay *relay, int client)
     gboolean stuck = g_atomic_int_get(&relay->left) == 0;
     g_atomic_int_set(&relay->stuck, stuck);
     struct pollfd fds[] = { { client, POLLIN, 0 }, { stuck ? -1 : server, POLLIN, 0 } };
-    if (poll(fds, 2, 10) <= 0)
+    if (poll(fds, 2, 10) <= 0) {
+      g_main_context_wakeup(NULL); /* who waits looks at the relay, and at the clock */
       continue;
+    }
     go_on = (!fds[0].revents || pass(relay, client, server, FALSE)) &&
             (!fds[1].revents || pass(relay, server, client, TRUE));
   }
@@ -70,8 +72,10 @@ relay_run(gpointer data)
   Relay *relay = data;
   while (!g_atomic_int_get(&relay->stop)) {
     struct pollfd fd = { relay->listener, POLLIN, 0 };
-    if (poll(&fd, 1, 10) <= 0)
+    if (poll(&fd, 1, 10) <= 0) {
+      g_main_context_wakeup(NULL);
       continue;
+    }
     int client = accept(relay->listener, NULL, NULL);
     g_atomic_int_set(&relay->cut, 0);
     relay_one(relay, client);
@@ -146,8 +150,7 @@ await(Worker *w, MlEventKind kind, guint64 id, guint from)
         return event;
     }
     g_assert_cmpint(g_get_monotonic_time(), <, end);
-    if (!g_main_context_iteration(NULL, FALSE))
-      g_usleep(500);
+    g_main_context_iteration(NULL, TRUE); /* an event comes, or the relay's next turn */
   }
 }
 
@@ -169,7 +172,7 @@ await_stuck(Worker *w)
   gint64 end = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
   while (!g_atomic_int_get(&w->relay.stuck)) {
     g_assert_cmpint(g_get_monotonic_time(), <, end);
-    g_main_context_iteration(NULL, FALSE);
+    g_main_context_iteration(NULL, TRUE);
   }
 }
 

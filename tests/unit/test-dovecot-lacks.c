@@ -122,7 +122,7 @@ test_cut_move(void)
     MlEvent *done = NULL;
     while (!done && !g_atomic_int_get(&w.relay.stuck)) { /* late cuts fall behind its end */
       g_assert_cmpint(g_get_monotonic_time(), <, end);
-      g_main_context_iteration(NULL, FALSE);
+      g_main_context_iteration(NULL, TRUE);
       for (guint j = from; j < w.events->len && !done; j++) {
         MlEvent *event = g_ptr_array_index(w.events, j);
         done = event->kind == ML_EVENT_DONE && event->id == id ? event : NULL;

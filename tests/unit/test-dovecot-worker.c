@@ -145,7 +145,7 @@ await_cut(Worker *w, guint64 id, guint from)
   gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
   while (!g_atomic_int_get(&w->relay.stuck)) {
     g_assert_cmpint(g_get_monotonic_time(), <, end);
-    g_main_context_iteration(NULL, FALSE);
+    g_main_context_iteration(NULL, TRUE);
     for (guint i = from; i < w->events->len; i++) {
       MlEvent *event = g_ptr_array_index(w->events, i);
       if (event->kind == ML_EVENT_DONE && event->id == id)
