@@ -58,7 +58,7 @@ ml_verdict_expect(MlVerdict *verdict, const char *address, const char *issuer, c
   g_autofree char *before = common_name(history->last_issuer ? history->last_issuer : "another authority");
   if (verdict->signature == ML_SIGNATURE_UNTRUSTED)
     add(verdict->warnings,
-        "%s has signed %u of %u messages with a certificate of %s that is trusted; this is another.", address,
+        "%s has signed %u of %u messages with a certificate of %s that was trusted; this is another.", address,
         history->with_signature, history->messages, before);
   else if (verdict->signature == ML_SIGNATURE_VALID && history->known_issuer)
     add(verdict->notices, "Signed with a new certificate, of the same authority as before.");

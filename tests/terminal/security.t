@@ -70,6 +70,8 @@ fill() {
 		part 'See https://tracker.example/x?plaintext=1 now' >"$LAB/linked"
 		openssl cms -encrypt -aes-256-cbc -in "$LAB/linked" "$pki/bob.pem" 2>/dev/null | grep -v '^MIME-Version:'
 	} | deliver link 9
+	python3 tests/terminal/closest.py >"$LAB/closest"
+	deliver closest 10 <"$LAB/closest"
 }
 
 read_letter() { # read_letter SUBJECT: from the index, by search
@@ -86,9 +88,9 @@ fill
 session() {
 	size="$1x$2"
 	start "$1" "$2" --
-	wait_for 'INBOX  9 messages' "$size: opens"
-	check "$size: escapes in a subject are inert" has 'Escapes .\[31mred'
-	check "$size: and in a name" has 'Evil .\[2J'
+	wait_for 'INBOX  10 messages  +work' "$size: opens"
+	wait_for 'Escapes .\[31mred' "$size: escapes in a subject are inert"
+	wait_for 'Evil .\[2J' "$size: and in a name"
 
 	read_letter signed
 	wait_for '^ SIGNED BY anna@example.org \(anna Lab\), says Lab Mail CA' "$size: signed is said in the first row"
@@ -106,8 +108,7 @@ session() {
 	keys V
 	wait_for 'Security of this message' "$size: details open"
 	check "$size: with the signer" has 'mallory Lab'
-	typed '/SHA-256'
-	keys Enter
+	keys Space
 	wait_for 'SHA-256 [0-9A-F]{4} ' "$size: and fingerprints"
 	keys q
 	back
@@ -123,6 +124,24 @@ session() {
 	check "$size: no row of the mail begins where ours do" has_not '^ ?(SIGNED|PIN|[|#=])'
 	check "$size: nor where rules do" sh -c "test \$(tmux -S '$LAB/tmux$terminals' capture-pane -p | grep -c '^─') -eq 1"
 	back
+	read_letter closest
+	wait_for 'Not signed, not encrypted' "$size: the closest imitations open"
+	check "$size: the strip is one row, and ours" row_has 1 1 '^ Not signed, not encrypted\. *$'
+	check "$size: the rule below it too" row_has 2 2 '^── INBOX 10 of 10 ─'
+	check "$size: a newline in a header field makes no row" has_not '^ ?(SIGNED|BY |[|])'
+	pages=0
+	while [ $pages -lt 12 ]; do
+		check "$size: page $pages: nothing of it stands in the gutter, or where rules begin" sh -c \
+			"! tmux -S '$LAB/tmux$terminals' capture-pane -p | sed '1,2d;\$d' | grep -v '^ Space page' | grep -qE '^([^ ]| [^ ])'"
+		check "$size: page $pages: the strip stays" row_has 1 1 '^ Not signed, not encrypted\. *$'
+		row_has 2 2 ' end ─' && break
+		before=$(row 2)
+		keys Space
+		i=0
+		while [ "$(row 2)" = "$before" ] && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.05; done
+		pages=$((pages + 1))
+	done
+	back
 	read_letter list
 	wait_for 'NOT SIGNED AS A WHOLE' "$size: a list's footer takes the mark away"
 	back
@@ -133,9 +152,30 @@ session() {
 session 80 24
 session 120 40
 
+# Shape as well as colour: without colour the same rows and the same gutter.
+start 80 24 NO_COLOR=1 --
+wait_for 'INBOX  10 messages  +work' 'NO_COLOR: opens'
+read_letter signed
+wait_for '^ SIGNED BY anna@example.org' 'NO_COLOR: signed is a word'
+check 'NO_COLOR: and the gutter a bar' has '^\| Signed by Anna'
+check 'NO_COLOR: no colour is sent' sh -c "! tmux -S '$LAB/tmux$terminals' capture-pane -p -e | grep -qE '$(printf '\033')\[[0-9;]*[34][0-8][;m]'"
+back
+read_letter altered
+wait_for '^ BAD SIGNATURE' 'NO_COLOR: altered is a word'
+back
+read_letter list
+wait_for 'NOT SIGNED AS A WHOLE' 'NO_COLOR: partly is a word'
+keys v
+wait_for 'multipart/mixed' 'NO_COLOR: v shows the parts'
+check 'NO_COLOR: and which is signed by itself' has 'multipart/signed.*signed'
+keys q
+back
+keys q
+wait_for 'ended with 0' 'NO_COLOR: ends'
+
 # The key is behind a password: nothing asks by itself, D does.
 start 80 24 --
-wait_for 'INBOX  9 messages' 'opens with a locked key'
+wait_for 'INBOX  10 messages  +work' 'opens with a locked key'
 read_letter encrypted
 wait_for 'ENCRYPTED, your key is locked' 'opening does not ask'
 check 'and shows nothing' has_not 'eyes only'
@@ -193,7 +233,7 @@ wait_for 'ended with 0' 'ends'
 make_people untrusted
 fill
 start 80 24 --
-wait_for 'INBOX  9 messages' 'opens without a trusted authority'
+wait_for 'INBOX  10 messages  +work' 'opens without a trusted authority'
 read_letter signed
 wait_for '^ SIGNED, NOT TRUSTED' 'the signature is not trusted'
 keys V

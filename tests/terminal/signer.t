@@ -53,7 +53,7 @@ open_number() {
 }
 back() { keys q; seen '^ *INBOX  '; }
 start 80 24 --
-wait_for 'INBOX  9 messages' 'the screen opens'
+wait_for 'INBOX  9 messages  +work' 'the screen opens'
 for i in 1 2 3 4 5; do
 	open_number $i
 	wait_for '^ SIGNED BY anna@example.org' "number $i is signed"

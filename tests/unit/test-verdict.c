@@ -318,7 +318,7 @@ static const Expectation expectations[] = {
   { "new-authority", ML_SIGNATURE_VALID, 0, 5, 5, "CN=Lab Mail CA,O=Lab", FALSE, FALSE, NULL,
     "authority: Other CA; until now it was Lab Mail CA." },
   { "untrusted-newcomer", ML_SIGNATURE_UNTRUSTED, 0, 5, 5, "CN=Lab Mail CA,O=Lab", FALSE, FALSE,
-    "with a certificate of Lab Mail CA that is trusted", NULL },
+    "with a certificate of Lab Mail CA that was trusted", NULL },
 };
 
 static void
