@@ -360,8 +360,9 @@ seal(Sealing *job, const GArray *recipients, GError **error)
   crypto_ber_put_small(before, !gcm && job->agreement ? 2 : 0);
   crypto_ber_put_set(before, CRYPTO_BER_SET, infos);
   put_content_header(before, job, sealed);
-  g_autoptr(GByteArray) head = crypto_cms_head(
-      gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA, before, gcm ? sealed + 2 + TAG : sealed);
+  g_autoptr(GByteArray) head =
+      crypto_cms_head(gcm ? CRYPTO_OID_AUTH_ENVELOPED_DATA : CRYPTO_OID_ENVELOPED_DATA, before,
+                      gcm ? sealed + 2 + TAG : sealed);
   return job->sink(head->data, head->len, job->sink_data, error) &&
          (gcm ? encrypt_gcm(job, error) : encrypt_cbc(job, error));
 }

@@ -5,19 +5,20 @@
 
 /* CMS written: DER, for mail that leaves. Keys thread. */
 typedef struct {
-  gint64 signing_time;    /* Unix seconds; 0: left out */
-  const char *digest;     /* "sha256", "sha384", "sha512"; NULL: as strong as the key's curve, SHA-256 for RSA */
-  gboolean pss;           /* RSA-PSS with an ordinary RSA key */
-  gboolean detached;      /* leave the content out */
-  GPtrArray *chain;       /* certificates to include besides the signer's (may be NULL) */
+  gint64 signing_time; /* Unix seconds; 0: left out */
+  const char *digest;  /* "sha256", "sha384", "sha512"; NULL: as strong as the key's curve, SHA-256 for RSA */
+  gboolean pss;        /* RSA-PSS with an ordinary RSA key */
+  gboolean detached;   /* leave the content out */
+  GPtrArray *chain;    /* certificates to include besides the signer's (may be NULL) */
   CryptoCert *encryption; /* announced as the one to write to (sMIMEEncryptionKeyPreference); NULL: none */
   gboolean no_attributes; /* tests: no signed attributes at all */
 } CryptoSignOptions;
 
 /* SignedData by @cert over @content (canonical bytes). Refuses a digest below SHA-256. */
-GBytes *crypto_cms_sign(GBytes *content, CryptoCert *cert, const CryptoSignOptions *options, CryptoPinSource *pin,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-const char *crypto_cms_sign_digest(CryptoCert *cert, const char *wanted); /* that options.digest stands for; static */
+GBytes *crypto_cms_sign(GBytes *content, CryptoCert *cert, const CryptoSignOptions *options,
+                        CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const char *
+crypto_cms_sign_digest(CryptoCert *cert, const char *wanted); /* that options.digest stands for; static */
 
 /* What an SMIMECapabilities (RFC 8551 2.5.2) says its sender can read. */
 typedef enum {
@@ -39,7 +40,7 @@ typedef enum {
   CRYPTO_CIPHER_AES256_CBC,
   CRYPTO_CIPHER_AES128_GCM, /* AuthEnvelopedData */
   CRYPTO_CIPHER_AES256_GCM,
-  CRYPTO_CIPHER_3DES_CBC,   /* only `signet demo` and tests write it */
+  CRYPTO_CIPHER_3DES_CBC, /* only `signet demo` and tests write it */
 } CryptoCipher;
 
 /* To every certificate of @recipients: RSA by PKCS#1 v1.5 or, if @oaep, RSA-OAEP SHA-256; EC by ECDH (RFC 5753). */
@@ -54,7 +55,8 @@ typedef struct {
 /* The same in pieces, so that a large message takes little memory: the content is @content's bytes one after the
  * other (array of GBytes), @recipients is an array of CryptoCmsTo, the result goes to @sink from front to back. What
  * was given before an error is to be thrown away. */
-gboolean crypto_cms_encrypt_to(GPtrArray *content, const GArray *recipients, CryptoCipher cipher, CryptoSinkFunc sink,
-                               gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+crypto_cms_encrypt_to(GPtrArray *content, const GArray *recipients, CryptoCipher cipher, CryptoSinkFunc sink,
+                      gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

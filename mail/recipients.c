@@ -211,8 +211,7 @@ say_unfit(MlRecipient *row, const Known *known)
 static gboolean
 is_accepted(GPtrArray *accepted, CryptoCert *cert)
 {
-  return accepted &&
-         g_ptr_array_find_with_equal_func(accepted, crypto_cert_sha256(cert), g_str_equal, NULL);
+  return accepted && g_ptr_array_find_with_equal_func(accepted, crypto_cert_sha256(cert), g_str_equal, NULL);
 }
 
 /* The best of @candidates (newest first): what may be used now, then what one key would make so, then the one that is
@@ -241,9 +240,9 @@ choose(MlRecipient *row, GPtrArray *candidates, GPtrArray *accepted)
   }
   set_cert(row, chosen, ready ? ML_CERT_READY : candidate ? ML_CERT_CANDIDATE : ML_CERT_UNFIT);
   if (chosen == candidate)
-    row->reason = g_strdup_printf(
-        "A certificate came with %s (%s, from %s). Accept it to write to them.", chosen->source,
-        crypto_cert_common_name(chosen->cert), crypto_cert_issuer_name(chosen->cert));
+    row->reason = g_strdup_printf("A certificate came with %s (%s, from %s). Accept it to write to them.",
+                                  chosen->source, crypto_cert_common_name(chosen->cert),
+                                  crypto_cert_issuer_name(chosen->cert));
   else if (chosen == unfit)
     say_unfit(row, chosen);
   for (guint i = 0; i < candidates->len; i++)
@@ -343,7 +342,8 @@ ml_recipients_accept(MlPeople *people, MlRecipient *row, gint64 now, CryptoPinSo
 {
   gboolean was_there;
   if (!row->cert)
-    return g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No certificate of %s is here.", row->address), FALSE;
+    return g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No certificate of %s is here.", row->address),
+           FALSE;
   g_autoptr(GPtrArray) issuers = ml_people_issuers(people);
   g_autoptr(CryptoChain) chain =
       crypto_chain_check(row->cert, CRYPTO_USE_ENCRYPT, now, CRYPTO_REVOCATION_OFF, issuers);
@@ -373,9 +373,10 @@ own_named(const char *fingerprint, const char *address, CryptoUse use, gint64 at
     return NULL;
   CryptoCert *cert = entry->cert;
   if (!(entry->flags & CRYPTO_CERT_OWN)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-                "The private key of %s is not here. Import it (signet cert import FILE.p12) or insert its card.",
-                crypto_cert_common_name(cert));
+    g_set_error(
+        error, ML_ERROR, ML_ERROR_FAILED,
+        "The private key of %s is not here. Import it (signet cert import FILE.p12) or insert its card.",
+        crypto_cert_common_name(cert));
     return NULL;
   }
   if (use == CRYPTO_USE_SIGN && !names_address(cert, address)) {
@@ -401,15 +402,17 @@ fail_own(const Known *nearest, const char *address, CryptoUse use, GError **erro
 {
   const char *what = use == CRYPTO_USE_SIGN ? "to sign with" : "to keep a copy that you can read";
   if (!nearest)
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-                "There is no certificate %s: none with a private key here is for %s. Import yours (signet cert "
-                "import FILE.p12) or insert your card; signet cert list shows what is here.",
-                what, address);
+    g_set_error(
+        error, ML_ERROR, ML_ERROR_FAILED,
+        "There is no certificate %s: none with a private key here is for %s. Import yours (signet cert "
+        "import FILE.p12) or insert your card; signet cert list shows what is here.",
+        what, address);
   else if ((nearest->problems & ~UNVOUCHED) == 0)
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-                "There is no certificate %s: %s Import its authority and trust it for mail (signet cert trust "
-                "FILE), or name it (sign-cert or encrypt-cert = %.16s) to use it as it is.",
-                what, nearest->finding, crypto_cert_sha256(nearest->cert));
+    g_set_error(
+        error, ML_ERROR, ML_ERROR_FAILED,
+        "There is no certificate %s: %s Import its authority and trust it for mail (signet cert trust "
+        "FILE), or name it (sign-cert or encrypt-cert = %.16s) to use it as it is.",
+        what, nearest->finding, crypto_cert_sha256(nearest->cert));
   else
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
                 "There is no certificate %s: %s Get a new one and import it (signet cert import FILE.p12).",

@@ -13,9 +13,10 @@ ml_seal_check_signer(const MlSealing *sealing, GError **error)
 {
   const MlSealOptions *options = sealing->options;
   if (!options->signer) {
-    g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED,
-                        "There is no certificate to sign with. Import yours (signet cert import FILE.p12), or "
-                        "turn signing off.");
+    g_set_error_literal(
+        error, ML_ERROR, ML_ERROR_FAILED,
+        "There is no certificate to sign with. Import yours (signet cert import FILE.p12), or "
+        "turn signing off.");
     return FALSE;
   }
   const char *const *addresses = crypto_cert_addresses(options->signer);
@@ -23,10 +24,11 @@ ml_seal_check_signer(const MlSealing *sealing, GError **error)
   for (guint i = 0; addresses[i] && !fits; i++)
     fits = ml_address_equal(addresses[i], sealing->from);
   if (!fits) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-                "The certificate of %s is not for %s: every reader would be warned. Sign with another one, or "
-                "write from an address in it (%s).",
-                crypto_cert_common_name(options->signer), sealing->from, addresses[0] ? addresses[0] : "none");
+    g_set_error(
+        error, ML_ERROR, ML_ERROR_FAILED,
+        "The certificate of %s is not for %s: every reader would be warned. Sign with another one, or "
+        "write from an address in it (%s).",
+        crypto_cert_common_name(options->signer), sealing->from, addresses[0] ? addresses[0] : "none");
     return FALSE;
   }
   g_autoptr(CryptoChain) chain =
@@ -46,8 +48,8 @@ signature_fits(const MlSealing *sealing, const MlVerdict *verdict)
   if (verdict->signer_matches_from != ML_YES || verdict->signers->len != 1)
     return FALSE;
   const MlSigner *signer = verdict->signers->pdata[0];
-  if (!signer->cms->cert || strcmp(crypto_cert_sha256(signer->cms->cert),
-                                   crypto_cert_sha256(sealing->options->signer)) != 0)
+  if (!signer->cms->cert ||
+      strcmp(crypto_cert_sha256(signer->cms->cert), crypto_cert_sha256(sealing->options->signer)) != 0)
     return FALSE;
   if (verdict->signature == ML_SIGNATURE_VALID)
     return TRUE;
@@ -90,8 +92,8 @@ static gboolean
 refuse(GError **error, const char *what, const char *reason)
 {
   g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
-              "The message was read back before it left, and %s: %s It was not sent, and nothing is lost.", what,
-              reason);
+              "The message was read back before it left, and %s: %s It was not sent, and nothing is lost.",
+              what, reason);
   return FALSE;
 }
 

@@ -119,8 +119,8 @@ static char *
 new_boundary(guint64 seed, GBytes *payload)
 {
   for (guint try = 0;; try++) {
-    g_autofree char *text = seed ? g_strdup_printf("signed %" G_GUINT64_FORMAT " %u", seed, try)
-                                 : g_uuid_string_random();
+    g_autofree char *text =
+        seed ? g_strdup_printf("signed %" G_GUINT64_FORMAT " %u", seed, try) : g_uuid_string_random();
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
     g_autofree char *boundary = g_strdup_printf("=_sig_%.32s", digest);
     if (!contains(payload, boundary))
@@ -221,10 +221,12 @@ ml_seal_sign(const MlSealing *sealing, GBytes *payload, GError **error)
     return NULL;
   GPtrArray *parts = ml_seal_parts(NULL);
   if (sealing->policy->opaque) {
-    add_text(parts, g_strdup("MIME-Version: 1.0\r\n"
-                             "Content-Type: application/pkcs7-mime; smime-type=signed-data;\r\n name=\"smime.p7m\"\r\n"
-                             "Content-Transfer-Encoding: base64\r\n"
-                             "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n"));
+    add_text(
+        parts,
+        g_strdup("MIME-Version: 1.0\r\n"
+                 "Content-Type: application/pkcs7-mime; smime-type=signed-data;\r\n name=\"smime.p7m\"\r\n"
+                 "Content-Transfer-Encoding: base64\r\n"
+                 "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n"));
     g_ptr_array_add(parts, g_steal_pointer(&text));
     return parts;
   }

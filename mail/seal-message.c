@@ -96,7 +96,8 @@ is_fragile(const char *data, gsize length)
 static gboolean
 is_sealed(const MlEntity *entity)
 {
-  return ml_mime_is(entity, "multipart/signed") || ml_mime_is(entity, "multipart/encrypted") || entity->beyond;
+  return ml_mime_is(entity, "multipart/signed") || ml_mime_is(entity, "multipart/encrypted") ||
+         entity->beyond;
 }
 
 static gboolean
@@ -282,9 +283,9 @@ guessed_type(const MlEntity *root)
   gboolean ascii = TRUE;
   for (gsize i = 0; i < length && ascii; i++)
     ascii = (guchar)data[i] < 128;
-  return ascii                                        ? "Content-Type: text/plain; charset=us-ascii\r\n"
+  return ascii                                         ? "Content-Type: text/plain; charset=us-ascii\r\n"
          : g_utf8_validate(data, (gssize)length, NULL) ? "Content-Type: text/plain; charset=utf-8\r\n"
-                                                      : "Content-Type: text/plain; charset=unknown-8bit\r\n";
+                                                       : "Content-Type: text/plain; charset=unknown-8bit\r\n";
 }
 
 /* Without the mark of a protection that is made anew. */
@@ -404,8 +405,9 @@ read_message(Job *job, GBytes *bytes, GError **error)
   job->from = sole_author(job->root);
   job->sealing.from = job->from ? job->from : "";
   if (job->sealing.policy->sign && !job->from) {
-    g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED,
-                        "The message has not exactly one author in its From, so nobody's signature would fit it.");
+    g_set_error_literal(
+        error, ML_ERROR, ML_ERROR_MALFORMED,
+        "The message has not exactly one author in its From, so nobody's signature would fit it.");
     return FALSE;
   }
   return TRUE;
@@ -454,9 +456,8 @@ seal(Job *job, GPtrArray *outer, GBytes *payload, GError **error)
     job->sealing.unread = TRUE;
     g_ptr_array_add(job->notes, g_strdup("It is encrypted to others alone: you cannot read it again."));
   }
-  g_autoptr(GBytes) bytes = policy->encrypt
-                                ? ml_seal_encrypt(&job->sealing, job->trace, inside, rows, error)
-                                : ml_seal_join(job->trace, inside, error);
+  g_autoptr(GBytes) bytes = policy->encrypt ? ml_seal_encrypt(&job->sealing, job->trace, inside, rows, error)
+                                            : ml_seal_join(job->trace, inside, error);
   if (!bytes || !ml_seal_check(&job->sealing, bytes, policy->encrypt ? inside : NULL, error))
     return NULL;
   return g_steal_pointer(&bytes);
@@ -468,9 +469,8 @@ ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *opt
 {
   MlDraft switches = *policy;
   switches.legacy_display = FALSE; /* that one is made from a draft's text */
-  g_auto(Job) job = {
-    .sealing = { .policy = &switches, .options = options, .pin = pin, .cancellable = cancellable }
-  };
+  g_auto(Job) job = { .sealing = {
+                          .policy = &switches, .options = options, .pin = pin, .cancellable = cancellable } };
   job.notes = g_ptr_array_new_with_free_func(g_free);
   if (!read_message(&job, message, error) || (policy->sign && !ml_seal_check_signer(&job.sealing, error)))
     return NULL;

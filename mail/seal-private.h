@@ -28,8 +28,8 @@ GBytes *ml_seal_join(GPtrArray *outer, GPtrArray *parts, GError **error) G_GNUC_
 
 /* seal-check.c. Read as any recipient would, by our own reader: is it what was meant? @inside: what was encrypted, or
  * NULL. */
-gboolean ml_seal_check(const MlSealing *sealing, GBytes *message, GPtrArray *inside, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_seal_check(const MlSealing *sealing, GBytes *message, GPtrArray *inside,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* May this certificate sign for this address now? */
 gboolean ml_seal_check_signer(const MlSealing *sealing, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -55,7 +55,7 @@ typedef struct {
   GPtrArray *mailboxes; /* of MlMailbox */
   MlBuilt *built;
   char *from;
-  char *bcc;            /* the Bcc field's value, encoded; NULL: none */
+  char *bcc; /* the Bcc field's value, encoded; NULL: none */
   MlSealed *sealed;
 } Job;
 
@@ -275,8 +275,9 @@ MlSealed *
 ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin, GCancellable *cancellable,
         GError **error)
 {
-  g_auto(Job) job = { .draft = draft,
-                      .sealing = { .policy = draft, .options = options, .pin = pin, .cancellable = cancellable } };
+  g_auto(Job)
+      job = { .draft = draft,
+              .sealing = { .policy = draft, .options = options, .pin = pin, .cancellable = cancellable } };
   if (!ml_draft_check(draft, error))
     return NULL;
   job.mailboxes = ml_draft_mailboxes(draft, error);
@@ -301,7 +302,7 @@ ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin, GCan
   g_autoptr(GBytes) payload = ml_draft_payload(draft, job.built, draft->encrypt, &outer, error);
   if (!payload)
     return NULL;
-  gboolean good = draft->encrypt ? seal_encrypted(&job, payload, outer, error)
-                                 : seal_signed(&job, payload, outer, error);
+  gboolean good =
+      draft->encrypt ? seal_encrypted(&job, payload, outer, error) : seal_signed(&job, payload, outer, error);
   return good ? g_steal_pointer(&job.sealed) : NULL;
 }

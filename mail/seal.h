@@ -12,8 +12,8 @@ typedef struct {
   CryptoCert *signer;    /* needed when the draft's sign is on */
   GPtrArray *recipients; /* of MlRecipient, self and archive rows included; when encrypt is on, all READY */
   CryptoRevocationMode revocation;
-  CryptoCert *encryption; /* announced as the one to write to; NULL: the self row's, if there is one */
-  const char *digest;     /* "sha256", ...; NULL: what fits the key */
+  CryptoCert *encryption;     /* announced as the one to write to; NULL: the self row's, if there is one */
+  const char *digest;         /* "sha256", ...; NULL: what fits the key */
   const CryptoCipher *cipher; /* NULL: AES-256-GCM when all recipients announced it, else AES-256-CBC */
 } MlSealOptions;
 
@@ -41,12 +41,13 @@ MlSealed *ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource 
  * trace fields (Received, ...) stay outside. What is signed already is encrypted as it is. @rows of options: every
  * recipient; without a self row nobody here can read it. *notes (may be NULL): array of char *, sentences worth
  * knowing, transfer full. */
-GBytes *ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *options, CryptoPinSource *pin,
-                        GCancellable *cancellable, GPtrArray **notes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
+GBytes *
+ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *options, CryptoPinSource *pin,
+                GCancellable *cancellable, GPtrArray **notes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Of such a message: the one author's address (NULL: not exactly one), and, unless NULL, who is in To and Cc (array of
  * MlMailbox); transfer full. */
-gboolean ml_seal_people(GBytes *message, char **from, GPtrArray **mailboxes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+ml_seal_people(GBytes *message, char **from, GPtrArray **mailboxes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

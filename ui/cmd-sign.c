@@ -12,7 +12,8 @@ const char ui_cmd_sign_help[] =
     "  --pin-file FILE        the PIN of a token or the password of the certificate database\n"
     "  --json                 with -o: who signed, and how\n"
     "\n"
-    "The header is protected too (RFC 9788), Bcc goes, and the body is recoded where a transport could change it.\n"
+    "The header is protected too (RFC 9788), Bcc goes, and the body is recoded where a transport could "
+    "change it.\n"
     "What was made is read back by signet's own reader before it is written.\n"
     "\n"
     "Exit codes: 0, 1 the certificate is missing or does not fit (stderr says which rule failed), 2 usage,\n"
@@ -24,12 +25,11 @@ ui_cmd_sign(UiCli *cli, int argc, char **argv)
 {
   static const UiCommand self = { "sign", NULL, ui_cmd_sign_help, NULL };
   UiSealOptions given = { .sign = TRUE };
-  const UiOption table[] = { { "output", 'o', UI_OPTION_STRING, &given.output },
-                             { "cert", 0, UI_OPTION_STRING, &given.cert },
-                             { "opaque", 0, UI_OPTION_FLAG, &given.opaque },
-                             { "digest", 0, UI_OPTION_STRING, &given.digest },
-                             { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
-                             { NULL, 0, 0, NULL } };
+  const UiOption table[] = {
+    { "output", 'o', UI_OPTION_STRING, &given.output },  { "cert", 0, UI_OPTION_STRING, &given.cert },
+    { "opaque", 0, UI_OPTION_FLAG, &given.opaque },      { "digest", 0, UI_OPTION_STRING, &given.digest },
+    { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file }, { NULL, 0, 0, NULL }
+  };
   int code = ui_cli_options(cli, &self, table, &argc, argv);
   if (code < 0)
     code = ui_seal_command(cli, self.name, &given, argc, argv);

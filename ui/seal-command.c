@@ -35,7 +35,8 @@ run_clear(Run *run)
 static int
 fail(UiCli *cli, const char *input, const GError *error)
 {
-  if (g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
+  if (g_error_matches(error, CRYPTO_ERROR,
+                      CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
     return UI_EXIT_PERMISSION;
   ui_cli_error(cli, "%s: %s", input, error->message);
   return ui_cli_exit_for(error);
@@ -60,10 +61,12 @@ choose_words(UiCli *cli, Run *run)
     return FALSE;
   }
   run->policy.hide = (MlHeaderPolicy)i;
-  for (i = 0; run->given->cipher && i < G_N_ELEMENTS(ciphers) && strcmp(run->given->cipher, ciphers[i].name) != 0;)
+  for (i = 0;
+       run->given->cipher && i < G_N_ELEMENTS(ciphers) && strcmp(run->given->cipher, ciphers[i].name) != 0;)
     i++;
   if (i == G_N_ELEMENTS(ciphers)) {
-    ui_cli_error(cli, "--cipher takes aes-256-gcm, aes-256-cbc, aes-128-gcm or aes-128-cbc, not %s", run->given->cipher);
+    ui_cli_error(cli, "--cipher takes aes-256-gcm, aes-256-cbc, aes-128-gcm or aes-128-cbc, not %s",
+                 run->given->cipher);
     return FALSE;
   }
   run->chosen = ciphers[i].cipher;
@@ -78,7 +81,6 @@ revocation_of(const MlConfig *config)
          : g_strcmp0(config->revocation, "hard") == 0 ? CRYPTO_REVOCATION_HARD
                                                       : CRYPTO_REVOCATION_SOFT;
 }
-
 
 static GPtrArray *
 typed_mailboxes(const GPtrArray *typed)
@@ -135,7 +137,8 @@ find_recipients(UiCli *cli, Run *run, const MlAccount *account, GPtrArray *mailb
   if (!add_files(cli, run, code))
     return FALSE;
   if (run->rows->len == 0) {
-    ui_cli_error(cli, "%s: nobody to encrypt to: it has no To or Cc; give --to ADDRESS or --recipient-cert FILE",
+    ui_cli_error(cli,
+                 "%s: nobody to encrypt to: it has no To or Cc; give --to ADDRESS or --recipient-cert FILE",
                  run->input);
     *code = UI_EXIT_USAGE;
     return FALSE;
@@ -169,7 +172,8 @@ find_signer(UiCli *cli, Run *run, const MlAccount *account, int *code)
 {
   g_autoptr(GError) error = NULL;
   if (!run->from) {
-    ui_cli_error(cli, "%s: the message has not exactly one author in its From, so nobody's signature would fit it",
+    ui_cli_error(cli,
+                 "%s: the message has not exactly one author in its From, so nobody's signature would fit it",
                  run->input);
     *code = UI_EXIT_DATA;
     return FALSE;

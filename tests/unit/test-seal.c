@@ -33,6 +33,7 @@ static const Person people[] = {
   { "gero", NULL, TRUE, FALSE, -10, 100, FALSE }, /* two certificates, one for each use */
   { "gero", "P-521", FALSE, TRUE, -10, 100, FALSE },
   { "archive", NULL, FALSE, TRUE, -10, 100, FALSE },
+  { "jürgen", "P-256", TRUE, TRUE, -10, 100, FALSE }, /* SmtpUTF8Mailbox (RFC 8398) */
 };
 static CryptoCert *certs[G_N_ELEMENTS(people)];
 
@@ -66,8 +67,13 @@ set_up(void)
   g_assert_no_error(error);
   g_assert_true(opened);
   now = g_get_real_time() / G_USEC_PER_SEC;
-  const CryptoIssue what = { .common_name = "Root", .organisation = "Test House", .authority = TRUE, .sign = TRUE,
-                             .not_before = now - 1000 * DAY, .not_after = now + 1000 * DAY, .curve = "P-256" };
+  const CryptoIssue what = { .common_name = "Root",
+                             .organisation = "Test House",
+                             .authority = TRUE,
+                             .sign = TRUE,
+                             .not_before = now - 1000 * DAY,
+                             .not_after = now + 1000 * DAY,
+                             .curve = "P-256" };
   root = crypto_issue(&what, NULL, &error);
   g_assert_no_error(error);
   g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
@@ -104,7 +110,8 @@ test_own(void)
   g_autoptr(CryptoCert) signer = own("Anna@Example.ORG", NULL, CRYPTO_USE_SIGN, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(crypto_cert_sha256(signer), ==, crypto_cert_sha256(certs[1])); /* the newest valid one */
-  g_autoptr(CryptoCert) older = own("anna@example.org", crypto_cert_sha256(certs[0]), CRYPTO_USE_SIGN, &error);
+  g_autoptr(CryptoCert) older =
+      own("anna@example.org", crypto_cert_sha256(certs[0]), CRYPTO_USE_SIGN, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(crypto_cert_sha256(older), ==, crypto_cert_sha256(certs[0]));
   g_autoptr(CryptoCert) first = own("gero@example.org", NULL, CRYPTO_USE_SIGN, &error);
@@ -129,11 +136,13 @@ test_own(void)
   for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
     g_autoptr(GError) why = NULL;
     int index = refused[i].cert;
-    g_assert_null(own(refused[i].address, index < 0 ? NULL : crypto_cert_sha256(certs[index]), refused[i].use, &why));
+    g_assert_null(
+        own(refused[i].address, index < 0 ? NULL : crypto_cert_sha256(certs[index]), refused[i].use, &why));
     g_test_message("%s", why->message);
     g_assert_nonnull(strstr(why->message, refused[i].words));
   }
-  g_autoptr(CryptoCert) named = own("frida@example.org", crypto_cert_sha256(certs[7]), CRYPTO_USE_SIGN, &error);
+  g_autoptr(CryptoCert) named =
+      own("frida@example.org", crypto_cert_sha256(certs[7]), CRYPTO_USE_SIGN, &error);
   g_assert_no_error(error); /* the user says so */
 }
 
@@ -153,7 +162,7 @@ mailboxes(const char *const *names)
 static void
 test_rows(void)
 {
-  static const char *const names[] = { "bob", "dora", "emil", "frida", "nobody", "anna", NULL };
+  static const char *const names[] = { "bob", "dora", "emil", "frida", "nobody", "anna", "jürgen", NULL };
   static const struct {
     MlCertState state;
     int cert;
@@ -162,6 +171,7 @@ test_rows(void)
     { ML_CERT_READY, 3, NULL },          { ML_CERT_UNFIT, 5, "past its end" },
     { ML_CERT_UNFIT, 6, "this use" },    { ML_CERT_UNFIT, 7, "trust it for mail" },
     { ML_CERT_NONE, -1, "signed mail" }, { ML_CERT_READY, 1, NULL },
+    { ML_CERT_READY, 11, NULL },
   };
   g_autoptr(GError) error = NULL;
   g_autoptr(GPtrArray) who = mailboxes(names);
@@ -187,8 +197,10 @@ test_rows(void)
   g_assert_false(ml_recipients_ready(rows, &reason));
   g_assert_nonnull(strstr(reason, "past its end"));
   /* Frida's is accepted as it is; Dora's would not be. */
-  g_assert_true(ml_people_accept(remembered, "frida@example.org", crypto_cert_sha256(certs[7]), "", now, &error));
-  g_assert_true(ml_people_accept(remembered, "dora@example.org", crypto_cert_sha256(certs[5]), "", now, &error));
+  g_assert_true(
+      ml_people_accept(remembered, "frida@example.org", crypto_cert_sha256(certs[7]), "", now, &error));
+  g_assert_true(
+      ml_people_accept(remembered, "dora@example.org", crypto_cert_sha256(certs[5]), "", now, &error));
   g_autoptr(GPtrArray) again = ml_recipients_find(remembered, who, now, CRYPTO_REVOCATION_SOFT, &error);
   g_assert_cmpint(((MlRecipient *)again->pdata[3])->state, ==, ML_CERT_READY);
   g_assert_cmpint(((MlRecipient *)again->pdata[1])->state, ==, ML_CERT_UNFIT);
@@ -196,20 +208,28 @@ test_rows(void)
 
 /* --- sealing --- */
 
-static const MlAccount account = { .name = (char *)"test", .address = (char *)"anna@example.org",
-                                   .sign = (char *)"ask", .encrypt = (char *)"ask" };
+static const MlAccount account = { .name = (char *)"test",
+                                   .address = (char *)"anna@example.org",
+                                   .sign = (char *)"ask",
+                                   .encrypt = (char *)"ask" };
+
+static void
+set(char **field, const char *value)
+{
+  g_free(*field);
+  *field = g_strdup(value);
+}
 
 static MlDraft *
 new_draft(const char *to, const char *cc, const char *bcc)
 {
   MlDraft *draft = ml_draft_new(&account);
-  g_free(draft->from);
-  draft->from = g_strdup("Anna Keller <anna@example.org>");
-  draft->to = g_strdup(to);
-  draft->cc = g_strdup(cc);
-  draft->bcc = g_strdup(bcc);
-  draft->subject = g_strdup("Vertrag für März");
-  draft->text = g_strdup("Grüße.\n\nFrom here to there \n.\n-- \nAnna\n");
+  set(&draft->from, "Anna Keller <anna@example.org>");
+  set(&draft->to, to);
+  set(&draft->cc, cc);
+  set(&draft->bcc, bcc);
+  set(&draft->subject, "Vertrag für März");
+  set(&draft->text, "Grüße.\n\nFrom here to there \n.\n-- \nAnna\n");
   return draft;
 }
 
@@ -248,8 +268,8 @@ check_message(GBytes *bytes, const MlDraft *draft)
 {
   g_autoptr(MlMessage) message = read_back(bytes);
   const MlVerdict *verdict = ml_message_verdict(message);
-  g_test_message("%s / %s: %s", ml_signature_word(verdict->signature), ml_encryption_word(verdict->encryption),
-                 verdict->reason);
+  g_test_message("%s / %s: %s", ml_signature_word(verdict->signature),
+                 ml_encryption_word(verdict->encryption), verdict->reason);
   g_assert_cmpint(verdict->encryption, ==, draft->encrypt ? ML_ENCRYPTION_DECRYPTED : ML_ENCRYPTION_NONE);
   g_assert_cmpint(verdict->signature, ==, draft->sign ? ML_SIGNATURE_VALID : ML_SIGNATURE_UNSIGNED);
   g_assert_cmpint(verdict->indicator, ==, draft->sign ? ML_INDICATOR_GOOD : ML_INDICATOR_NONE);
@@ -287,7 +307,8 @@ test_seal(gconstpointer data)
   g_assert_cmpstr(sealed->message_id, ==, draft->message_id);
   check_message(outgoing->bytes, draft);
   check_message(sealed->copy, draft);
-  g_assert_cmpint(holds(outgoing->bytes, "multipart/signed"), ==, draft->sign && !draft->opaque && !draft->encrypt);
+  g_assert_cmpint(holds(outgoing->bytes, "multipart/signed"), ==,
+                  draft->sign && !draft->opaque && !draft->encrypt);
 }
 
 /* Nobody but the one Bcc recipient and the sender can tell that there was one. */
@@ -295,7 +316,8 @@ static void
 test_bcc(gconstpointer data)
 {
   guint form = GPOINTER_TO_UINT(data);
-  g_autoptr(MlDraft) draft = new_draft("bob@example.org", NULL, "Carol <carol@example.org>, gero@example.org");
+  g_autoptr(MlDraft) draft =
+      new_draft("bob@example.org", NULL, "Carol <carol@example.org>, gero@example.org");
   draft->sign = form & 1;
   draft->encrypt = (form & 2) != 0;
   g_autoptr(GPtrArray) rows = rows_of(draft, &account);
@@ -377,6 +399,28 @@ test_cipher(void)
   }
 }
 
+/* RSA-PSS only where everybody announced it. */
+static void
+test_pss(void)
+{
+  g_autoptr(MlDraft) draft = new_draft("bob@example.org", NULL, NULL);
+  draft->sign = TRUE;
+  g_autoptr(GPtrArray) rows = rows_of(draft, &account);
+  const MlSealOptions options = {
+    .now = now, .signer = certs[1], .recipients = rows, .revocation = CRYPTO_REVOCATION_SOFT
+  };
+  for (guint round = 0; round < 2; round++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MlSealed) sealed = ml_seal(draft, &options, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_autoptr(MlMessage) message = read_back(sealed->copy);
+    const MlSigner *signer = ml_message_verdict(message)->signers->pdata[0];
+    g_assert_cmpstr(signer->cms->algorithm, ==, round ? "RSA-PSS" : "RSA");
+    MlRecipient *bob = rows->pdata[0];
+    bob->capabilities = crypto_cms_own_capabilities(NULL);
+  }
+}
+
 static void
 test_refused(void)
 {
@@ -414,8 +458,7 @@ test_candidate(void)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(MlDraft) draft = new_draft("bob@example.org", NULL, NULL);
-  g_free(draft->from);
-  draft->from = g_strdup("gero@example.org");
+  set(&draft->from, "gero@example.org");
   draft->sign = TRUE;
   const MlSealOptions options = {
     .now = now, .signer = certs[8], .encryption = certs[9], .revocation = CRYPTO_REVOCATION_SOFT
@@ -458,10 +501,13 @@ main(int argc, char **argv)
   set_up();
   g_test_add_func("/recipients/own", test_own);
   g_test_add_func("/recipients/rows", test_rows);
-  static const char *const forms[] = { "plain",       "signed",        "encrypted", "signed-encrypted",
-                                       "plain-again", "opaque-signed", "",          "opaque-signed-encrypted" };
+  static const char *const forms[] = {
+    "plain",       "signed",        "encrypted", "signed-encrypted",
+    "plain-again", "opaque-signed", "",          "opaque-signed-encrypted"
+  };
   for (guint i = 0; i < G_N_ELEMENTS(forms); i++) {
-    g_autofree char *path = g_strconcat("/seal/", forms[i], NULL), *bcc = g_strconcat("/seal/bcc/", forms[i], NULL);
+    g_autofree char *path = g_strconcat("/seal/", forms[i], NULL),
+                    *bcc = g_strconcat("/seal/bcc/", forms[i], NULL);
     if (i != 6 && i != 4)
       g_test_add_data_func(path, GUINT_TO_POINTER(i), test_seal);
     if (i < 4)
@@ -469,6 +515,7 @@ main(int argc, char **argv)
   }
   g_test_add_func("/seal/archive", test_archive);
   g_test_add_func("/seal/cipher", test_cipher);
+  g_test_add_func("/seal/pss", test_pss);
   g_test_add_func("/seal/refused", test_refused);
   g_test_add_func("/seal/candidate", test_candidate);
   int result = g_test_run();
