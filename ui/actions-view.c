@@ -14,6 +14,11 @@ ui_action_sync(UiApp *app)
   ui_sync_run(app, NULL, NULL);
 }
 
+static void
+counted(UiApp *app, const GError *error, gpointer data)
+{
+}
+
 void
 ui_action_folders(UiApp *app)
 {
@@ -24,6 +29,7 @@ ui_action_folders(UiApp *app)
     UiOp *op =
         ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders");
     op->silent = account->folders != NULL;
+    op->finished = counted; /* the list itself says which account is offline, and why */
   }
 }
 
@@ -39,8 +45,10 @@ go(UiApp *app, gpointer data)
   Going *going = data;
   UiAccount *account = ui_account_find(app, going->account);
 
-  if (account)
+  if (account) {
+    ui_ask_anew(app->secrets, account->account);
     ui_box_open(app, account, going->folder);
+  }
   g_free(going->folder);
   g_free(going);
 }
@@ -62,13 +70,12 @@ ui_folders_choose(UiApp *app)
   UiAccount *account = NULL;
   const MlFolder *folder = ui_folders_current(app, &account);
 
-  ui_ask_anew(app->secrets);
   if (folder && folder->selectable)
     go_to(app, account, folder->name);
   else if (folder)
     ui_app_say(app, "This is only a branch: it holds folders, no messages.");
-  else if (account && account->state == ML_STATE_OFFLINE)
-    ml_worker_poll(account->worker);
+  else if (account)
+    go_to(app, account, "INBOX");
 }
 
 /* Enter alone takes the next folder with unread mail, "-" the one that was open before: as in mutt. */

@@ -258,7 +258,10 @@ ui_action_refresh(UiApp *app)
 {
   UiReader *reader = ui_reader_top(app);
 
-  ui_ask_anew(app->secrets);
+  /* In a folder for its account alone; in the list of folders for all of them. */
+  ui_ask_anew(app->secrets, ui_app_top(app)->type->context == UI_IN_FOLDERS || !app->box
+                                ? NULL
+                                : app->box->account->account);
   switch (ui_app_top(app)->type->context) {
   case UI_IN_READER:
     if (reader->box == app->box && app->box && !reader->raw) {

@@ -262,7 +262,8 @@ ui_shell_feed(UiApp *app, const char *command, GBytes *input, const char *done);
 void ui_shell_browse(UiApp *app, const char *url);
 gpointer ui_ask_new(UiApp *app);
 void ui_ask_free(gpointer secrets);
-void ui_ask_anew(gpointer secrets); /* what was declined may be asked again */
+/* What was declined may be asked again. NULL: of all accounts. */
+void ui_ask_anew(gpointer secrets, const MlAccount *account);
 void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
 void ui_ask_online(UiApp *app, const MlAccount *account); /* the login worked: a typed password may be kept */
 

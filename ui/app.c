@@ -201,7 +201,7 @@ draw_typed(const UiPromptShown *prompt, int row, int column, int columns)
 {
   int room = MAX(columns - column - 1, 1);
 
-  if (prompt->kind == UI_PROMPT_SECRET) {
+  if (prompt->kind == UI_PROMPT_SECRET || prompt->kind == UI_PROMPT_PASSWORD) {
     g_autofree char *stars = g_strnfill(MIN((gsize)prompt->typed, (gsize)room), '*');
     ui_screen_put(row, column, room, UI_STYLE_NORMAL, stars);
     return column + (int)strlen(stars);
@@ -219,15 +219,35 @@ draw_typed(const UiPromptShown *prompt, int row, int column, int columns)
   return column + cursor;
 }
 
+/* At the right of the rule above: which keys end it, where the question itself does not say so. */
+static void
+draw_prompt_hint(const UiPromptShown *prompt, int row, int columns)
+{
+  static const char *const hints[] = { [UI_PROMPT_LINE] = "Esc cancels",
+                                       [UI_PROMPT_SECRET] = "Esc cancels",
+                                       [UI_PROMPT_SPELLED] = "Esc is no",
+                                       [UI_PROMPT_PASSWORD] = "Esc leaves it offline" };
+  const char *words = (guint)prompt->kind < G_N_ELEMENTS(hints) ? hints[prompt->kind] : NULL;
+
+  if (!words)
+    return;
+  g_autofree char *hint =
+      g_strdup_printf(" %s%s ", prompt->completes ? "Tab completes, " : "", words);
+  int width = ui_text_width(hint);
+  if (row >= 0 && columns > width + 4)
+    ui_screen_put(row, columns - width - 2, width, UI_STYLE_QUIET, hint);
+}
+
 static int
 draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns,
             int *cursor)
 {
   static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) ",
-                                      "? (y/n, v: never) ", ", Esc cancels " };
+                                      "? (y/n, v: never) ", ", Esc cancels ", ": " };
   int top = rows - 1 - (int)explanation->len;
 
   ui_screen_rule(top - 1, 0, columns, UI_STYLE_PROMPT);
+  draw_prompt_hint(prompt, top - 1, columns);
   for (guint i = 0; i < explanation->len; i++)
     ui_screen_put(top + (int)i, 1, columns - 1, UI_STYLE_NORMAL, explanation->pdata[i]);
   g_autofree char *end = ui_text_cut(prompt->question, MAX(columns - 12, 4));

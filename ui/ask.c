@@ -11,6 +11,8 @@
 #include "ui/exception.h"
 #include "ui/password.h"
 
+#define KEY_PREFIX "key "
+
 /* What workers ask for, on their threads: passwords, and whether a server's refused certificate is to be accepted.
  * Passwords that were right are kept for the session, by server. */
 typedef struct {
@@ -71,13 +73,37 @@ decline(Secrets *secrets, const char *what)
   g_mutex_unlock(&secrets->lock);
 }
 
+/* Is @what, a key of `declined`, asked for @account's servers? */
+static gboolean
+concerns(const char *what, const MlAccount *account)
+{
+  const MlServer *servers[] = { &account->imap, &account->smtp };
+
+  if (g_str_has_prefix(what, KEY_PREFIX)) /* of a client certificate */
+    return account->tls_cert != NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(servers); i++) {
+    if (!servers[i]->host)
+      continue;
+    g_autofree char *password = ui_password_server(servers[i], i ? "smtp" : "imap");
+    g_autofree char *certificate = g_strdup_printf("%s:%u ", servers[i]->host, servers[i]->port);
+    if (!strcmp(what, password) || g_str_has_prefix(what, certificate))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 void
-ui_ask_anew(gpointer data)
+ui_ask_anew(gpointer data, const MlAccount *account)
 {
   Secrets *secrets = data;
+  GHashTableIter iter;
+  gpointer what;
 
   g_mutex_lock(&secrets->lock);
-  g_hash_table_remove_all(secrets->declined);
+  g_hash_table_iter_init(&iter, secrets->declined);
+  while (g_hash_table_iter_next(&iter, &what, NULL))
+    if (!account || concerns(what, account))
+      g_hash_table_iter_remove(&iter);
   g_mutex_unlock(&secrets->lock);
 }
 
@@ -90,6 +116,15 @@ remember(Secrets *secrets, const char *server, const char *password)
   g_mutex_lock(&secrets->lock);
   g_hash_table_replace(secrets->passwords, g_strdup(server), copy);
   g_hash_table_add(secrets->typed, g_strdup(server));
+  g_mutex_unlock(&secrets->lock);
+}
+
+/* A password that was refused is not tried again by itself: servers lock accounts for that. */
+static void
+forget(Secrets *secrets, const char *server)
+{
+  g_mutex_lock(&secrets->lock);
+  g_hash_table_remove(secrets->passwords, server);
   g_mutex_unlock(&secrets->lock);
 }
 
@@ -126,6 +161,13 @@ explain_refusal(Secrets *secrets, const MlAccount *account, const char *server, 
   return "The server refused the password from the keyring.";
 }
 
+static void
+set_not_given(GError **error, gboolean sending)
+{
+  g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "No password was given%s; Ctrl-R asks again.",
+              sending ? " for sending" : "");
+}
+
 static char *
 ask_password(const MlAccount *account, const MlServer *server, gboolean retry, GCancellable *cancellable,
              gpointer user_data, GError **error)
@@ -134,8 +176,11 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
   g_autofree char *name = ui_password_server(server, server == &account->smtp ? "smtp" : "imap");
   g_autoptr(GError) local = NULL;
   UiPasswordSource source = UI_PASSWORD_TYPED;
-  char *password = retry ? NULL : recall(secrets, name);
+  gboolean sending = server == &account->smtp;
 
+  if (retry)
+    forget(secrets, name);
+  char *password = retry ? NULL : recall(secrets, name);
   if (!password && !retry)
     password = ui_password_stored(account, server, &source, cancellable, &local);
   if (password && source == UI_PASSWORD_KEYRING)
@@ -144,20 +189,23 @@ ask_password(const MlAccount *account, const MlServer *server, gboolean retry, G
     return password;
   const char *refused = retry ? explain_refusal(secrets, account, name, cancellable) : NULL;
   if (was_declined(secrets, name)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "No password was given for %s: Ctrl-R asks again.", name);
+    set_not_given(error, sending);
     return NULL;
   }
   g_autofree char *host = ui_text_line(server->host), *user = ui_text_line(server->user ? server->user : "");
   g_autofree char *question = g_strdup_printf("Password of %s at %s", user, host);
   g_autofree char *why = local ? ui_text_line(local->message) : NULL;
   const char *explanation[] = { refused ? refused : why, NULL };
-  password = ui_prompts_wait(secrets->app->prompts, UI_PROMPT_SECRET, explanation, question, cancellable);
+  password = ui_prompts_wait(secrets->app->prompts, sending ? UI_PROMPT_SECRET : UI_PROMPT_PASSWORD, explanation,
+                             question, cancellable);
   if (password)
     remember(secrets, name, password);
   else {
     decline(secrets, name);
     if (local)
       g_propagate_error(error, g_steal_pointer(&local));
+    else
+      set_not_given(error, sending);
   }
   return password;
 }
@@ -215,7 +263,7 @@ static gboolean
 unlock(CryptoCert *cert, GCancellable *cancellable, gpointer user_data, GError **error)
 {
   Secrets *secrets = user_data;
-  g_autofree char *name = g_strconcat("key ", crypto_cert_sha256(cert), NULL);
+  g_autofree char *name = g_strconcat(KEY_PREFIX, crypto_cert_sha256(cert), NULL);
   g_autoptr(GCancellable) own = cancellable ? g_object_ref(cancellable) : g_cancellable_new();
   g_autoptr(GError) local = NULL;
   CryptoPinSource pin = { .func = ui_prompts_pin, .user_data = secrets->app->prompts, .cancellable = own };

@@ -34,7 +34,7 @@ static void
 draw_account(const UiAccount *account, int row, int columns, UiStyle style)
 {
   g_autofree char *name = ui_text_line(account->account->name);
-  g_autofree char *why = ui_text_line(account->why && account->state != ML_STATE_ONLINE ? account->why : "");
+  g_autofree char *why = ui_text_line(account->why && account->state == ML_STATE_OFFLINE ? account->why : "");
   static const char *const states[] = { "connecting", "online", "offline" };
   g_autofree char *line = g_strdup_printf("%c%s  %s%s%s", style == UI_STYLE_CURSOR ? '>' : ' ', name,
                                           states[account->state], *why ? ": " : "", why);

@@ -298,6 +298,7 @@ ui_prompts_shown(UiPrompts *prompts, UiPromptShown *shown)
   shown->kind = prompts->shown->kind;
   shown->explanation = (const char *const *)prompts->shown->explanation;
   shown->question = prompts->shown->question;
+  shown->completes = prompts->shown->complete != NULL;
   shown->edit = &prompts->edit;
   shown->typed = (guint)g_utf8_strlen(prompts->edit.text, -1);
   return TRUE;

@@ -16,6 +16,7 @@ typedef enum {
   UI_PROMPT_NOTICE,  /* Enter goes on, Esc gives up */
   UI_PROMPT_YES_NO_NEVER, /* the same, or "never" */
   UI_PROMPT_WAIT,    /* for something that happens by itself; Esc gives up */
+  UI_PROMPT_PASSWORD, /* a secret without which an account stays offline */
 } UiPromptKind;
 
 typedef struct UiPrompts UiPrompts;
@@ -51,6 +52,7 @@ typedef struct {
   const char *question;
   const UiEdit *edit;
   guint typed; /* characters */
+  gboolean completes; /* on Tab */
 } UiPromptShown;
 gboolean ui_prompts_shown(UiPrompts *prompts, UiPromptShown *shown); /* FALSE: nothing is being asked */
 void ui_prompts_key(UiPrompts *prompts, int key);

@@ -1,18 +1,14 @@
 #!/bin/sh
 # signet token, with SoftHSM2 as the card.
-BUILD=${BUILD:-build}
-signet=$(cd "$BUILD" && pwd)/signet
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
-cd "$work" || exit 1
-profile=$work/profile
-number=0
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lab/tap.sh
+profile=$tmp/profile
+work=$tmp/work
+mkdir "$work" && cd "$work" || exit 1
 
-ok() { # ok NAME: the status of the command before it
+did() { # did NAME: the status of the command before it; what it printed, where that was bad
   status=$?
-  number=$((number + 1))
-  if [ $status = 0 ]; then echo "ok $number - $1"; else echo "not ok $number - $1"; sed 's/^/# /' out err; fi
+  ok $status "$1" "$(cat out err 2>/dev/null)"
 }
 run() { # run EXPECTED-CODE ARGUMENTS...: signet's output goes to the files out and err
   want=$1
@@ -40,24 +36,24 @@ quiet pkcs11-tool --module "$module" --token-label 'Karte Ä' --login --pin 1234
 printf '1234\n' >pin
 printf '0000\n' >wrong
 
-echo 1..17
 
-run 0 token --help && says 'signet token add'; ok '--help'
-run 2 token; ok 'no verb: usage'
-run 2 token add onlyname; ok 'add wants a name and a module'
-run 1 token add card "$work/absent.so" && complains absent.so; ok 'no such library'
-run 1 token add card "$work/cert.der" && complains 'PKCS#11'; ok 'not a library'
-run 0 token add card "$module" && says 'Karte Ä'; ok 'add shows what became reachable'
-run 1 token add card "$module" && complains 'already'; ok 'not twice under one name'
+run 0 token --help && says 'signet token add'; did '--help'
+run 2 token; did 'no verb: usage'
+run 2 token add onlyname; did 'add wants a name and a module'
+run 1 token add card "$work/absent.so" && complains absent.so; did 'no such library'
+run 1 token add card "$work/cert.der" && complains 'PKCS#11'; did 'not a library'
+run 0 token add card "$module" && says 'Karte Ä'; did 'add shows what became reachable'
+run 1 token add card "$module" && complains 'already'; did 'not twice under one name'
 run 0 --json token list && grep '"token":"Karte Ä"' out | grep '"present":true' | grep '"needs_login":true' | grep -q '"certificates":1'
-ok 'list'
-[ "$(grep -c 'Karte Ä' out)" = 1 ]; ok 'once, though p11-kit may show it too'
-run 0 --json cert show anna@example.org && says '"own":true' && says '"token":"Karte Ä"'; ok 'the card’s certificate is ours, without a PIN'
-run 77 token login 'Karte Ä' --batch && complains 'pin-file'; ok 'login: a missing PIN names the option'
-run 77 token login 'Karte Ä' --pin-file wrong && complains wrong; ok 'a wrong PIN: 77'
-run 0 token login 'Karte Ä' --pin-file pin && says 'logged in'; ok 'the right one'
-run 1 token login 'Other' --pin-file pin && complains 'Insert the card'; ok 'no such token'
+did 'list'
+[ "$(grep -c 'Karte Ä' out)" = 1 ]; did 'once, though p11-kit may show it too'
+run 0 --json cert show anna@example.org && says '"own":true' && says '"token":"Karte Ä"'; did 'the card’s certificate is ours, without a PIN'
+run 77 token login 'Karte Ä' --batch && complains 'pin-file'; did 'login: a missing PIN names the option'
+run 77 token login 'Karte Ä' --pin-file wrong && complains wrong; did 'a wrong PIN: 77'
+run 0 token login 'Karte Ä' --pin-file pin && says 'logged in'; did 'the right one'
+run 1 token login 'Other' --pin-file pin && complains 'Insert the card'; did 'no such token'
 run 1 cert export --p12 --password-file pin --out x.p12 anna@example.org && [ ! -e x.p12 ] && complains 'do not leave a token'
-ok 'keys do not leave a token'
-run 0 token remove card && run 0 token list && ! says 'module card'; ok 'remove'
-run 1 token remove card; ok 'removed already'
+did 'keys do not leave a token'
+run 0 token remove card && run 0 token list && ! says 'module card'; did 'remove'
+run 1 token remove card; did 'removed already'
+done_testing

@@ -59,7 +59,7 @@ session() { # session COLUMNS ROWS
 	wait_for '^>home' "$size: Ctrl-P backwards"
 	keys C-p Down Enter
 	wait_for 'INBOX  1 message.* bob  online' "$size: Enter opens a folder of another account"
-	check "$size: its message" has 'For Bob'
+	wait_for 'For Bob' "$size: its message"
 
 	keys C-n
 	wait_for 'INBOX  1 message.* home  online' "$size: Ctrl-N in the index opens the next account"
@@ -149,6 +149,46 @@ session() { # session COLUMNS ROWS
 	wait_for 'ended with 0' "$size: ends"
 }
 session 80 24
+
+# Accounts whose passwords nobody gives: asked for once, and anew only by Ctrl-R or by opening a folder of theirs.
+sed -i 's/^password-command.*//' "$LAB/profile/signet.conf"
+start 80 24 --
+wait_for '^Password of (anna|bob) at' 'a password is asked for'
+check 'and what Esc does stands beside it' has 'Esc leaves it offline'
+keys Escape
+seen 'offline'
+seen '^Password of (anna|bob) at'
+keys Escape
+wait_for 'anna  offline' 'Esc leaves both offline'
+unseen '^Password of'
+keys y
+wait_for '^ anna  offline: No password was given; Ctrl-R asks again' 'the list of folders says so'
+wait_for '^.bob  offline: No password was given' 'of each, by its name'
+check 'and does not ask again' has_not 'Password of'
+keys Home C-n C-n Down Enter
+wait_for 'INBOX  1 message.* home  online' 'the third account goes on'
+keys y
+seen '^ Folders'
+wait_for '^.bob  offline: No password' 'the others stay as they are'
+check 'nor asks then' has_not 'Password of'
+keys C-p
+seen '^>bob'
+keys Enter
+wait_for '^Password of bob at' "Enter on an account's line opens its INBOX: that asks"
+typed secret-bob
+keys Enter
+wait_for 'INBOX  [0-9]+ message.* bob  online' 'and connects'
+keys y
+wait_for '^ anna  offline: No password' 'only the one'
+keys C-r
+wait_for '^Password of anna at' 'Ctrl-R asks for all'
+resize 40 12
+wait_for '^Password of anna at' 'on a small screen'
+resize 80 24
+keys Escape
+wait_gone '^Password of' 'and takes no for an answer'
+keys q q
+wait_for 'ended with 0' 'ends'
 
 # The server is gone: its accounts say so, the other goes on.
 stop_dovecot "$server"
