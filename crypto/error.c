@@ -178,7 +178,8 @@ find_row(int code)
   return NULL;
 }
 
-/* Where the sentence does not go on to say it ("...; insert the card"): what a person can do, by what the caller can. */
+/* Where the sentence does not go on to say it ("...; insert the card"): what a person can do, by what the caller
+ * can. */
 const char *
 crypto_error_next_step(int code)
 {

@@ -158,8 +158,10 @@ ui_cli_account(UiCli *cli, int *code)
   if (cli->account)
     ui_cli_error(cli, "there is no account %s in %s: see signet account list", cli->account, cli->config_path);
   else
-    ui_cli_error(cli, "no account is set up: write an [account NAME] section into %s (signet.conf(5)), or try signet demo",
-                 cli->config_path);
+    ui_cli_error(
+        cli,
+        "no account is set up: write an [account NAME] section into %s (signet.conf(5)), or try signet demo",
+        cli->config_path);
   *code = UI_EXIT_CONFIG;
   return NULL;
 }
@@ -234,7 +236,9 @@ ui_cli_hooks(UiCli *cli, gboolean network, gboolean tokens, int *code)
   /* A TLS connection needs roots; a token may hold the client's key. */
   if (network && !ui_cli_crypto(cli, FALSE, TRUE, tokens, code))
     return NULL;
-  cli->hooks = (MlDriverHooks){ .password = on_password, .unlock = on_unlock, .user_data = cli, .state_dir = cli->state_dir };
+  cli->hooks = (MlDriverHooks){
+    .password = on_password, .unlock = on_unlock, .user_data = cli, .state_dir = cli->state_dir
+  };
   return &cli->hooks;
 }
 

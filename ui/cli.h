@@ -76,7 +76,8 @@ MlDriver *ui_cli_driver(UiCli *cli, MlAccount *account, int *code);
  * will need it. Borrowed; NULL: printed, *code is set. */
 const MlDriverHooks *ui_cli_hooks(UiCli *cli, gboolean network, gboolean tokens, int *code);
 /* Can the account send? As ml_driver_check() tells of reading. */
-gboolean ui_cli_check_sending(UiCli *cli, const MlAccount *account, MlStepFunc step, gpointer user_data, GError **error);
+gboolean ui_cli_check_sending(UiCli *cli, const MlAccount *account, MlStepFunc step, gpointer user_data,
+                              GError **error);
 
 /* A sentence to stderr through the text gate: "signet: ...". Never a secret. */
 void ui_cli_error(UiCli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -72,7 +72,9 @@ make_folder(GError **error)
 {
   static const char *const shared = "/dev/shm";
   const char *runtime = g_getenv("XDG_RUNTIME_DIR");
-  const char *base = runtime && access(runtime, W_OK) == 0 ? runtime : access(shared, W_OK) == 0 ? shared : g_get_tmp_dir();
+  const char *base = runtime && access(runtime, W_OK) == 0 ? runtime
+                     : access(shared, W_OK) == 0           ? shared
+                                                           : g_get_tmp_dir();
   g_autofree char *folder = g_build_filename(base, "signet-demo-XXXXXX", NULL);
 
   if (g_mkdtemp_full(folder, 0700))

@@ -62,9 +62,11 @@ look_at_terminal(Doctor *doctor)
   const char *term = g_getenv("TERM");
 
   if (!term || !strcmp(term, "dumb"))
-    say(doctor, WARN, "terminal", "TERM is %s: the screen needs a real terminal; subcommands work", term ? term : "not set");
+    say(doctor, WARN, "terminal", "TERM is %s: the screen needs a real terminal; subcommands work",
+        term ? term : "not set");
   else if (!ui_text_is_utf8())
-    say(doctor, WARN, "terminal", "%s without UTF-8: set LANG to a UTF-8 locale (C.UTF-8, say) to see every letter", term);
+    say(doctor, WARN, "terminal",
+        "%s without UTF-8: set LANG to a UTF-8 locale (C.UTF-8, say) to see every letter", term);
   else
     say(doctor, GOOD, "terminal", "%s, UTF-8%s", term, g_getenv("NO_COLOR") ? ", NO_COLOR" : "");
 }
@@ -120,7 +122,8 @@ look_at_own_cert(Doctor *doctor, const CryptoCertEntry *entry, gint64 now)
   if (crypto_cert_not_after(entry->cert) < now)
     say(doctor, GOOD, "certificate", "%s <%s>: expired; kept for reading old mail", name, address);
   else if (left < SOON)
-    say(doctor, WARN, "certificate", "%s <%s>: ends in %d days: ask your authority for a new one", name, address, (int)left);
+    say(doctor, WARN, "certificate", "%s <%s>: ends in %d days: ask your authority for a new one", name,
+        address, (int)left);
   else
     say(doctor, GOOD, "certificate", "%s <%s>: %s, %s", name, address, crypto_cert_key_name(entry->cert), entry->token);
 }
@@ -153,7 +156,8 @@ look_at_certificates(Doctor *doctor)
   if (!entries)
     say(doctor, BAD, "certificates", "%s", error->message);
   else if (!own)
-    say(doctor, WARN, "certificate", "none of your own: signet cert import FILE.p12, or insert your card. Signed mail is "
+    say(doctor, WARN, "certificate",
+        "none of your own: signet cert import FILE.p12, or insert your card. Signed mail is "
         "verified without one");
   return TRUE;
 }

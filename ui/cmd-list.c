@@ -56,9 +56,16 @@ print_text(const List *list, const MlHeader *header)
   g_autofree char *subject = ui_text_line(header->subject);
 
   printf("%7u %c%c%c %-10s %s %5s  %s\n", header->uid,
-         header->flags & ML_FLAG_DELETED ? 'D' : header->flags & ML_FLAG_SEEN ? ' ' : 'N',
-         header->flags & ML_FLAG_FLAGGED ? 'F' : header->flags & ML_FLAG_ANSWERED ? 'r' : ' ',
-         header->hints & ML_HINT_ENCRYPTED ? 'E' : header->hints & ML_HINT_SIGNED ? 'S' : ' ', date, from, size, subject);
+         header->flags & ML_FLAG_DELETED ? 'D'
+         : header->flags & ML_FLAG_SEEN  ? ' '
+                                         : 'N',
+         header->flags & ML_FLAG_FLAGGED    ? 'F'
+         : header->flags & ML_FLAG_ANSWERED ? 'r'
+                                            : ' ',
+         header->hints & ML_HINT_ENCRYPTED ? 'E'
+         : header->hints & ML_HINT_SIGNED  ? 'S'
+                                           : ' ',
+         date, from, size, subject);
 }
 
 static gboolean

@@ -148,31 +148,48 @@ deliver(UiDemo *demo, UiDemoMail what, char *entity)
 static void
 write_signed(UiDemo *demo)
 {
-  deliver(demo, mail(ANNA, "Contract, second draft", "S", 4),
-          sign_by(demo, plain("Hello,\n\nthe second draft is as we agreed on the phone. Please read section 4 once more:\n"
-                              "the delivery date moved to March.\n\nAnna"), demo->anna));
-  deliver(demo, mail(CAROL, "Minutes of Thursday (signed with an elliptic-curve key)", "S", 7),
-          sign_by(demo, plain("Minutes are below. Present: Anna, Carol, you.\n\n1. Budget: approved.\n2. Travel: postponed."),
-                  demo->carol));
-  deliver(demo, mail(ANNA, "Opaque signature: nothing to see without S/MIME", "S", 30),
-          sign(demo, plain("Signed as one block (application/pkcs7-mime). Clients without S/MIME cannot show this text."),
-               &(Signing){ .signer = demo->anna, .opaque = TRUE }));
+  deliver(
+      demo, mail(ANNA, "Contract, second draft", "S", 4),
+      sign_by(
+          demo,
+          plain("Hello,\n\nthe second draft is as we agreed on the phone. Please read section 4 once more:\n"
+                "the delivery date moved to March.\n\nAnna"),
+          demo->anna));
+  deliver(
+      demo, mail(CAROL, "Minutes of Thursday (signed with an elliptic-curve key)", "S", 7),
+      sign_by(
+          demo,
+          plain(
+              "Minutes are below. Present: Anna, Carol, you.\n\n1. Budget: approved.\n2. Travel: postponed."),
+          demo->carol));
+  deliver(
+      demo, mail(ANNA, "Opaque signature: nothing to see without S/MIME", "S", 30),
+      sign(demo,
+           plain(
+               "Signed as one block (application/pkcs7-mime). Clients without S/MIME cannot show this text."),
+           &(Signing){ .signer = demo->anna, .opaque = TRUE }));
   deliver(demo, mail(ANNA, "Signed with RSA-PSS", "S", 31),
           sign(demo, plain("The newer padding of RSA signatures."), &(Signing){ .signer = demo->anna, .pss = TRUE }));
   deliver(demo, mail(ACCOUNTS, "Invoice 4711: pay 1,200.00", "", 2),
           sign(demo, plain("Please pay 1,200.00 to the account you know.\n\nAccounts Payable"),
                &(Signing){ .signer = demo->accounts, .change_from = "to the account you know",
                            .change_to = "to account DE99 0000 1234 today" }));
-  deliver(demo, mail(ACCOUNTS, "Urgent: new bank details", "", 1),
-          sign_by(demo, plain("Dear colleague,\n\nour bank details have changed. Use only the new account from today.\n\n"
-                              "Accounts Payable"), demo->mallory));
+  deliver(
+      demo, mail(ACCOUNTS, "Urgent: new bank details", "", 1),
+      sign_by(
+          demo,
+          plain("Dear colleague,\n\nour bank details have changed. Use only the new account from today.\n\n"
+                "Accounts Payable"),
+          demo->mallory));
   deliver(demo, mail("A Stranger <stranger@far.example>", "You do not know my authority", "S", 50),
           sign_by(demo, plain("My certificate comes from an authority that you have never heard of."), demo->stranger));
   deliver(demo, mail("Hermit <hermit@cave.example>", "I vouch for myself", "S", 52),
           sign_by(demo, plain("Self-signed: anybody could have made this certificate."), demo->hermit));
   deliver(demo, mail("Erin Stolen-Laptop <erin@demo.example>", "Hello from my laptop", "", 3),
           sign_by(demo, plain("This key was revoked after the laptop was stolen."), demo->erin));
-  deliver(demo, mail("Oskar Retired <oskar@demo.example>", "An old letter, its certificate expired since", "S", 24 * 200),
+  deliver(demo,
+          mail("Oskar Retired <oskar@demo.example>", "An old letter, its certificate expired since", "S",
+               24 * 200),
           sign(demo, plain("When this arrived, the certificate was valid. It still counts, with a note."),
                &(Signing){ .signer = demo->oskar, .signing_time = demo->now - (gint64)200 * UI_DEMO_DAY }));
   deliver(demo, mail("Oskar Retired <oskar@demo.example>", "Signed after its certificate had expired", "S", 60),
@@ -182,17 +199,20 @@ write_signed(UiDemo *demo)
   deliver(demo, mail("Announcements <announce@lists.demo.example>", "[all] Office closed on Friday", "S", 70),
           multipart(demo, "mixed",
                     sign_by(demo, plain("The office is closed on Friday.\n\nAnna"), demo->anna),
-                    plain("_______________________________________________\nall mailing list: this footer is signed by nobody")));
+                    plain("_______________________________________________\nall mailing list: this footer is "
+                          "signed by nobody")));
 }
 
 static void
 write_encrypted(UiDemo *demo)
 {
   deliver(demo, mail(ANNA, "Encrypted: AES-256-CBC", "S", 9),
-          encrypt(demo, plain("Only you can read this. But nobody has signed it:\nanybody could have written it."), demo->you,
-                  CRYPTO_CIPHER_AES256_CBC, FALSE));
+          encrypt(demo,
+                  plain("Only you can read this. But nobody has signed it:\nanybody could have written it."),
+                  demo->you, CRYPTO_CIPHER_AES256_CBC, FALSE));
   deliver(demo, mail(ANNA, "Encrypted: AES-256-GCM", "S", 10),
-          encrypt(demo, plain("Protected against change, too (AuthEnvelopedData)."), demo->you, CRYPTO_CIPHER_AES256_GCM, FALSE));
+          encrypt(demo, plain("Protected against change, too (AuthEnvelopedData)."), demo->you,
+                  CRYPTO_CIPHER_AES256_GCM, FALSE));
   deliver(demo, mail(ANNA, "Encrypted: RSA-OAEP", "S", 11),
           encrypt(demo, plain("The newer padding of RSA encryption."), demo->you, CRYPTO_CIPHER_AES256_CBC, TRUE));
   deliver(demo, mail(CAROL, "Encrypted to your elliptic-curve key", "S", 12),
@@ -201,12 +221,20 @@ write_encrypted(UiDemo *demo)
           encrypt(demo, plain("Scanned page 1 of 1."), demo->you, CRYPTO_CIPHER_3DES_CBC, FALSE));
   deliver(demo, mail(ANNA, "This was for Dave", "S", 81),
           encrypt(demo, plain("You cannot read this."), demo->dave, CRYPTO_CIPHER_AES256_CBC, FALSE));
-  deliver(demo, mail(ANNA, "Budget 2027, signed and encrypted", "FS", 5),
-          encrypt(demo, sign_by(demo, plain("The figures for 2027 are these.\n\n  travel     12,000\n  machines   48,500\n\nAnna"),
-                                demo->anna), demo->you, CRYPTO_CIPHER_AES256_CBC, FALSE));
+  deliver(
+      demo, mail(ANNA, "Budget 2027, signed and encrypted", "FS", 5),
+      encrypt(
+          demo,
+          sign_by(
+              demo,
+              plain("The figures for 2027 are these.\n\n  travel     12,000\n  machines   48,500\n\nAnna"),
+              demo->anna),
+          demo->you, CRYPTO_CIPHER_AES256_CBC, FALSE));
   deliver(demo, mail(CAROL, "Triple-wrapped: signed, encrypted, signed again", "S", 82),
-          sign_by(demo, encrypt(demo, sign_by(demo, plain("As armies and some gateways do it."), demo->carol), demo->you,
-                                CRYPTO_CIPHER_AES256_CBC, FALSE), demo->carol));
+          sign_by(demo,
+                  encrypt(demo, sign_by(demo, plain("As armies and some gateways do it."), demo->carol),
+                          demo->you, CRYPTO_CIPHER_AES256_CBC, FALSE),
+                  demo->carol));
 }
 
 static char *
@@ -242,7 +270,8 @@ write_plain(UiDemo *demo)
                 "The rows above each message are ours: no mail can write there."));
   deliver(demo, mail("Newsletter <news@demo.example>", "HTML only, with links and a tracker", "S", 90), html_letter());
   deliver(demo, mail("Newsletter <news@demo.example>", "The same letter as text and HTML", "S", 91),
-          multipart(demo, "alternative", plain("Quarterly letter\n\nthe plain version is the one that is shown."), html_letter()));
+          multipart(demo, "alternative",
+                    plain("Quarterly letter\n\nthe plain version is the one that is shown."), html_letter()));
   deliver(demo, mail(OPS, "build 8841 passed, report attached", "", 6),
           multipart(demo, "mixed", plain("All 2,114 tests passed. The report is attached."),
                     base64_entity("Content-Type: text/csv; name=\"report 8841.csv\"\r\n"
@@ -252,15 +281,20 @@ write_plain(UiDemo *demo)
   answer.id = "lunch-2";
   answer.headers = "In-Reply-To: <lunch-1@demo.example>\r\nReferences: <lunch-1@demo.example>\r\n";
   deliver(demo, answer, plain("> Shall we? Anna\n\nYes, at twelve. Carol"));
-  second.headers = "In-Reply-To: <lunch-2@demo.example>\r\nReferences: <lunch-1@demo.example> <lunch-2@demo.example>\r\n";
+  second.headers =
+      "In-Reply-To: <lunch-2@demo.example>\r\nReferences: <lunch-1@demo.example> <lunch-2@demo.example>\r\n";
   deliver(demo, second, plain("> Yes, at twelve. Carol\n\nGood. Anna"));
   deliver(demo, mail("=?utf-8?B?5bGx55Sw5aSq6YOO?= <taro@demo.example>",
                      "=?utf-8?B?5Lya6K2w44Gu6LOH5paZ44Gr44Gk44GE44Gm?=", "S", 100),
           plain("\xe5\xb1\xb1\xe7\x94\xb0\xe3\x81\xa7\xe3\x81\x99\xe3\x80\x82\xe4\xbc\x9a\xe8\xad\xb0\xe3\x81\xae"
                 "\xe8\xb3\x87\xe6\x96\x99\xe3\x82\x92\xe9\x80\x81\xe3\x82\x8a\xe3\x81\xbe\xe3\x81\x99\xe3\x80\x82"));
-  deliver(demo, mail("=?utf-8?B?2YHYp9i32YXYqQ==?= <fatima@demo.example>", "=?utf-8?B?2YXYsdit2KjYpyDYqNmD2YU=?=", "S", 101),
+  deliver(demo,
+          mail("=?utf-8?B?2YHYp9i32YXYqQ==?= <fatima@demo.example>",
+               "=?utf-8?B?2YXYsdit2KjYpyDYqNmD2YU=?=", "S", 101),
           plain("\xd9\x85\xd8\xb1\xd8\xad\xd8\xa8\xd8\xa7 \xd8\xa8\xd9\x83\xd9\x85"));
-  deliver(demo, mail("Party Committee <party@demo.example>", "=?utf-8?B?8J+OiSBQYXJ0eSBvbiBGcmlkYXkg8J+OiA==?=", "S", 102),
+  deliver(demo,
+          mail("Party Committee <party@demo.example>",
+               "=?utf-8?B?8J+OiSBQYXJ0eSBvbiBGcmlkYXkg8J+OiA==?=", "S", 102),
           plain("\xf0\x9f\x8d\xb0 cake, \xf0\x9f\x8e\xb5 music, caf\xc3\xa9 au lait"));
   deliver(demo, mail("Prankster <prank@demo.example>",
                      "=?utf-8?B?G1syShtbMTsxSBtbMzJtU0lHTkVEG10wO293bmVkB+KArmdwai5leGU=?=", "S", 103),

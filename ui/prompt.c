@@ -234,7 +234,8 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
 
   if (question->absent) {
     words = g_strdup_printf("Insert \"%s\"", name);
-    explanation[0] = "The key for this lies on a card that is not in its reader. It goes on by itself when it is there.";
+    explanation[0] =
+        "The key for this lies on a card that is not in its reader. It goes on by itself when it is there.";
     return ui_prompts_wait(data, UI_PROMPT_WAIT, explanation, words, cancellable);
   }
   if (question->retry)

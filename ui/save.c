@@ -51,7 +51,8 @@ fail(const char *path, int number, GError **error)
   return FALSE;
 }
 
-/* By way of a buffer: a write from pages that are not mapped yet makes the kernel clear and try again each of its own. */
+/* By way of a buffer: a write from pages that are not mapped yet makes the kernel clear and try again each of its
+ * own. */
 int
 ui_save_write(int fd, GBytes *content)
 {

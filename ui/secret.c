@@ -144,10 +144,13 @@ answer_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointe
       ui_cli_error(cli, "%s", error->message);
     return pin;
   }
-  g_autofree char *text = g_strdup_printf(
-      "%s%s%s %s:", question->retry ? "Wrong. " : "", question->final_try ? "LAST TRY before it locks. "
-      : question->count_low ? "A wrong PIN was given before. " : "",
-      question->database ? "Password of the certificate database" : "PIN for", question->database ? "" : question->token);
+  g_autofree char *text =
+      g_strdup_printf("%s%s%s %s:", question->retry ? "Wrong. " : "",
+                      question->final_try   ? "LAST TRY before it locks. "
+                      : question->count_low ? "A wrong PIN was given before. "
+                                            : "",
+                      question->database ? "Password of the certificate database" : "PIN for",
+                      question->database ? "" : question->token);
   g_autoptr(GError) error = NULL;
   char *pin = ui_cli_secret(cli, text, "--pin-file or $SIGNET_PIN", &error);
   if (error)
