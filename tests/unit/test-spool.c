@@ -1,83 +1,194 @@
-#include <glib/gstdio.h>
+/* Large content in little memory: the spool, and AES-GCM in chunks held against NSS's own in one call. */
+#include <pk11pub.h>
 #include <string.h>
 
-#include "mail/driver.h"
-#include "mail/mbox-private.h"
+#include "crypto/cms-private.h"
+#include "crypto/context.h"
+#include "crypto/spool.h"
 
-/* A mailbox in a folder where this user may make no file (/var/mail without the group mail): the lock file is made by
- * dotlockfile, which may. tests/integration/spool.t makes the mailbox and runs this as its owner. */
+static GRand *dice;
+
+static guint8 *
+random_octets(gsize length)
+{
+  guint8 *octets = g_malloc(length + 1);
+  for (gsize i = 0; i < length; i++)
+    octets[i] = (guint8)g_rand_int(dice);
+  return octets;
+}
+
+/* --- the spool */
+
+static void
+test_spool(gconstpointer data)
+{
+  gsize length = GPOINTER_TO_SIZE(data);
+  g_autofree guint8 *octets = random_octets(length);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  for (guint round = 0; round < 2; round++) {
+    g_autoptr(GError) error = NULL;
+    gsize at = 0;
+    while (at < length) {
+      gsize part = (gsize)g_rand_int_range(dice, 0, 300000);
+      part = MIN(part, length - at);
+      gboolean added = crypto_spool_add(spool, octets + at, part, &error);
+      g_assert_no_error(error);
+      g_assert_true(added);
+      at += part;
+    }
+    g_assert_cmpuint(crypto_spool_length(spool), ==, length);
+    if (round == 0) {
+      crypto_spool_empty(spool);
+      g_assert_cmpuint(crypto_spool_length(spool), ==, 0);
+      continue;
+    }
+    g_autoptr(GBytes) bytes = crypto_spool_finish(spool, &error);
+    g_assert_no_error(error);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), octets, length);
+    g_assert_cmpuint(crypto_spool_length(spool), ==, 0);
+  }
+}
+
+/* --- GCM */
+
+typedef struct {
+  gsize length;
+  guint iv, aad, tag, key;
+} GcmCase;
+
+static const GcmCase cases[] = {
+  { 0, 12, 0, 16, 16 },         { 1, 12, 1, 16, 32 },           { 16, 12, 16, 12, 24 },
+  { 17, 1, 31, 13, 16 },        { 262143, 12, 100, 16, 32 },    { 262144, 12, 0, 16, 16 },
+  { 262145, 16, 5, 16, 32 },    { 524288, 64, 77, 14, 24 },     { 3000001, 12, 300, 16, 32 },
+  { 3000016, 17, 0, 15, 16 },   { 1048576, 8, 262160, 16, 32 },
+};
+
+typedef struct {
+  GByteArray *out;
+  gsize stop_after;
+} Taken;
 
 static gboolean
-collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
+take(const guint8 *data, gsize length, gpointer user_data)
 {
-  (void)done;
-  (void)total;
-  g_ptr_array_extend_and_steal(user_data, headers);
-  return TRUE;
+  Taken *taken = user_data;
+  g_byte_array_append(taken->out, data, (guint)length);
+  return !taken->stop_after || taken->out->len < taken->stop_after;
+}
+
+/* Ciphertext and tag, by NSS. */
+static guint8 *
+encrypt(const GcmCase *test, const guint8 *key, const guint8 *iv, const guint8 *aad, const guint8 *plain)
+{
+  PK11SlotInfo *slot = PK11_GetInternalSlot();
+  SECItem item = { siBuffer, (guint8 *)key, test->key };
+  PK11SymKey *made = PK11_ImportSymKey(slot, CKM_AES_GCM, PK11_OriginUnwrap, CKA_ENCRYPT, &item, NULL);
+  CK_NSS_GCM_PARAMS gcm = { (guint8 *)iv, test->iv, (guint8 *)aad, test->aad, test->tag * 8 };
+  SECItem parameters = { siBuffer, (guint8 *)&gcm, sizeof gcm };
+  unsigned got = 0, room = (unsigned)test->length + test->tag;
+  guint8 *out = g_malloc(room + 1);
+  SECStatus status = PK11_Encrypt(made, CKM_AES_GCM, &parameters, out, &got, room, plain, (unsigned)test->length);
+  g_assert_cmpint(status, ==, SECSuccess);
+  g_assert_cmpuint(got, ==, room);
+  PK11_FreeSymKey(made);
+  PK11_FreeSlot(slot);
+  return out;
+}
+
+/* The octets as an OCTET STRING, in pieces or whole. */
+static GByteArray *
+wrap(const guint8 *data, gsize length, gsize piece)
+{
+  GByteArray *all = g_byte_array_new();
+  if (!piece) {
+    crypto_ber_put(all, CRYPTO_BER_OCTET_STRING, data, length);
+    return all;
+  }
+  for (gsize at = 0; at < length; at += piece)
+    crypto_ber_put(all, CRYPTO_BER_OCTET_STRING, data + at, MIN(piece, length - at));
+  crypto_ber_wrap(all, CRYPTO_BER_OCTET_STRING | CRYPTO_BER_CONSTRUCTED);
+  return all;
+}
+
+static gboolean
+decrypt(const GcmCase *test, CryptoCmsGcm *what, const guint8 *sealed, gboolean apart, gsize piece, Taken *taken)
+{
+  g_autoptr(GByteArray) wrapped = wrap(sealed, test->length + (apart ? 0 : test->tag), piece);
+  CryptoBerReader reader = crypto_ber_reader(wrapped->data, wrapped->len);
+  CryptoBerItem item;
+  g_assert_true(crypto_ber_next(&reader, &item));
+  what->content = &item;
+  what->tag = apart ? sealed + test->length : NULL;
+  g_byte_array_set_size(taken->out, 0);
+  return crypto_cms_gcm(what, take, taken);
 }
 
 static void
-test_spool(void)
+test_gcm(gconstpointer data)
 {
-  const char *file = g_getenv("SIGNET_SPOOL");
-  g_autoptr(GError) error = NULL;
-  g_autofree char *dir = g_path_get_dirname(file), *dot_lock = g_strconcat(file, ".lock", NULL);
-  MlAccount account = { .name = (char *)"spool", .kind = ML_ACCOUNT_MBOX, .path = (char *)file };
-  MlDriverHooks hooks = { .state_dir = g_getenv("SIGNET_SPOOL_STATE") };
-  g_assert_cmpint(g_access(dir, W_OK), !=, 0);
-  MlDriver *driver = ml_driver_new(&account, &hooks);
-
-  MlMboxLock *lock = ml_mbox_lock(driver, file, TRUE, &error);
-  g_assert_no_error(error);
-  g_assert_true(lock->helper);
-  g_assert_true(g_file_test(dot_lock, G_FILE_TEST_EXISTS));
-  const char *other[] = { "dotlockfile", "-r", "0", "-l", dot_lock, NULL };
-  int status = 0;
-  g_assert_true(g_spawn_sync(NULL, (char **)other, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error));
-  g_assert_cmpint(status, !=, 0); /* nobody else has it meanwhile */
-  ml_mbox_unlock(lock);
-  g_assert_false(g_file_test(dot_lock, G_FILE_TEST_EXISTS));
-
-  /* And all that writes goes through it. */
-  MlSelected selected;
-  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gboolean ok = ml_driver_select(driver, "INBOX", &selected, &error) &&
-                ml_driver_headers(driver, 0, 10, collect, headers, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_assert_cmpuint(headers->len, ==, 3);
-  g_autoptr(GArray) second = g_array_new(FALSE, FALSE, sizeof(guint32));
-  g_array_append_val(second, ((MlHeader *)g_ptr_array_index(headers, 1))->uid);
-  ok = ml_driver_flags(driver, second, ML_FLAG_DELETED | ML_FLAG_SEEN, 0, &error) &&
-       ml_driver_expunge(driver, second, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_autofree char *text = NULL;
-  g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
-  g_assert_nonnull(strstr(text, "Subject: one"));
-  g_assert_null(strstr(text, "Subject: two"));
-  g_assert_nonnull(strstr(text, "Subject: three"));
-  g_assert_false(g_file_test(dot_lock, G_FILE_TEST_EXISTS));
-
-  /* Somebody else holds it: that is waited for, and said. */
-  g_assert_true(g_spawn_sync(NULL, (char **)other, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error));
-  g_assert_cmpint(status, ==, 0);
-  g_assert_null(ml_mbox_lock(driver, file, TRUE, &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
-  g_assert_nonnull(strstr(error->message, "is locked by"));
-  const char *undo[] = { "dotlockfile", "-u", dot_lock, NULL };
-  g_assert_true(g_spawn_sync(NULL, (char **)undo, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, NULL));
-  ml_driver_free(driver);
+  const GcmCase *test = data;
+  static const gsize pieces[] = { 0, 1000, 7, 300001 };
+  g_autofree guint8 *key = random_octets(test->key), *iv = random_octets(test->iv), *aad = random_octets(test->aad),
+                    *plain = random_octets(test->length);
+  g_autofree guint8 *sealed = encrypt(test, key, iv, aad, plain);
+  Taken taken = { .out = g_byte_array_new() };
+  CryptoCmsGcm what = { .key = key, .key_length = test->key, .iv = iv, .iv_length = test->iv, .aad = aad,
+                        .aad_length = test->aad, .length = test->length, .tag_length = test->tag };
+  for (guint i = 0; i < 2 * G_N_ELEMENTS(pieces); i++) {
+    g_assert_true(decrypt(test, &what, sealed, i & 1, pieces[i / 2], &taken));
+    g_assert_cmpmem(taken.out->data, taken.out->len, plain, test->length);
+  }
+  /* one octet anywhere: nothing at all comes out */
+  gsize total = test->length + test->tag;
+  for (guint i = 0; i < 12; i++) {
+    gsize at = i == 0 ? 0 : i == 1 ? total - 1 : (gsize)g_rand_int(dice) % total;
+    sealed[at] ^= 0x10;
+    g_assert_false(decrypt(test, &what, sealed, i & 1, 0, &taken));
+    g_assert_cmpuint(taken.out->len, ==, 0);
+    sealed[at] ^= 0x10;
+  }
+  if (test->aad) {
+    aad[test->aad / 2] ^= 1;
+    g_assert_false(decrypt(test, &what, sealed, TRUE, 0, &taken));
+    g_assert_cmpuint(taken.out->len, ==, 0);
+    aad[test->aad / 2] ^= 1;
+  }
+  iv[0] ^= 1;
+  g_assert_false(decrypt(test, &what, sealed, TRUE, 0, &taken));
+  iv[0] ^= 1;
+  what.length++; /* cut short */
+  g_assert_false(decrypt(test, &what, sealed, TRUE, 0, &taken));
+  what.length--;
+  taken.stop_after = 1;
+  if (test->length)
+    g_assert_false(decrypt(test, &what, sealed, TRUE, 0, &taken)); /* whoever takes it has enough */
+  g_byte_array_unref(taken.out);
 }
 
 int
 main(int argc, char **argv)
 {
-  if (!g_getenv("SIGNET_SPOOL")) {
-    g_print("1..0 # SKIP run by tests/integration/spool.t\n");
-    return 0;
-  }
+  static const gsize lengths[] = { 0, 1, 4096, CRYPTO_SPOOL_HEAP, CRYPTO_SPOOL_HEAP + 1, 5000003 };
+  CryptoOptions options = { 0 };
+  g_autoptr(GError) error = NULL;
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/mbox/spool", test_spool);
-  return g_test_run();
+  dice = g_rand_new_with_seed(2026);
+  gboolean opened = crypto_open(&options, &error);
+  g_assert_no_error(error);
+  g_assert_true(opened);
+  for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+    g_autofree char *name = g_strdup_printf("/spool/%" G_GSIZE_FORMAT, lengths[i]);
+    g_test_add_data_func(name, GSIZE_TO_POINTER(lengths[i]), test_spool);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *name = g_strdup_printf("/gcm/%" G_GSIZE_FORMAT "-iv%u-aad%u-tag%u-key%u", cases[i].length,
+                                            cases[i].iv, cases[i].aad, cases[i].tag, cases[i].key);
+    g_test_add_data_func(name, &cases[i], test_gcm);
+  }
+  int status = g_test_run();
+  gboolean closed = crypto_close(&error);
+  g_assert_no_error(error);
+  g_assert_true(closed);
+  g_rand_free(dice);
+  return status;
 }

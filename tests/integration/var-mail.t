@@ -16,8 +16,8 @@ for subject in one two three; do
 	printf 'From anna@example.org Thu Mar 12 14:02:00 2026\nSubject: %s\nFrom: anna@example.org\n\nText.\n\n' $subject
 done >"$tmp/mail"
 mkdir "$tmp/state"
-cp "${BUILD:-build}/tests/test-spool" "$tmp/test-spool" # nobody may not look everywhere
-chmod 755 "$tmp" "$tmp/test-spool"
+cp "${BUILD:-build}/tests/test-var-mail" "$tmp/test-var-mail" # nobody may not look everywhere
+chmod 755 "$tmp" "$tmp/test-var-mail"
 chown nobody "$tmp/state"
 install -o nobody -g mail -m 600 "$tmp/mail" $spool
-SIGNET_SPOOL=$spool SIGNET_SPOOL_STATE=$tmp/state setpriv --reuid nobody --regid nogroup --clear-groups "$tmp/test-spool"
+SIGNET_SPOOL=$spool SIGNET_SPOOL_STATE=$tmp/state setpriv --reuid nobody --regid nogroup --clear-groups "$tmp/test-var-mail"
