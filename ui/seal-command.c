@@ -259,6 +259,23 @@ print_json(const Run *run, GBytes *bytes, GPtrArray *notes)
   ui_json_print(json);
 }
 
+/* -A, else the one that the author's address belongs to; NULL: none, and certificates go by the address alone. */
+static const MlAccount *
+account_of(UiCli *cli, const char *from)
+{
+  if (cli->account)
+    return ml_config_account(cli->config, cli->account);
+  for (guint i = 0; from && i < cli->config->accounts->len; i++) {
+    const MlAccount *account = cli->config->accounts->pdata[i];
+    gboolean fits = account->address && g_ascii_strcasecmp(account->address, from) == 0;
+    for (guint a = 0; account->also[a] && !fits; a++)
+      fits = g_ascii_strcasecmp(account->also[a], from) == 0;
+    if (fits)
+      return account;
+  }
+  return NULL;
+}
+
 static int
 seal_one(UiCli *cli, Run *run)
 {
@@ -274,7 +291,7 @@ seal_one(UiCli *cli, Run *run)
   gboolean typed = run->given->to || run->given->files;
   if (!ml_seal_people(bytes, &run->from, run->given->encrypt && !typed ? &mailboxes : NULL, &error))
     return fail(cli, run->input, error);
-  const MlAccount *account = ml_config_account(cli->config, cli->account);
+  const MlAccount *account = account_of(cli, run->from);
   run->seal.now = g_get_real_time() / G_USEC_PER_SEC;
   run->seal.revocation = revocation_of(cli->config);
   run->seal.digest = run->given->digest;
