@@ -140,6 +140,7 @@ bench: deps
 	sh tests/lab/deps.sh bench
 	$(MAKE) -j$(JOBS) bench-build
 	python3 tests/bench/bench.py --build $B
+	python3 tests/bench/send.py --build $B
 bench-build: $B/signet $B/bench/peer $B/bench/bare
 $B/bench/peer: tests/bench/peer.c
 	$(Q)mkdir -p $(@D) && echo '  CC $@'; $(CC) -std=gnu11 $(WARN) $(CFLAGS) -o $@ $< -lcrypto

@@ -229,11 +229,16 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
     return FALSE;
   }
   *mechanism = g_strdup(mechanisms[m].name);
+  g_autoptr(GError) refusal = NULL;
   for (guint tries = 0;; tries++) {
-    char *password =
-        m == EXTERNAL ? NULL : ask_password(account, server, hooks, tries > 0, cancellable, error);
-    if (m != EXTERNAL && !password)
+    char *password = m == EXTERNAL ? NULL
+                                   : ask_password(account, server, hooks, tries > 0, cancellable,
+                                                  refusal ? NULL : error);
+    if (m != EXTERNAL && !password) {
+      if (refusal) /* nobody gave a better one: the server's words say more */
+        g_propagate_error(error, g_steal_pointer(&refusal));
       return FALSE;
+    }
     GError *why = NULL;
     gboolean ok = run(line, m, user, password, &why);
     crypto_pin_wipe(password);
@@ -244,6 +249,7 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
       g_propagate_error(error, why);
       return FALSE;
     }
-    g_error_free(why);
+    g_clear_error(&refusal);
+    refusal = why;
   }
 }

@@ -154,6 +154,11 @@ config() {
 		    ssl = yes
 		  }
 		}
+		service auth {
+		  unix_listener auth-submission {
+		    mode = 0666
+		  }
+		}
 		service anvil {
 		  chroot =
 		  unix_listener anvil-auth-penalty {

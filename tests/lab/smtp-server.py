@@ -113,7 +113,8 @@ def serve(raw):
                     out.write(json.dumps({'from': state['from'], 'to': state['to'],
                                           'data': b''.join(body).decode('latin-1')}) + '\n')
                     out.flush()
-                    os.fsync(out.fileno())
+                    if not os.environ.get("SMTP_NO_SYNC"):
+                        os.fsync(out.fileno())
                 at('kept')
                 say('250 2.0.0 queued')
                 state = {'from': None, 'to': []}
@@ -147,4 +148,5 @@ with open(folder + '/port.new', 'w') as out:
 os.rename(folder + '/port.new', folder + '/port')
 while True:
     connection, _ = listener.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     threading.Thread(target=serve, args=(connection,), daemon=True).start()
