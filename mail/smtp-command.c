@@ -83,7 +83,8 @@ end(GSubprocess *process, const char *name, int errors, gboolean dotted, GPtrArr
                                    : g_strdup_printf("%s was killed%s%s", name, *words ? ": " : "", words);
   all(recipients, result, code ? reason : *words ? words : NULL);
   if (code)
-    g_set_error(error, ML_ERROR, result == ML_SMTP_REFUSED ? ML_ERROR_FAILED : ML_ERROR_OFFLINE, "%s.", reason);
+    g_set_error(error, ML_ERROR, result == ML_SMTP_REFUSED ? ML_ERROR_FAILED : ML_ERROR_OFFLINE, "%s%s", reason,
+                g_str_has_suffix(reason, ".") ? "" : ".");
   return result;
 }
 

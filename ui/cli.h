@@ -35,6 +35,9 @@ typedef struct {
   gboolean crypto_is_open;
   char *pin_file;          /* --pin-file, or NULL */
   CryptoPinSource pin;     /* of this run; see ui_cli_pin_source() */
+  gboolean pin_keep;       /* remember the database's password: */
+  char *pin_kept;          /* wiped by ui_cli_clear(); NULL */
+  gboolean pin_stored;     /* the keyring gave it */
   GCancellable *cancellable; /* of this run: Ctrl-C */
   MlDriverHooks hooks;     /* of this run's driver */
   gboolean password_given; /* the driver asked for one, and the next is true */
@@ -86,6 +89,9 @@ int ui_cli_exit_for(const GError *error); /* sysexits that fit an error of mail/
 /* Secrets. The terminal is asked with echo off, from /dev/tty; with --batch, or without a terminal, NULL and
  * *error names the option to give it by. Transfer full; wipe with crypto_pin_wipe(). */
 char *ui_cli_secret(UiCli *cli, const char *question, const char *option, GError **error);
+/* The certificate database's password in the keyring, for runs that nobody sits at. */
+gboolean ui_cli_keep_pin(UiCli *cli, GError **error); /* what was given in this run */
+void ui_cli_pin_refused(UiCli *cli, const GError *error); /* forgets one that the keyring gave, if that is why */
 CryptoPinSource *ui_cli_pin_source(UiCli *cli); /* borrowed: for subcommands */
 char *ui_cli_read_secret_file(const char *file, GError **error); /* first line, newline stripped */
 gboolean ui_cli_confirm(UiCli *cli, const char *question); /* FALSE with --batch */

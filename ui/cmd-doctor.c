@@ -10,6 +10,7 @@
 #include "crypto/certdb.h"
 #include "crypto/token.h"
 #include "keyring/keyring.h"
+#include "mail/outbox.h"
 #include "ui/json.h"
 #include "ui/text.h"
 
@@ -230,6 +231,31 @@ look_at_accounts(Doctor *doctor)
   }
 }
 
+/* Mail that did not leave is nothing to be found out by chance. */
+static void
+look_at_outbox(Doctor *doctor)
+{
+  g_autofree char *folder = g_build_filename(doctor->cli->data_dir, "outbox", NULL);
+  if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+    return;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlOutbox) outbox = ml_outbox_open(folder, &error);
+  g_autoptr(GPtrArray) entries = outbox ? ml_outbox_list(outbox, &error) : NULL;
+  guint waiting = 0, stuck = 0;
+  for (guint i = 0; entries && i < entries->len; i++) {
+    const MlOutboxEntry *entry = entries->pdata[i];
+    stuck += entry->state == ML_OUTBOX_UNSURE || entry->state == ML_OUTBOX_FAILED;
+    waiting += entry->state == ML_OUTBOX_QUEUED || entry->state == ML_OUTBOX_SENDING;
+  }
+  if (!entries)
+    say(doctor, BAD, "outbox", "%s", error->message);
+  else if (stuck)
+    say(doctor, WARN, "outbox", "%u message%s could not be sent, or may have been: signet outbox list", stuck,
+        stuck == 1 ? "" : "s");
+  else
+    say(doctor, GOOD, "outbox", "%u waiting", waiting);
+}
+
 int
 ui_cmd_doctor(UiCli *cli, int argc, char **argv)
 {
@@ -250,6 +276,7 @@ ui_cmd_doctor(UiCli *cli, int argc, char **argv)
     if (look_at_certificates(&doctor))
       look_at_tokens(&doctor);
     look_at_keyring(&doctor);
+    look_at_outbox(&doctor);
     look_at_accounts(&doctor);
   }
   return doctor.failed ? UI_EXIT_NO : UI_EXIT_OK;

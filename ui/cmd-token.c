@@ -11,7 +11,9 @@ const char ui_cmd_token_help[] =
     "are in\n"
     "signet token add NAME MODULE.so       use a PKCS#11 library (written into the certificate database)\n"
     "signet token remove NAME              no longer use it\n"
-    "signet token login TOKEN              try the PIN, and show which certificates have their key there\n"
+    "signet token login [--keep] TOKEN     try the PIN, and show which certificates have their key there\n"
+    "                                      --keep: the certificate database's password into the keyring, for runs\n"
+    "                                      that nobody sits at (cron)\n"
     "\n"
     "Cards that p11-kit knows need no `add`. --pin-file F or $SIGNET_PIN give the PIN; a wrong PIN costs one "
     "try.\n"
@@ -129,6 +131,10 @@ login(UiCli *cli, int argc, char **argv)
   g_autoptr(GError) error = NULL;
   if (!crypto_token_login(argv[1], ui_cli_pin_source(cli), &error))
     return fail(cli, error);
+  if (cli->pin_keep && !ui_cli_keep_pin(cli, &error)) {
+    ui_cli_error(cli, "the password is not kept: %s", error->message);
+    return UI_EXIT_NO;
+  }
   g_autoptr(GPtrArray) tokens = crypto_token_list(&error);
   for (guint i = 0; tokens && i < tokens->len; i++) {
     const CryptoToken *token = tokens->pdata[i];
@@ -152,7 +158,9 @@ static const struct {
 int
 ui_cmd_token(UiCli *cli, int argc, char **argv)
 {
-  const UiOption options[] = { { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file }, { NULL, 0, 0, NULL } };
+  const UiOption options[] = { { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
+                               { "keep", 0, UI_OPTION_FLAG, &cli->pin_keep },
+                               { NULL, 0, 0, NULL } };
   static const UiCommand self = { "token", NULL, ui_cmd_token_help, NULL };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
   if (code >= 0)

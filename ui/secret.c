@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "keyring/keyring.h"
 #include "ui/text.h"
 
 enum { LONGEST_SECRET = 4096 };
@@ -116,11 +117,66 @@ wait_for_card(UiCli *cli, const CryptoPinQuestion *question, GCancellable *cance
   return g_strdup("");
 }
 
-/* --pin-file first, then $SIGNET_PIN, then the terminal. What was refused once is not given again. */
+#define KEYRING_NAME "certificate database"
+
+static char *
+database_name(const UiCli *cli)
+{
+  return g_strconcat("nssdb:", cli->nssdb, NULL);
+}
+
+gboolean
+ui_cli_keep_pin(UiCli *cli, GError **error)
+{
+  if (!cli->pin_kept) {
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
+                "No password was asked for: only that of the certificate database is kept, and only where it has one.");
+    return FALSE;
+  }
+  g_autofree char *name = database_name(cli);
+  return keyring_store(KEYRING_NAME, name, cli->pin_kept, cli->cancellable, error);
+}
+
+void
+ui_cli_pin_refused(UiCli *cli, const GError *error)
+{
+  if (!cli->pin_stored || !g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN))
+    return;
+  g_autofree char *name = database_name(cli);
+  if (keyring_forget(KEYRING_NAME, name, cli->cancellable, NULL))
+    ui_cli_error(cli, "the keyring has forgotten the password that was refused");
+}
+
+static char *
+stored_password(UiCli *cli)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *name = database_name(cli);
+  char *stored = keyring_lookup(KEYRING_NAME, name, cli->cancellable, &error);
+  if (error && !g_error_matches(error, KEYRING_ERROR, KEYRING_ERROR_ABSENT)) /* no keyring here is no error */
+    ui_cli_error(cli, "%s", error->message);
+  cli->pin_stored = stored != NULL;
+  return stored;
+}
+
+static char *ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli);
+
 static char *
 answer_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer data)
 {
   UiCli *cli = data;
+  char *pin = ask_pin(question, cancellable, cli);
+  if (pin && cli->pin_keep && question->database) {
+    crypto_pin_wipe(cli->pin_kept);
+    cli->pin_kept = g_strdup(pin);
+  }
+  return pin;
+}
+
+/* --pin-file first, then $SIGNET_PIN, then the keyring for the database's password, then the terminal. What was refused once is not given again. */
+static char *
+ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli)
+{
   const char *given = g_getenv("SIGNET_PIN");
 
   if (question->absent)
@@ -144,6 +200,9 @@ answer_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointe
       ui_cli_error(cli, "%s", error->message);
     return pin;
   }
+  char *stored = question->database && !question->retry && !cli->pin_keep ? stored_password(cli) : NULL;
+  if (stored)
+    return stored;
   g_autofree char *text =
       g_strdup_printf("%s%s%s %s:", question->retry ? "Wrong. " : "",
                       question->final_try   ? "LAST TRY before it locks. "

@@ -45,6 +45,7 @@ refuse(UiCli *cli, const GError *error, int *code)
 {
   int fit = ui_cli_exit_for(error);
   ui_cli_error(cli, "%s", error->message);
+  ui_cli_pin_refused(cli, error);
   *code = fit == UI_EXIT_DATA || fit == UI_EXIT_CONFIG ? fit : UI_EXIT_TEMPFAIL;
 }
 

@@ -2,7 +2,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/context.h"
 #include "mail/smtp-private.h"
+#include "tests/unit/loopback.h"
 
 /* A server of a few lines in a thread, on one end of a socket pair: it says its greeting, then for each command line the
  * answer of the first rule whose word begins it. An answer that ends in "!" hangs up after it. After DATA's 354 it
@@ -408,10 +410,38 @@ test_cancel(void)
   g_thread_join(thread);
 }
 
+/* Cancelled at a server that never says a word: in its TLS handshake, and when it does not greet. */
+static void
+test_cancel_server(void)
+{
+  guint16 port;
+  int listener = listen_silent(&port);
+  static const MlTlsMode modes[] = { ML_TLS_IMPLICIT, ML_TLS_STARTTLS };
+  for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    MlAccount account = { .name = (char *)"x",
+                          .smtp = { .host = (char *)"127.0.0.1", .port = port, .tls = modes[i] } };
+    MlDriverHooks hooks = { 0 };
+    g_autoptr(MlSmtp) smtp = ml_smtp_new(&account, &hooks);
+    g_autoptr(GPtrArray) to = recipients("bob@example.org");
+    g_autoptr(GBytes) bytes = g_bytes_new_static("a: b\r\n\r\n", 8);
+    GThread *thread = g_thread_new("cancel", cancel_soon, cancellable);
+    gint64 begun = g_get_monotonic_time();
+    g_assert_cmpint(ml_smtp_send(smtp, "anna@example.org", to, bytes, NULL, NULL, cancellable, &error), ==, ML_SMTP_LATER);
+    g_assert_error(error, ML_ERROR, ML_ERROR_CANCELLED);
+    g_assert_cmpint(g_get_monotonic_time() - begun, <, 10 * G_USEC_PER_SEC); /* of 15 s for the handshake */
+    g_thread_join(thread);
+  }
+  close(listener);
+}
+
 int
 main(int argc, char **argv)
 {
+  g_autoptr(GError) error = NULL;
   g_test_init(&argc, &argv, NULL);
+  g_assert_true(crypto_open(&(CryptoOptions){ .nssdb = NULL }, &error));
   g_test_add_func("/smtp/session", test_session);
   g_test_add_func("/smtp/outcomes", test_outcomes);
   g_test_add_func("/smtp/hostile", test_hostile);
@@ -420,5 +450,8 @@ main(int argc, char **argv)
   g_test_add_func("/smtp/arguments", test_arguments);
   g_test_add_func("/smtp/command", test_command);
   g_test_add_func("/smtp/cancel", test_cancel);
-  return g_test_run();
+  g_test_add_func("/smtp/cancel-server", test_cancel_server);
+  int code = g_test_run();
+  g_assert_true(crypto_close(NULL));
+  return code;
 }
