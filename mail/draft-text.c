@@ -14,7 +14,9 @@ add_line(GString *out, const char *name, const char *value)
   gsize column = strlen(name) + 2;
   for (const char *item = line; *item;) {
     const char *comma = strchr(item, ',');
-    const char *end = comma && comma[1] == ' ' ? comma + 2 : comma ? comma + 1 : item + strlen(item);
+    const char *end = comma && comma[1] == ' ' && comma[2] != ' ' ? comma + 2
+                      : comma                                     ? comma + 1
+                                                                  : item + strlen(item);
     gsize length = (gsize)(end - item);
     if (item > line && item[-1] == ' ' && column + length > FOLD) {
       g_string_truncate(out, out->len - 1);

@@ -205,6 +205,15 @@ ml_draft_one_line(const char *text)
   return g_strdup(g_strstrip(valid));
 }
 
+/* Whether it is read as the one address that it is wherever it is written without a name. */
+static gboolean
+stands_alone(const char *address)
+{
+  g_autoptr(MlAddresses) read = ml_address_parse(address);
+  return read->mailboxes->len == 1 && !read->broken && !read->group &&
+         strcmp(((MlAddress *)g_ptr_array_index(read->mailboxes, 0))->address, address) == 0;
+}
+
 char *
 ml_draft_deliverable(const char *address)
 {
@@ -218,7 +227,8 @@ ml_draft_deliverable(const char *address)
   for (const char *c = strrchr(folded, '@') + 1; *c; c++)
     if (!g_ascii_isalnum(*c) && !strchr("-._[]:", *c))
       return NULL;
-  return g_strdup_printf("%.*s%s", (int)(at - address), address, strrchr(folded, '@'));
+  g_autofree char *good = g_strdup_printf("%.*s%s", (int)(at - address), address, strrchr(folded, '@'));
+  return stands_alone(good) ? g_steal_pointer(&good) : NULL;
 }
 
 static gboolean
