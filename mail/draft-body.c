@@ -3,6 +3,8 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
+#include "crypto/mapping.h"
+
 enum {
   QP_LINE = 76,   /* RFC 2045 6.7 (5) */
   FLOW_LINE = 78, /* longer lines are broken softly */
@@ -93,6 +95,7 @@ encode_octets(MlSpill *spill, const char *data, gsize length)
         ml_spill_add(spill, "\r\n", 2);
       line = stop ? stop + 1 : end;
     }
+    crypto_mapping_release((const guint8 *)data + at, (const guint8 *)data + at + take);
     at += take;
   }
 }

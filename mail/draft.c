@@ -85,6 +85,25 @@ open_regular(const char *path, struct stat *info, GError **error)
   return -1;
 }
 
+/* Read, not mapped: a file that shrinks while the mail is written would kill us. */
+static GBytes *
+read_whole(int fd, gsize size, const char *path, GError **error)
+{
+  enum { PIECE = 1024 * 1024 };
+  g_autoptr(MlSpill) spill = ml_spill_new();
+  g_autofree char *piece = g_malloc(PIECE);
+  for (gsize at = 0; at < size;) {
+    gssize got = ml_files_pread(fd, piece, MIN(size - at, (gsize)PIECE), (goffset)at, path, error);
+    if (got < 0)
+      return NULL;
+    if (!got)
+      break;
+    ml_spill_add(spill, piece, (gsize)got);
+    at += (gsize)got;
+  }
+  return ml_spill_end(g_steal_pointer(&spill), error);
+}
+
 MlAttachment *
 ml_attachment_open(const char *path, GError **error)
 {
@@ -94,15 +113,10 @@ ml_attachment_open(const char *path, GError **error)
   int fd = open_regular(full, &info, error);
   if (fd < 0)
     return NULL;
-  /* Read, not mapped: a file that shrinks while the mail is written would kill us. */
-  g_autofree char *octets = g_try_malloc((gsize)info.st_size + 1);
-  gssize got = octets ? ml_files_pread(fd, octets, (gsize)info.st_size, 0, full, error) : -1;
+  g_autoptr(GBytes) content = read_whole(fd, (gsize)info.st_size, full, error);
   close(fd);
-  if (!octets)
-    refuse_file(error, full, "there is not enough memory for it.");
-  if (got < 0)
+  if (!content)
     return NULL;
-  g_autoptr(GBytes) content = g_bytes_new_take(g_steal_pointer(&octets), (gsize)got);
   g_autofree char *base = g_path_get_basename(full);
   g_autofree char *name = g_utf8_make_valid(base, -1);
   return ml_attachment_new(content, name, NULL);
