@@ -71,6 +71,8 @@ static const Key ui_keys[] = {
   { "keymap", KEY_CHOICE, CONFIG(keymap), "mutt" },
   { "browser", KEY_TEXT, CONFIG(browser), NULL },
   { "print-command", KEY_TEXT, CONFIG(print_command), NULL },
+  { "editor", KEY_TEXT, CONFIG(editor), NULL },
+  { "editor-window", KEY_TEXT, CONFIG(editor_window), NULL },
   { "mark-seen-after", KEY_NUMBER, CONFIG(mark_seen_after), NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
@@ -197,8 +199,8 @@ ml_config_free(MlConfig *config)
     return;
   g_clear_pointer(&config->accounts, g_ptr_array_unref);
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
-                      config->print_command, config->nssdb,         config->revocation,
-                      config->address_book };
+                      config->print_command, config->nssdb,         config->revocation, config->address_book,
+                      config->editor,        config->editor_window };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(config);

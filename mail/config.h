@@ -49,6 +49,8 @@ typedef struct {
   char *keymap;         /* "mutt" */
   char *address_book;   /* file, absolute; NULL: none */
   char *browser, *print_command; /* NULL: $BROWSER, lpr */
+  char *editor;         /* NULL: $VISUAL, $EDITOR */
+  char *editor_window;  /* "tmux", "tmux-split", or a command that is given the editor's; NULL: this terminal */
   guint mark_seen_after; /* seconds; 0: at once */
   /* [keys] */
   char *nssdb;          /* absolute; NULL: the default */

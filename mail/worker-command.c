@@ -240,6 +240,40 @@ run_append(MlWorker *worker, MlCommand *command, GError **error)
                                    command->received, NULL, error);
 }
 
+/* What is looked for in a folder by its Message-ID. */
+typedef struct {
+  const char *message_id; /* without angle brackets */
+  GArray *uids;
+} Looking;
+
+static gboolean
+on_looked(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  Looking *looking = user_data;
+  for (guint i = 0; i < headers->len; i++) {
+    const MlHeader *header = g_ptr_array_index(headers, i);
+    if (strcmp(header->message_id, looking->message_id) == 0)
+      g_array_append_val(looking->uids, header->uid);
+  }
+  g_ptr_array_unref(headers);
+  return TRUE;
+}
+
+static gboolean
+run_remove(MlWorker *worker, MlCommand *command, GError **error)
+{
+  g_autofree char *id = g_strdup(command->to + (*command->to == '<'));
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  Looking looking = { id, uids };
+  if (g_str_has_suffix(id, ">"))
+    id[strlen(id) - 1] = '\0';
+  if (!*id || !need_folder(worker, command->folder, error) ||
+      !ml_driver_headers(worker->driver, 0, 200, on_looked, &looking, error))
+    return !*id;
+  return !uids->len || (ml_driver_flags(worker->driver, uids, ML_FLAG_DELETED, 0, error) &&
+                        ml_driver_expunge(worker->driver, uids, error));
+}
+
 static gboolean
 execute(MlWorker *worker, MlCommand *command, GError **error)
 {
@@ -267,6 +301,8 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
     return run_poll(worker, error);
   case ML_COMMAND_APPEND:
     return run_append(worker, command, error);
+  case ML_COMMAND_REMOVE:
+    return run_remove(worker, command, error);
   }
   g_assert_not_reached();
 }

@@ -15,6 +15,7 @@ typedef enum {
   ML_COMMAND_EXPUNGE,
   ML_COMMAND_POLL,
   ML_COMMAND_APPEND,
+  ML_COMMAND_REMOVE, /* to: the Message-ID */
 } MlCommandKind;
 
 /* Made by the UI thread, then the worker's. */

@@ -410,6 +410,12 @@ ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flag
   return give(worker, command);
 }
 
+guint64
+ml_worker_remove(MlWorker *worker, const char *folder, const char *message_id)
+{
+  return give(worker, command_new(ML_COMMAND_REMOVE, folder, message_id, NULL));
+}
+
 void
 ml_worker_cancel(MlWorker *worker, guint64 id)
 {

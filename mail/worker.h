@@ -75,6 +75,8 @@ guint64 ml_worker_poll(MlWorker *worker); /* look for news now; also: try to con
 /* Stores @bytes in @folder, made where it is missing. After a broken line it is only done again where no message with
  * its Message-ID is there. */
 guint64 ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received);
+/* Deletes for good every message of @folder with this Message-ID (with or without angle brackets): a draft's copies. */
+guint64 ml_worker_remove(MlWorker *worker, const char *folder, const char *message_id);
 void ml_worker_cancel(MlWorker *worker, guint64 id); /* within 100 ms; unknown ids are fine */
 
 #endif

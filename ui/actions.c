@@ -73,6 +73,15 @@ ui_action_open(UiApp *app)
   case UI_IN_PARTS:
     ui_parts_show(app);
     break;
+  case UI_IN_COMPOSE:
+    ui_compose_open(app);
+    break;
+  case UI_IN_MISSING:
+  case UI_IN_DRAFTS:
+  case UI_IN_OUTBOX:
+  case UI_IN_CHOICE:
+    ui_list_open(app);
+    break;
   default:
     break;
   }
@@ -90,10 +99,17 @@ end(UiApp *app, gpointer data)
   ui_app_end(app);
 }
 
+static void
+end_writing(UiApp *app, gpointer data)
+{
+  if (!ui_compose_leaving(app, end))
+    end(app, NULL);
+}
+
 void
 ui_action_leave(UiApp *app)
 {
-  ui_sync_pending(app, end, NULL);
+  ui_sync_pending(app, end_writing, NULL);
 }
 
 void

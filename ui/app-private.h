@@ -3,6 +3,7 @@
 
 /* What the files of the screen share. UI thread only, but where a line says otherwise. */
 #include "crypto/job.h"
+#include "mail/draft.h"
 #include "mail/people.h"
 #include "mail/worker.h"
 #include "ui/app.h"
@@ -16,6 +17,7 @@
 typedef struct UiView UiView;
 typedef struct UiBox UiBox;
 typedef struct UiReader UiReader;
+typedef struct UiComposer UiComposer;
 
 /* A view is a table of functions and its own state behind this head; the topmost is on the screen. */
 typedef struct {
@@ -86,6 +88,10 @@ struct UiApp {
   guint keys_source, draw_source, tick_source, logout_source;
   int exit_code;
   gpointer secrets;    /* ui/ask.c */
+  GPtrArray *composers; /* of UiComposer: messages that are being written */
+  gpointer outbox;      /* ui/outbox.c */
+  gpointer addresses;   /* ui/addresses.c */
+  gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
   MlPeople *people[2]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
@@ -211,6 +217,48 @@ typedef struct {
 UiPane *ui_pane_new(UiContext context, const char *name, const char *title);
 gboolean ui_pane_move(UiApp *app, UiView *view, UiMove move);
 
+/* list.c: a titled list with a cursor */
+typedef struct UiList UiList;
+typedef struct {
+  UiStyle style;
+  char *text; /* passed the gate */
+  char *more; /* up to three lines below it; NULL */
+  gpointer data;
+} UiListRow;
+struct UiList {
+  UiView view;
+  UiViewType type;
+  char *title;
+  const char *hint, *empty; /* empty: said where there is no row; NULL */
+  char **footer;            /* below the rows; NULL */
+  GPtrArray *rows;          /* of UiListRow */
+  int cursor, top, height;
+  void (*open)(UiApp *app, UiList *list, guint row); /* Enter; may be NULL. May close the list */
+  gpointer data;
+  GDestroyNotify free_data;
+};
+UiList *ui_list_new(UiContext context, const char *name, const char *title, const char *hints);
+UiListRow *ui_list_add(UiList *list, UiStyle style, const char *format, ...)
+    G_GNUC_PRINTF(3, 4); /* through the gate */
+void ui_list_more(UiListRow *row, const char *text);
+void ui_list_clear(UiList *list);
+void ui_list_open(UiApp *app); /* Enter on the list on top */
+
+/* compose*.c, drafts.c, outbox.c: writing mail */
+void ui_compose_draft(UiApp *app, UiAccount *account, MlDraft *draft); /* takes it; opens the editor on it */
+void ui_compose_open(UiApp *app);                                      /* Enter in the review screen */
+void ui_compose_free(UiApp *app);
+gboolean ui_compose_leaving(UiApp *app, UiThen then); /* FALSE: @then may run at once; else it is asked first */
+void ui_drafts_start(UiApp *app);                     /* says what was left unfinished */
+void ui_addresses_start(UiApp *app);
+void ui_addresses_refresh(UiApp *app); /* mail was read meanwhile */
+void ui_addresses_sent(UiApp *app, const MlDraft *draft); /* its recipients rank first from now on */
+void ui_addresses_free(UiApp *app);
+void ui_outbox_start(UiApp *app);
+void ui_outbox_stop(UiApp *app); /* before jobs and workers stop */
+void ui_outbox_free(UiApp *app);
+char *ui_outbox_words(UiApp *app); /* the countdown; NULL: nothing is about to leave. Transfer full */
+
 /* reader.c */
 typedef struct {
   MlMessage *message; /* immutable: jobs that hold this may read it on their thread */
@@ -260,6 +308,9 @@ ui_shell_pipe(UiApp *app, const char *command, GBytes *input); /* with the termi
 void
 ui_shell_feed(UiApp *app, const char *command, GBytes *input, const char *done); /* without it: a printer */
 void ui_shell_browse(UiApp *app, const char *url);
+/* @done hears of the end, @status as of waitpid(); with the terminal, or in a window of the program's own. FALSE: it
+ * was not started, and that was said. */
+gboolean ui_shell_edit(UiApp *app, const char *command, gboolean own_window, UiShellDone done, gpointer data);
 gpointer ui_ask_new(UiApp *app);
 void ui_ask_free(gpointer secrets);
 /* What was declined may be asked again. NULL: of all accounts. */
@@ -279,7 +330,15 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
               X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) X(change_folder)  \
                 X(next_account) X(previous_account)                                                          \
                   X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(forget_pins) \
-                      X(headers) X(refresh) X(stop) X(save_part) X(pipe_part)
+                      X(headers) X(refresh) X(stop) X(save_part) X(pipe_part)                                      \
+                      X(compose) X(reply) X(group_reply) X(list_reply) X(forward) X(bounce) X(edit_as_new)   \
+                          X(recall) X(outbox) X(unsend) X(edit_from) X(edit_to) X(edit_cc) X(edit_bcc)       \
+                              X(edit_reply_to) X(edit_subject) X(edit_text) X(attach) X(detach) X(rename)    \
+                                  X(describe) X(retype) X(toggle_sign) X(toggle_encrypt) X(choose_signer)    \
+                                      X(send) X(postpone) X(discard) X(missing_remove)                       \
+                                          X(missing_remove_all) X(missing_accept) X(missing_import)          \
+                                              X(missing_apart) X(missing_plain) X(draft_delete)              \
+                                                  X(outbox_cancel) X(outbox_retry)
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);
 UI_ACTIONS(UI_DECLARE)
 

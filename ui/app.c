@@ -168,7 +168,8 @@ on_tick(gpointer data)
   UiApp *app = data;
 
   ui_app_dirty(app);
-  if (app->ops->len)
+  g_autofree char *leaving = ui_outbox_words(app);
+  if (app->ops->len || leaving)
     return G_SOURCE_CONTINUE;
   app->tick_source = 0;
   return G_SOURCE_REMOVE;
@@ -270,12 +271,13 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
     view->type->hint(app, view, hint);
     ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
   }
-  g_autofree char *running = ui_ops_words(app);
+  g_autofree char *running = ui_ops_words(app), *leaving = ui_outbox_words(app);
   g_autofree char *words = ui_text_cut(running       ? running
                                        : app->status ? app->status
+                                       : leaving     ? leaving
                                                      : "",
                                        MAX(columns - 1, 1));
-  ui_screen_put(rows - 1, 0, columns, running ? UI_STYLE_NORMAL : app->status_style, words);
+  ui_screen_put(rows - 1, 0, columns, running || !app->status ? UI_STYLE_NORMAL : app->status_style, words);
 }
 
 static void
@@ -467,6 +469,7 @@ set_up(UiApp *app, UiCli *cli)
   app->accounts = g_ptr_array_new_with_free_func((GDestroyNotify)ui_account_free);
   app->views = g_ptr_array_new();
   app->ops = g_ptr_array_new();
+  app->composers = g_ptr_array_new();
   app->log = g_ptr_array_new_with_free_func((GDestroyNotify)log_line_free);
   app->prompts = ui_prompts_new(prompts_changed, app);
   app->secrets = ui_ask_new(app);
@@ -498,12 +501,16 @@ take_down(UiApp *app)
       g_cancellable_cancel(op->cancellable);
   }
   ui_prompts_close(app->prompts);
+  ui_outbox_stop(app);
   crypto_job_stop();
   g_ptr_array_set_size(app->accounts, 0);
   while (g_main_context_iteration(NULL, FALSE))
     ;
   while (app->views->len > 1)
     ui_app_pop(app);
+  ui_compose_free(app);
+  ui_outbox_free(app);
+  ui_addresses_free(app);
   ui_app_top(app)->type->free(app, ui_app_top(app));
   ui_terminal_unwatch();
   ui_screen_close();
@@ -556,12 +563,16 @@ start(UiApp *app, const char *folder)
     UiOp *op = ui_ops_command(app, each, ml_worker_folders(each->worker, TRUE), "Asking for the folders");
     op->silent = TRUE;
   }
+  ui_outbox_start(app);
+  ui_drafts_start(app);
+  ui_addresses_start(app);
   return TRUE;
 }
 
 int
-ui_app_run(UiCli *cli, const char *folder)
+ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
 {
+  g_autoptr(MlDraft) draft = first;
   UiApp app = { .exit_code = UI_EXIT_OK };
   g_autoptr(GError) error = NULL;
   int code = UI_EXIT_OK;
@@ -588,6 +599,11 @@ ui_app_run(UiCli *cli, const char *folder)
   ui_app_watch_keys(&app, TRUE);
   if (start(&app, folder)) {
     ui_app_dirty(&app);
+    if (draft) {
+      app.end_with_composer = TRUE;
+      UiAccount *account = ui_account_find(&app, draft->account);
+      ui_compose_draft(&app, account ? account : app.accounts->pdata[0], g_steal_pointer(&draft));
+    }
     g_main_loop_run(app.loop);
   } else
     app.exit_code = UI_EXIT_CONFIG;

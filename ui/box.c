@@ -261,7 +261,8 @@ take_changes(UiApp *app, UiBox *box, const MlChanges *changes)
     item->header->flags = change->flags;
   }
   if (changes->reset) {
-    ui_app_say(app, "The folder was replaced on the server; it is read anew.");
+    if (box->account->account->kind == ML_ACCOUNT_IMAP) /* a local one is just read again */
+      ui_app_say(app, "The folder was replaced on the server; it is read anew.");
     ui_box_reload(app);
   } else if (gone)
     ui_app_note(app, UI_STYLE_NORMAL, "%u messages were removed elsewhere.", gone);

@@ -107,7 +107,7 @@ ui_cmd_demo(UiCli *cli, int argc, char **argv)
   } else {
     g_free(cli->profile);
     cli->profile = g_strdup(folder);
-    code = ui_app_run(cli, NULL);
+    code = ui_app_run(cli, NULL, NULL);
   }
   if (folder)
     remove_tree(folder);

@@ -11,6 +11,7 @@
 
 UI_COMMAND(account);
 UI_COMMAND(cert);
+UI_COMMAND(compose);
 UI_COMMAND(decrypt);
 UI_COMMAND(demo);
 UI_COMMAND(doctor);

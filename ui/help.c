@@ -1,22 +1,29 @@
 #include "ui/app-private.h"
 
+/* Does the key do this here, or has an earlier line of the table taken it? */
+static gboolean
+holds(const UiBinding *binding, UiContext context)
+{
+  return binding->context & context && ui_keys_find(binding->key, context) == binding;
+}
+
 static void
 add_keys(UiPager *pager, UiContext context)
 {
   const UiBinding *table = ui_keys_table();
 
   for (const UiBinding *first = table; first->key; first++) {
-    if (!(first->context & context))
+    if (!holds(first, context))
       continue;
     /* Several keys for one act stand on one line, at the first of them. */
     const UiBinding *earlier = table;
-    while (earlier < first && !(earlier->run == first->run && (earlier->context & context)))
+    while (earlier < first && !(earlier->run == first->run && holds(earlier, context)))
       earlier++;
     if (earlier < first)
       continue;
     g_autoptr(GString) keys = g_string_new(NULL);
     for (const UiBinding *same = first; same->key; same++) {
-      if (same->run != first->run || !(same->context & context))
+      if (same->run != first->run || !holds(same, context))
         continue;
       g_autofree char *name = ui_keys_name(same->key);
       g_string_append_printf(keys, "%s%s", keys->len ? " " : "", name);
@@ -64,6 +71,18 @@ add_reader_words(UiPager *pager)
              "of the marks, so it cannot draw them.");
 }
 
+static void
+add_compose_words(UiPager *pager)
+{
+  ui_pager_add_rule(pager, "The rows of the recipients");
+  add_paragraph(pager, "ready  there is a certificate that fits: its key, its end, where it came from");
+  add_paragraph(pager, "candidate  one came with their signed mail; it is used once you accept it");
+  add_paragraph(pager, "none, unfit  it cannot be encrypted to them; Enter says why and what can be done");
+  ui_pager_add_rule(pager, "The two switches");
+  add_paragraph(pager, "SIGN: everybody can see that it is from you and unchanged; everybody can read it.");
+  add_paragraph(pager, "ENCRYPT: only the recipients, and you, can read it; by itself it does not prove who wrote it.");
+}
+
 UiView *
 ui_help_new(UiContext context, const char *name)
 {
@@ -75,5 +94,7 @@ ui_help_new(UiContext context, const char *name)
     add_index_words(&pane->pager);
   if (context == UI_IN_READER)
     add_reader_words(&pane->pager);
+  if (context == UI_IN_COMPOSE)
+    add_compose_words(&pane->pager);
   return &pane->view;
 }

@@ -233,7 +233,7 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 static void
 hint(UiApp *app, UiView *view, GString *hint)
 {
-  g_string_append(hint, "Enter read  d delete  s move  l limit  / search  y folders  q quit  ? help");
+  g_string_append(hint, "Enter read  m write  r reply  d delete  l limit  y folders  q quit  ? help");
 }
 
 static void

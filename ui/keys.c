@@ -6,6 +6,47 @@
   }
 
 static const UiBinding table[] = {
+  /* Writing: these come first, since some keys mean something else in every other view. */
+  ACT('m', UI_IN_INDEX | UI_IN_READER, compose, "write a message"),
+  ACT('r', UI_IN_INDEX | UI_IN_READER, reply, "reply to the sender"),
+  ACT('g', UI_IN_INDEX | UI_IN_READER, group_reply, "reply to all"),
+  ACT('L', UI_IN_INDEX | UI_IN_READER, list_reply, "reply to the mailing list"),
+  ACT('f', UI_IN_INDEX | UI_IN_READER, forward, "forward, in the text or as attachment"),
+  ACT('b', UI_IN_INDEX | UI_IN_READER, bounce, "bounce: send on as it is, from the one who wrote it"),
+  ACT('e', UI_IN_INDEX | UI_IN_READER, edit_as_new, "edit as a new message"),
+  ACT('R', UI_IN_INDEX | UI_IN_READER, recall, "go on with a message: being written, or kept as a draft"),
+  ACT('B', UI_IN_ALL & ~UI_IN_WRITING, outbox, "the outbox: what is on its way, or did not get there"),
+  ACT(UI_CTRL('u'), UI_IN_ALL, unsend, "take back what was just sent"),
+  ACT('y', UI_IN_COMPOSE, send, "send"),
+  ACT('e', UI_IN_COMPOSE, edit_text, "edit header and text in the editor"),
+  ACT('f', UI_IN_COMPOSE, edit_from, "choose the sender: account and address"),
+  ACT('t', UI_IN_COMPOSE, edit_to, "edit To; Tab completes"),
+  ACT('c', UI_IN_COMPOSE, edit_cc, "edit Cc"),
+  ACT('b', UI_IN_COMPOSE, edit_bcc, "edit Bcc"),
+  ACT('r', UI_IN_COMPOSE, edit_reply_to, "edit Reply-To"),
+  ACT('s', UI_IN_COMPOSE, edit_subject, "edit the subject"),
+  ACT('a', UI_IN_COMPOSE, attach, "attach a file; Tab completes"),
+  ACT('D', UI_IN_COMPOSE, detach, "remove the attachment"),
+  ACT('R', UI_IN_COMPOSE, rename, "rename the attachment"),
+  ACT('d', UI_IN_COMPOSE, describe, "describe the attachment"),
+  ACT(UI_CTRL('t'), UI_IN_COMPOSE, retype, "change the attachment's type"),
+  ACT('S', UI_IN_COMPOSE, toggle_sign, "sign, or do not"),
+  ACT('E', UI_IN_COMPOSE, toggle_encrypt, "encrypt, or do not"),
+  ACT('C', UI_IN_COMPOSE, choose_signer, "choose the certificate to sign with"),
+  ACT('P', UI_IN_COMPOSE, postpone, "keep as a draft"),
+  ACT('q', UI_IN_COMPOSE, discard, "leave: keep as a draft, or drop"),
+  ACT(UI_KEY_LEFT, UI_IN_COMPOSE, discard, "leave: keep as a draft, or drop"),
+  ACT(' ', UI_IN_COMPOSE, page_down, "a page down"),
+  ACT('-', UI_IN_COMPOSE, page_up, "a page up"),
+  ACT('D', UI_IN_MISSING, missing_remove, "remove the recipient"),
+  ACT('X', UI_IN_MISSING, missing_remove_all, "remove all recipients without a certificate"),
+  ACT('A', UI_IN_MISSING, missing_accept, "accept the certificate seen in their signed mail"),
+  ACT('i', UI_IN_MISSING, missing_import, "take a certificate from a file"),
+  ACT('2', UI_IN_MISSING, missing_apart, "send two messages: encrypted, and in clear to these"),
+  ACT('p', UI_IN_MISSING, missing_plain, "send it to everybody in clear"),
+  ACT('D', UI_IN_DRAFTS, draft_delete, "delete the draft"),
+  ACT('r', UI_IN_OUTBOX, outbox_retry, "send it now"),
+  ACT('D', UI_IN_OUTBOX, outbox_cancel, "take it back, and edit it"),
   ACT('j', UI_IN_INDEX | UI_IN_READER, next_message, "next message that is not to be deleted"),
   ACT('k', UI_IN_INDEX | UI_IN_READER, previous_message, "previous message that is not to be deleted"),
   ACT('J', UI_IN_READER, next_any, "next message"),
@@ -23,7 +64,7 @@ static const UiBinding table[] = {
   ACT(' ', UI_IN_PAGERS, page_down, "a page down"),
   ACT(UI_KEY_PAGE_UP, UI_IN_ALL, page_up, "a page up"),
   ACT('Z', UI_IN_ALL, page_up, "a page up"),
-  ACT('b', UI_IN_PAGERS, page_up, "a page up"),
+  ACT('b', UI_IN_PAGERS & ~UI_IN_READER, page_up, "a page up"),
   ACT('-', UI_IN_PAGERS, page_up, "a page up"),
   ACT(UI_KEY_HOME, UI_IN_ALL, first, "to the beginning"),
   ACT('=', UI_IN_LISTS, first, "to the beginning"),
@@ -95,7 +136,7 @@ ui_keys_table(void)
 const UiBinding *
 ui_keys_find(int key, UiContext context)
 {
-  if (key >= '1' && key <= '9')
+  if (key >= '1' && key <= '9' && context & UI_IN_INDEX)
     key = '1'; /* one binding for all digits; ui_action_jump() asks which it was */
   for (const UiBinding *binding = table; binding->key; binding++)
     if (binding->key == key && binding->context & context)

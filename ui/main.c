@@ -16,6 +16,7 @@
 static const UiCommand commands[] = {
   { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
   { "cert", "certificates: list, show, import, export, trust, delete", ui_cmd_cert_help, ui_cmd_cert },
+  { "compose", "write a message on the screen", ui_cmd_compose_help, ui_cmd_compose },
   { "decrypt", "what is inside an encrypted message", ui_cmd_decrypt_help, ui_cmd_decrypt },
   { "demo", "a throw-away mailbox with every verdict in it", ui_cmd_demo_help, ui_cmd_demo },
   { "doctor", "look at every part: OK, or why not and what next", ui_cmd_doctor_help, ui_cmd_doctor },
@@ -122,7 +123,7 @@ open_screen(UiCli *cli, int argc, char **argv)
     ui_cli_error(cli, "the screen needs a terminal: from a script use a subcommand (signet --help)");
     return UI_EXIT_USAGE;
   }
-  return ui_app_run(cli, argv[1]);
+  return ui_app_run(cli, argv[1], NULL);
 }
 
 static int

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/addressbook.h"
 #include "ui/app-private.h"
 #include "ui/layout.h"
 #include "ui/strip.h"
@@ -114,7 +115,8 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
     return;
   if (people && reading->message_id) {
     g_autoptr(GError) error = NULL;
-    ml_people_note(people, reading->message, reading->message_id, now, &error);
+    if (ml_people_note(people, reading->message, reading->message_id, now, &error) == now && !error)
+      ml_addressbook_note_seen(people, reading->message, now, &error); /* for the first time */
     if (error)
       g_message("people.db: %s", error->message);
   }
@@ -443,7 +445,7 @@ hint(UiApp *app, UiView *view, GString *hint)
   const UiReader *reader = (UiReader *)view;
 
   g_string_append(hint, reader->box
-                            ? "Space page  j next  k previous  d delete  v parts  V security  q back  ? help"
+                            ? "Space page  j next  r reply  f forward  d delete  v parts  V security  q back  ? help"
                             : "Space page  v parts  V security  q back  ? help");
 }
 

@@ -47,7 +47,8 @@ start_feed(int fd, GBytes *input)
 typedef struct {
   UiApp *app;
   gboolean pause;
-  guint source;
+  UiShellDone done; /* may be NULL */
+  gpointer data;
 } Guest;
 
 static void
@@ -77,7 +78,12 @@ on_guest_ended(GPid pid, int status, gpointer data)
 
   g_spawn_close_pid(pid);
   if (!guest->pause) {
+    UiApp *app = guest->app;
+    UiShellDone done = guest->done;
+    gpointer own = guest->data;
     come_back(guest);
+    if (done)
+      done(app, status, own);
     return;
   }
   if (WIFEXITED(status) && WEXITSTATUS(status))
@@ -94,7 +100,8 @@ set_up_child(gpointer data)
   signal(SIGPIPE, SIG_DFL);
 }
 
-static gboolean
+/* The guest that was started; NULL: that was complained of. */
+static Guest *
 run_guest(UiApp *app, char **argv, GBytes *input, gboolean pause)
 {
   g_autoptr(GError) error = NULL;
@@ -110,7 +117,7 @@ run_guest(UiApp *app, char **argv, GBytes *input, gboolean pause)
     ui_screen_resume();
     ui_app_watch_keys(app, TRUE);
     ui_app_complain(app, "%s", error->message);
-    return FALSE;
+    return NULL;
   }
   if (input)
     start_feed(fd, input);
@@ -118,6 +125,44 @@ run_guest(UiApp *app, char **argv, GBytes *input, gboolean pause)
   guest->app = app;
   guest->pause = pause;
   g_child_watch_add(pid, on_guest_ended, guest);
+  return guest;
+}
+
+static void
+on_neighbour_ended(GPid pid, int status, gpointer data)
+{
+  Guest *neighbour = data;
+
+  g_spawn_close_pid(pid);
+  neighbour->done(neighbour->app, status, neighbour->data);
+  ui_app_dirty(neighbour->app);
+  g_free(neighbour);
+}
+
+gboolean
+ui_shell_edit(UiApp *app, const char *command, gboolean own_window, UiShellDone done, gpointer data)
+{
+  char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)command, NULL };
+  g_autoptr(GError) error = NULL;
+  GPid pid;
+
+  if (!own_window) {
+    Guest *guest = run_guest(app, argv, NULL, FALSE);
+    if (!guest)
+      return FALSE;
+    guest->done = done;
+    guest->data = data;
+    return TRUE;
+  }
+  if (!g_spawn_async(NULL, argv, NULL,
+                     G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+                     set_up_child, NULL, &pid, &error)) {
+    ui_app_complain(app, "%s", error->message);
+    return FALSE;
+  }
+  Guest *neighbour = g_new0(Guest, 1);
+  *neighbour = (Guest){ .app = app, .done = done, .data = data };
+  g_child_watch_add(pid, on_neighbour_ended, neighbour);
   return TRUE;
 }
 

@@ -1,0 +1,144 @@
+#include <string.h>
+
+#include "mail/addressbook.h"
+#include "ui/compose-private.h"
+
+/* Completion of addresses: the book is read by a job, and again after something was sent. Tab pressed again goes to the
+ * next that fits. */
+typedef struct {
+  MlAddressbook *book; /* NULL: not read yet */
+  char *before, *typed,
+      *result; /* of the last completion: what stood before it, what was completed, what came */
+  guint index;
+} Addresses;
+
+enum { SUGGESTIONS = 20 };
+
+typedef struct {
+  UiApp *app;
+  MlDraft *sent; /* to be counted first; NULL */
+  MlAddressbook *book;
+  GError *error;
+} Job;
+
+static void
+run_job(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  Job *job = data;
+  MlPeople *people = ui_app_people(job->app, CRYPTO_JOB_VERIFY);
+
+  if (job->sent && people &&
+      !ml_addressbook_note_sent(people, job->sent, g_get_real_time() / G_USEC_PER_SEC, &job->error))
+    return;
+  job->book = ml_addressbook_open(people, job->app->config->address_book, &job->error);
+}
+
+static void
+job_done(UiApp *app, gboolean cancelled, gpointer data)
+{
+  Job *job = data;
+  Addresses *addresses = app->addresses;
+
+  if (job->error)
+    ui_app_note(app, UI_STYLE_WARN, "Addresses cannot be completed: %s", job->error->message);
+  if (job->book && addresses) {
+    ml_addressbook_free(addresses->book);
+    addresses->book = g_steal_pointer(&job->book);
+  }
+  if (job->book)
+    ml_addressbook_free(job->book);
+  ml_draft_free(job->sent);
+  g_clear_error(&job->error);
+  g_free(job);
+}
+
+static void
+start_job(UiApp *app, const MlDraft *sent)
+{
+  Job *job = g_new0(Job, 1);
+
+  job->app = app;
+  job->sent = sent ? ml_draft_copy(sent) : NULL;
+  ui_ops_job(app, CRYPTO_JOB_VERIFY, "Reading the address book", run_job, job_done, job);
+}
+
+void
+ui_addresses_start(UiApp *app)
+{
+  app->addresses = g_new0(Addresses, 1);
+  start_job(app, NULL);
+}
+
+void
+ui_addresses_refresh(UiApp *app)
+{
+  start_job(app, NULL);
+}
+
+void
+ui_addresses_sent(UiApp *app, const MlDraft *draft)
+{
+  start_job(app, draft);
+}
+
+void
+ui_addresses_free(UiApp *app)
+{
+  Addresses *addresses = g_steal_pointer(&app->addresses);
+
+  if (!addresses)
+    return;
+  ml_addressbook_free(addresses->book);
+  g_free(addresses->before);
+  g_free(addresses->typed);
+  g_free(addresses->result);
+  g_free(addresses);
+}
+
+/* Where the last address of a list begins: after a comma that is not quoted. */
+static gsize
+last_start(const char *typed)
+{
+  gboolean quoted = FALSE;
+  gsize start = 0;
+
+  for (gsize i = 0; typed[i]; i++) {
+    if (typed[i] == '\\' && quoted && typed[i + 1])
+      i++;
+    else if (typed[i] == '"')
+      quoted = !quoted;
+    else if (typed[i] == ',' && !quoted)
+      start = i + 1;
+  }
+  while (typed[start] == ' ')
+    start++;
+  return start;
+}
+
+char *
+ui_compose_complete_address(const char *typed, gpointer data)
+{
+  UiApp *app = data;
+  Addresses *addresses = app->addresses;
+
+  if (!addresses || !addresses->book)
+    return NULL;
+  if (!g_strcmp0(typed, addresses->result))
+    addresses->index++;
+  else {
+    gsize start = last_start(typed);
+    g_free(addresses->before);
+    g_free(addresses->typed);
+    addresses->before = g_strndup(typed, start);
+    addresses->typed = g_strdup(typed + start);
+    addresses->index = 0;
+  }
+  g_autoptr(GPtrArray) found = ml_addressbook_complete(addresses->book, addresses->typed, SUGGESTIONS,
+                                                       g_get_real_time() / G_USEC_PER_SEC);
+  g_clear_pointer(&addresses->result, g_free);
+  if (!found->len)
+    return NULL;
+  const MlSuggestion *suggestion = found->pdata[addresses->index % found->len];
+  addresses->result = g_strconcat(addresses->before, suggestion->display, NULL);
+  return g_strdup(addresses->result);
+}
