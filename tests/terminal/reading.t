@@ -62,8 +62,8 @@ session() { # session COLUMNS ROWS
 	keys End
 	wait_for 'line number 200' "$size: End goes to the end"
 	check "$size: and says so" has ' end '
-	keys b
-	wait_gone 'line number 200' "$size: b pages back"
+	keys -- -
+	wait_gone 'line number 200' "$size: - pages back"
 	keys Home
 	typed '/number 150'
 	keys Enter
