@@ -241,41 +241,75 @@ write_entry(int fd, const char *path, const MlOutboxEntry *entry, const MlSealed
          ml_files_write_all(fd, record, strlen(record), path, error);
 }
 
-gboolean
+void
+ml_outbox_pending_free(MlOutboxPending *pending)
+{
+  if (pending->fd >= 0)
+    close(pending->fd);
+  g_free(pending->temporary);
+  g_free(pending->path);
+  g_free(pending);
+}
+
+MlOutboxPending *
 ml_outbox_file_make(const char *folder, const char *id, const MlOutboxEntry *entry, const MlSealed *sealed,
                     guint notify, GError **error)
 {
-  g_autofree char *path = g_strconcat(folder, "/", id, SUFFIX, NULL);
-  g_autofree char *temporary = g_strconcat(folder, "/", id, ".new", NULL);
-  int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    ml_files_error(error, errno, "written", temporary);
-    return FALSE;
+  MlOutboxPending *pending = g_new0(MlOutboxPending, 1);
+  pending->path = g_strconcat(folder, "/", id, SUFFIX, NULL);
+  pending->temporary = g_strconcat(folder, "/", id, ".new", NULL);
+  pending->fd = open(pending->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (pending->fd < 0) {
+    ml_files_error(error, errno, "written", pending->temporary);
+    ml_outbox_pending_free(pending);
+    return NULL;
   }
   ml_outbox_point("outbox-add-1");
-  gboolean ok = write_entry(fd, temporary, entry, sealed, notify, error);
+  if (!write_entry(pending->fd, pending->temporary, entry, sealed, notify, error)) {
+    unlink(pending->temporary);
+    ml_outbox_pending_free(pending);
+    return NULL;
+  }
   ml_outbox_point("outbox-add-3");
-  if (ok && fsync(fd) < 0) {
-    ml_files_error(error, errno, "written", temporary);
-    ok = FALSE;
+  return pending;
+}
+
+static gboolean
+publish(const char *folder, GPtrArray *all, GError **error)
+{
+  /* All of them are on their way to the disk before the first is waited for. */
+  for (guint i = 0; i + 1 < all->len; i++)
+    sync_file_range(((MlOutboxPending *)g_ptr_array_index(all, i))->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  for (guint i = 0; i < all->len; i++) {
+    MlOutboxPending *pending = g_ptr_array_index(all, i);
+    if (fsync(pending->fd) < 0) {
+      ml_files_error(error, errno, "written", pending->temporary);
+      return FALSE;
+    }
   }
-  close(fd);
   ml_outbox_point("outbox-add-4");
-  if (ok && rename(temporary, path) < 0) {
-    ml_files_error(error, errno, "written", path);
-    ok = FALSE;
-  }
-  if (!ok) {
-    unlink(temporary);
-    return FALSE;
+  for (guint i = 0; i < all->len; i++) {
+    MlOutboxPending *pending = g_ptr_array_index(all, i);
+    if (rename(pending->temporary, pending->path) < 0) {
+      ml_files_error(error, errno, "written", pending->path);
+      return FALSE;
+    }
   }
   ml_outbox_point("outbox-add-5");
-  if (!ml_files_sync_folder(folder, error)) {
-    unlink(path); /* what is not said to be queued must not be sent */
-    return FALSE;
+  return ml_files_sync_folder(folder, error);
+}
+
+gboolean
+ml_outbox_file_publish(const char *folder, GPtrArray *all, GError **error)
+{
+  gboolean ok = publish(folder, all, error);
+  for (guint i = 0; !ok && i < all->len; i++) { /* what is not said to be queued must not be sent */
+    MlOutboxPending *pending = g_ptr_array_index(all, i);
+    unlink(pending->temporary);
+    unlink(pending->path);
   }
   ml_outbox_point("outbox-add-6");
-  return TRUE;
+  return ok;
 }
 
 /* ---- reading one */

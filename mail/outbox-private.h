@@ -30,14 +30,22 @@ typedef struct {
 
 struct MlOutbox {
   char *folder;
+  GPtrArray *held; /* of MlOutboxPending, between ml_outbox_hold() and _release(); NULL: each is published at once */
 };
 
 /* outbox-file.c */
 void ml_outbox_file_free(MlOutboxFile *file); /* lets go of the lock */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlOutboxFile, ml_outbox_file_free)
-/* Writes a new entry; on the disk when it returns. */
-gboolean ml_outbox_file_make(const char *folder, const char *id, const MlOutboxEntry *entry, const MlSealed *sealed,
-                             guint notify, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A new entry, written but neither synced nor visible; then all of some at once, which are on the disk when it returns
+ * TRUE, and gone where it fails. */
+typedef struct {
+  int fd;
+  char *temporary, *path;
+} MlOutboxPending;
+void ml_outbox_pending_free(MlOutboxPending *pending);
+MlOutboxPending *ml_outbox_file_make(const char *folder, const char *id, const MlOutboxEntry *entry,
+                                     const MlSealed *sealed, guint notify, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_outbox_file_publish(const char *folder, GPtrArray *all, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* NOT_FOUND: gone meanwhile; MALFORMED: damaged. @lock: for as long as the file is open; FAILED where somebody else
  * has it. Without a lock the state is SENDING where somebody has it. */
 MlOutboxFile *ml_outbox_file_open(const char *folder, const char *id, gboolean lock, GError **error)

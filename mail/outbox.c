@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "mail/files.h"
 
@@ -25,6 +26,9 @@ ml_outbox_free(MlOutbox *outbox)
 {
   if (!outbox)
     return;
+  g_autoptr(GPtrArray) held = g_steal_pointer(&outbox->held);
+  for (guint i = 0; held && i < held->len; i++)
+    unlink(((MlOutboxPending *)g_ptr_array_index(held, i))->temporary); /* never released: never queued */
   g_free(outbox->folder);
   g_free(outbox);
 }
@@ -76,7 +80,30 @@ ml_outbox_add_notify(MlOutbox *outbox, const MlAccount *account, const MlSealed 
                                 .due = now + delay,
                                 .recipients = recipients,
                                 .copy_due = sealed->copy != NULL };
-  return ml_outbox_file_make(outbox->folder, id, &entry, sealed, notify, error) ? g_steal_pointer(&id) : NULL;
+  MlOutboxPending *pending = ml_outbox_file_make(outbox->folder, id, &entry, sealed, notify, error);
+  if (!pending)
+    return NULL;
+  if (outbox->held) {
+    g_ptr_array_add(outbox->held, pending);
+    return g_steal_pointer(&id);
+  }
+  g_autoptr(GPtrArray) alone = g_ptr_array_new_with_free_func((GDestroyNotify)ml_outbox_pending_free);
+  g_ptr_array_add(alone, pending);
+  return ml_outbox_file_publish(outbox->folder, alone, error) ? g_steal_pointer(&id) : NULL;
+}
+
+void
+ml_outbox_hold(MlOutbox *outbox)
+{
+  if (!outbox->held)
+    outbox->held = g_ptr_array_new_with_free_func((GDestroyNotify)ml_outbox_pending_free);
+}
+
+gboolean
+ml_outbox_release(MlOutbox *outbox, GError **error)
+{
+  g_autoptr(GPtrArray) held = g_steal_pointer(&outbox->held);
+  return !held || !held->len || ml_outbox_file_publish(outbox->folder, held, error);
 }
 
 char *

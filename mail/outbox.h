@@ -45,6 +45,10 @@ char *ml_outbox_add(MlOutbox *outbox, const MlAccount *account, const MlSealed *
 /* The same, with delivery status notifications asked for (ML_SMTP_NOTIFY_* of mail/smtp.h). */
 char *ml_outbox_add_notify(MlOutbox *outbox, const MlAccount *account, const MlSealed *sealed, gint64 now,
                            guint delay, guint notify, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Many at once: between the two nothing that is added is queued yet; _release() puts all of it on the disk together,
+ * or says why none of it is queued. At most some 100 between them: each holds a descriptor. */
+void ml_outbox_hold(MlOutbox *outbox);
+gboolean ml_outbox_release(MlOutbox *outbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *ml_outbox_list(MlOutbox *outbox,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of MlOutboxEntry, oldest first */
 /* Takes it back. FAILED with a sentence when it has left, or is leaving. *copy (may be NULL): its Sent copy. */

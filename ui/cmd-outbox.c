@@ -23,6 +23,8 @@ const char ui_cmd_outbox_help[] =
     "Exit codes: 0, 2 usage, 66 no such entry, 69 a recipient was refused for good, 75 something is still to be sent,\n"
     "78 configuration\n";
 
+enum { HELD = 64 };
+
 typedef struct {
   UiCli *cli;
   MlOutbox *outbox;
@@ -220,19 +222,43 @@ cancel(Command *command, char **ids)
   return UI_EXIT_OK;
 }
 
+/* Up to HELD at a time: one wait for the disk for all of them. */
+static int
+add_some(Command *command, char **files, guint count)
+{
+  int worst = UI_EXIT_OK;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+  command->options.ids = ids;
+  ml_outbox_hold(command->outbox);
+  for (guint i = 0; i < count; i++) {
+    int code = ui_submit_file(command->cli, files[i], &command->options);
+    if (code)
+      ui_cli_error(command->cli, "%s is not queued", files[i]);
+    worst = MAX(worst, code);
+  }
+  if (!ml_outbox_release(command->outbox, &error)) {
+    ui_cli_error(command->cli, "none of %s and the %u after it is queued: %s", files[0], count - 1, error->message);
+    return UI_EXIT_TEMPFAIL;
+  }
+  for (guint i = 0; i < ids->len; i++)
+    ui_submit_tell_queued(command->cli, ids->pdata[i]);
+  return worst;
+}
+
 static int
 add(Command *command, char **files)
 {
   int worst = UI_EXIT_OK;
+  guint count = g_strv_length(files);
   command->options.queue = TRUE;
-  if (!*files) {
+  command->options.outbox = command->outbox;
+  if (!count) {
     ui_cli_error(command->cli, "say which messages: signet outbox add FILE...");
     return UI_EXIT_USAGE;
   }
-  for (; *files; files++) {
-    int code = ui_submit_file(command->cli, *files, &command->options);
-    if (code)
-      ui_cli_error(command->cli, "%s is not queued", *files);
+  for (guint at = 0; at < count; at += HELD) {
+    int code = add_some(command, files + at, MIN(HELD, count - at));
     worst = MAX(worst, code);
   }
   return worst;

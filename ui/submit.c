@@ -449,8 +449,19 @@ ui_submit(UiCli *cli, MlOutbox *outbox, const MlAccount *account, const MlSealed
     ui_cli_error(cli, "the message is not queued: %s", error->message);
     return UI_EXIT_TEMPFAIL;
   }
+  if (options->ids) {
+    g_ptr_array_add(options->ids, g_steal_pointer(&id));
+    return UI_EXIT_OK;
+  }
   if (!options->queue && !cli->offline)
     return send_now(cli, outbox, account, id);
+  ui_submit_tell_queued(cli, id);
+  return UI_EXIT_OK;
+}
+
+void
+ui_submit_tell_queued(UiCli *cli, const char *id)
+{
   if (cli->json) {
     JsonBuilder *json = ui_json_new();
     ui_json_string(json, "id", id);
@@ -459,7 +470,6 @@ ui_submit(UiCli *cli, MlOutbox *outbox, const MlAccount *account, const MlSealed
   } else if (cli->verbose || cli->offline) {
     ui_cli_error(cli, "%s is queued: signet outbox flush sends it", id);
   }
-  return UI_EXIT_OK;
 }
 
 static gboolean
@@ -501,8 +511,9 @@ ui_submit_input(UiCli *cli, GBytes *input, const MlSubmissionOptions *how, const
   g_autoptr(GError) error = NULL;
   g_autofree char *from = from_address(input);
   const MlAccount *account = ui_submit_account(cli, from, &code);
-  g_autoptr(MlOutbox) outbox = account ? ui_submit_outbox(cli, &code) : NULL;
-  if (!outbox)
+  g_autoptr(MlOutbox) own = account && !options->outbox ? ui_submit_outbox(cli, &code) : NULL;
+  MlOutbox *outbox = options->outbox ? options->outbox : own;
+  if (!account || !outbox)
     return code;
   g_autoptr(MlSubmission) message = ml_submission_read(input, account, how, &error);
   if (!message) {

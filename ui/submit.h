@@ -10,6 +10,8 @@
 typedef struct {
   gboolean sign, encrypt, queue;
   char *cert, *notify;
+  MlOutbox *outbox; /* to use; NULL: opened for each */
+  GPtrArray *ids;   /* of char *: where the ids of held entries go; NULL: told at once */
 } UiSubmitOptions;
 enum { UI_SUBMIT_OPTIONS = 6 };
 void ui_submit_table(UiSubmitOptions *options, UiCli *cli, UiOption *table); /* UI_SUBMIT_OPTIONS long */
@@ -38,6 +40,7 @@ const MlAccount *ui_submit_account(UiCli *cli, const char *address, int *code);
 
 /* Says what became of an entry: a line on stderr, or with --json an object on stdout. */
 void ui_submit_tell(UiCli *cli, const MlOutboxEntry *entry);
+void ui_submit_tell_queued(UiCli *cli, const char *id);
 gboolean ui_submit_needs_network(const MlAccount *account);
 
 #endif
