@@ -25,6 +25,8 @@ void crypto_cards_save(const char *file, GPtrArray *cards);
  * @pin's cancellable says no. A thread of its own looks at the readers meanwhile, so that a slow one delays nobody.
  * Errors: LOCKED (nobody may be asked), CANCELLED. */
 gboolean crypto_cards_await(CryptoCert *cert, CryptoPinSource *pin, GError **error);
+/* crypto_keys_open(), which waits for the card where that is away and somebody may be asked. */
+SECKEYPrivateKey *crypto_cards_open(CryptoCert *cert, CryptoPinSource *pin, GError **error);
 void crypto_cards_close(void); /* waits for the threads that look, at crypto_close() */
 
 char *crypto_keys_absent(CryptoCert *cert); /* the token of a card that is not here; NULL: not so. (crypto/keys.c) */

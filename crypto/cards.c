@@ -177,6 +177,22 @@ crypto_cards_await(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   return FALSE;
 }
 
+SECKEYPrivateKey *
+crypto_cards_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  SECKEYPrivateKey *key = crypto_keys_open(cert, pin, &problem);
+  g_autofree char *away = key ? NULL : crypto_keys_absent(cert);
+  if (away && pin && pin->func) {
+    g_clear_error(&problem);
+    if (crypto_cards_await(cert, pin, &problem))
+      key = crypto_keys_open(cert, pin, &problem);
+  }
+  if (!key)
+    g_propagate_error(error, g_steal_pointer(&problem));
+  return key;
+}
+
 void
 crypto_cards_close(void)
 {

@@ -427,17 +427,8 @@ crypto_cert_pem(CryptoCert *cert)
 gboolean
 crypto_certdb_unlock(CryptoCert *cert, CryptoPinSource *pin, GError **error)
 {
-  g_autoptr(GError) problem = NULL;
-  SECKEYPrivateKey *key = crypto_keys_open(cert, pin, &problem);
-  g_autofree char *away = key ? NULL : crypto_keys_absent(cert);
-  if (away && pin && pin->func) {
-    g_clear_error(&problem);
-    if (crypto_cards_await(cert, pin, &problem))
-      key = crypto_keys_open(cert, pin, &problem);
-  }
+  SECKEYPrivateKey *key = crypto_cards_open(cert, pin, error);
   if (key)
     SECKEY_DestroyPrivateKey(key);
-  else
-    g_propagate_error(error, g_steal_pointer(&problem));
   return key != NULL;
 }

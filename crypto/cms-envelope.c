@@ -1,3 +1,4 @@
+#include "crypto/cards-private.h"
 #include "crypto/cms-private.h"
 
 #include <string.h>
@@ -47,6 +48,9 @@ crypto_cms_envelope(CryptoCms *cms)
     if (cert && !envelope->ours) {
       envelope->key_transport = crypto_cms_transport_name(recipient, cert);
       envelope->token = crypto_keys_token(cert);
+      char *away = envelope->token ? NULL : crypto_keys_absent(cert);
+      envelope->absent = away != NULL;
+      envelope->token = away ? away : envelope->token;
       envelope->ours = g_steal_pointer(&cert);
     }
   }

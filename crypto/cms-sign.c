@@ -4,6 +4,7 @@
 #include <secerr.h>
 #include <string.h>
 
+#include "crypto/cards-private.h"
 #include "crypto/cms-private.h"
 #include "crypto/mapping.h"
 #include "crypto/spool.h"
@@ -335,7 +336,7 @@ crypto_cms_sign(GBytes *content, CryptoCert *cert, const CryptoSignOptions *opti
   }
   if (!prepare(&job, error))
     return NULL;
-  job.key = crypto_keys_open(cert, pin, error);
+  job.key = crypto_cards_open(cert, pin, error);
   if (!job.key)
     return NULL;
   g_autoptr(GBytes) made = make_signed(&job, content, error);

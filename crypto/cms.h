@@ -73,6 +73,7 @@ typedef struct {
   CryptoCert *ours;      /* the certificate whose key opened it, or would; NULL: no recipient is ours */
   char *key_transport;   /* "RSA PKCS#1 v1.5", "RSA-OAEP SHA-256", "ECDH P-256 SHA-256 AES-128 wrap" */
   char *token;           /* where that key lies; NULL: in the database */
+  gboolean absent;       /* that token is not in its reader */
 } CryptoEnvelope;
 CryptoEnvelope *crypto_cms_envelope(CryptoCms *cms); /* without touching a key; transfer full */
 void crypto_envelope_free(CryptoEnvelope *envelope);

@@ -4,13 +4,17 @@
 
 /* What keys do to messages. In the reader that is the message being read; a message inside another is not in any
  * folder and cannot be moved or deleted. */
-static GPtrArray *
-chosen(UiApp *app)
+GPtrArray *
+ui_actions_chosen(UiApp *app)
 {
   UiReader *reader = ui_reader_top(app);
 
-  if (!reader)
-    return ui_box_chosen(app);
+  if (!reader) {
+    GPtrArray *listed = ui_box_chosen(app);
+    if (!listed->len)
+      ui_app_say(app, "There is no message here.");
+    return listed;
+  }
   GPtrArray *items = g_ptr_array_new();
   UiItem *item = reader->box && reader->box == app->box ? ui_box_by_uid(app->box, reader->uid) : NULL;
   if (item)
@@ -88,7 +92,7 @@ static void
 set_deleted(UiApp *app, gboolean deleted)
 {
   gboolean many = app->apply_to_tagged;
-  g_autoptr(GPtrArray) items = chosen(app);
+  g_autoptr(GPtrArray) items = ui_actions_chosen(app);
 
   if (!items->len)
     return;
@@ -119,7 +123,7 @@ void
 ui_action_tag(UiApp *app)
 {
   gboolean many = app->apply_to_tagged;
-  g_autoptr(GPtrArray) items = chosen(app);
+  g_autoptr(GPtrArray) items = ui_actions_chosen(app);
 
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
@@ -127,38 +131,6 @@ ui_action_tag(UiApp *app)
   }
   if (!many && !ui_reader_top(app))
     step(app, TRUE, TRUE);
-}
-
-static void
-tag_pattern_answered(const char *answer, gpointer data)
-{
-  UiApp *app = data;
-  g_autofree char *why = NULL;
-
-  if (!answer || !*answer || !app->box)
-    return;
-  g_autoptr(UiLimit) limit = ui_limit_parse(answer, &why);
-  if (!limit) {
-    ui_app_complain(app, "%s", why);
-    return;
-  }
-  guint n = 0;
-  for (guint i = 0; i < app->box->shown->len; i++) {
-    UiItem *item = app->box->shown->pdata[i];
-    UiLimitItem facts = ui_box_facts(item);
-    if (!ui_limit_matches(limit, &facts))
-      continue;
-    item->tagged = TRUE;
-    n++;
-  }
-  ui_app_say(app, "%u tagged; ; lets the next key act on all tagged ones.", n);
-}
-
-void
-ui_action_tag_pattern(UiApp *app)
-{
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Tag messages with", NULL, NULL, tag_pattern_answered,
-                 app);
 }
 
 void
@@ -178,7 +150,7 @@ ui_action_apply(UiApp *app)
 static void
 toggle_flag(UiApp *app, guint flag)
 {
-  g_autoptr(GPtrArray) items = chosen(app);
+  g_autoptr(GPtrArray) items = ui_actions_chosen(app);
 
   if (!items->len)
     return;
@@ -248,7 +220,7 @@ folder_answered(const char *answer, gpointer data)
 static void
 ask_folder(UiApp *app, gboolean copy)
 {
-  g_autoptr(GPtrArray) items = chosen(app);
+  g_autoptr(GPtrArray) items = ui_actions_chosen(app);
 
   if (!items->len)
     return;
@@ -282,7 +254,7 @@ ui_action_copy(UiApp *app)
 void
 ui_action_archive(UiApp *app)
 {
-  g_autoptr(GPtrArray) items = chosen(app);
+  g_autoptr(GPtrArray) items = ui_actions_chosen(app);
   const char *archive = app->box ? ui_account_special(app->box->account, ML_ROLE_ARCHIVE) : NULL;
 
   if (!items->len)

@@ -66,6 +66,8 @@ ui_action_open(UiApp *app)
     item = ui_box_item(app->box);
     if (item)
       ui_reader_open(app, item);
+    else
+      ui_app_say(app, app->box && app->box->loading ? "The list is still being read." : "There is no message here.");
     break;
   case UI_IN_FOLDERS:
     ui_folders_choose(app);
@@ -169,25 +171,33 @@ search_answered(const char *answer, gpointer data)
     return;
   g_free(app->search);
   app->search = g_strdup(answer);
-  search_on(app, FALSE);
+  search_on(app, app->search_backwards);
+}
+
+void
+ui_action_search_backwards(UiApp *app)
+{
+  app->search_backwards = TRUE;
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Search backwards for", NULL, NULL, search_answered, app);
 }
 
 void
 ui_action_search(UiApp *app)
 {
+  app->search_backwards = FALSE;
   ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Search for", NULL, NULL, search_answered, app);
 }
 
 void
 ui_action_search_next(UiApp *app)
 {
-  search_on(app, FALSE);
+  search_on(app, app->search_backwards);
 }
 
 void
 ui_action_search_previous(UiApp *app)
 {
-  search_on(app, TRUE);
+  search_on(app, !app->search_backwards);
 }
 
 static void

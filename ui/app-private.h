@@ -81,7 +81,9 @@ struct UiApp {
   GPtrArray *log;      /* of UiLogLine, the oldest first */
   char *status;        /* of the bottom line; NULL */
   UiStyle status_style;
+  char *on_reader; /* what the person has to do at a card reader now, until that job ends; NULL */
   char *search; /* the last pattern */
+  gboolean search_backwards;
   char *before; /* the folder that was left last, as ui_account_split() takes it; NULL: none */
   gboolean dirty, ending, apply_to_tagged;
   int key; /* that is being handled */
@@ -160,6 +162,8 @@ struct UiBox {
   int cursor;             /* index in shown */
   int top, rows;          /* of the view: the first visible line, and how many */
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
+  gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
+  guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */
   UiLimit *limit;
   char *limit_words;
   gboolean counted; /* the next two are true */
@@ -338,7 +342,11 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                       X(send) X(postpone) X(discard) X(missing_remove)                       \
                                           X(missing_remove_all) X(missing_accept) X(missing_import)          \
                                               X(missing_apart) X(missing_plain) X(draft_delete)              \
-                                                  X(outbox_cancel) X(outbox_retry)
+                                                  X(outbox_cancel) X(outbox_retry) \
+                                                      X(next_unread) X(delete_pattern) X(undelete_pattern)   \
+                                                          X(untag_pattern) X(set_flag) X(clear_flag)         \
+                                                              X(address) X(search_backwards)
+GPtrArray *ui_actions_chosen(UiApp *app); /* of UiItem: what a key acts on. It says so where that is nothing */
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);
 UI_ACTIONS(UI_DECLARE)
 

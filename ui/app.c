@@ -271,7 +271,8 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
     view->type->hint(app, view, hint);
     ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
   }
-  g_autofree char *running = ui_ops_words(app), *leaving = ui_outbox_words(app);
+  g_autofree char *running = app->on_reader ? g_strdup(app->on_reader) : ui_ops_words(app);
+  g_autofree char *leaving = ui_outbox_words(app);
   g_autofree char *words = ui_text_cut(running       ? running
                                        : app->status ? app->status
                                        : leaving     ? leaving
@@ -316,6 +317,7 @@ handle_key(UiApp *app, int key)
   const UiBinding *binding = ui_keys_find(key, ui_app_top(app)->type->context);
   if (!binding) {
     g_autofree char *name = ui_keys_name(key);
+    app->apply_to_tagged = FALSE;
     ui_app_say(app, "%s does nothing here: ? shows the keys.", name);
     return;
   }
@@ -333,8 +335,13 @@ on_keys(int fd, GIOCondition condition, gpointer data)
 
   for (int i = 0; i < KEYS_A_TURN && !app->ending && app->keys_source; i++) {
     int key = ui_screen_key();
+    UiPromptShown prompt;
     if (key == UI_KEY_NONE)
       break;
+    if (key == UI_ALT('/') && ui_prompts_shown(app->prompts, &prompt)) { /* typed fast, one after the other */
+      handle_key(app, UI_KEY_ESC);
+      key = '/';
+    }
     handle_key(app, key);
   }
   ui_app_dirty(app);
@@ -448,13 +455,44 @@ restart_pin_clock(gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* On the keys thread. */
+typedef struct {
+  UiApp *app;
+  char *token;
+} OnReader;
+
+static gboolean
+show_on_reader(gpointer data)
+{
+  OnReader *shown = data;
+  g_autofree char *token = ui_text_line(shown->token);
+
+  g_free(shown->app->on_reader);
+  shown->app->on_reader = g_strdup_printf("Enter the PIN of \"%s\" on the reader.", token);
+  ui_app_dirty(shown->app);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_reader_free(gpointer data)
+{
+  OnReader *shown = data;
+
+  g_free(shown->token);
+  g_free(shown);
+}
+
+/* On the keys thread. What is shown for a keypad is queued before the job's end can be, which takes it down. */
 static char *
 ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer data)
 {
   UiApp *app = data;
   char *pin = ui_prompts_pin(question, cancellable, app->prompts);
 
+  if (pin && question->pinpad && !app->ending) {
+    OnReader *shown = g_new(OnReader, 1);
+    *shown = (OnReader){ app, g_strdup(question->token ? question->token : "") };
+    g_idle_add_full(G_PRIORITY_DEFAULT, show_on_reader, shown, on_reader_free);
+  }
   if (pin && !app->ending)
     g_idle_add(restart_pin_clock, app);
   return pin;
@@ -533,6 +571,7 @@ clear(UiApp *app)
   g_ptr_array_unref(app->ops);
   g_ptr_array_unref(app->log);
   g_free(app->status);
+  g_free(app->on_reader);
   g_free(app->search);
   g_free(app->before);
   g_main_loop_unref(app->loop);

@@ -45,6 +45,7 @@ ui_box_seek(UiBox *box, const UiItem *item)
     return FALSE;
   box->cursor = (int)at;
   box->placed = TRUE;
+  box->to_first = FALSE;
   return TRUE;
 }
 
@@ -71,6 +72,10 @@ show_again(UiBox *box)
 {
   const UiItem *current = ui_box_item(box);
   int before = box->cursor;
+
+  if (!current)
+    current = ui_box_by_uid(box, box->last_uid);
+  box->last_uid = current ? current->header->uid : 0;
 
   g_ptr_array_set_size(box->shown, 0);
   box->cursor = -1;
@@ -171,6 +176,8 @@ take_headers(UiBox *box, MlEvent *event)
     box->total = MAX((guint)event->total, box->all->len);
   if (!box->placed && box->shown->len)
     place_cursor(box);
+  else if (box->to_first)
+    box->cursor = MAX((int)box->shown->len - 1, 0);
 }
 
 /* New ones go to the front; the cursor stays on its message, and follows where it stood on the newest. */
@@ -319,6 +326,7 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (box != data)
     return;
   box->loading = FALSE;
+  box->to_first = FALSE;
   box->stale = error != NULL;
   if (error)
     ui_app_error(app, error);

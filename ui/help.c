@@ -51,7 +51,7 @@ add_index_words(UiPager *pager)
   add_paragraph(
       pager, "S signed, E encrypted: as the mail says of itself. Once it was read: S+ good, S? look at it, "
              "S! bad.");
-  ui_pager_add_rule(pager, "Patterns of l, / and T");
+  ui_pager_add_rule(pager, "Patterns of l, /, T, D and U");
   add_paragraph(pager,
                 "Words fit the author or the subject. ~f author  ~t recipient  ~c copy  ~s subject  ~N new  "
                 "~R read  ~F flagged  ~D deleted  ~T tagged  ~Q answered  ~g signed  ~G encrypted  ~V judged "

@@ -196,6 +196,7 @@ move(UiApp *app, UiView *view, UiMove move)
     line = n - 1;
     break;
   }
+  box->to_first = move == UI_MOVE_FIRST && box->loading;
   line = CLAMP(line, 0, n - 1);
   box->top = CLAMP(box->top, 0, MAX(n - MAX(box->rows, 1), 0));
   if (line == box->top + box->rows)

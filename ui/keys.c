@@ -80,17 +80,25 @@ static const UiBinding table[] = {
   ACT(UI_KEY_LEFT, UI_IN_ALL & ~UI_IN_INDEX, back, "back"),
   ACT('q', UI_IN_INDEX, leave, "quit; asks about pending deletions"),
   ACT('/', UI_IN_ALL, search, "search"),
-  ACT('n', UI_IN_ALL, search_next, "search on"),
-  ACT('N', UI_IN_ALL & ~UI_IN_INDEX, search_previous, "search backwards"),
+  ACT(UI_ALT('/'), UI_IN_ALL, search_backwards, "search backwards"),
+  ACT('n', UI_IN_ALL, search_next, "search on, the same way"),
+  ACT('N', UI_IN_ALL & ~UI_IN_INDEX, search_previous, "search on, the other way"),
+  ACT(UI_KEY_TAB, UI_IN_INDEX | UI_IN_READER, next_unread, "next unread message; after the last, the first"),
   ACT('l', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
   ACT('\\', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
   ACT('d', UI_IN_INDEX | UI_IN_READER, delete, "delete: marked now, done by $ or on leaving"),
   ACT('u', UI_IN_INDEX | UI_IN_READER, undelete, "undelete"),
+  ACT('D', UI_IN_INDEX, delete_pattern, "delete all that fit a pattern"),
+  ACT('U', UI_IN_INDEX, undelete_pattern, "undelete all that fit a pattern"),
   ACT('t', UI_IN_INDEX | UI_IN_READER, tag, "tag or untag"),
   ACT('T', UI_IN_INDEX, tag_pattern, "tag all that fit a pattern"),
+  ACT(UI_CTRL('t'), UI_IN_INDEX, untag_pattern, "untag all that fit a pattern"),
   ACT(';', UI_IN_INDEX, apply, "do what the next key says to all tagged messages"),
   ACT('F', UI_IN_INDEX | UI_IN_READER, flag, "flag as important, or unflag"),
   ACT('N', UI_IN_INDEX, toggle_new, "mark as new, or as read"),
+  ACT('w', UI_IN_INDEX | UI_IN_READER, set_flag, "set a flag by its letter: N new, F flagged, r answered, D deleted"),
+  ACT('W', UI_IN_INDEX | UI_IN_READER, clear_flag, "clear a flag by its letter"),
+  ACT('@', UI_IN_INDEX | UI_IN_READER, address, "show the author's whole address"),
   ACT('s', UI_IN_INDEX | UI_IN_READER, move, "save: move to another folder"),
   ACT('C', UI_IN_INDEX | UI_IN_READER, copy, "copy to another folder"),
   ACT('A', UI_IN_INDEX | UI_IN_READER, archive, "move to the archive"),
@@ -108,6 +116,7 @@ static const UiBinding table[] = {
   ACT('v', UI_IN_READER, parts, "list the parts: view, save, pipe attachments"),
   ACT('V', UI_IN_READER, details, "security in detail: signers, chain, dates, algorithms"),
   ACT('I', UI_IN_READER | UI_IN_DETAILS, install, "install the signer's certificate, for writing to them"),
+  ACT(UI_CTRL('k'), UI_IN_READER | UI_IN_DETAILS, install, "install the signer's certificate, for writing to them"),
   ACT('D', UI_IN_READER, decrypt, "decrypt now: asks for the PIN or password, opens encrypted parts"),
   ACT('T', UI_IN_DETAILS, trust, "trust the authority at the end of the chain, by its fingerprint"),
   ACT('h', UI_IN_READER, headers, "show all headers, or the usual ones"),
@@ -172,6 +181,8 @@ ui_keys_name(int key)
   for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
     if (names[i].key == key)
       return g_strdup(names[i].name);
+  if (key > UI_ALT(' ') && key < UI_ALT(0x7f))
+    return g_strdup_printf("Alt-%c", key - UI_ALT(0));
   if (key > 0 && key < 0x20)
     return g_strdup_printf("Ctrl-%c", key + 0x40);
   if (key <= 0 || key >= 0x110000 || !g_unichar_validate((gunichar)key))

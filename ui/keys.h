@@ -22,6 +22,7 @@ enum { /* characters are themselves; beyond Unicode lie the keys that have none 
        UI_KEY_RESIZE,
 };
 #define UI_CTRL(letter) ((letter)&0x1f)
+#define UI_ALT(character) (0x300000 + (character))
 
 /* Where a binding holds: the view on top. */
 typedef enum {

@@ -146,6 +146,7 @@ job_done(GCancellable *cancellable, gpointer data)
   gboolean cancelled = g_cancellable_is_cancelled(cancellable);
 
   g_ptr_array_remove(job->app->ops, job->op);
+  g_clear_pointer(&job->app->on_reader, g_free);
   job->done(job->app, cancelled, job->data);
   ui_ops_free(job->op);
   ui_app_dirty(job->app);

@@ -332,9 +332,10 @@ ui_screen_end(int row, int column, gboolean show)
   refresh();
 }
 
-/* The rest of a sequence that no key is known for: its letters are not what the person typed. FALSE: it was Esc. */
+/* The rest of a sequence that no key is known for: its letters are not what the person typed. FALSE: it was Esc. *alt:
+ * it was Alt-/, the one such key that is bound. */
 static gboolean
-swallow_sequence(void)
+swallow_sequence(gboolean *alt)
 {
   wint_t key;
 
@@ -343,6 +344,10 @@ swallow_sequence(void)
     ungetch((int)key);
   if (result != OK)
     return FALSE;
+  if (key == '/') {
+    *alt = TRUE;
+    return TRUE;
+  }
   if (key != '[') {
     unget_wch((wchar_t)key);
     return FALSE;
@@ -357,12 +362,13 @@ int
 ui_screen_key(void)
 {
   wint_t key;
+  gboolean alt = FALSE;
   int result = get_wch(&key);
 
   if (result == ERR || term.suspended)
     return UI_KEY_NONE;
-  if (result == OK && key == UI_KEY_ESC && swallow_sequence())
-    return UI_KEY_RESIZE; /* nothing, but more may follow */
+  if (result == OK && key == UI_KEY_ESC && swallow_sequence(&alt))
+    return alt ? UI_ALT('/') : UI_KEY_RESIZE; /* nothing, but more may follow */
   if (result == OK)
     return key == '\n' || key == '\r' ? UI_KEY_ENTER : key == 8 ? UI_KEY_BACKSPACE : (int)key;
   switch (key) {

@@ -229,9 +229,17 @@ add_not_encrypted(GPtrArray *rows, const MlVerdict *verdict, int columns)
   }
 }
 
+static gboolean
+is_away(const MlVerdict *verdict)
+{
+  return verdict->envelope && verdict->envelope->absent && verdict->envelope->token;
+}
+
 static const char *
 encryption_problem(const MlVerdict *verdict)
 {
+  if (verdict->locked && is_away(verdict))
+    return "ENCRYPTED, your key is on a card that is not in its reader";
   if (verdict->locked)
     return "ENCRYPTED, your key is locked  D decrypts it now and asks for the PIN or password";
   switch (verdict->encryption) {
@@ -257,6 +265,9 @@ add_encrypted(GPtrArray *rows, const MlVerdict *verdict, int columns)
 
   if (problem) {
     add(rows, UI_STYLE_WARN, columns, problem);
+    if (verdict->locked && is_away(verdict))
+      add_words(rows, UI_STYLE_NORMAL, columns, "The card is “%s”: D decrypts it as soon as it is inserted.",
+                verdict->envelope->token);
     return;
   }
   const CryptoEnvelope *envelope = verdict->envelope;
@@ -285,13 +296,15 @@ add_sentences(GPtrArray *rows, const MlVerdict *verdict, int columns)
                   (verdict->signature == ML_SIGNATURE_UNSIGNED ||
                    (verdict->signature == ML_SIGNATURE_VALID && verdict->signer_matches_from == ML_NO));
 
-  if (verdict->reason && *verdict->reason && !plain && !explained && !said)
+  gboolean away = verdict->locked && is_away(verdict); /* the row above has said what to do */
+
+  if (verdict->reason && *verdict->reason && !plain && !explained && !said && !away)
     add(rows, UI_STYLE_NORMAL, columns, verdict->reason);
   for (guint i = 0; verdict->warnings && i < verdict->warnings->len; i++)
     add(rows, UI_STYLE_WARN, columns, verdict->warnings->pdata[i]);
   for (guint i = 0; verdict->notices && i < verdict->notices->len; i++)
     add(rows, UI_STYLE_NORMAL, columns, verdict->notices->pdata[i]);
-  if (verdict->next_step && *verdict->next_step && !(plain && !verdict->warnings->len))
+  if (verdict->next_step && *verdict->next_step && !away && !(plain && !verdict->warnings->len))
     add(rows, UI_STYLE_NORMAL, columns, verdict->next_step);
 }
 

@@ -1,7 +1,9 @@
 /* A PKCS#11 module for tests: SoftHSM2 (named by $REMOVABLE_MODULE) as a card in a reader. Files in the folder
- * $REMOVABLE_FOLDER say what state it is in: "present", "locked", "final-try", "pinpad". */
+ * $REMOVABLE_FOLDER say what state it is in: "present", "locked", "final-try", "pinpad", with
+ * "nobody-types" for as long as its keypad waits. */
 #include <dlfcn.h>
 #include <nss.h>
+#include <poll.h>
 #include <pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +74,8 @@ login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULON
     return CKR_DEVICE_REMOVED;
   if (is_set("locked"))
     return CKR_PIN_LOCKED;
+  while (is_set("pinpad") && !pin && is_set("nobody-types"))
+    poll(NULL, 0, 20);
   if (is_set("pinpad") && !pin)
     return real->C_Login(session, user, typed, sizeof typed - 1);
   return real->C_Login(session, user, pin, length);

@@ -39,7 +39,7 @@ plain 'Plain' 1 'Nothing in it.' | deliver plain 1
 # A card that was never seen is nobody's: then the mail is for a stranger.
 "$SIGNET" --profile "$LAB/profile" token add lab "$LAB/removable.so" >/dev/null
 start 80 24 --
-wait_for 'INBOX  2 messages' 'opens'
+wait_for '^> *2 .*Encrypted' 'opens'
 keys End Enter
 wait_for '^ ENCRYPTED' 'an encrypted mail, and no card that was ever seen'
 check 'it is not ours' has_not 'your key is locked'
@@ -61,9 +61,11 @@ session() { # session COLUMNS ROWS
 	size="$1x$2"
 	rm -f "$reader"/*
 	start "$1" "$2" --
-	wait_for 'INBOX  2 messages' "$size: opens"
+	wait_for '^> *2 .*Encrypted' "$size: opens"
 	keys End Enter
-	wait_for '^ ENCRYPTED, your key is locked' "$size: the card is away: ours, and locked"
+	wait_for '^ ENCRYPTED, your key is on a card that is not in its reader' "$size: the card is away: ours, and locked"
+	check "$size: the card is named" has "The card is “$TOKEN”: D decrypts it"
+
 	check "$size: nothing is asked by itself" has_not 'Insert'
 	keys D
 	wait_for "^Insert \"$TOKEN\", Esc cancels *\$" "$size: D asks for the card"
@@ -74,12 +76,12 @@ session() { # session COLUMNS ROWS
 	resize "$1" "$2"
 	keys Escape
 	wait_gone 'Insert' "$size: Esc cancels"
-	wait_for '^ ENCRYPTED, your key is locked' "$size: it stays locked"
+	wait_for '^ ENCRYPTED, your key is on a card' "$size: it stays locked"
 	keys q
 	wait_for 'INBOX  2' "$size: and the screen goes on"
 
 	keys End Enter
-	seen 'your key is locked'
+	seen 'your key is on a card'
 	keys D
 	seen '^Insert'
 	touch "$reader/present"
@@ -103,23 +105,32 @@ session 120 40
 
 # The question is open when the person leaves; a reader with a keypad.
 start 80 24 --
-wait_for 'INBOX  2 messages' 'opens once more'
+wait_for '^> *2 .*Encrypted' 'opens once more'
 keys End Enter
-seen 'your key is locked'
+seen 'your key is on a card'
 keys D
 seen '^Insert'
 kill -TERM "$(ps -o pid= --ppid "$(terminal list-panes -F '#{pane_pid}')" | head -n 1)"
 wait_for 'ended with 0' 'ends at once while it waits for a card'
-touch "$reader/present" "$reader/pinpad"
+touch "$reader/present" "$reader/pinpad" "$reader/nobody-types"
 start 80 24 --
-wait_for 'INBOX  2 messages' 'a reader with a keypad'
+wait_for '^> *2 .*Encrypted' 'a reader with a keypad'
 keys End Enter
 seen 'your key is locked'
 keys D
 wait_for "enter the PIN of \"$TOKEN\" on the reader" 'asks for the PIN at the reader'
 check 'and not here' has_not '^PIN of'
 keys Enter
+wait_for "^Enter the PIN of \"$TOKEN\" on the reader\. *\$" 'says so for as long as the reader waits'
+keys Down
+seen '^ Space page'
+check 'whatever else is done' has '^Enter the PIN of'
+resize 60 20
+wait_for '^Enter the PIN of' 'at any size'
+resize 80 24
+rm "$reader/nobody-types"
 wait_for 'For your eyes only' 'the reader lets it through'
+wait_gone '^Enter the PIN of' 'and nothing more is asked for'
 keys q q
 wait_for 'ended with 0' 'ends'
 done_testing

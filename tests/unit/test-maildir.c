@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "mail/driver.h"
+#include "tests/unit/asleep.h"
 
 /* A Maildir of a temporary folder, driven as the worker drives it. */
 typedef struct {
@@ -418,10 +419,12 @@ test_wait(Fixture *f, gconstpointer data)
   close(wake);
 }
 
+static int caller; /* the thread that is to be interrupted */
+
 static gpointer
-interrupt_later(gpointer data)
+interrupt_asleep(gpointer data)
 {
-  g_usleep(20000);
+  asleep_await(caller);
   ml_driver_interrupt(data);
   return NULL;
 }
@@ -432,7 +435,8 @@ test_interrupt(Fixture *f, gconstpointer data)
   (void)data;
   g_autoptr(GError) error = NULL;
   open_folder(f, "INBOX", 0);
-  GThread *thread = g_thread_new("interrupt", interrupt_later, f->driver);
+  caller = asleep_self();
+  GThread *thread = g_thread_new("interrupt", interrupt_asleep, f->driver);
   g_autoptr(MlChanges) changes = ml_changes_new();
   g_assert_false(ml_driver_wait(f->driver, -1, changes, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_CANCELLED);

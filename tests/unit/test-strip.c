@@ -245,6 +245,13 @@ test_cannot_decrypt(void)
   g_autofree char *locked = render(&c, "a@b", FALSE, 78, 6);
   has(locked, "your key is locked");
   has(locked, "D decrypts it");
+  c.verdict.locked = TRUE;
+  c.envelope.absent = TRUE;
+  c.envelope.token = (char *)"Karte\nÄ";
+  c.verdict.envelope = &c.envelope;
+  g_autofree char *away = render(&c, "a@b", FALSE, 78, 6);
+  has(away, "on a card that is not in its reader");
+  has(away, "Ä”: D decrypts it");
   end(&c);
 }
 

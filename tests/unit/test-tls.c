@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/context.h"
+#include "tests/unit/asleep.h"
 #include "tests/unit/loopback.h"
 #include "tests/unit/openssl.h"
 
@@ -273,10 +274,12 @@ test_no_exception(void)
   stop_server(&server);
 }
 
+static int caller; /* the thread that is to be interrupted */
+
 static gpointer
-interrupt_later(gpointer data)
+interrupt_asleep(gpointer data)
 {
-  g_usleep(50000);
+  asleep_await(caller);
   gint64 *when = g_new(gint64, 1);
   *when = g_get_monotonic_time();
   crypto_tls_interrupt(data);
@@ -299,7 +302,7 @@ test_interrupt_handshake(void)
   int listener = listen_silent(&port);
   g_autoptr(GError) error = NULL;
   g_autoptr(CryptoTls) tls = crypto_tls_new(dial(port), &(CryptoTlsOptions){ .host = "localhost" });
-  GThread *thread = g_thread_new("interrupt", interrupt_later, tls);
+  GThread *thread = (caller = asleep_self(), g_thread_new("interrupt", interrupt_asleep, tls));
   g_assert_false(crypto_tls_start(tls, &error));
   check_interrupted(thread, error);
   char byte = 0; /* sticky */
@@ -319,7 +322,7 @@ test_interrupt_read_write_wait(void)
     g_autoptr(CryptoTls) tls = crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost" });
     g_assert_true(crypto_tls_start(tls, &error));
     kill(server.pid, SIGSTOP);
-    GThread *thread = g_thread_new("interrupt", interrupt_later, tls);
+    GThread *thread = (caller = asleep_self(), g_thread_new("interrupt", interrupt_asleep, tls));
     char *block = g_malloc0(1 << 16);
     if (what == 0)
       g_assert_cmpint(crypto_tls_read(tls, block, 1 << 16, &error), ==, -1);

@@ -6,6 +6,7 @@
 
 #include "crypto/cert-private.h"
 #include "crypto/certdb.h"
+#include "crypto/cms-write.h"
 #include "crypto/context.h"
 #include "crypto/token.h"
 
@@ -337,6 +338,66 @@ set_state(const char *name, gboolean set)
     g_unlink(path);
 }
 
+/* Between two looks at the reader, which tells nobody when it changes. */
+static void
+pause_briefly(void)
+{
+  g_poll(NULL, 0, 20);
+}
+
+/* The question for a card: says that it is asked, and waits as the screen does. */
+static char *
+await_card(const CryptoPinQuestion *question, GCancellable *given_up, gpointer user_data)
+{
+  GPollFD fd;
+  g_assert_true(question->absent);
+  g_assert_true(g_cancellable_make_pollfd(given_up, &fd));
+  g_atomic_int_set((gint *)user_data, 1);
+  while (!g_cancellable_is_cancelled(given_up))
+    g_poll(&fd, 1, -1);
+  g_cancellable_release_fd(given_up);
+  return NULL;
+}
+
+typedef struct {
+  gint asking;
+  GCancellable *cancellable;
+  gint64 cancelled;
+} Waiting;
+
+static gpointer
+cancel_once_asked(gpointer data)
+{
+  Waiting *waiting = data;
+  while (!g_atomic_int_get(&waiting->asking))
+    g_thread_yield();
+  waiting->cancelled = g_get_monotonic_time();
+  g_cancellable_cancel(waiting->cancellable);
+  return NULL;
+}
+
+/* A card is waited for, in decrypting and in signing, until the person has enough of it. */
+static void
+check_given_up(CryptoCert *alice, gboolean sign)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GCancellable) own = g_cancellable_new();
+  g_autoptr(GBytes) content = g_bytes_new_static("text", 4);
+  CryptoSignOptions options = { .detached = TRUE };
+  Waiting waiting = { .cancellable = own };
+  CryptoPinSource pin = { .func = await_card, .user_data = &waiting.asking, .cancellable = own };
+  GThread *thread = g_thread_new("cancel", cancel_once_asked, &waiting);
+  g_autoptr(GBytes) made = sign ? crypto_cms_sign(content, alice, &options, &pin, &error) : NULL;
+  gboolean open = !sign && crypto_certdb_unlock(alice, &pin, &error);
+  gint64 took = g_get_monotonic_time() - waiting.cancelled;
+  g_thread_join(thread);
+  g_assert_null(made);
+  g_assert_false(open);
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED);
+  g_test_message("given up after %.1f ms", (double)took / 1000);
+  g_assert_cmpint(took, <, 2 * G_USEC_PER_SEC); /* 100 ms are meant; a loaded machine takes longer */
+}
+
 /* Waits until the card with @alice's key is seen as there or gone. */
 static void
 wait_for(CryptoCert *alice, gboolean there)
@@ -347,7 +408,7 @@ wait_for(CryptoCert *alice, gboolean there)
     if ((token != NULL) == there)
       return;
     g_assert_cmpint(g_get_monotonic_time(), <, end);
-    g_usleep(20000);
+    pause_briefly();
   }
 }
 
@@ -373,6 +434,8 @@ test_reader(void)
   set_state("present", FALSE);
   wait_for(alice, FALSE);
   g_autoptr(CryptoCert) known = crypto_keys_find(&alice->nss->derIssuer, &alice->nss->serialNumber, NULL);
+  check_given_up(alice, FALSE);
+  check_given_up(alice, TRUE);
   g_assert_nonnull(known); /* mail to it is still ours, and opening it says what to do */
   g_clear_pointer(&known, crypto_cert_unref);
   g_assert_null(crypto_keys_open(alice, &pin, &error));
@@ -382,7 +445,7 @@ test_reader(void)
   gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
   while (crypto_token_login("Karte Ä", &pin, &error)) { /* NSS looks at a reader once a second */
     g_assert_cmpint(g_get_monotonic_time(), <, end);
-    g_usleep(20000);
+    pause_briefly();
   }
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY);
   g_clear_error(&error);
