@@ -168,7 +168,11 @@ draw_recipient(const MlRecipient *recipient, int at, int columns, gboolean curre
                    recipient->state == ML_CERT_READY ? UI_STYLE_GOOD
                    : encrypt                         ? UI_STYLE_WARN
                                                      : UI_STYLE_QUIET,
-                   who, about ? about : recipient->reason, at, columns, current);
+                   who,
+                   about                              ? about
+                   : recipient->state == ML_CERT_NONE ? "no certificate is here: Enter shows what can be done"
+                                                      : recipient->reason,
+                   at, columns, current);
 }
 
 static void
