@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "crypto/chain-private.h"
+#include "crypto/ocsp-private.h"
 
 /* Verdicts that were good, so that a folder of one correspondent's mail is not judged two thousand times. The
  * certificate itself is the key, never an address in it; what is kept is good within the validity of every certificate
@@ -74,7 +74,7 @@ crypto_chain_recall(CryptoCert *cert, CryptoUse use, gint64 at, CryptoRevocation
     return NULL;
   gboolean fits = g_get_monotonic_time() - verdict->since <= SECONDS * G_USEC_PER_SEC;
   /* What a revocation list proves depends on the very second. */
-  if (mode != CRYPTO_REVOCATION_OFF && crypto_crl_any())
+  if (mode != CRYPTO_REVOCATION_OFF && (crypto_crl_any() || crypto_ocsp_any()))
     fits = fits && at == verdict->at;
   fits = fits && at >= verdict->from && at <= verdict->until;
   for (guint i = 1; fits && i < verdict->chain->certs->len; i++)

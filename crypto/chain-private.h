@@ -61,5 +61,15 @@ gboolean crypto_crl_any(void); /* is there a list at all? */
 gboolean crypto_crl_add(GBytes *der); /* for this run; takes the lock itself. FALSE: it is malformed */
 void crypto_crl_forget(void); /* looks into the database anew */
 void crypto_crl_close(void);
+gboolean crypto_crl_is_weak(const SECAlgorithmID *algorithm); /* a signature by MD5 or SHA-1 */
+/* A list that came from @origin: kept if the issuer has signed it and it is not older than the one from there that it
+ * replaces. @until: its nextUpdate, 0: none. */
+gboolean crypto_crl_take_fetched(GBytes *bytes, const char *origin, CryptoCert *issuer, gint64 at, gint64 *until,
+                                 GError **error);
+
+/* Lists and OCSP answers together; of two the worse. (crypto/revocation.c) Under the lock. */
+CryptoRevocation crypto_revocation_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at);
+void crypto_revocation_load_lists(CryptoCert *cert, CryptoCert *issuer); /* of its addresses, from the cache */
+void crypto_revocation_close(void);
 
 #endif

@@ -72,6 +72,7 @@ crypto_chain_close(void)
   g_clear_pointer(&signatures, g_hash_table_unref);
   crypto_chain_forget_verdicts();
   crypto_crl_close();
+  crypto_revocation_close();
   crypto_chain_unlock();
   crypto_cert_forget();
 }
@@ -278,7 +279,7 @@ check_revocation(Search *search, CryptoPath *path)
   for (guint i = 0; i + 1 < path->count; i++) {
     gint64 date = 0;
     CryptoRevocation status =
-        crypto_crl_status(path->links[i].cert, path->links[i + 1].cert, search->at, &date);
+        crypto_revocation_status(path->links[i].cert, path->links[i + 1].cert, search->at, &date);
     if (i == 0) {
       path->revocation = status;
       path->revoked_at = date;

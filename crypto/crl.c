@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "crypto/ber.h"
-#include "crypto/chain-private.h"
+#include "crypto/ocsp-private.h"
 
 /* Revocation lists (RFC 5280 5), read here and not by NSS: each once in the life of the process, without a copy,
  * into a table of serial numbers, so that a list of 16 MB costs milliseconds once and 4 bytes an entry. A list
@@ -36,6 +36,7 @@ typedef struct {
   guint32 *table; /* offsets of serial numbers in bytes; open addressing; 0: free */
   guint32 mask, count;
   GHashTable *signers; /* SHA-256 of an issuer -> whether it has signed the list */
+  char *origin;        /* where it was fetched; NULL: it was given, or is the database's */
 } Crl;
 
 static GPtrArray *lists;  /* of Crl */
@@ -323,11 +324,12 @@ crl_free(gpointer data)
     PORT_FreeArena(crl->arena, PR_FALSE);
   g_free(crl->table);
   g_hash_table_unref(crl->signers);
+  g_free(crl->origin);
   g_free(crl);
 }
 
-static gboolean
-is_weak(SECAlgorithmID *algorithm)
+gboolean
+crypto_crl_is_weak(const SECAlgorithmID *algorithm)
 {
   switch (SECOID_GetAlgorithmTag(algorithm)) {
   case SEC_OID_PKCS1_MD2_WITH_RSA_ENCRYPTION:
@@ -359,7 +361,7 @@ crl_new(GBytes *bytes)
     /* Not decoded any further: the template hands on the bytes as they lie in the file. */
     Der tbs = { crl->signed_data.data.data, crl->signed_data.data.data + crl->signed_data.data.len };
     good = tbs.at >= data && tbs.end <= data + length && read_list(crl, tbs);
-    crl->weak = is_weak(&crl->signed_data.signatureAlgorithm);
+    crl->weak = crypto_crl_is_weak(&crl->signed_data.signatureAlgorithm);
   }
   if (!good)
     g_clear_pointer(&crl, crl_free);
@@ -499,12 +501,56 @@ is_fresh(const Crl *crl, CryptoCert *cert, gint64 at)
          crl->next_update && crl->next_update >= at && crl->this_update <= crypto_cert_not_after(cert);
 }
 
+/* The list from this address that is here already. */
+static Crl *
+from(const char *origin)
+{
+  for (guint i = 0; lists && i < lists->len; i++)
+    if (g_strcmp0(((Crl *)lists->pdata[i])->origin, origin) == 0)
+      return lists->pdata[i];
+  return NULL;
+}
+
+gboolean
+crypto_crl_take_fetched(GBytes *bytes, const char *origin, CryptoCert *issuer, gint64 at, gint64 *until,
+                        GError **error)
+{
+  Crl *crl = crl_new(bytes), *known = from(origin);
+  const char *fault = NULL;
+  const SECItem *name = &issuer->nss->derSubject;
+  gint64 now = MAX(at, g_get_real_time() / G_USEC_PER_SEC);
+  *until = crl ? crl->next_update : 0;
+  if (!crl)
+    fault = "What came is not a revocation list.";
+  else if ((gsize)(crl->issuer.end - crl->issuer.at) != name->len ||
+           memcmp(crl->issuer.at, name->data, name->len) != 0 || !signed_by(crl, issuer))
+    fault = "The revocation list is not signed by the certificate's issuer.";
+  else if (crl->this_update > now + CLOCK_SLACK)
+    fault = "The revocation list is dated ahead of now; is the clock right?";
+  else if (known && known->this_update > crl->this_update)
+    fault = "The revocation list is older than the one that is here.";
+  if (fault) {
+    g_clear_pointer(&crl, crl_free);
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED, fault);
+    return FALSE;
+  }
+  if (known)
+    g_ptr_array_remove_fast(lists, known);
+  if (!lists)
+    lists = g_ptr_array_new_with_free_func(crl_free);
+  crl->origin = g_strdup(origin);
+  g_ptr_array_add(lists, crl);
+  crypto_chain_forget_verdicts();
+  return TRUE;
+}
+
 CryptoRevocation
 crypto_crl_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at)
 {
   *revoked_at = 0;
   const SECItem *name = &cert->nss->derIssuer, *number = &cert->nss->serialNumber;
   take_database(name);
+  crypto_revocation_load_lists(cert, issuer);
   CryptoRevocation status = CRYPTO_REVOCATION_UNKNOWN;
   for (guint i = 0; lists && i < lists->len; i++) {
     Crl *crl = lists->pdata[i];

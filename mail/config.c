@@ -86,6 +86,7 @@ static const Key keys_keys[] = {
 
 static const Key policy_keys[] = {
   { "revocation", KEY_CHOICE, CONFIG(revocation), "off soft hard" },
+  { "internal-hosts", KEY_TEXT, CONFIG(internal_hosts), NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
 
@@ -200,7 +201,7 @@ ml_config_free(MlConfig *config)
   g_clear_pointer(&config->accounts, g_ptr_array_unref);
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
                       config->print_command, config->nssdb,         config->revocation, config->address_book,
-                      config->editor,        config->editor_window };
+                      config->editor,        config->editor_window, config->internal_hosts };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(config);

@@ -58,6 +58,7 @@ typedef struct {
   guint pin_timeout;    /* minutes; 0: until ^F, removal or the end */
   /* [policy] */
   char *revocation;     /* "off", "soft", "hard" */
+  char *internal_hosts; /* of addresses that anybody may name; separated by blanks; NULL: none */
 } MlConfig;
 
 /* A file that is not there gives a configuration without accounts. */

@@ -44,6 +44,8 @@ struct MlMessage {
   gboolean header_protection; /* protected_by's fields came from inside the envelope */
   gboolean hp_cipher, legacy_display;
   GPtrArray *certs;      /* of CryptoCert: all that came with it */
+  GPtrArray *asked;      /* of CryptoAsked; never NULL once signers were checked */
+  GPtrArray *fetched;    /* of CryptoCert: issuers that the message left out; NULL: none */
   GHashTable *locked;    /* set of entities: encrypted parts that wait for a key press */
   GHashTable *opened;    /* set of entities: such parts that were opened since one was pressed */
   GPtrArray *notes;      /* of MlNote: words about parts, found on the way */

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-enum { MESSAGE_SIZE = 1024 * 1024 * 1024 };
+enum {
+  MESSAGE_SIZE = 1024 * 1024 * 1024,
+  ISSUERS_MAX = 3, /* authorities fetched for one signer */
+};
 
 static void
 signer_free(MlSigner *signer)
@@ -28,6 +31,8 @@ ml_message_free(MlMessage *message)
   g_clear_pointer(&message->notes, g_ptr_array_unref);
   g_clear_pointer(&message->layers, g_ptr_array_unref);
   g_clear_pointer(&message->certs, g_ptr_array_unref);
+  g_clear_pointer(&message->asked, g_ptr_array_unref);
+  g_clear_pointer(&message->fetched, g_ptr_array_unref);
   g_clear_pointer(&message->locked, g_hash_table_unref);
   g_clear_pointer(&message->opened, g_hash_table_unref);
   if (message->text)
@@ -60,6 +65,40 @@ chain_candidates(const MlMessage *message, const MlReadOptions *options)
   return all;
 }
 
+/* The chain of a signer as it is known here; and once more after asking, where the caller may ask. */
+static CryptoChain *
+judge_signer(MlMessage *message, const MlReadOptions *options, CryptoCert *cert, GPtrArray *extra)
+{
+  CryptoChain *chain = crypto_chain_check(cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
+  if (!options->asker)
+    return chain;
+  for (guint i = 0; i < ISSUERS_MAX; i++) {
+    g_autoptr(GPtrArray) issuers = crypto_revocation_find_issuer(chain, options->asker, message->asked);
+    if (!issuers)
+      break;
+    if (!message->fetched)
+      message->fetched = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+    for (guint k = 0; k < issuers->len; k++) {
+      g_ptr_array_add(message->fetched, crypto_cert_ref(issuers->pdata[k]));
+      g_ptr_array_add(extra, issuers->pdata[k]);
+    }
+    crypto_chain_free(chain);
+    chain = crypto_chain_check(cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
+  }
+  if (options->revocation != CRYPTO_REVOCATION_OFF &&
+      crypto_revocation_ask(chain, options->at, options->asker, message->asked)) {
+    crypto_chain_free(chain);
+    chain = crypto_chain_check(cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
+  }
+  return chain;
+}
+
+GPtrArray *
+ml_message_asked(const MlMessage *message)
+{
+  return message->asked;
+}
+
 /* Moves the layer's signers into the verdict's form, each with its chain: now, and where time is all that is
  * wrong with it, at the time of receipt too. */
 static GPtrArray *
@@ -67,6 +106,7 @@ check_signers(MlMessage *message, const MlReadOptions *options)
 {
   GPtrArray *signers = g_ptr_array_new_with_free_func((GDestroyNotify)signer_free);
   const MlLayer *layer = signature_layer(message);
+  message->asked = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_asked_free);
   g_autoptr(GPtrArray) extra = chain_candidates(message, options);
   for (guint i = 0; layer && layer->signers && i < layer->signers->len; i++) {
     MlSigner *signer = g_new0(MlSigner, 1);
@@ -74,8 +114,7 @@ check_signers(MlMessage *message, const MlReadOptions *options)
     g_ptr_array_add(signers, signer);
     if (!signer->cms->cert)
       continue;
-    signer->now =
-        crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->at, options->revocation, extra);
+    signer->now = judge_signer(message, options, signer->cms->cert, extra);
     const guint time = CRYPTO_TRUST_EXPIRED | CRYPTO_TRUST_ISSUER_EXPIRED;
     if (options->received && signer->now->problems && !(signer->now->problems & ~time))
       signer->then = crypto_chain_check(signer->cms->cert, CRYPTO_USE_SIGN, options->received,

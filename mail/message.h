@@ -3,12 +3,13 @@
 
 #include "crypto/chain.h"
 #include "crypto/cms.h"
+#include "crypto/revocation.h"
 #include "mail/error.h"
 #include "mail/left.h"
 
 /* A message, read: parsed within limits, decrypted, verified and judged, laid out as the reader shows it. The
  * bytes that are verified are the bytes that are shown. Built by one thread (verify or keys), then immutable.
- * Nothing here calls the network. All text is valid UTF-8 with '\n' line ends only, not yet made harmless for
+ * Nothing here calls the network, but by the asker that is handed in. All text is valid UTF-8 with '\n' line ends only, not yet made harmless for
  * the terminal. */
 typedef enum {
   ML_SIGNATURE_VALID,
@@ -136,6 +137,7 @@ typedef struct {
   gboolean open_errant;      /* decrypt encrypted parts that are not the root's envelope too (a key was pressed) */
   guint html_width;          /* 0: not wrapped (JSON) */
   MlPeople *people;          /* what senders did before, to read only; may be NULL */
+  const CryptoAsker *asker;  /* who may be asked about signers' certificates (blocks); NULL: nobody */
   GPtrArray *left;           /* of MlLeft: parts that stayed on the server; NULL: all is here. The message takes a
                                 reference, and is refused as MALFORMED if it turns out to need them: fetch it whole */
 } MlReadOptions;
@@ -156,6 +158,8 @@ const char *ml_message_header(const MlMessage *message, const char *name); /* va
 char **ml_message_outer_differs(const MlMessage *message); /* "subject", ...; borrowed, never NULL */
 char **ml_message_from_addresses(const MlMessage *message); /* every author, ASCII-folded; borrowed, never NULL */
 GPtrArray *ml_message_certs(const MlMessage *message);   /* every CryptoCert that came with it; borrowed */
+
+GPtrArray *ml_message_asked(const MlMessage *message);   /* CryptoAsked: what was asked of the network; borrowed */
 
 /* The decoded content of a leaf; of message/rfc822 the inner message, to be read as its own. Transfer full. */
 GBytes *ml_message_part_content(const MlMessage *message, guint part, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -10,6 +10,7 @@
 
 #include "crypto/certdb.h"
 #include "crypto/mapping.h"
+#include "crypto/revocation.h"
 #include "crypto/spool.h"
 #include "keyring/keyring.h"
 #include "mail/smtp.h"
@@ -190,6 +191,8 @@ ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean token
     *code = ui_cli_exit_for(error);
     return FALSE;
   }
+  g_autofree char *cache = g_build_filename(cli->cache_dir, "revocation", NULL);
+  crypto_revocation_set_cache(cache);
   cli->crypto_is_open = TRUE;
   return TRUE;
 }

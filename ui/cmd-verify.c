@@ -20,10 +20,12 @@ const char ui_cmd_verify_help[] =
     "  --crl FILE             a revocation list (DER or PEM)\n"
     "  --at TIME              judge as at this time (2026-11-22T10:00:00Z) instead of now\n"
     "  --revocation off|soft|hard   whether revocation counts; hard: it must be known\n"
-    "  --online               refused: this signet asks nobody about revocation; give lists by --crl\n"
+    "  --online               ask responders (OCSP), fetch revocation lists, and authorities that the mail left "
+    "out\n"
     "  --pin-file FILE        the PIN of a token or the password of the certificate database\n"
     "\n"
-    "All of this is for this run only; nothing is written and nobody is asked. What the screen remembers of "
+    "All of this is for this run only. Nothing is written but the cache of revocation answers, and nobody is asked\n"
+    "unless --online says so. What the screen remembers of "
     "the\n"
     "sender (people.db in the data folder: signed so far, by which certificates) is read, so that verify "
     "says what\n"
@@ -115,6 +117,11 @@ print_text(const char *input, const MlMessage *message, gboolean explain)
   if (verdict->envelope &&
       (verdict->encryption == ML_ENCRYPTION_DECRYPTED || verdict->encryption == ML_ENCRYPTION_LEGACY))
     line("  Decrypted: %s, %s.", verdict->envelope->algorithm, verdict->envelope->key_transport);
+  GPtrArray *asked = ml_message_asked(message);
+  for (guint i = 0; asked && i < asked->len; i++) {
+    const CryptoAsked *one = asked->pdata[i];
+    line("  Asked %s: %s", one->url, one->failure ? one->failure : "answered.");
+  }
   char **differs = ml_message_outer_differs(message);
   if (*differs) {
     g_autofree char *names = g_strjoinv(", ", differs);

@@ -159,6 +159,23 @@ add_sentences(JsonBuilder *json, const char *name, GPtrArray *sentences)
   ui_json_strings(json, name, (const char *const *)all->pdata);
 }
 
+/* Empty unless the user let it ask. */
+static void
+add_asked(JsonBuilder *json, const MlMessage *message)
+{
+  GPtrArray *asked = ml_message_asked(message);
+  ui_json_array(json, "network");
+  for (guint i = 0; asked && i < asked->len; i++) {
+    const CryptoAsked *one = asked->pdata[i];
+    json_builder_begin_object(json);
+    ui_json_string(json, "kind", crypto_ask_word(one->kind));
+    ui_json_string(json, "url", one->url);
+    ui_json_string(json, "failure", one->failure);
+    json_builder_end_object(json);
+  }
+  json_builder_end_array(json);
+}
+
 void
 ui_json_message(JsonBuilder *json, const char *input, const MlMessage *message)
 {
@@ -188,6 +205,5 @@ ui_json_message(JsonBuilder *json, const char *input, const MlMessage *message)
   add_covered(json, message);
   add_notices(json, message);
   add_attachments(json, message);
-  ui_json_array(json, "network"); /* reading asks nobody */
-  json_builder_end_array(json);
+  add_asked(json, message);
 }

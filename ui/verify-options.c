@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mail/fetch.h"
 #include "mail/folder.h"
 #include "mail/people.h"
 
@@ -135,10 +136,8 @@ ui_verify_options_read(const UiVerifyOptions *options, UiCli *cli, GBytes *bytes
 gboolean
 ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
 {
-  if (options->online) {
-    ui_cli_error(
-        cli,
-        "--online: this signet does not ask the network about revocation. Give revocation lists by --crl.");
+  if (options->online && cli->offline) {
+    ui_cli_error(cli, "--online and --offline: which of the two?");
     *code = UI_EXIT_USAGE;
     return FALSE;
   }
@@ -160,6 +159,10 @@ ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
       !add_files(cli, options->crls, crypto_session_add_crls, code) || !add_keys(options, cli, code) ||
       !add_candidates(options, cli, code))
     return FALSE;
+  if (options->online) {
+    options->asker = ml_fetch_asker(cli->config, CRYPTO_ASK_CRL | CRYPTO_ASK_OCSP | CRYPTO_ASK_ISSUER, cli->cancellable);
+    options->read.asker = &options->asker;
+  }
   open_people(options, cli);
   options->read.certs = options->candidates;
   options->read.pin = ui_cli_pin_source(cli);

@@ -11,6 +11,7 @@ typedef struct {
   char *at, *revocation;
   gboolean online;
   GPtrArray *candidates; /* of CryptoCert, from --certs */
+  CryptoAsker asker;     /* --online */
   MlReadOptions read;
   MlPeople *people;      /* to read only; NULL: nobody is remembered yet */
 } UiVerifyOptions;
