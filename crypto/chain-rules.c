@@ -110,18 +110,18 @@ check_key(CryptoCert *cert, gboolean *usable)
 {
   SECOidTag tag = SECOID_GetAlgorithmTag(&cert->nss->subjectPublicKeyInfo.algorithm);
   gboolean rsa = tag == SEC_OID_PKCS1_RSA_ENCRYPTION || tag == SEC_OID_PKCS1_RSA_PSS_SIGNATURE;
-  gboolean dsa =
-      tag == SEC_OID_ANSIX9_DSA_SIGNATURE; /* too old to be used, and short keys are told as such */
+  gboolean dsa = tag == SEC_OID_ANSIX9_DSA_SIGNATURE; /* RFC 8551 2.2: of old mail only */
   *usable = FALSE;
   if (!rsa && !dsa && tag != SEC_OID_ANSIX962_EC_PUBLIC_KEY)
     return 0;
   SECKEYPublicKey *key = CERT_ExtractPublicKey(cert->nss);
   if (!key)
     return 0;
-  *usable = !dsa;
+  *usable = TRUE;
   guint bits = SECKEY_PublicKeyStrengthInBits(key);
   SECKEY_DestroyPublicKey(key);
-  return bits < (rsa || dsa ? RSA_BITS_MIN : EC_BITS_MIN) ? CRYPTO_TRUST_WEAK_KEY : 0;
+  return (bits < (rsa || dsa ? RSA_BITS_MIN : EC_BITS_MIN) ? CRYPTO_TRUST_WEAK_KEY : 0) |
+         (dsa ? CRYPTO_TRUST_WEAK_ALGORITHM : 0);
 }
 
 static gboolean

@@ -35,8 +35,8 @@ typedef enum {
   CRYPTO_TRUST_SELF_SIGNED = 1 << 9, /* it, or the top of its chain, is its own and untrusted issuer */
   CRYPTO_TRUST_CRITICAL_EXTENSION = 1 << 10,
   CRYPTO_TRUST_UNKNOWN_ISSUER = 1 << 11,
-  CRYPTO_TRUST_WEAK_ALGORITHM = 1 << 12, /* MD5 or SHA-1 in the chain below the root */
-  CRYPTO_TRUST_WEAK_KEY = 1 << 13,       /* RSA below 2048 bits, EC below 256 */
+  CRYPTO_TRUST_WEAK_ALGORITHM = 1 << 12, /* MD5 or SHA-1 in the chain below the root; a DSA key */
+  CRYPTO_TRUST_WEAK_KEY = 1 << 13,       /* RSA and DSA below 2048 bits, EC below 256 */
   CRYPTO_TRUST_REVOCATION_UNKNOWN = 1 << 14, /* mode hard, and the status of one in the chain is not known */
   CRYPTO_TRUST_OTHER = 1 << 15,          /* NSS says no for a reason that has no word; see sentence */
   CRYPTO_TRUST_DISTRUSTED = 1 << 16,     /* the user or NSS marked it as never to be trusted */

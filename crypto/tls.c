@@ -314,28 +314,41 @@ static const struct {
   CryptoError kind;
   const char *sentence; /* after the host's name */
 } endings[] = {
-  { PR_END_OF_FILE_ERROR, CRYPTO_ERROR_OFFLINE, "closed the connection" },
-  { PR_CONNECT_RESET_ERROR, CRYPTO_ERROR_OFFLINE, "broke the connection off" },
-  { PR_IO_ERROR, CRYPTO_ERROR_OFFLINE, "cannot be reached any more" },
+  { PR_END_OF_FILE_ERROR, CRYPTO_ERROR_OFFLINE,
+    "closed the connection; try again, and see whether its address and port are right" },
+  { PR_CONNECT_RESET_ERROR, CRYPTO_ERROR_OFFLINE, "broke the connection off; try again in a moment" },
+  { PR_IO_ERROR, CRYPTO_ERROR_OFFLINE,
+    "cannot be reached any more; see whether the network is up, then try again" },
   { SSL_ERROR_RX_RECORD_TOO_LONG, CRYPTO_ERROR_FAILED,
     "does not speak TLS on this port; perhaps the account should say imap:// or smtp:// (STARTTLS)" },
-  { SSL_ERROR_RX_UNKNOWN_RECORD_TYPE, CRYPTO_ERROR_FAILED, "does not speak TLS on this port" },
-  { SSL_ERROR_UNSUPPORTED_VERSION, CRYPTO_ERROR_FAILED, "offers only TLS older than 1.2, which is not safe" },
+  { SSL_ERROR_RX_UNKNOWN_RECORD_TYPE, CRYPTO_ERROR_FAILED,
+    "does not speak TLS on this port; perhaps the account should say imap:// or smtp:// (STARTTLS)" },
+  { SSL_ERROR_UNSUPPORTED_VERSION, CRYPTO_ERROR_FAILED,
+    "offers only TLS older than 1.2, which is not safe; ask its administrator for TLS 1.2" },
   { SSL_ERROR_PROTOCOL_VERSION_ALERT, CRYPTO_ERROR_FAILED,
-    "offers only TLS older than 1.2, which is not safe" },
-  { SSL_ERROR_NO_CYPHER_OVERLAP, CRYPTO_ERROR_FAILED, "offers no cipher that is safe enough" },
+    "offers only TLS older than 1.2, which is not safe; ask its administrator for TLS 1.2" },
+  { SSL_ERROR_NO_CYPHER_OVERLAP, CRYPTO_ERROR_FAILED,
+    "offers no cipher that is safe enough; ask its administrator for one of TLS 1.2 or 1.3" },
   { SSL_ERROR_HANDSHAKE_FAILURE_ALERT, CRYPTO_ERROR_FAILED,
-    "refuses the handshake: no cipher in common, or it wants a client certificate" },
+    "refuses the handshake: no cipher in common, or it wants a client certificate; ask its administrator "
+    "which, "
+    "and name a certificate in the account's tls-cert" },
   { SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT, CRYPTO_ERROR_FAILED,
     "wants a TLS client certificate; name one in the account's tls-cert" },
-  { SSL_ERROR_BAD_CERT_ALERT, CRYPTO_ERROR_FAILED, "refuses the TLS client certificate" },
-  { SSL_ERROR_UNSUPPORTED_CERT_ALERT, CRYPTO_ERROR_FAILED, "refuses the TLS client certificate" },
-  { SSL_ERROR_CERTIFICATE_UNKNOWN_ALERT, CRYPTO_ERROR_FAILED, "refuses the TLS client certificate" },
-  { SSL_ERROR_REVOKED_CERT_ALERT, CRYPTO_ERROR_FAILED, "says that the TLS client certificate is revoked" },
-  { SSL_ERROR_EXPIRED_CERT_ALERT, CRYPTO_ERROR_FAILED, "says that the TLS client certificate has expired" },
+  { SSL_ERROR_BAD_CERT_ALERT, CRYPTO_ERROR_FAILED,
+    "refuses the TLS client certificate; name another in the account's tls-cert" },
+  { SSL_ERROR_UNSUPPORTED_CERT_ALERT, CRYPTO_ERROR_FAILED,
+    "refuses the TLS client certificate; name another in the account's tls-cert" },
+  { SSL_ERROR_CERTIFICATE_UNKNOWN_ALERT, CRYPTO_ERROR_FAILED,
+    "refuses the TLS client certificate; name another in the account's tls-cert" },
+  { SSL_ERROR_REVOKED_CERT_ALERT, CRYPTO_ERROR_FAILED,
+    "says that the TLS client certificate is revoked; ask its administrator for a new one" },
+  { SSL_ERROR_EXPIRED_CERT_ALERT, CRYPTO_ERROR_FAILED,
+    "says that the TLS client certificate has expired; ask its administrator for a new one" },
   { SSL_ERROR_UNKNOWN_CA_ALERT, CRYPTO_ERROR_FAILED,
-    "does not know the authority of the TLS client certificate" },
-  { SSL_ERROR_BAD_MAC_READ, CRYPTO_ERROR_OFFLINE, "sent data that was altered on the way" },
+    "does not know the authority of the TLS client certificate; name another in the account's tls-cert" },
+  { SSL_ERROR_BAD_MAC_READ, CRYPTO_ERROR_OFFLINE,
+    "sent data that was altered on the way; try again, on another network if it comes back" },
 };
 
 static void
@@ -348,8 +361,8 @@ set_ending(CryptoTls *tls, int code, GError **error)
     }
   }
   g_autofree char *words = crypto_error_words(code);
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The secure connection to %s failed (%s): %s", tls->host,
-              crypto_tls_code_name(code), words);
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The secure connection to %s failed (%s): %s",
+              tls->host, crypto_tls_code_name(code), words);
 }
 
 /* NSS asks in the middle of the handshake; the exception function may take as long as a person needs. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "crypto/spool.h"
 #include "mail/imap-private.h"
 #include "mail/partial-private.h"
 
@@ -18,9 +19,10 @@ typedef struct {
   gboolean found, whole; /* whole: the server ignored the range and sent all */
   guint64 size;          /* as far as known */
   gint64 received;
-  GByteArray *data;
+  CryptoSpool *data;
   gsize got; /* of this chunk */
   gboolean cut;
+  GError *full; /* there is no memory for it */
 } Fetch;
 
 static gboolean
@@ -51,11 +53,11 @@ on_chunk(MlImapSession *session, const MlResponse *response, gpointer user_data)
   fetch->cut |= body->full > body->length;
   fetch->whole = ml_imap_item(response->data, all) != NULL;
   if (fetch->whole)
-    g_byte_array_set_size(fetch->data, 0);
-  if (fetch->data->len + body->length <= ML_MESSAGE_MAX)
-    g_byte_array_append(fetch->data, (const guint8 *)body->text, (guint)body->length);
-  else
+    crypto_spool_empty(fetch->data);
+  if (crypto_spool_length(fetch->data) + body->length > ML_MESSAGE_MAX)
     fetch->cut = TRUE;
+  else if (!fetch->full)
+    (void)!crypto_spool_add(fetch->data, body->text, body->length, &fetch->full);
 }
 
 static gboolean
@@ -73,10 +75,12 @@ fetch_chunks(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data
     fetch->got = 0;
     fetch->found = FALSE;
     if (!ml_imap_session_command(imap->session, on_chunk, fetch, error,
-                                 "UID FETCH %u (UID RFC822.SIZE INTERNALDATE BODY.PEEK[%s]<%u.%" G_GSIZE_FORMAT
-                                 ">)",
-                                 fetch->uid, fetch->section, fetch->data->len, ask))
+                                 "UID FETCH %u (UID RFC822.SIZE INTERNALDATE BODY.PEEK[%s]"
+                                 "<%" G_GSIZE_FORMAT ".%" G_GSIZE_FORMAT ">)",
+                                 fetch->uid, fetch->section, crypto_spool_length(fetch->data), ask))
       return FALSE;
+    if (fetch->full)
+      return FALSE; /* fetch_section() hands it on */
     if (!fetch->found)
       return is_gone(error);
     if (fetch->cut || fetch->size > ML_MESSAGE_MAX) {
@@ -86,8 +90,9 @@ fetch_chunks(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data
     }
     /* RFC822.SIZE is a guess on some servers: the end is where less comes than was asked for. */
     gboolean end = fetch->whole || fetch->got < ask;
+    gsize length = crypto_spool_length(fetch->data);
     if (func)
-      func(fetch->data->len, end ? fetch->data->len : MAX(fetch->size, fetch->data->len), user_data);
+      func(length, end ? length : MAX(fetch->size, length), user_data);
     if (end)
       return TRUE;
     if (ml_driver_interrupted(driver)) {
@@ -100,12 +105,14 @@ fetch_chunks(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data
 static GBytes *
 fetch_section(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data, GError **error)
 {
-  g_autoptr(GByteArray) data = g_byte_array_new();
+  g_autoptr(CryptoSpool) data = crypto_spool_new();
   fetch->data = data;
   ml_sieve_set_literals(imap->session->stream->sieve, ML_MESSAGE_MAX, ML_MESSAGE_MAX);
   gboolean ok = fetch_chunks(imap, fetch, func, user_data, error);
   ml_sieve_set_literals(imap->session->stream->sieve, ML_HEADER_MAX, ML_MESSAGE_MAX);
-  return ok ? g_byte_array_free_to_bytes(g_steal_pointer(&data)) : NULL;
+  if (fetch->full)
+    g_propagate_error(error, g_steal_pointer(&fetch->full));
+  return ok ? crypto_spool_finish(data, error) : NULL;
 }
 
 GBytes *

@@ -35,9 +35,22 @@ log_line_free(UiLogLine *line)
   g_free(line);
 }
 
+/* "far: CAUSE" of an account that goes offline, and CAUSE once more as the answer to the key that met it. */
+static gboolean
+just_said(UiApp *app, const char *safe)
+{
+  const UiLogLine *last = app->log->len ? app->log->pdata[app->log->len - 1] : NULL;
+  if (!last || g_get_real_time() / G_USEC_PER_SEC > last->when + 10 || !g_str_has_suffix(last->text, safe))
+    return FALSE;
+  gsize before = strlen(last->text) - strlen(safe);
+  return before > 2 && strncmp(last->text + before - 2, ": ", 2) == 0;
+}
+
 static void
 add_log(UiApp *app, UiStyle style, const char *safe)
 {
+  if (just_said(app, safe))
+    return;
   UiLogLine *line = g_new(UiLogLine, 1);
 
   if (app->log->len >= LOG_LINES)

@@ -25,6 +25,15 @@ EOF
 like "$(tail -n 1 "$tmp/log")" '^[1-9][0-9]* passed, 0 failed$' "every message was judged"
 like "$(cat "$tmp/log")" '^wrongly good: 0$' "nothing looks good that is not"
 
+# Other names, texts, boundaries and keys every day; the same all day, so that what fails can be looked at.
+seed=$(date +%Y%m%d)
+echo "# today's seed: $seed"
+python3 tests/corpus/generate.py --no-check --seed "$seed" --out "$tmp/today" >"$tmp/made" 2>&1
+ok $? "the corpus of today's seed is made" "$(tail -n 5 "$tmp/made")"
+python3 tests/corpus/check.py "$tmp/today" --signet "$signet" --jobs 2 >"$tmp/log" 2>&1
+ok $? "every message of it passes (seed $seed)" "$(grep -v ' of ' "$tmp/log" | tail -n 15)"
+like "$(cat "$tmp/log")" '^wrongly good: 0$' "and none of it looks good that is not"
+
 # Once more with AddressSanitizer and UBSan: slower, and it maps far more than it uses.
 sanitized=$PWD/${BUILD_ASAN:-build-asan}/signet
 ok "$(test -x "$sanitized"; echo $?)" "there is a sanitized build"

@@ -66,6 +66,12 @@ wait_for 'far  offline' 'the line drops'
 check 'the list stays' has 'One'
 keys End Enter
 wait_for 'cannot be reached|connection' 'a message that is not here says why'
+keys q '!'
+wait_for '^ *Log' 'the log opens'
+causes() { screen | sed -n 's/^ *[0-9:]\{8\}  \(far: \)\{0,1\}//p' | grep '^127.0.0.4\|^The connection'; }
+not_twice() { ! causes | sort | uniq -d | grep .; }
+check 'the cause is there' has 'far: .*(closed|ended|broke)'
+check 'and none twice, however often it was tried' not_twice
 keys q y
 wait_for 'far  offline' 'the list of folders says so too'
 typed '/near'

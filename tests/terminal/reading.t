@@ -185,7 +185,7 @@ session 120 40
 
 fill
 start 80 24 --
-wait_for 'INBOX' 'starts for resizing'
+wait_for 'INBOX  5 messages' 'starts for resizing'
 keys Home Enter
 wait_for 'this is the first' 'a message is open'
 for size in '20 5' '30 8' '200 60' '21 6' '80 24'; do
@@ -228,7 +228,7 @@ wait_for 'code 0' 'the shell can be typed into'
 check 'and the terminal is in order' has ' icanon .* echo '
 
 start 80 24 NO_COLOR=1 --
-wait_for 'INBOX' 'starts with NO_COLOR'
+wait_for 'INBOX  5 messages' 'starts with NO_COLOR'
 keys Home Enter
 wait_for 'this is the first' 'reads with NO_COLOR'
 check 'no colour is used' sh -c "! tmux -S '$LAB/tmux$terminals' capture-pane -pe | grep -qE '\[[0-9;]*(3[0-8]|4[0-8])[;m]'"
@@ -236,7 +236,7 @@ keys q q
 wait_for 'ended with 0' 'ends with NO_COLOR'
 
 start 80 24 LC_ALL=C --
-wait_for 'INBOX' 'starts without UTF-8'
+wait_for 'INBOX  5 messages' 'starts without UTF-8'
 check 'foreign letters become marks' has '\?\?\?'
 keys Home Enter
 wait_for 'this is the first' 'reads without UTF-8'

@@ -102,7 +102,7 @@ check 'of a message in a folder too' grep -q 'has signed 7 of 7 messages' "$LAB/
 check 'verify writes nothing down' test "$(seen_rows)" = "$before"
 
 start 40 20 NO_COLOR=1 --
-wait_for 'INBOX' 'the screen opens in 40 columns, without colour'
+wait_for 'INBOX  [1-9]' 'the screen opens in 40 columns, without colour'
 open_number 6
 wait_for 'this one is not' 'the warning is there in words'
 keys q q

@@ -46,6 +46,7 @@ static const Make makes[] = {
   { "worst", .extensions = "extendedKeyUsage=serverAuth\n", .key = "rsa:1024", .options = "-sha1",
     .days = 10 },
   { "ed", .extensions = MAIL, .key = "ed25519" },
+  { "dsa", .extensions = "keyUsage=digitalSignature\n", .key = "dsa:dsa.parameters" },
   /* policies: an authority demands one; 1.2.3.4 and 1.2.3.5 are two of them, 2.5.29.32.0 is any */
   { "p-ca", "root", .extensions = CA "certificatePolicies=1.2.3.4\n" DEMAND },
   { "p-good", "p-ca", .extensions = MAIL "certificatePolicies=1.2.3.4\n" },
@@ -146,6 +147,7 @@ static const Case cases[] = {
   { "short-ec", "inter", CRYPTO_USE_SIGN, 0, "weak-key" },
   { "worst", "inter", CRYPTO_USE_SIGN, 20, "expired-now extended-key-usage weak-algorithm weak-key" },
   { "ed", "inter", CRYPTO_USE_SIGN, 0, "other" },
+  { "dsa", "inter", CRYPTO_USE_SIGN, 0, "weak-algorithm" },
   { "p-good", "p-ca", CRYPTO_USE_SIGN, 0, "" },
   { "p-other", "p-ca", CRYPTO_USE_SIGN, 0, "policy" },
   { "p-none", "p-ca", CRYPTO_USE_SIGN, 0, "policy" },
@@ -543,6 +545,7 @@ main(int argc, char **argv)
   g_assert_no_error(error);
   make_one(&makes[0]);
   make_one(&(Make){ .name = "rsa-ca", .issuer = "root", .extensions = CA, .key = "rsa:2048" });
+  sh("openssl dsaparam -out dsa.parameters 2048");
   for (gsize i = 1; i < G_N_ELEMENTS(makes); i++)
     make_one(&makes[i]);
   now = g_get_real_time() / G_USEC_PER_SEC +
