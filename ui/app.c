@@ -274,6 +274,23 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
   return top - 1;
 }
 
+/* A hint is keys with two blanks between them. Where they do not all fit, those before the last two (the way back and
+ * the help) go, the last of them first. */
+static void
+fit_hint(GString *hint, int columns)
+{
+  g_auto(GStrv) keys = g_strsplit(hint->str, "  ", -1);
+  guint n = g_strv_length(keys);
+  while (n > 2 && ui_text_width(hint->str) > columns) {
+    g_free(keys[n - 3]);
+    for (guint i = n - 3; i < n; i++)
+      keys[i] = keys[i + 1];
+    n--;
+    g_autofree char *shorter = g_strjoinv("  ", keys);
+    g_string_assign(hint, shorter);
+  }
+}
+
 static void
 draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
 {
@@ -282,6 +299,7 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
   if (hints) {
     g_autoptr(GString) hint = g_string_new(" ");
     view->type->hint(app, view, hint);
+    fit_hint(hint, columns - 1);
     ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
   }
   g_autofree char *running = app->on_reader ? g_strdup(app->on_reader) : ui_ops_words(app);

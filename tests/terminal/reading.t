@@ -193,6 +193,7 @@ for size in '20 5' '30 8' '200 60' '21 6' '80 24'; do
 	wait_for 'INBOX|signed' "drawn at $size"
 done
 wait_for 'this is the first' 'the text is there again'
+wait_for 'q back  \? help' 'keys that do not fit leave the hint before the way to the help does'
 resize 20 5
 seen 'INBOX 1 of'
 for key in V v '?' '!' U; do
