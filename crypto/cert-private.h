@@ -38,6 +38,7 @@ CryptoCert *crypto_keys_find(const SECItem *issuer, const SECItem *serial, const
 SECKEYPrivateKey *crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error);
 char *crypto_keys_token(CryptoCert *cert); /* which token holds it, transfer full; NULL: database or memory */
 GPtrArray *crypto_keys_slot_certs(PK11SlotInfo *slot); /* all that a token shows now; of CryptoCert */
+gboolean crypto_keys_shows_public(PK11SlotInfo *slot, CryptoCert *cert); /* it has the public key, before a login too */
 guint crypto_keys_count(PK11SlotInfo *slot); /* certificates with a key there */
 GPtrArray *crypto_keys_list(void); /* every certificate with a key of ours; of CryptoCert, transfer full */
 void crypto_keys_forget(void); /* the cached list is stale: something was imported, a token came or went */

@@ -36,6 +36,8 @@ trust_flags(CERTCertificate *nss)
   const guint never = CERTDB_TERMINAL_RECORD, ever = CERTDB_TRUSTED | CERTDB_TRUSTED_CA;
   if ((trust.emailFlags & never) && !(trust.emailFlags & ever))
     flags |= CRYPTO_CERT_DISTRUSTED;
+  if ((trust.sslFlags & never) && !(trust.sslFlags & ever))
+    flags |= CRYPTO_CERT_DISTRUSTED_SERVER;
   return flags;
 }
 
@@ -258,10 +260,57 @@ do_import(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer nickname)
   return PK11_ImportCert(slot, cert->nss, CK_INVALID_HANDLE, nickname, PR_FALSE);
 }
 
+/* A token that made this certificate's key pair, for a certificate that was asked for and now came. */
+static PK11SlotInfo *
+token_of_key(CryptoCert *cert)
+{
+  PK11SlotInfo *found = NULL;
+  PK11SlotList *slots = crypto_cert_is_authority(cert)
+                            ? NULL
+                            : PK11_GetAllTokens(CKM_INVALID_MECHANISM, PR_FALSE, PR_FALSE, NULL);
+  if (!slots)
+    return NULL;
+  for (PK11SlotListElement *e = PK11_GetFirstSafe(slots); e; e = PK11_GetNextSafe(slots, e, PR_FALSE))
+    if (!found && !PK11_IsInternal(e->slot) && !PK11_HasRootCerts(e->slot) && PK11_IsPresent(e->slot) &&
+        !PK11_IsReadOnly(e->slot) && crypto_keys_shows_public(e->slot, cert))
+      found = PK11_ReferenceSlot(e->slot);
+  PK11_FreeSlotList(slots);
+  return found;
+}
+
+/* Beside its key. FALSE with no error: no token has it, or the certificate is there already. */
+static gboolean
+import_on_token(CryptoCert *cert, const char *nickname, CryptoPinSource *pin, GError **error)
+{
+  PK11SlotInfo *slot = token_of_key(cert);
+  if (!slot)
+    return FALSE;
+  g_autoptr(GPtrArray) there = crypto_keys_slot_certs(slot);
+  gboolean known = FALSE, done = FALSE;
+  for (guint i = 0; i < there->len && !known; i++)
+    known = g_bytes_equal(((CryptoCert *)there->pdata[i])->der, cert->der);
+  if (!known && crypto_pin_login(slot, pin, error)) {
+    g_autofree char *name = crypto_certdb_nickname(cert, nickname);
+    done = change(slot, do_import, cert, name, pin, "The certificate cannot be stored on the token", error);
+  }
+  PK11_FreeSlot(slot);
+  return done;
+}
+
 gboolean
 crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there, CryptoPinSource *pin,
                      GError **error)
 {
+  g_autoptr(GError) problem = NULL;
+  if (import_on_token(cert, nickname, pin, &problem)) {
+    if (was_there)
+      *was_there = FALSE;
+    return TRUE;
+  }
+  if (problem) {
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+  }
   PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
   if (!slot)
     return FALSE;
@@ -363,13 +412,15 @@ crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
 }
 
 typedef struct {
-  gboolean mail, server;
+  CryptoTrustWish mail, server;
 } Trust;
 
 static unsigned int
-column(unsigned int old, gboolean trusted)
+column(unsigned int old, CryptoTrustWish wish)
 {
-  return (old & CERTDB_USER) | CERTDB_VALID_CA | (trusted ? CERTDB_TRUSTED_CA : 0);
+  if (wish == CRYPTO_TRUST_NEVER)
+    return (old & CERTDB_USER) | CERTDB_TERMINAL_RECORD;
+  return (old & CERTDB_USER) | CERTDB_VALID_CA | (wish == CRYPTO_TRUST_TRUSTED ? CERTDB_TRUSTED_CA : 0);
 }
 
 static SECStatus
@@ -390,10 +441,25 @@ do_trust(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer data)
   return rv;
 }
 
-gboolean
-crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin, GError **error)
+static CryptoTrustWish
+keep(CryptoTrustWish wish, gboolean trusted, gboolean never)
 {
-  if (!crypto_cert_is_authority(cert) && !(crypto_cert_self_signed(cert) && !cert->nss->extensions)) {
+  if (wish != CRYPTO_TRUST_KEEP)
+    return wish;
+  return trusted ? CRYPTO_TRUST_TRUSTED : never ? CRYPTO_TRUST_NEVER : CRYPTO_TRUST_NEUTRAL;
+}
+
+static gboolean
+is_authority(CryptoCert *cert)
+{
+  return crypto_cert_is_authority(cert) || (crypto_cert_self_signed(cert) && !cert->nss->extensions);
+}
+
+gboolean
+crypto_certdb_set_trust(CryptoCert *cert, CryptoTrustWish mail, CryptoTrustWish server, CryptoPinSource *pin,
+                        GError **error)
+{
+  if ((mail == CRYPTO_TRUST_TRUSTED || server == CRYPTO_TRUST_TRUSTED) && !is_authority(cert)) {
     g_set_error(
         error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
         "“%s” is no authority: only the certificate of one that issues others can be trusted to do so. Trust "
@@ -401,14 +467,27 @@ crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinS
         cert->common_name, cert->issuer_name);
     return FALSE;
   }
+  /* Looked at first: once NSS was asked for the certificate by its octets it forgets that it is distrusted. */
+  g_autoptr(CryptoCertEntry) now = crypto_certdb_find(cert->sha256, NULL);
+  guint flags = now ? now->flags : 0;
   gboolean was_there;
   PK11SlotInfo *slot = NULL;
   if (!crypto_certdb_import(cert, NULL, &was_there, pin, error) || !(slot = crypto_context_database(error)))
     return FALSE;
-  const Trust wanted = { mail, server };
+  const Trust wanted = {
+    keep(mail, flags & CRYPTO_CERT_TRUSTED_MAIL, flags & CRYPTO_CERT_DISTRUSTED),
+    keep(server, flags & CRYPTO_CERT_TRUSTED_SERVER, flags & CRYPTO_CERT_DISTRUSTED_SERVER),
+  };
   gboolean done = change(slot, do_trust, cert, &wanted, pin, "The trust cannot be changed", error);
   PK11_FreeSlot(slot);
   return done;
+}
+
+gboolean
+crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin, GError **error)
+{
+  return crypto_certdb_set_trust(cert, mail ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_NEUTRAL,
+                                 server ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_NEUTRAL, pin, error);
 }
 
 char *

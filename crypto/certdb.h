@@ -11,8 +11,9 @@ typedef enum {
   CRYPTO_CERT_AUTHORITY = 1 << 1,
   CRYPTO_CERT_TRUSTED_MAIL = 1 << 2,   /* trusted to issue certificates for mail */
   CRYPTO_CERT_TRUSTED_SERVER = 1 << 3, /* trusted to issue certificates for servers */
-  CRYPTO_CERT_DISTRUSTED = 1 << 4,
+  CRYPTO_CERT_DISTRUSTED = 1 << 4,     /* never to be trusted for mail */
   CRYPTO_CERT_BUILTIN = 1 << 5,   /* one of NSS's own roots */
+  CRYPTO_CERT_DISTRUSTED_SERVER = 1 << 6, /* never to be trusted for servers */
 } CryptoCertFlags;
 
 typedef struct {
@@ -40,6 +41,12 @@ gboolean crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **e
 /* Marks an authority as trusted for mail, for servers, both or neither; imports it if need be. */
 gboolean crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for one purpose at a time, with the third answer: never, whatever issued it. Anybody's certificate may be
+ * distrusted; only an authority can be trusted. */
+typedef enum { CRYPTO_TRUST_KEEP, CRYPTO_TRUST_NEUTRAL, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEVER } CryptoTrustWish;
+gboolean crypto_certdb_set_trust(CryptoCert *cert, CryptoTrustWish mail, CryptoTrustWish server, CryptoPinSource *pin,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Logs in where this certificate's private key lies, if that is needed, so that a TLS handshake, which never asks, can
  * use it. Errors: LOCKED, PIN, CANCELLED, NO_KEY. */

@@ -45,6 +45,8 @@ crypto_cms_envelope(CryptoCms *cms)
     const CryptoCmsRecipient *recipient = &g_array_index(cms->recipients, CryptoCmsRecipient, i);
     g_autoptr(CryptoCert) cert = crypto_cms_recipient_cert(recipient);
     g_ptr_array_add(envelope->recipients, describe_recipient(recipient, cert, i < NAMES_LOOKED_UP));
+    if (cert && envelope->ours && cert != envelope->ours && !g_bytes_equal(cert->der, envelope->ours->der))
+      envelope->others_ours = TRUE;
     if (cert && !envelope->ours) {
       envelope->key_transport = crypto_cms_transport_name(recipient, cert);
       envelope->token = crypto_keys_token(cert);

@@ -33,6 +33,7 @@ static const guint8 oid_authority_key_id[] = { 0x55, 0x1d, 35 };
 static const guint8 oid_extended_key_usage[] = { 0x55, 0x1d, 37 };
 static const guint8 oid_email_protection[] = { 0x2b, 6, 1, 5, 5, 7, 3, 4 };
 static const guint8 oid_server_auth[] = { 0x2b, 6, 1, 5, 5, 7, 3, 1 };
+static const guint8 oid_extension_request[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 14 };
 static const guint8 oid_smtp_utf8[] = { 0x2b, 6, 1, 5, 5, 7, 8, 9 };
 
 #define put_oid(out, oid) crypto_ber_put(out, CRYPTO_BER_OID, oid, sizeof oid)
@@ -367,6 +368,78 @@ crypto_issue(const CryptoIssue *what, CryptoPinSource *pin, GError **error)
   SECKEY_DestroyPrivateKey(signer);
   PK11_FreeSlot(slot);
   return cert;
+}
+
+/* --- requests (RFC 2986) */
+
+/* [0] attributes: one extensionRequest (RFC 2985 5.4.2) with what the certificate is to say. */
+static gboolean
+put_wishes(GByteArray *out, const CryptoIssue *what, GError **error)
+{
+  g_autoptr(GByteArray) extensions = g_byte_array_new(), attribute = g_byte_array_new(),
+                        all = g_byte_array_new();
+  put_key_usage(extensions, what);
+  if (!put_purpose(extensions, what, error))
+    return FALSE;
+  put_alternative_names(extensions, what);
+  crypto_ber_wrap(extensions, CRYPTO_BER_SEQUENCE);
+  put_oid(attribute, oid_extension_request);
+  crypto_ber_put_array(attribute, CRYPTO_BER_SET, extensions);
+  crypto_ber_put_array(all, CRYPTO_BER_SEQUENCE, attribute);
+  crypto_ber_put_array(out, CRYPTO_BER_CONTEXT_CONSTRUCTED, all);
+  return TRUE;
+}
+
+static GBytes *
+request(const CryptoIssue *what, SECKEYPublicKey *public, SECKEYPrivateKey *key, GError **error)
+{
+  SECItem *spki = SECKEY_EncodeDERSubjectPublicKeyInfo(public);
+  if (!spki) {
+    crypto_error_set_nss(error, PORT_GetError(), "The request cannot be made");
+    return NULL;
+  }
+  g_autoptr(GByteArray) info = g_byte_array_new();
+  crypto_ber_put_small(info, 0);
+  put_name(info, what);
+  g_byte_array_append(info, spki->data, spki->len);
+  SECITEM_FreeItem(spki, PR_TRUE);
+  if (!put_wishes(info, what, error))
+    return NULL;
+  crypto_ber_wrap(info, CRYPTO_BER_SEQUENCE);
+  return sign(info, key, error);
+}
+
+static PK11SlotInfo *
+key_slot(const char *token, GError **error)
+{
+  if (!token)
+    return crypto_context_database(error);
+  PK11SlotInfo *slot = PK11_FindSlotByName(token);
+  if (slot && PK11_IsPresent(slot))
+    return slot;
+  if (slot)
+    PK11_FreeSlot(slot);
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
+              "There is no token “%s” in a reader here; signet token list names those that are.", token);
+  return NULL;
+}
+
+GBytes *
+crypto_issue_request(const CryptoIssue *what, const char *token, CryptoPinSource *pin, GError **error)
+{
+  PK11SlotInfo *slot = key_slot(token, error);
+  if (!slot)
+    return NULL;
+  SECKEYPublicKey *public = NULL;
+  SECKEYPrivateKey *key =
+      crypto_pin_login(slot, pin, error) ? make_key(slot, what, &public, pin, error) : NULL;
+  GBytes *der = key ? request(what, public, key, error) : NULL;
+  if (key && !der) /* nobody has its public half */
+    PK11_DeleteTokenPrivateKey(g_steal_pointer(&key), PR_TRUE);
+  SECKEY_DestroyPrivateKey(key);
+  SECKEY_DestroyPublicKey(public);
+  PK11_FreeSlot(slot);
+  return der;
 }
 
 /* --- revocation lists */

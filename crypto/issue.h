@@ -22,6 +22,12 @@ typedef struct {
 
 CryptoCert *crypto_issue(const CryptoIssue *what, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A key in the database, or on @token (NULL: the database), and a request for a certificate of it (PKCS#10, DER) with
+ * @what's names, usages and purpose; issuer and dates are the authority's to say. The key stays, whether an answer ever
+ * comes or not; crypto_certdb_import() puts the answer beside it, wherever it lies. Errors: LOCKED, PIN, CANCELLED. */
+GBytes *crypto_issue_request(const CryptoIssue *what, const char *token, CryptoPinSource *pin,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* A CRL of @issuer that names @serials (hex), valid from @this_update for @days. DER; it is stored too. */
 GBytes *crypto_issue_crl(CryptoCert *issuer, const char *const *serials, gint64 this_update, guint days,
                          CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;

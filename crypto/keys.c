@@ -81,8 +81,8 @@ public_octets(const SECKEYPublicKey *key, SECItem *octets, CK_ATTRIBUTE_TYPE *ty
 
 /* Does the token show this certificate's public key? Then it made the pair. The end is compared: an EC point may
  * be wrapped, a modulus may have a zero in front. */
-static gboolean
-shows_public_key(PK11SlotInfo *slot, CryptoCert *cert)
+gboolean
+crypto_keys_shows_public(PK11SlotInfo *slot, CryptoCert *cert)
 {
   SECItem wanted;
   CK_ATTRIBUTE_TYPE type;
@@ -115,7 +115,7 @@ has_key(PK11SlotInfo *slot, CryptoCert *cert)
       (trust.emailFlags & CERTDB_USER))
     return TRUE;
   if (PK11_NeedLogin(slot) && !PK11_IsLoggedIn(slot, NULL))
-    return !PK11_IsInternal(slot) && (!crypto_cert_is_authority(cert) || shows_public_key(slot, cert));
+    return !PK11_IsInternal(slot) && (!crypto_cert_is_authority(cert) || crypto_keys_shows_public(slot, cert));
   SECKEYPrivateKey *key = PK11_FindPrivateKeyFromCert(slot, cert->nss, NULL);
   SECKEY_DestroyPrivateKey(key);
   return key != NULL;

@@ -95,6 +95,7 @@ void ui_cli_pin_refused(UiCli *cli, const GError *error); /* forgets one that th
 CryptoPinSource *ui_cli_pin_source(UiCli *cli); /* borrowed: for subcommands */
 char *ui_cli_read_secret_file(const char *file, GError **error); /* first line, newline stripped */
 gboolean ui_cli_confirm(UiCli *cli, const char *question); /* FALSE with --batch */
+gboolean ui_cli_spelled(UiCli *cli, const char *question); /* "yes", written out; FALSE with --batch */
 GBytes *ui_cli_read_file(const char *file, GError **error); /* "-" is stdin; at most 1 GiB */
 gint64 ui_cli_parse_time(const char *text);  /* RFC 3339; -1: not one */
 

@@ -12,6 +12,10 @@
 
 /* --- import */
 
+const char ui_cmd_cert_kinds[] = "a certificate or several as PEM (.pem, .crt), one as DER (.cer, .der), "
+                                 "PKCS#7 (.p7b, .p7c), or PKCS#12 with a "
+                                 "private key (.p12, .pfx)";
+
 typedef struct {
   gboolean trust, tls;
   char *password_file, *name;
@@ -139,19 +143,80 @@ import_file(UiCli *cli, const char *file, const Import *wanted)
   gboolean pkcs12 = is_pkcs12(bytes);
   g_autoptr(GPtrArray) certs =
       pkcs12 ? import_pkcs12(cli, bytes, file, wanted, &error) : crypto_certs_parse(bytes, &error);
+  if (!certs && !pkcs12 && g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED)) {
+    ui_cli_error(cli, "%s is none of the files that are taken here: %s", file, ui_cmd_cert_kinds);
+    return UI_EXIT_DATA;
+  }
   if (!certs)
     return ui_cmd_cert_fail(cli, error);
   return import_certs(cli, certs, pkcs12, wanted);
+}
+
+enum { MUTT_FILES_MAX = 20000 };
+
+/* mutt's ~/.smime: one file a certificate below certificates/, named by its hash. Its keys are apart, each under a
+ * password of its own: those come as PKCS#12. */
+static int
+import_mutt(UiCli *cli, const char *folder, const Import *wanted)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *place = g_build_filename(folder, "certificates", NULL);
+  g_autoptr(GDir) dir = g_dir_open(place, 0, &error);
+  if (!dir) {
+    ui_cli_error(cli, "%s is no folder as mutt's smime_keys makes it: %s", folder, error->message);
+    return UI_EXIT_NOINPUT;
+  }
+  int code = UI_EXIT_OK;
+  const char *name;
+  for (guint seen = 0; code == UI_EXIT_OK && seen < MUTT_FILES_MAX && (name = g_dir_read_name(dir)); seen++) {
+    if (*name == '.') /* .index, which the certificates say better */
+      continue;
+    g_autofree char *file = g_build_filename(place, name, NULL);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GBytes) bytes = ui_cli_read_file(file, &problem);
+    g_autoptr(GPtrArray) certs = bytes ? crypto_certs_parse(bytes, &problem) : NULL;
+    if (certs)
+      code = import_certs(cli, certs, FALSE, wanted);
+    else
+      ui_cli_error(cli, "%s was left out: %s", file, problem->message);
+  }
+  return code;
+}
+
+static int
+import_gpgsm(UiCli *cli, const Import *wanted)
+{
+  static const char *const command[] = { "gpgsm", "--batch", "--armor", "--export", NULL };
+  g_autoptr(GError) error = NULL;
+  g_autofree char *output = NULL;
+  int status = 0;
+  if (!g_spawn_sync(NULL, (char **)command, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+                    &output, NULL, &status, &error) ||
+      !g_spawn_check_wait_status(status, &error)) {
+    ui_cli_error(cli, "gpgsm --export did not work: %s", error->message);
+    return UI_EXIT_UNAVAILABLE;
+  }
+  if (!*output) {
+    ui_cli_error(cli, "gpgsm keeps no certificate");
+    return UI_EXIT_OK;
+  }
+  g_autoptr(GBytes) bytes = g_bytes_new_static(output, strlen(output));
+  g_autoptr(GPtrArray) certs = crypto_certs_parse(bytes, &error);
+  return certs ? import_certs(cli, certs, FALSE, wanted) : ui_cmd_cert_fail(cli, error);
 }
 
 int
 ui_cmd_cert_import(UiCli *cli, int argc, char **argv)
 {
   Import wanted = { 0 };
+  g_autofree char *mutt = NULL;
+  gboolean gpgsm = FALSE;
   const UiOption options[] = { { "trust", 0, UI_OPTION_FLAG, &wanted.trust },
                                { "tls", 0, UI_OPTION_FLAG, &wanted.tls },
                                { "password-file", 0, UI_OPTION_STRING, &wanted.password_file },
                                { "name", 0, UI_OPTION_STRING, &wanted.name },
+                               { "from-mutt", 0, UI_OPTION_STRING, &mutt },
+                               { "from-gpgsm", 0, UI_OPTION_FLAG, &gpgsm },
                                { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
                                { NULL, 0, 0, NULL } };
   static const UiCommand self = { "cert import", NULL, ui_cmd_cert_help, NULL };
@@ -159,11 +224,17 @@ ui_cmd_cert_import(UiCli *cli, int argc, char **argv)
   g_autofree char *password_file = wanted.password_file, *name = wanted.name;
   if (code >= 0)
     return code;
-  if (argc < 2) {
-    ui_cli_error(cli, "say which file: signet cert import FILE");
+  if (argc < 2 && !mutt && !gpgsm) {
+    ui_cli_error(cli, "say which file: signet cert import FILE. It is %s", ui_cmd_cert_kinds);
     return UI_EXIT_USAGE;
   }
-  if (!ui_cli_crypto(cli, TRUE, FALSE, FALSE, &code))
+  if (!ui_cli_crypto(cli, TRUE, FALSE, TRUE, &code)) /* a token may have the key of what comes */
+    return code;
+  if (mutt)
+    code = import_mutt(cli, mutt, &wanted);
+  if (gpgsm && (!mutt || code == UI_EXIT_OK))
+    code = import_gpgsm(cli, &wanted);
+  if ((mutt || gpgsm) && code != UI_EXIT_OK)
     return code;
   for (int i = 1; i < argc; i++) {
     code = import_file(cli, argv[i], &wanted);
@@ -176,8 +247,8 @@ ui_cmd_cert_import(UiCli *cli, int argc, char **argv)
 /* --- export */
 
 typedef struct {
-  gboolean p12, der, chain;
-  char *out, *password_file;
+  gboolean p12, der, chain, ldif, base64;
+  char *out, *password_file, *dn;
 } Export;
 
 /* A new file, readable by nobody else; an existing one is never written over. */
@@ -231,6 +302,41 @@ new_password(UiCli *cli, const Export *wanted, GError **error)
   return first;
 }
 
+/* RFC 2849: a value that is not plain is base64; lines are folded. */
+static void
+ldif_line(GString *out, const char *name, const char *value, gboolean binary)
+{
+  gboolean plain = !binary && g_str_is_ascii(value) && !strpbrk(value, "\r\n") && *value &&
+                   !strchr(" :<", *value) && value[strlen(value) - 1] != ' ';
+  g_autofree char *encoded =
+      plain || binary ? g_strdup(value) : g_base64_encode((const guchar *)value, strlen(value));
+  g_autofree char *line = g_strdup_printf("%s:%s %s", name, plain ? "" : ":", encoded);
+  for (gsize at = 0, length = strlen(line), room = 76; at < length; at += room, room = 75)
+    g_string_append_printf(out, "%s%.*s\n", at ? " " : "", (int)MIN(room, length - at), line + at);
+}
+
+/* What ldapmodify takes: the entry is the person's in the directory, else one of the certificate's own subject. */
+static GString *
+ldif(CryptoCert *cert, const char *dn)
+{
+  gsize length = 0;
+  const guint8 *der = g_bytes_get_data(crypto_cert_der(cert), &length);
+  g_autofree char *base64 = g_base64_encode(der, length);
+  GString *out = g_string_new(NULL);
+  ldif_line(out, "dn", dn ? dn : crypto_cert_subject(cert), FALSE);
+  g_string_append(out, "changetype: modify\nadd: userCertificate;binary\n");
+  ldif_line(out, "userCertificate;binary", base64, TRUE);
+  g_string_append(out, "-\n");
+  return out;
+}
+
+static GBytes *
+text_bytes(GString *text)
+{
+  gsize length = text->len;
+  return g_bytes_new_take(g_string_free(text, FALSE), length);
+}
+
 static GBytes *
 export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
 {
@@ -243,6 +349,15 @@ export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
   }
   if (wanted->der)
     return g_bytes_ref(crypto_cert_der(cert));
+  if (wanted->ldif)
+    return text_bytes(ldif(cert, wanted->dn));
+  if (wanted->base64) {
+    gsize size = 0;
+    const guint8 *der = g_bytes_get_data(crypto_cert_der(cert), &size);
+    g_autofree char *base64 = g_base64_encode(der, size);
+    GString *line = g_string_new(base64);
+    return text_bytes(g_string_append_c(line, '\n'));
+  }
   g_autoptr(GString) pem = g_string_new(NULL);
   g_autofree char *own = crypto_cert_pem(cert);
   g_string_append(pem, own);
@@ -254,8 +369,7 @@ export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
       g_string_append(pem, text);
     }
   }
-  gsize length = pem->len;
-  return g_bytes_new_take(g_string_free(g_steal_pointer(&pem), FALSE), length);
+  return text_bytes(g_steal_pointer(&pem));
 }
 
 int
@@ -264,6 +378,9 @@ ui_cmd_cert_export(UiCli *cli, int argc, char **argv)
   Export wanted = { 0 };
   const UiOption options[] = { { "p12", 0, UI_OPTION_FLAG, &wanted.p12 },
                                { "der", 0, UI_OPTION_FLAG, &wanted.der },
+                               { "ldif", 0, UI_OPTION_FLAG, &wanted.ldif },
+                               { "base64", 0, UI_OPTION_FLAG, &wanted.base64 },
+                               { "dn", 0, UI_OPTION_STRING, &wanted.dn },
                                { "chain", 0, UI_OPTION_FLAG, &wanted.chain },
                                { "out", 'o', UI_OPTION_STRING, &wanted.out },
                                { "password-file", 0, UI_OPTION_STRING, &wanted.password_file },
@@ -271,12 +388,15 @@ ui_cmd_cert_export(UiCli *cli, int argc, char **argv)
                                { NULL, 0, 0, NULL } };
   static const UiCommand self = { "cert export", NULL, ui_cmd_cert_help, NULL };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
-  g_autofree char *out = wanted.out, *password_file = wanted.password_file;
+  g_autofree char *out = wanted.out, *password_file = wanted.password_file, *dn = wanted.dn;
   if (code >= 0)
     return code;
-  if (argc != 2 || (wanted.p12 && wanted.der) || (wanted.der && wanted.chain)) {
-    ui_cli_error(cli, argc != 2 ? "say which: signet cert export FINGERPRINT or ADDRESS"
-                                : "--der takes neither --p12 nor --chain");
+  int forms = wanted.p12 + wanted.der + wanted.ldif + wanted.base64;
+  if (argc != 2 || forms > 1 || (forms && wanted.chain) || (dn && !wanted.ldif)) {
+    ui_cli_error(cli, argc != 2   ? "say which: signet cert export FINGERPRINT or ADDRESS"
+                      : forms > 1 ? "one form at a time: --p12, --der, --ldif or --base64"
+                      : dn        ? "--dn names the entry for --ldif"
+                                  : "--chain goes with PEM; PKCS#12 has the chain in it always");
     return UI_EXIT_USAGE;
   }
   if (!out && (wanted.p12 || wanted.der) && isatty(STDOUT_FILENO)) {
@@ -318,20 +438,20 @@ is_agreed(UiCli *cli, const CryptoCertEntry *entry, const char *what, gboolean f
   return ui_cli_confirm(cli, question);
 }
 
-int
-ui_cmd_cert_trust(UiCli *cli, int argc, char **argv)
+/* trust and distrust are one act with another wish, each for mail or for servers; --remove: neither of both. */
+static int
+change_trust(UiCli *cli, int argc, char **argv, const UiCommand *self, CryptoTrustWish wish)
 {
-  gboolean tls = FALSE, take_back = FALSE, from_file;
+  gboolean tls = FALSE, take_back = FALSE, from_file, never = wish == CRYPTO_TRUST_NEVER;
   const UiOption options[] = { { "tls", 0, UI_OPTION_FLAG, &tls },
                                { "remove", 0, UI_OPTION_FLAG, &take_back },
                                { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
                                { NULL, 0, 0, NULL } };
-  static const UiCommand self = { "cert trust", NULL, ui_cmd_cert_help, NULL };
-  int code = ui_cli_options(cli, &self, options, &argc, argv);
+  int code = ui_cli_options(cli, self, options, &argc, argv);
   if (code >= 0)
     return code;
   if (argc != 2) {
-    ui_cli_error(cli, "say which: signet cert trust FILE or FINGERPRINT");
+    ui_cli_error(cli, "say which: signet %s FILE or FINGERPRINT", self->name);
     return UI_EXIT_USAGE;
   }
   if (!ui_cli_crypto(cli, TRUE, TRUE, FALSE, &code))
@@ -339,24 +459,69 @@ ui_cmd_cert_trust(UiCli *cli, int argc, char **argv)
   g_autoptr(CryptoCertEntry) entry = ui_cmd_cert_find(cli, argv[1], &from_file, &code);
   if (!entry)
     return code;
+  const char *verb = never       ? (take_back ? "No longer distrust" : "Never trust")
+                     : take_back ? "No longer trust"
+                                 : "Trust";
   g_autofree char *question = g_strdup_printf(
-      "%s this authority for %s? [y/N]", take_back ? "No longer trust" : "Trust", tls ? "servers" : "mail");
+      "%s this %s for %s? [y/N]", verb, crypto_cert_is_authority(entry->cert) ? "authority" : "certificate",
+      tls ? "servers" : "mail");
   if (!is_agreed(cli, entry, argv[1], from_file, question, &code))
     return code;
-  gboolean mail = (entry->flags & CRYPTO_CERT_TRUSTED_MAIL) != 0,
-           server = (entry->flags & CRYPTO_CERT_TRUSTED_SERVER) != 0;
-  *(tls ? &server : &mail) = !take_back;
+  if (take_back)
+    wish = CRYPTO_TRUST_NEUTRAL;
   g_autoptr(GError) error = NULL;
-  if (!crypto_certdb_trust(entry->cert, mail, server, ui_cli_pin_source(cli), &error))
+  if (!crypto_certdb_set_trust(entry->cert, tls ? CRYPTO_TRUST_KEEP : wish, tls ? wish : CRYPTO_TRUST_KEEP,
+                               ui_cli_pin_source(cli), &error))
     return ui_cmd_cert_fail(cli, error);
-  return report(cli, entry->cert, take_back ? "trust removed" : "trusted");
+  return report(cli, entry->cert,
+                never       ? (take_back ? "distrust removed" : "distrusted")
+                : take_back ? "trust removed"
+                            : "trusted");
+}
+
+int
+ui_cmd_cert_trust(UiCli *cli, int argc, char **argv)
+{
+  static const UiCommand self = { "cert trust", NULL, ui_cmd_cert_help, NULL };
+  return change_trust(cli, argc, argv, &self, CRYPTO_TRUST_TRUSTED);
+}
+
+int
+ui_cmd_cert_distrust(UiCli *cli, int argc, char **argv)
+{
+  static const UiCommand self = { "cert distrust", NULL, ui_cmd_cert_help, NULL };
+  return change_trust(cli, argc, argv, &self, CRYPTO_TRUST_NEVER);
+}
+
+/* Says what goes for good, and has it agreed to by a word that nobody types by accident. */
+static gboolean
+is_delete_agreed(UiCli *cli, const CryptoCertEntry *entry, gboolean own, gboolean yes, int *code)
+{
+  g_autofree char *fingerprint = ui_cmd_cert_fingerprint(entry->cert);
+  g_autofree char *lost = own ? ui_cmd_cert_count_lost(cli, entry->cert) : NULL;
+  g_autofree char *shown =
+      g_strdup_printf("%s\n  issued by %s\n  SHA-256 %s%s%s", crypto_cert_subject(entry->cert),
+                      crypto_cert_issuer(entry->cert), fingerprint, lost ? "\n" : "", lost ? lost : "");
+  g_autofree char *safe = ui_text_lines(shown);
+  fprintf(stderr, "%s\n", safe);
+  if (yes)
+    return TRUE;
+  if (cli->batch) {
+    ui_cli_error(cli, "with --batch say --yes: nothing was deleted");
+    *code = UI_EXIT_USAGE;
+    return FALSE;
+  }
+  *code = UI_EXIT_NO;
+  return own ? ui_cli_spelled(cli, "Delete it and its private key, for ever? Type yes:")
+             : ui_cli_confirm(cli, "Delete it? [y/N]");
 }
 
 int
 ui_cmd_cert_delete(UiCli *cli, int argc, char **argv)
 {
-  gboolean with_key = FALSE, from_file;
+  gboolean with_key = FALSE, yes = FALSE, from_file;
   const UiOption options[] = { { "with-key", 0, UI_OPTION_FLAG, &with_key },
+                               { "yes", 0, UI_OPTION_FLAG, &yes },
                                { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
                                { NULL, 0, 0, NULL } };
   static const UiCommand self = { "cert delete", NULL, ui_cmd_cert_help, NULL };
@@ -379,8 +544,7 @@ ui_cmd_cert_delete(UiCli *cli, int argc, char **argv)
              "again. Export it first (signet cert export --p12), then say --with-key");
     return UI_EXIT_NO;
   }
-  if (!is_agreed(cli, entry, argv[1], FALSE,
-                 own ? "Delete it and its private key, for ever? [y/N]" : "Delete it? [y/N]", &code))
+  if (!is_delete_agreed(cli, entry, own, yes, &code))
     return code;
   g_autoptr(GError) error = NULL;
   if (!crypto_certdb_delete(entry->cert, ui_cli_pin_source(cli), &error))

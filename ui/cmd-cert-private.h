@@ -11,7 +11,12 @@ int ui_cmd_cert_show(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_import(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_export(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_trust(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_distrust(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_delete(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_expiry(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_harvest(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_request(UiCli *cli, int argc, char **argv);
+extern const char ui_cmd_cert_kinds[]; /* the files that import takes, for a sentence */
 
 /* Prints @error and gives the exit code for it. */
 int ui_cmd_cert_fail(UiCli *cli, const GError *error);
@@ -22,6 +27,12 @@ CryptoCertEntry *ui_cmd_cert_find(UiCli *cli, const char *what, gboolean *from_f
 
 char *ui_cmd_cert_fingerprint(CryptoCert *cert); /* "AB:CD:..." */
 gboolean ui_cmd_cert_is_full_fingerprint(const char *what);
+
+/* How many messages only @cert's key reads, in words: in accounts that are kept here, all folders. Transfer full. */
+char *ui_cmd_cert_count_lost(UiCli *cli, CryptoCert *cert);
+
+char *ui_cmd_cert_end_words(gint64 seconds); /* "12 days left"; transfer full */
+const char *ui_cmd_cert_kind(const CryptoCertEntry *entry); /* "own", "person", "authority" */
 
 /* A line for a person, and the same as fields of an object. */
 void ui_cmd_cert_line(const CryptoCertEntry *entry, const char *word);

@@ -8,35 +8,57 @@
 
 const char ui_cmd_cert_help[] =
     "signet cert list [--own|--people|--authorities] [--builtin] [WORD]\n"
-    "    what is in the certificate database and on tokens; WORD: only what has it in name or address\n"
+    "    what is in the certificate database and on tokens; WORD: only what has it in name, address or "
+    "issuer\n"
     "signet cert show CERT|FILE\n"
     "    everything about one, its chain, and what it is good for\n"
-    "signet cert import FILE [--trust] [--tls] [--password-file F] [--name NAME]\n"
+    "signet cert expiry [--within 30d] [--own]\n"
+    "    what ends soon or has ended: own, correspondents, the authorities above them; nothing that has a\n"
+    "    successor. Exit code 1 if there is any: made for cron\n"
+    "signet cert import FILE... [--trust] [--tls] [--password-file F] [--name NAME]\n"
     "    PEM, DER, PKCS#7, PKCS#12. --trust: trust the authorities in it for mail; --tls: for servers.\n"
     "    Without them, nothing becomes trusted\n"
-    "signet cert export CERT [--p12 | --der] [--chain] [--out FILE] [--password-file F]\n"
-    "    PEM to stdout; --p12: with the private key, protected by a password (asked for twice, or from F)\n"
-    "signet cert trust [--tls] [--remove] CERT|FILE\n"
-    "    trust an authority for mail, or with --tls for servers; --remove takes it back\n"
-    "signet cert delete [--with-key] CERT\n"
-    "    --with-key is needed where its private key would go with it: mail to it can then never be read "
-    "again\n"
+    "signet cert import --from-mutt DIR | --from-gpgsm\n"
+    "    the certificates of mutt's ~/.smime, or those that gpgsm keeps (their keys: as PKCS#12)\n"
+    "signet cert harvest FOLDER... [--accept]\n"
+    "    reads the signed mail of the folders and tells whose certificates it brought: candidates for "
+    "writing\n"
+    "    to them. --accept: keep those that a trusted authority issued\n"
+    "signet cert request ADDRESS... [--name NAME] [--organisation O] [--key rsa-3072|p-256|p-384]\n"
+    "        [--token TOKEN] [--for sign|encrypt|both] [--out FILE]\n"
+    "    makes a key, in the database or on the token, and a request (PKCS#10) for an authority. What it "
+    "sends\n"
+    "    back goes to cert import, which joins it with the key\n"
+    "signet cert export CERT [--der | --ldif [--dn DN] | --base64 | --p12] [--chain] [--out FILE]\n"
+    "        [--password-file F]\n"
+    "    PEM to stdout; --ldif and --base64: for a directory; --p12: with the private key and its chain, by\n"
+    "    AES-256 under a password (asked for twice, or from F)\n"
+    "signet cert trust|distrust [--tls] [--remove] CERT|FILE\n"
+    "    trust an authority for mail, or with --tls for servers, or never trust it; --remove takes either "
+    "back\n"
+    "signet cert delete [--with-key] [--yes] CERT\n"
+    "    --with-key is needed where its private key would go with it: mail to it can then never be read\n"
+    "    again, and how much of it is here is counted first. --yes answers the question; --batch needs it\n"
     "\n"
     "CERT is a SHA-256 fingerprint (eight digits are enough where they fit one alone) or an address in it.\n"
-    "--pin-file F or $SIGNET_PIN give the database's password or the token's PIN. trust and delete ask "
+    "--pin-file F or $SIGNET_PIN give the database's password or the token's PIN. trust and distrust ask "
     "first;\n"
     "with --batch they take the full fingerprint, or a FILE, for an answer.\n"
     "\n"
     "In the list: K we have its key, A authority, M trusted for mail, S for servers, X never to be trusted.\n"
-    "Exit codes: 0 done, 1 no such certificate or refused, 2 usage, 65 not a certificate, 66 no such file,\n"
-    "75 the database is in use, 77 wrong or missing password, 78 the database cannot be used.\n";
+    "Exit codes: 0 done, 1 no such certificate, refused, or (expiry) some end, 2 usage, 65 not a "
+    "certificate,\n"
+    "66 no such file, 75 the database is in use, 77 wrong or missing password, 78 the database cannot be "
+    "used.\n";
 
 static const struct {
   const char *name;
   int (*run)(UiCli *cli, int argc, char **argv);
 } verbs[] = {
-  { "list", ui_cmd_cert_list },     { "show", ui_cmd_cert_show },   { "import", ui_cmd_cert_import },
-  { "export", ui_cmd_cert_export }, { "trust", ui_cmd_cert_trust }, { "delete", ui_cmd_cert_delete },
+  { "list", ui_cmd_cert_list },       { "show", ui_cmd_cert_show },     { "import", ui_cmd_cert_import },
+  { "export", ui_cmd_cert_export },   { "trust", ui_cmd_cert_trust },   { "distrust", ui_cmd_cert_distrust },
+  { "delete", ui_cmd_cert_delete },   { "expiry", ui_cmd_cert_expiry }, { "harvest", ui_cmd_cert_harvest },
+  { "request", ui_cmd_cert_request },
 };
 
 /* The verb is the first word that is no option: options may stand before it. */
@@ -53,7 +75,8 @@ ui_cmd_cert(UiCli *cli, int argc, char **argv)
   int code = ui_cli_options(cli, &self, NULL, &argc, argv);
   if (code >= 0)
     return code;
-  ui_cli_error(cli, "say signet cert list, show, import, export, trust or delete (signet cert --help)");
+  ui_cli_error(cli, "say signet cert list, show, expiry, import, harvest, request, export, trust, distrust "
+                    "or delete (signet cert --help)");
   return UI_EXIT_USAGE;
 }
 
@@ -132,7 +155,7 @@ flag_letters(guint flags, char letters[6])
                 { CRYPTO_CERT_AUTHORITY, 'A' },
                 { CRYPTO_CERT_TRUSTED_MAIL, 'M' },
                 { CRYPTO_CERT_TRUSTED_SERVER, 'S' },
-                { CRYPTO_CERT_DISTRUSTED, 'X' } };
+                { CRYPTO_CERT_DISTRUSTED | CRYPTO_CERT_DISTRUSTED_SERVER, 'X' } };
   for (gsize i = 0; i < G_N_ELEMENTS(table); i++)
     letters[i] = flags & table[i].flag ? table[i].letter : '-';
   letters[5] = 0;
@@ -182,6 +205,7 @@ ui_cmd_cert_fields(JsonBuilder *json, const CryptoCertEntry *entry)
   ui_json_bool(json, "trusted_mail", (entry->flags & CRYPTO_CERT_TRUSTED_MAIL) != 0);
   ui_json_bool(json, "trusted_server", (entry->flags & CRYPTO_CERT_TRUSTED_SERVER) != 0);
   ui_json_bool(json, "distrusted", (entry->flags & CRYPTO_CERT_DISTRUSTED) != 0);
+  ui_json_bool(json, "distrusted_server", (entry->flags & CRYPTO_CERT_DISTRUSTED_SERVER) != 0);
   ui_json_bool(json, "builtin", (entry->flags & CRYPTO_CERT_BUILTIN) != 0);
   ui_json_string(json, "token", entry->token);
   ui_json_string(json, "nickname", entry->nickname);
@@ -201,6 +225,7 @@ has_word(CryptoCert *cert, const char *folded_word)
 {
   if (contains(crypto_cert_subject(cert), folded_word) ||
       contains(crypto_cert_common_name(cert), folded_word) ||
+      contains(crypto_cert_issuer_name(cert), folded_word) ||
       g_str_has_prefix(crypto_cert_sha256(cert), folded_word))
     return TRUE;
   for (const char *const *a = crypto_cert_addresses(cert); *a; a++)
@@ -323,6 +348,10 @@ show_text(const CryptoCertEntry *entry, GPtrArray *extra)
               entry->flags & CRYPTO_CERT_TRUSTED_MAIL
                   ? (entry->flags & CRYPTO_CERT_TRUSTED_SERVER ? "mail and servers" : "mail")
                   : (entry->flags & CRYPTO_CERT_TRUSTED_SERVER ? "servers" : "nothing by itself"));
+  if (entry->flags & (CRYPTO_CERT_DISTRUSTED | CRYPTO_CERT_DISTRUSTED_SERVER))
+    show_line("never for", !(entry->flags & CRYPTO_CERT_DISTRUSTED_SERVER) ? "mail"
+                           : entry->flags & CRYPTO_CERT_DISTRUSTED         ? "mail and servers"
+                                                                           : "servers");
   for (gsize i = 0; i < G_N_ELEMENTS(purposes); i++) {
     if (!has_purpose(cert, purposes[i].use))
       continue;

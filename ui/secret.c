@@ -78,6 +78,14 @@ ui_cli_confirm(UiCli *cli, const char *question)
   return answer && (!g_ascii_strcasecmp(answer, "y") || !g_ascii_strcasecmp(answer, "yes"));
 }
 
+gboolean
+ui_cli_spelled(UiCli *cli, const char *question)
+{
+  g_autofree char *answer = cli->batch ? NULL : ask(question, TRUE);
+
+  return answer && strcmp(answer, "yes") == 0;
+}
+
 char *
 ui_cli_read_secret_file(const char *file, GError **error)
 {

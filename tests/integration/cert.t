@@ -49,7 +49,7 @@ run 0 cert --help && says 'signet cert import'; did '--help'
 run 0 cert import --help && says 'signet cert import'; did '--help behind a verb'
 run 2 cert import --trusst root.pem && complains 'trust'; did 'an unknown option names the nearest'
 run 66 cert import absent.pem && complains absent.pem; did 'no such file: 66'
-run 65 cert import password; did 'not a certificate: 65'
+run 65 cert import password && complains 'PEM.*DER.*PKCS#7.*PKCS#12'; did 'not a certificate: 65, and what would be one'
 
 run 0 cert import root.pem && says imported && says -- '-A---'
 did 'import stores, and trusts nothing'
@@ -80,12 +80,37 @@ run 0 --json cert list --own && [ "$(wc -l <out)" = 1 ] && [ "$(field token)" = 
 run 0 cert list --people && says bob@ && ! says anna@ && ! says Root; did 'list --people'
 run 0 cert list --authorities && says Root && ! says bob@; did 'list --authorities'
 run 0 cert list KELLER && [ "$(wc -l <out)" = 1 ]; did 'list WORD'
+run 0 cert list 'test root' && says bob@ && says anna@; did 'list: of an issuer'
+run 0 cert distrust root.pem && says distrusted && says -- '-A--X'; did 'distrust: for mail'
+run 0 --json cert show bob@example.org && says '"sign":{"good":false,"trust_errors":\[[^]]*"distrusted"'; did '... and what it issued is not believed'
+run 0 --json cert distrust --tls root.pem && says '"distrusted":true' && says '"distrusted_server":true'; did 'distrust --tls: for servers'
+run 0 --json cert distrust --tls --remove root.pem && says '"distrusted":true' && says '"distrusted_server":false'; did '--remove: of one alone'
+run 0 cert trust root.pem && says -- '-AM--'; did 'trust takes the place of distrust'
+run 0 cert distrust bob.pem && run 0 --json cert show bob@example.org && says '"trust_errors":\["distrusted"'; did "a person's may be distrusted too"
+run 0 cert distrust --remove bob.pem && run 0 --json cert show bob@example.org && says '"sign":{"good":true'; did '... and again not'
+
+run 1 cert expiry --within 20d && says '^own .* days left .*anna@' && says '^person .*bob@' && ! says Root; did 'expiry: who ends soon; 1'
+run 1 --json cert expiry --own --within 3w && [ "$(wc -l <out)" = 1 ] && says '"days_left":8' && [ "$(field kind)" = own ]; did '--own, JSON'
+run 0 cert expiry --within 5d && [ ! -s out ]; did 'nobody: 0, silent'
+run 2 cert expiry --within soon && complains 30d; did 'a wrong span: usage'
+run 1 cert expiry --within 1y && says '^authority .*Test Root'; did 'the authority above them too'
+quiet openssl x509 -req -in anna.csr -CA root.pem -CAkey root.key -CAcreateserial -days 400 -out anna2.pem -extfile anna.ext
+run 0 cert import anna2.pem && says 'K----'; did "the same key's next certificate is ours at once"
+run 0 cert expiry --own --within 30d; did 'expiry: one with a successor is not told'
+run 0 cert delete --yes --with-key "$(fingerprint anna2.pem)" && run 0 --json cert list --own && [ "$(wc -l <out)" = 1 ]
+did 'delete: the key stays for the other certificate'
 run 0 cert list --builtin && [ "$(wc -l <out)" -gt 50 ]; did 'list --builtin'
 
 run 0 cert export anna@example.org && openssl x509 -in out -noout -subject | grep -q 'Anna Keller'; did 'export: PEM'
 run 0 cert export --chain anna@example.org && [ "$(grep -c BEGIN out)" = 2 ]; did 'export --chain'
 run 0 cert export --der --out anna.der anna@example.org && openssl x509 -inform DER -in anna.der -noout
 did 'export --der --out'
+run 0 cert export --base64 anna@example.org && [ "$(wc -l <out)" = 1 ] && base64 -d <out | cmp -s - anna.der; did 'export --base64: one line'
+run 0 cert export --ldif --dn 'mail=anna@example.org,dc=example,dc=org' anna@example.org && says '^dn: mail=anna@' \
+  && sed -n '/^userCertificate;binary:: /,/^-$/p' out | sed '$d; s/^userCertificate;binary:: //; s/^ //' | base64 -d | cmp -s - anna.der \
+  && ! grep -q '.\{77\}' out
+did 'export --ldif: folded, and the same octets'
+run 2 cert export --ldif --p12 anna@example.org; did 'one form at a time'
 run 74 cert export --der --out anna.der anna@example.org && complains already; did 'never over a file that is there'
 run 0 cert export --p12 --password-file password --out back.p12 anna@example.org \
   && openssl pkcs12 -in back.p12 -passin file:password -nodes 2>/dev/null | grep -q 'PRIVATE KEY' \
@@ -98,8 +123,62 @@ run 0 cert import mallory.pem && run 0 cert list mallory@example.org && ! LC_ALL
 did 'no escape of a certificate reaches the terminal'
 
 run 1 cert delete anna@example.org --batch && complains with-key; did 'delete keeps private keys'
-run 2 cert delete --with-key anna@example.org --batch; did 'and wants the full fingerprint'
-run 0 cert delete --with-key "$(fingerprint anna.pem)" --batch && run 0 --json cert list --own && [ ! -s out ]
+run 2 cert delete --with-key anna@example.org --batch && complains -- --yes; did 'and wants --yes'
+mkdir -p "$profile/mail/cur" "$profile/mail/new" "$profile/mail/tmp"
+printf '[account anna]\naddress = anna@example.org\nmaildir = mail\n[account far]\naddress = far@example.org\nimap = imaps://far@127.0.0.1:1\n' >"$profile/signet.conf"
+printf 'From: bob@example.org\nTo: anna@example.org\nSubject: s\nMessage-ID: <%s@x>\nContent-Type: text/plain\n\nfor you\n' 1 >plain
+openssl cms -encrypt -aes256 -in plain -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/1.a:2,S" anna.pem
+openssl cms -encrypt -aes256 -in plain -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/2.a:2,S" bob.pem
+run 1 cert delete --with-key anna@example.org && complains '1 of 2 encrypted messages.*would become unreadable' && complains 'Not counted.*far'
+did 'what would become unreadable is counted first; without a terminal nobody can agree'
+run 0 cert delete --with-key "$(fingerprint anna.pem)" --batch --yes && run 0 --json cert list --own && [ ! -s out ]
 did 'delete --with-key'
 run 1 cert show anna@example.org; did 'gone'
+
+# Requests: the key is made here, the authority answers, import joins them.
+answered() { # answered KEY NAME BITS
+  run 0 cert request "$2@example.org" "$2@example.net" --name "Request $2" --organisation House --key "$1" --for both --out "$2.req" \
+    && openssl req -in "$2.req" -noout -verify 2>&1 | grep -q OK && openssl req -in "$2.req" -noout -text >text 2>&1 \
+    && grep -q "email:$2@example.org, email:$2@example.net" text && grep -q 'E-mail Protection' text && grep -q 'Digital Signature' text && grep -q "$3" text
+  did "request $1: openssl reads it, names and usages are in it"
+  quiet openssl x509 -req -in "$2.req" -CA root.pem -CAkey root.key -CAcreateserial -days 90 -copy_extensions copyall -out "$2.pem"
+  run 0 cert import "$2.pem" && says 'imported *[0-9a-f]* K----'
+  did '... what the authority issued is joined with its key'
+  openssl cms -encrypt -aes256 -in plain -out sealed.eml "$2.pem" 2>/dev/null && run 0 decrypt sealed.eml && says 'for you'
+  did '... and reads'
+}
+answered rsa-3072 rita '3072 bit'
+answered p-256 pia '256 bit'
+answered p-384 paul '384 bit'
+run 74 cert request x@example.org --out rita.req && complains already; did 'a request is not written over a file'
+run 2 cert request nobody && complains 'looks like'; did 'no address: usage'
+run 2 cert request x@example.org --key rsa-1024 && complains rsa-3072; did 'a wrong kind of key: usage'
+run 1 cert request x@example.org --token nowhere && complains 'signet token list'; did 'no such token: where to look'
+
+# What other programs keep.
+mkdir -p smime/certificates gpg && chmod 700 gpg
+leaf mia email:mia@example.org /CN=Mia
+leaf gert email:gert@example.org /CN=Gert
+cp mia.pem smime/certificates/0a1b2c3d.0 && cp password smime/certificates/0a1b2c3d.1 && echo 'mia@example.org 0a1b2c3d.0 ? ?' >smime/certificates/.index
+run 0 cert import --from-mutt smime && says 'imported.*mia@example.org' && complains '0a1b2c3d.1 was left out'
+did "import --from-mutt: mutt's certificates; what is none is told and left out"
+run 66 cert import --from-mutt gpg && complains 'smime_keys'; did '... not such a folder: 66'
+GNUPGHOME=$work/gpg
+export GNUPGHOME
+gpgsm --batch --disable-dirmngr --import gert.pem >/dev/null 2>&1
+run 0 cert import --from-gpgsm && says 'imported.*gert@example.org'; did "import --from-gpgsm: gpgsm's certificates"
+gpgconf --kill all >/dev/null 2>&1
+
+# Harvest: candidates out of signed mail.
+run 0 cert delete bob@example.org --yes; did 'a correspondent goes without more ado'
+openssl cms -sign -in plain -signer mallory.pem -inkey mallory.key -from mallory@example.org -to anna@example.org -subject s -out "$profile/mail/cur/3.a:2,S"
+sed 's/<1@x>/<4@x>/' plain | openssl cms -sign -signer bob.pem -inkey bob.key -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/4.a:2,S"
+run 0 cert harvest INBOX && says '^candidate .*bob@example.org' && complains '2 signed messages read'
+did 'harvest tells who signed'
+run 0 --json cert harvest anna/INBOX --accept && says '"address":"bob@example.org","state":"kept","source":"mail"'
+did 'harvest --accept keeps what a trusted authority issued'
+run 0 cert list bob@example.org && says bob; did '... in the database'
+run 0 cert distrust "$(fingerprint bob.pem)" --batch && { run 4 verify "$profile/mail/cur/4.a:2,S" || run 3 verify "$profile/mail/cur/4.a:2,S"; } >/dev/null
+did 'what a distrusted one signed is not believed'
+run 69 --offline cert harvest far/INBOX; did 'harvest of a server, offline: 69'
 done_testing

@@ -8,7 +8,7 @@ set -eu
 run='gcc make pkg-config libc6-dev libglib2.0-dev libncurses-dev libjson-glib-dev libetpan-dev libgmime-3.0-dev
 libmagic-dev libsqlite3-dev libinih-dev libgumbo-dev libnss3-dev libnspr4-dev libsecret-1-dev libcurl4-gnutls-dev zlib1g-dev libsasl2-modules
 p11-kit-modules ncurses-term'
-tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix git git-email libmailtools-perl clang
+tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix git git-email libmailtools-perl clang
 libclang-rt-14-dev'
 
 # The peer of `make bench` links libcrypto; nothing else does.
