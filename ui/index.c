@@ -171,6 +171,8 @@ move(UiApp *app, UiView *view, UiMove move)
 {
   UiBox *box = app->box;
 
+  if (box && !box->shown->len && box->loading && move == UI_MOVE_FIRST)
+    box->placed = box->to_first = TRUE; /* nothing is there yet */
   if (!box || !box->shown->len)
     return FALSE;
   int n = (int)box->shown->len, line = n - 1 - box->cursor, before = line;

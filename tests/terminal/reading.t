@@ -164,7 +164,7 @@ session() { # session COLUMNS ROWS
 	wait_for 'INBOX  2 messages' "$size: both are moved"
 	typed 'y'
 	wait_for '^ *Folders' "$size: y lists folders"
-	check "$size: with counts" has 'Archive +2|Archive.* 2 '
+	wait_for 'Archive +2|Archive.* 2 ' "$size: with counts"
 	typed 'c'
 	wait_for 'Change to folder' "$size: c asks"
 	typed 'wkrp'
@@ -185,7 +185,7 @@ session 120 40
 
 fill
 start 80 24 --
-wait_for 'INBOX  5 messages' 'starts for resizing'
+wait_for '^> *[0-9]' 'starts for resizing'
 keys Home Enter
 wait_for 'this is the first' 'a message is open'
 for size in '20 5' '30 8' '200 60' '21 6' '80 24'; do
