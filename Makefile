@@ -12,6 +12,7 @@ PKGS_keyring := libsecret-1
 PKGS     := $(PKGS_BASE) $(foreach m,$(MODULES),$(PKGS_$m))
 
 PREFIX   ?= /usr/local
+SYSCONFDIR ?= /etc
 CFLAGS   ?= -O2 -g
 comma    := ,
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2 \
@@ -45,7 +46,7 @@ LINKHARD := -Wl,--as-needed
 B        := build-fuzz
 endif
 
-STD      := -std=c11 -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"' -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74
+STD      := -std=c11 -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"' -DSIGNET_SYSCONFDIR='"$(SYSCONFDIR)"' -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74
 
 .DEFAULT_GOAL := all
 Q := $(if $(V),,@)

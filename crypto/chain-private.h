@@ -12,6 +12,7 @@ void crypto_chain_unlock(void);
 
 /* What was looked up is stale: trust or certificates changed. Any thread. */
 void crypto_chain_forget(void);
+void crypto_chain_only(const char *fingerprints); /* at crypto_open(): CryptoOptions.only */
 void crypto_chain_close(void); /* at crypto_close(): drops every reference */
 
 enum { CRYPTO_PATH_MAX = 10 };

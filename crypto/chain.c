@@ -29,6 +29,7 @@ typedef struct {
 /* Under the mutex. Holding the authorities keeps NSS from reading them out of SQLite for every mail. */
 static GMutex chain_mutex;
 static GHashTable *subjects;   /* GBytes of a DER name -> Subject */
+static char **only;           /* fingerprints of the authorities that policy allows; NULL: all. See crypto_open() */
 static GHashTable *signatures; /* SHA-256 of one and of its issuer -> Signature; a fact that never changes */
 
 typedef struct {
@@ -70,11 +71,21 @@ crypto_chain_close(void)
   crypto_chain_lock();
   g_clear_pointer(&subjects, g_hash_table_unref);
   g_clear_pointer(&signatures, g_hash_table_unref);
+  g_clear_pointer(&only, g_strfreev);
   crypto_chain_forget_verdicts();
   crypto_crl_close();
   crypto_revocation_close();
   crypto_chain_unlock();
   crypto_cert_forget();
+}
+
+void
+crypto_chain_only(const char *fingerprints)
+{
+  crypto_chain_lock();
+  g_strfreev(only);
+  only = fingerprints ? g_strsplit(fingerprints, ",", -1) : NULL;
+  crypto_chain_unlock();
 }
 
 /* --- who could have issued it */
@@ -163,6 +174,12 @@ is_anchor(CryptoCert *cert)
 {
   CERTCertTrust trust;
   return CERT_GetCertTrust(cert->nss, &trust) == SECSuccess && (trust.emailFlags & CERTDB_TRUSTED_CA);
+}
+
+static gboolean
+is_allowed(CryptoCert *cert)
+{
+  return !only || g_strv_contains((const char *const *)only, crypto_cert_sha256(cert));
 }
 
 static gboolean
@@ -354,7 +371,7 @@ static void
 search_up(Search *search)
 {
   CryptoLink *top = &search->now.links[search->now.count - 1];
-  if (is_anchor(top->cert)) {
+  if (is_anchor(top->cert) && is_allowed(top->cert)) {
     search->now.anchored = TRUE;
     consider(search);
     search->now.anchored = FALSE;
@@ -369,6 +386,12 @@ search_up(Search *search)
   if (any)
     return;
   CryptoLink before = *top;
+  if (is_anchor(top->cert)) {
+    top->problems |= CRYPTO_TRUST_NOT_ALLOWED;
+    consider(search);
+    *top = before;
+    return;
+  }
   gboolean alone = crypto_cert_self_signed(top->cert) && signature(top->cert, top->cert) != SIGNATURE_BAD;
   if (alone)
     top->problems |= CRYPTO_TRUST_SELF_SIGNED;

@@ -41,6 +41,7 @@ typedef enum {
   CRYPTO_TRUST_OTHER = 1 << 15,          /* NSS says no for a reason that has no word; see sentence */
   CRYPTO_TRUST_DISTRUSTED = 1 << 16,     /* the user or NSS marked it as never to be trusted */
   CRYPTO_TRUST_POLICY = 1 << 17,         /* certificate policies (RFC 5280 6.1.3 to 6.1.5) */
+  CRYPTO_TRUST_NOT_ALLOWED = 1 << 18,    /* its authority is trusted, but not among those that policy names */
 } CryptoTrustProblem;
 
 typedef struct {

@@ -333,6 +333,7 @@ crypto_open(const CryptoOptions *options, GError **error)
   crypto_pin_install();
   if (options->roots && !has_roots())
     context.roots = load_module("libnssckbi.so", "signet roots");
+  crypto_chain_only(options->only);
   if (options->tokens)
     load_cards();
   if (options->cards)

@@ -19,6 +19,7 @@ typedef struct {
   gboolean read_only;
   gboolean roots;     /* load NSS's built-in roots (libnssckbi.so), by their mail and server trust bits */
   const char *cards;  /* file that remembers whose keys lie on which card, for when it is not there; NULL: none */
+  const char *only;   /* fingerprints, commas between, of the authorities that alone are believed for mail; NULL: any */
   gboolean tokens;    /* load p11-kit's modules, so that a card that the system knows needs no path */
 } CryptoOptions;
 

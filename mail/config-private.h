@@ -8,4 +8,12 @@
 gboolean ml_config_server(const char *url, const char *service, MlServer *server, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* config-value.c. Words that belong into no file; names of accounts; "a, b" appended to a list; and a path made absolute:
+ * ~ is the home, what is relative is so to the configuration's folder (transfer full). */
+enum { ML_CONFIG_NAME = 40 };
+gboolean ml_config_is_secret(const char *name);
+gboolean ml_config_valid_name(const char *name);
+void ml_config_add_list(char ***field, const char *value);
+char *ml_config_path(const char *config_file, const char *value);
+
 #endif

@@ -9,8 +9,9 @@
 
 #include "mail/config-private.h"
 #include "mail/nearest.h"
+#include "mail/policy-private.h"
 
-enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_NAME = 40 };
+enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64 };
 
 typedef enum {
   KEY_TEXT,
@@ -21,13 +22,16 @@ typedef enum {
   KEY_LIST,
   KEY_PATH,
   KEY_MAILDIR,
-  KEY_MBOX
+  KEY_MBOX,
+  KEY_POLICY,
+  KEY_LOCKED,
+  KEY_RULE
 } KeyKind;
 
 typedef struct {
   const char *name;
   KeyKind kind;
-  size_t offset;       /* into MlAccount or MlConfig */
+  size_t offset;       /* into MlAccount or MlConfig; or an MlPolicyKey, an MlRuleKey */
   const char *choices; /* KEY_CHOICE: words separated by blanks; KEY_SERVER: the schemes */
 } Key;
 
@@ -85,8 +89,30 @@ static const Key keys_keys[] = {
 };
 
 static const Key policy_keys[] = {
-  { "revocation", KEY_CHOICE, CONFIG(revocation), "off soft hard" },
   { "internal-hosts", KEY_TEXT, CONFIG(internal_hosts), NULL },
+  { "sign", KEY_POLICY, ML_POLICY_SIGN, NULL },
+  { "encrypt", KEY_POLICY, ML_POLICY_ENCRYPT, NULL },
+  { "clear", KEY_POLICY, ML_POLICY_CLEAR, NULL },
+  { "revocation", KEY_POLICY, ML_POLICY_REVOCATION, NULL },
+  { "min-digest", KEY_POLICY, ML_POLICY_MIN_DIGEST, NULL },
+  { "min-cipher", KEY_POLICY, ML_POLICY_MIN_CIPHER, NULL },
+  { "min-rsa", KEY_POLICY, ML_POLICY_MIN_RSA, NULL },
+  { "min-ec", KEY_POLICY, ML_POLICY_MIN_EC, NULL },
+  { "archive-cert", KEY_POLICY, ML_POLICY_ARCHIVE_CERT, NULL },
+  { "trust", KEY_POLICY, ML_POLICY_TRUST, NULL },
+  { "locked", KEY_LOCKED, 0, NULL },
+  { NULL, KEY_TEXT, 0, NULL },
+};
+
+/* Lists: more lines of the same key add to it. */
+static const Key rule_keys[] = {
+  { "domain", KEY_RULE, ML_RULE_DOMAIN, "list" },
+  { "except-domain", KEY_RULE, ML_RULE_EXCEPT, "list" },
+  { "subject", KEY_RULE, ML_RULE_SUBJECT, "list" },
+  { "from", KEY_RULE, ML_RULE_FROM, "list" },
+  { "sign", KEY_RULE, ML_RULE_SIGN, NULL },
+  { "encrypt", KEY_RULE, ML_RULE_ENCRYPT, NULL },
+  { "clear", KEY_RULE, ML_RULE_CLEAR, NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
 
@@ -99,6 +125,11 @@ static const struct {
  * every callback, with or without inih's own line numbers compiled in. */
 typedef struct {
   MlConfig *config;
+  MlPolicy *policy;   /* of this file */
+  const char *file;
+  gboolean system;    /* policy.conf: [policy] and [rule NAME] alone */
+  MlPolicyRule *rule; /* of the section; NULL outside of rules */
+  guint rule_line;
   char **lines;
   guint line;         /* the one that inih works on, from 1 */
   guint account_line; /* where the section began */
@@ -117,7 +148,7 @@ static void G_GNUC_PRINTF(3, 4) fail(Reading *reading, guint line, const char *f
   va_start(arguments, format);
   g_autofree char *words = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  reading->error = g_error_new(ML_ERROR, ML_ERROR_CONFIG, "%s:%u: %s", reading->config->file, line, words);
+  reading->error = g_error_new(ML_ERROR, ML_ERROR_CONFIG, "%s:%u: %s", reading->file, line, words);
 }
 
 static const char *
@@ -127,33 +158,6 @@ nearest_key(const Key *keys, const char *given)
   for (guint i = 0; keys[i].name; i++)
     names[i] = keys[i].name;
   return ml_nearest(given, names);
-}
-
-static gboolean
-is_secret(const char *name)
-{
-  static const char *const secrets[] = { "password", "pass", "passwd", "secret", "pin", "token", NULL };
-  for (guint i = 0; secrets[i]; i++) {
-    if (g_ascii_strcasecmp(name, secrets[i]) == 0)
-      return TRUE;
-    /* imap-password, smtp_pass */
-    size_t length = strlen(name), tail = strlen(secrets[i]);
-    if (length > tail + 1 && (name[length - tail - 1] == '-' || name[length - tail - 1] == '_') &&
-        g_ascii_strcasecmp(name + length - tail, secrets[i]) == 0)
-      return TRUE;
-  }
-  return FALSE;
-}
-
-static gboolean
-valid_account_name(const char *name)
-{
-  if (!*name || strlen(name) > MAX_NAME || !g_utf8_validate(name, -1, NULL) || *name == '.' || *name == '-')
-    return FALSE;
-  for (const char *p = name; *p; p++)
-    if ((guchar)*p < 0x80 && !g_ascii_isalnum(*p) && !strchr("._-@+", *p))
-      return FALSE;
-  return TRUE;
 }
 
 static MlAccount *
@@ -185,6 +189,7 @@ account_free(gpointer data)
                       account->auth,         account->tls_cert,
                       account->sign,         account->encrypt,
                       account->sign_cert,    account->encrypt_cert, account->archive_cert,
+                      account->policy_archive,
                       account->sent,         account->drafts,
                       account->trash,        account->archive,
                       account->hide_headers, account->signature };
@@ -204,6 +209,7 @@ ml_config_free(MlConfig *config)
                       config->editor,        config->editor_window, config->internal_hosts };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
+  ml_policy_free(config->policy);
   g_free(config);
 }
 
@@ -244,11 +250,11 @@ finish_account(Reading *reading)
 static void
 begin_account(Reading *reading, const char *name)
 {
-  if (!valid_account_name(name)) {
+  if (!ml_config_valid_name(name)) {
     fail(reading, reading->line,
          "\"%s\" cannot be an account's name: use up to %d letters, digits and . _ - @ +, and begin with a "
          "letter or digit",
-         name, MAX_NAME);
+         name, ML_CONFIG_NAME);
     return;
   }
   if (ml_config_account(reading->config, name)) {
@@ -265,6 +271,44 @@ begin_account(Reading *reading, const char *name)
   g_ptr_array_add(reading->config->accounts, reading->account);
 }
 
+static void
+finish_rule(Reading *reading)
+{
+  g_autoptr(GError) error = NULL;
+  MlPolicyRule *rule = reading->rule;
+  reading->rule = NULL;
+  if (rule && !reading->error && !ml_policy_rule_whole(rule, &error))
+    fail(reading, reading->rule_line, "%s", error->message);
+}
+
+static char *
+where(const Reading *reading)
+{
+  return g_strdup_printf("%s:%u", reading->file, reading->line);
+}
+
+static void
+begin_rule(Reading *reading, const char *name)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *place = where(reading);
+  reading->rule = ml_policy_rule(reading->policy, name, place, &error);
+  reading->rule_line = reading->line;
+  reading->keys = rule_keys;
+  if (!reading->rule)
+    fail(reading, reading->line, "%s", error->message);
+}
+
+/* The name behind "account " or "rule "; NULL: the section is no such one. */
+static const char *
+section_name(const char *section, const char *kind)
+{
+  gsize length = strlen(kind);
+  if (!g_str_has_prefix(section, kind) || !g_ascii_isspace(section[length]))
+    return NULL;
+  return section + length + strspn(section + length, " \t");
+}
+
 /* inih cuts long section names and never speaks of an empty section, so sections are read here. */
 static void
 begin_section(Reading *reading, const char *line)
@@ -275,11 +319,21 @@ begin_section(Reading *reading, const char *line)
     return;
   }
   finish_account(reading);
+  finish_rule(reading);
   g_free(reading->section);
   reading->section = g_strstrip(g_strndup(line + 1, (gsize)(end - line - 1)));
   reading->keys = NULL;
-  if (g_str_has_prefix(reading->section, "account") && g_ascii_isspace(reading->section[7])) {
-    begin_account(reading, reading->section + 8 + strspn(reading->section + 8, " \t"));
+  const char *account = section_name(reading->section, "account"), *rule = section_name(reading->section, "rule");
+  if (reading->system && !rule && strcmp(reading->section, "policy") != 0) {
+    fail(reading, reading->line, "there are [policy] and [rule NAME] in a system's policy, and no [%s]",
+         reading->section);
+    return;
+  }
+  if (account || rule) {
+    if (account)
+      begin_account(reading, account);
+    else
+      begin_rule(reading, rule);
     return;
   }
   const char *names[G_N_ELEMENTS(sections)] = { NULL };
@@ -293,10 +347,13 @@ begin_section(Reading *reading, const char *line)
     return;
   if (g_str_has_prefix(reading->section, "account"))
     fail(reading, reading->line, "an account needs a name: [account work]");
+  else if (strcmp(reading->section, "rule") == 0)
+    fail(reading, reading->line, "a rule needs a name: [rule partners]");
   else if (nearest)
     fail(reading, reading->line, "unknown section [%s]; did you mean [%s]?", reading->section, nearest);
   else
-    fail(reading, reading->line, "unknown section [%s]; there are [account NAME], [ui], [keys] and [policy]",
+    fail(reading, reading->line, "unknown section [%s]; there are [account NAME], [ui], [keys], [policy] and "
+         "[rule NAME]",
          reading->section);
 }
 
@@ -365,42 +422,31 @@ set_choice(Reading *reading, char **field, const Key *key, const char *value)
 }
 
 static void
-set_list(char ***field, const char *value)
-{
-  g_autoptr(GPtrArray) all = g_ptr_array_new();
-  for (char **p = *field; *p; p++)
-    g_ptr_array_add(all, *p);
-  g_auto(GStrv) more = g_strsplit(value, ",", 256);
-  for (char **p = more; *p; p++)
-    if (*g_strstrip(*p))
-      g_ptr_array_add(all, g_strdup(*p));
-  g_ptr_array_add(all, NULL);
-  g_free(*field);
-  *field = (char **)g_ptr_array_free(g_steal_pointer(&all), FALSE);
-}
-
-/* ~ is the home; what is relative is so to the configuration's folder. */
-static char *
-absolute_path(const char *config_file, const char *value)
-{
-  if (strcmp(value, "~") == 0)
-    return g_strdup(g_get_home_dir());
-  if (g_str_has_prefix(value, "~/"))
-    return g_build_filename(g_get_home_dir(), value + 2, NULL);
-  g_autofree char *folder = g_path_get_dirname(config_file);
-  return g_canonicalize_filename(value, folder);
-}
-
-static void
 set_path(Reading *reading, const Key *key, char **field, const char *value)
 {
   if (*field && key->kind != KEY_PATH) {
     fail(reading, reading->line, "[%s] has both maildir and mbox: keep one", reading->section);
     return;
   }
-  *field = absolute_path(reading->config->file, value);
+  *field = ml_config_path(reading->config->file, value);
   if (key->kind != KEY_PATH)
     reading->account->kind = key->kind == KEY_MAILDIR ? ML_ACCOUNT_MAILDIR : ML_ACCOUNT_MBOX;
+}
+
+static void
+set_policy(Reading *reading, const Key *key, const char *value)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *place = where(reading);
+  gboolean good = key->kind == KEY_POLICY
+                      ? ml_policy_set(reading->policy, (MlPolicyKey)key->offset, value, place, &error)
+                  : key->kind == KEY_RULE
+                      ? ml_policy_rule_set(reading->rule, (MlRuleKey)key->offset, value, place, &error)
+                      : ml_policy_lock(reading->policy, value, &error);
+  if (key->kind == KEY_LOCKED && !reading->system)
+    fail(reading, reading->line, "locked is for the system's policy: %s", ml_config_system_policy());
+  else if (!good)
+    fail(reading, reading->line, "%s", error->message);
 }
 
 static void
@@ -424,7 +470,7 @@ set_value(Reading *reading, const Key *key, const char *value)
     set_choice(reading, field, key, value);
     break;
   case KEY_LIST:
-    set_list(field, value);
+    ml_config_add_list(field, value);
     break;
   case KEY_SERVER:
     if (!ml_config_server(value, key->choices, field, &error))
@@ -434,6 +480,11 @@ set_value(Reading *reading, const Key *key, const char *value)
   case KEY_MAILDIR:
   case KEY_MBOX:
     set_path(reading, key, field, value);
+    break;
+  case KEY_POLICY:
+  case KEY_LOCKED:
+  case KEY_RULE:
+    set_policy(reading, key, value);
     break;
   }
 }
@@ -456,7 +507,7 @@ on_value(void *data, const char *section, const char *name, const char *value)
   (void)section;
   if (reading->error)
     return 1;
-  if (is_secret(name)) {
+  if (ml_config_is_secret(name)) {
     fail(reading, reading->line,
          "passwords do not belong in signet.conf: use password-command = ... or let signet ask once and keep "
          "it in the keyring");
@@ -473,7 +524,7 @@ on_value(void *data, const char *section, const char *name, const char *value)
     if (!*value)
       fail(reading, reading->line, "%s has no value", name);
     else if (!g_hash_table_add(reading->given, g_strconcat(reading->section, "\n", name, NULL)) &&
-             key->kind != KEY_LIST)
+             key->kind != KEY_LIST && !(key->kind == KEY_RULE && key->choices))
       fail(reading, reading->line, "%s is given twice in [%s]", name, reading->section);
     else if (cut_by_comment(reading, value) && (strstr(name, "command") || strcmp(name, "sendmail") == 0))
       fail(reading, reading->line, "in %s, \" ;\" would begin a comment: put the command into a script",
@@ -501,14 +552,19 @@ config_new(const char *file)
   config->hints = TRUE;
   config->system_tokens = TRUE;
   config->keymap = g_strdup("mutt");
-  config->revocation = g_strdup("soft");
   return config;
 }
 
-static gboolean
-parse(MlConfig *config, const char *text, GError **error)
+/* The policy that is in @text; NULL: error. */
+static MlPolicy *
+parse(MlConfig *config, const char *file, gboolean is_system, const char *text, GError **error)
 {
-  Reading reading = { .config = config, .lines = g_strsplit(text, "\n", -1) };
+  g_autoptr(MlPolicy) policy = ml_policy_new();
+  Reading reading = { .config = config,
+                      .policy = policy,
+                      .file = file,
+                      .system = is_system,
+                      .lines = g_strsplit(text, "\n", -1) };
   reading.given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   int bad = ini_parse_stream(next_line, &reading, on_value, &reading);
   if (bad > 0)
@@ -516,24 +572,25 @@ parse(MlConfig *config, const char *text, GError **error)
   else if (bad < 0)
     fail(&reading, reading.line, "not enough memory");
   finish_account(&reading);
+  finish_rule(&reading);
   g_strfreev(reading.lines);
   g_hash_table_unref(reading.given);
   g_free(reading.section);
   if (reading.error)
     g_propagate_error(error, reading.error);
-  return reading.error == NULL;
+  return reading.error ? NULL : g_steal_pointer(&policy);
 }
 
-MlConfig *
-ml_config_load(const char *file, GError **error)
+/* NULL: error; a file that is not there gives a policy that says nothing. */
+static MlPolicy *
+read_file(MlConfig *config, const char *file, gboolean is_system, GError **error)
 {
-  g_autoptr(MlConfig) config = config_new(file);
   g_autofree char *text = NULL;
   gsize length;
   g_autoptr(GError) why = NULL;
   if (!g_file_get_contents(file, &text, &length, &why)) {
     if (g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-      return g_steal_pointer(&config);
+      return ml_policy_new();
     g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s cannot be read: %s", file, why->message);
     return NULL;
   }
@@ -542,7 +599,46 @@ ml_config_load(const char *file, GError **error)
                 "%s is no configuration: it must be UTF-8 text of at most 1 MiB", file);
     return NULL;
   }
-  if (!parse(config, g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, error))
+  return parse(config, file, is_system, g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, error);
+}
+
+/* What other rooms look for in their own places. */
+static void
+apply_policy(MlConfig *config)
+{
+  const char *revocation = ml_policy_value(config->policy, ML_POLICY_REVOCATION);
+  const char *archive = ml_policy_value(config->policy, ML_POLICY_ARCHIVE_CERT);
+  config->revocation = g_strdup(revocation ? revocation : "soft");
+  for (guint i = 0; i < config->accounts->len; i++)
+    ((MlAccount *)config->accounts->pdata[i])->policy_archive = g_strdup(archive);
+}
+
+MlConfig *
+ml_config_load_with(const char *file, const char *system, GError **error)
+{
+  g_autoptr(GError) broken = NULL;
+  g_autoptr(MlConfig) config = config_new(file);
+  MlPolicy *user = read_file(config, file, FALSE, error);
+  if (!user)
     return NULL;
+  MlPolicy *above = system ? read_file(config, system, TRUE, &broken) : ml_policy_new();
+  if (!above) {
+    above = ml_policy_new();
+    above->broken = g_strdup(broken->message);
+  }
+  config->policy = ml_policy_merge(above, user);
+  apply_policy(config);
   return g_steal_pointer(&config);
+}
+
+const char *
+ml_config_system_policy(void)
+{
+  return SIGNET_SYSCONFDIR "/signet/policy.conf";
+}
+
+MlConfig *
+ml_config_load(const char *file, GError **error)
+{
+  return ml_config_load_with(file, ml_config_system_policy(), error);
 }

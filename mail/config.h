@@ -3,9 +3,9 @@
 
 #include <glib.h>
 
-#include "mail/error.h"
+#include "mail/policy.h"
 
-/* signet.conf (signet.conf(5)): INI, sections [account NAME], [ui], [keys], [policy]. An unknown section or key
+/* signet.conf (signet.conf(5)): INI, sections [account NAME], [ui], [keys], [policy], [rule NAME]. An unknown section or key
  * is an error that names the line and the nearest match; a password in the file is refused with the sentence
  * that says where it belongs. Plain values, immutable after loading; any thread may read. */
 typedef enum { ML_ACCOUNT_IMAP, ML_ACCOUNT_MAILDIR, ML_ACCOUNT_MBOX } MlAccountKind;
@@ -32,6 +32,7 @@ typedef struct {
   char *tls_cert;       /* client certificate: fingerprint or "auto"; NULL: none */
   char *sign, *encrypt, *sign_cert, *encrypt_cert;
   char *archive_cert;   /* an organisation's, that encrypted mail is readable by too: fingerprint; NULL: none */
+  char *policy_archive; /* the one that [policy] demands besides; NULL: none */
   char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
   guint undo_send;      /* seconds */
   char *hide_headers;   /* RFC 9788: "baseline", "shy", "none" */
@@ -59,10 +60,16 @@ typedef struct {
   /* [policy] */
   char *revocation;     /* "off", "soft", "hard" */
   char *internal_hosts; /* of addresses that anybody may name; separated by blanks; NULL: none */
+  MlPolicy *policy;     /* the system's and the user's; never NULL */
 } MlConfig;
 
-/* A file that is not there gives a configuration without accounts. */
+/* A file that is not there gives a configuration without accounts. The system's policy.conf is read besides, whatever
+ * @file is; one that cannot be understood is no error here (policy->broken): mail can be read, but none leaves. */
 MlConfig *ml_config_load(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same with another system's file; NULL: none. */
+MlConfig *
+ml_config_load_with(const char *file, const char *system, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const char *ml_config_system_policy(void); /* "/etc/signet/policy.conf", as it was built */
 void ml_config_free(MlConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlConfig, ml_config_free)
 

@@ -16,6 +16,7 @@ typedef enum {
   ML_ERROR_CONFIG,    /* the configuration; the message names file and line */
   ML_ERROR_NOT_FOUND, /* no such folder, message or file */
   ML_ERROR_MALFORMED, /* not a message, or one beyond our limits */
+  ML_ERROR_POLICY,    /* [policy] forbids it; the message names the rule, its file and line */
 } MlError;
 
 #define ML_ERROR ml_error_quark()

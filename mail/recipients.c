@@ -464,10 +464,15 @@ add_self(GPtrArray *rows, const MlAccount *account, const char *address, gint64 
   g_ptr_array_add(rows, row);
 }
 
-static void
-add_archive(GPtrArray *rows, const char *fingerprint, gint64 at, CryptoRevocationMode revocation)
+void
+ml_recipients_add_archive(GPtrArray *rows, const char *fingerprint, gint64 at, CryptoRevocationMode revocation)
 {
   g_autoptr(GError) error = NULL;
+  for (guint i = 0; i < rows->len; i++) {
+    const MlRecipient *there = rows->pdata[i];
+    if (there->archive && there->cert && strcmp(crypto_cert_sha256(there->cert), fingerprint) == 0)
+      return;
+  }
   g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(fingerprint, &error);
   MlRecipient *row;
   if (entry) {
@@ -486,5 +491,7 @@ ml_recipients_add_own(GPtrArray *rows, const MlAccount *account, const char *add
 {
   add_self(rows, account, address, at, revocation);
   if (account && account->archive_cert)
-    add_archive(rows, account->archive_cert, at, revocation);
+    ml_recipients_add_archive(rows, account->archive_cert, at, revocation);
+  if (account && account->policy_archive)
+    ml_recipients_add_archive(rows, account->policy_archive, at, revocation);
 }

@@ -35,6 +35,9 @@ GPtrArray *ml_recipients_find(MlPeople *people, GPtrArray *mailboxes, gint64 at,
 void ml_recipients_add_own(GPtrArray *rows, const MlAccount *account, const char *address, gint64 at,
                            CryptoRevocationMode revocation);
 
+/* An archive's alone, unless it is there. */
+void ml_recipients_add_archive(GPtrArray *rows, const char *fingerprint, gint64 at, CryptoRevocationMode revocation);
+
 /* Every row READY? Else the first reason (borrowed from its row). */
 gboolean ml_recipients_ready(GPtrArray *rows, const char **reason);
 

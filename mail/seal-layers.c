@@ -214,8 +214,8 @@ base64_of(GBytes *bytes, GError **error)
 GPtrArray *
 ml_seal_sign(const MlSealing *sealing, GBytes *payload, GError **error)
 {
-  const char *digest = crypto_cms_sign_digest(sealing->options->signer, sealing->options->digest);
-  g_autoptr(GBytes) signature = make_signature(sealing, payload, digest, error);
+  const char *digest = ml_seal_digest(sealing, error);
+  g_autoptr(GBytes) signature = digest ? make_signature(sealing, payload, digest, error) : NULL;
   g_autoptr(GBytes) text = signature ? base64_of(signature, error) : NULL;
   if (!text)
     return NULL;
@@ -284,6 +284,8 @@ ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, G
   CryptoCipher cipher = gcm ? CRYPTO_CIPHER_AES256_GCM : CRYPTO_CIPHER_AES256_CBC;
   if (sealing->options->cipher)
     cipher = *sealing->options->cipher;
+  if (!ml_seal_cipher(sealing, &cipher, error))
+    return NULL;
   gcm = cipher == CRYPTO_CIPHER_AES256_GCM || cipher == CRYPTO_CIPHER_AES128_GCM;
   g_autoptr(GArray) to = keys_of(rows);
   g_autoptr(CryptoSpool) spool = crypto_spool_new();

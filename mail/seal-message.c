@@ -472,7 +472,9 @@ ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *opt
   g_auto(Job) job = { .sealing = {
                           .policy = &switches, .options = options, .pin = pin, .cancellable = cancellable } };
   job.notes = g_ptr_array_new_with_free_func(g_free);
-  if (!read_message(&job, message, error) || (policy->sign && !ml_seal_check_signer(&job.sealing, error)))
+  if (!read_message(&job, message, error) ||
+      (options->rules && !ml_seal_allowed_header(&job.sealing, message, job.root, error)) ||
+      (policy->sign && !ml_seal_check_signer(&job.sealing, error)))
     return NULL;
   GPtrArray *outer = NULL;
   g_autoptr(GBytes) payload = make_payload(&job, &outer, error);

@@ -26,6 +26,19 @@ GBytes *ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *i
 /* The message: @outer fields, then @parts as they are. */
 GBytes *ml_seal_join(GPtrArray *outer, GPtrArray *parts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* seal-policy.c. What [policy] makes of the digest, and of @cipher. */
+const char *ml_seal_digest(const MlSealing *sealing, GError **error); /* static or borrowed; NULL: error */
+gboolean
+ml_seal_cipher(const MlSealing *sealing, CryptoCipher *cipher, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* May it leave, with the layers that it has or gets? Keys and the archive are looked at too. */
+gboolean ml_seal_allowed(const MlSealing *sealing, const MlPolicyFacts *facts, gboolean sign, gboolean encrypt,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef struct MlEntity MlEntity;
+gboolean ml_seal_allowed_header(const MlSealing *sealing, GBytes *message, const MlEntity *root,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void ml_seal_layers_of(const MlEntity *root, gboolean *is_signed, gboolean *encrypted);
+const char **ml_seal_addresses(GPtrArray *mailboxes); /* g_free() it; the addresses are borrowed */
+
 /* seal-check.c. Read as any recipient would, by our own reader: is it what was meant? @inside: what was encrypted, or
  * NULL. */
 gboolean ml_seal_check(const MlSealing *sealing, GBytes *message, GPtrArray *inside,

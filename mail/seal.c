@@ -285,7 +285,10 @@ ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin, GCan
     return NULL;
   job.from = sole_address(draft->from);
   job.sealing.from = job.from ? job.from : "";
-  if (draft->sign && !ml_seal_check_signer(&job.sealing, error))
+  g_autofree const char **to = ml_seal_addresses(job.mailboxes);
+  const MlPolicyFacts facts = { job.sealing.from, to, draft->subject };
+  if (!ml_seal_allowed(&job.sealing, &facts, draft->sign, draft->encrypt, error) ||
+      (draft->sign && !ml_seal_check_signer(&job.sealing, error)))
     return NULL;
   const MlBuildOptions build = { .date = options->now, .boundary_seed = options->boundary_seed };
   job.built = ml_draft_build(draft, &build, error);

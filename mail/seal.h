@@ -15,6 +15,8 @@ typedef struct {
   CryptoCert *encryption;     /* announced as the one to write to; NULL: the self row's, if there is one */
   const char *digest;         /* "sha256", ...; NULL: what fits the key */
   const CryptoCipher *cipher; /* NULL: AES-256-GCM when all recipients announced it, else AES-256-CBC */
+  const MlPolicy *rules;      /* the configuration's, borrowed: what breaks it is refused. NULL: tests */
+  const MlPolicyFacts *facts; /* ml_seal_message(): who it goes to, where its header does not say so; NULL: it does */
 } MlSealOptions;
 
 typedef struct {
@@ -44,6 +46,13 @@ MlSealed *ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource 
 GBytes *
 ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *options, CryptoPinSource *pin,
                 GCancellable *cancellable, GPtrArray **notes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What it has around it already: S/MIME by what it holds, not by what it says. What is encrypted counts as signed:
+ * nobody can look. FALSE: no message. */
+gboolean ml_seal_layers(GBytes *message, gboolean *is_signed, gboolean *encrypted);
+/* May it be handed on as it is? Errors as ml_policy_allows(). */
+gboolean ml_seal_may_leave(GBytes *message, const MlPolicy *rules, const MlPolicyFacts *facts,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Of such a message: the one author's address (NULL: not exactly one), and, unless NULL, who is in To and Cc (array of
  * MlMailbox); transfer full. */

@@ -41,6 +41,7 @@ ui_cli_exit_for(const GError *error)
       [ML_ERROR_UNTRUSTED] = UI_EXIT_UNAVAILABLE, [ML_ERROR_PROTOCOL] = UI_EXIT_UNAVAILABLE,
       [ML_ERROR_STORE] = UI_EXIT_IO,          [ML_ERROR_CONFIG] = UI_EXIT_CONFIG,
       [ML_ERROR_NOT_FOUND] = UI_EXIT_NOINPUT, [ML_ERROR_MALFORMED] = UI_EXIT_DATA,
+      [ML_ERROR_POLICY] = UI_EXIT_PERMISSION,
     };
     return error->code >= 0 && error->code < (int)G_N_ELEMENTS(codes) ? codes[error->code] : UI_EXIT_SOFTWARE;
   }
@@ -185,6 +186,7 @@ ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean token
     .read_only = !need_database,
     .roots = roots,
     .tokens = tokens && cli->config->system_tokens,
+    .only = ml_policy_value(cli->config->policy, ML_POLICY_TRUST),
   };
   if (!crypto_open(&options, &error)) {
     ui_cli_error(cli, "%s", error->message);

@@ -19,8 +19,8 @@ const char ui_cmd_encrypt_help[] =
     "  --json                 with -o: to whom, and how\n"
     "\n"
     "Exit codes: 0, 1 a certificate is missing or does not fit (stderr says whose and why), 2 usage,\n"
-    "65 not a message, 66 no such input, 74 read or write error, 77 a PIN or password is missing or wrong,\n"
-    "78 configuration\n";
+    "65 not a message, 66 no such input, 74 read or write error, 77 a PIN or password is missing or wrong, or policy\n"
+    "forbids it, 78 configuration\n";
 
 int
 ui_cmd_encrypt(UiCli *cli, int argc, char **argv)

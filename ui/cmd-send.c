@@ -23,7 +23,8 @@ const char ui_cmd_send_help[] =
     "  --notify WHEN          ask for delivery reports: success,failure,delay or never, where the server can\n"
     "\n"
     "Exit codes: 0 sent or safely queued, 2 usage, 65 an address or the text cannot be sent, 69 a recipient was refused\n"
-    "for good (the message stays in the outbox), 75 not queued (no certificate, no PIN, full disk), 78 configuration\n";
+    "for good (the message stays in the outbox), 75 not queued (no certificate, no PIN, full disk), 77 policy forbids it,\n"
+    "78 configuration\n";
 
 /* Words after each other, as in a header. */
 static char *

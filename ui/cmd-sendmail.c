@@ -27,7 +27,8 @@ const char ui_cmd_sendmail_help[] =
     "account's; root and yourself are the account's address.\n"
     "\n"
     "Exit codes: 0 sent or safely queued, 64 usage, 65 not a message that can be sent, 69 a recipient was refused for\n"
-    "good (the message stays in the outbox), 75 not queued: try again, 78 configuration\n";
+    "good (the message stays in the outbox), 75 not queued: try again, 77 policy forbids it,\n"
+    "78 configuration\n";
 
 /* Without -i a line with a single dot is the end. */
 static GBytes *

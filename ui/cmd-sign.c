@@ -17,8 +17,8 @@ const char ui_cmd_sign_help[] =
     "What was made is read back by signet's own reader before it is written.\n"
     "\n"
     "Exit codes: 0, 1 the certificate is missing or does not fit (stderr says which rule failed), 2 usage,\n"
-    "65 not a message, 66 no such input, 74 read or write error, 77 a PIN or password is missing or wrong,\n"
-    "78 configuration\n";
+    "65 not a message, 66 no such input, 74 read or write error, 77 a PIN or password is missing or wrong, or policy\n"
+    "forbids it, 78 configuration\n";
 
 int
 ui_cmd_sign(UiCli *cli, int argc, char **argv)

@@ -19,6 +19,7 @@ UI_COMMAND(encrypt);
 UI_COMMAND(folders);
 UI_COMMAND(list);
 UI_COMMAND(outbox);
+UI_COMMAND(policy);
 UI_COMMAND(send);
 UI_COMMAND(sendmail);
 UI_COMMAND(show);

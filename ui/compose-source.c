@@ -185,7 +185,11 @@ run_bounce(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   for (guint i = 0; outbox && i < source->raws->len && !source->error; i++) {
     g_autoptr(GBytes) bytes =
         ml_draft_bounce(account, source->raws->pdata[i], source->to, now, &source->error);
-    if (!bytes)
+    g_autofree const char **to = g_new0(const char *, mailboxes->len + 1);
+    for (guint m = 0; m < mailboxes->len; m++)
+      to[m] = ((MlMailbox *)mailboxes->pdata[m])->address;
+    const MlPolicyFacts facts = { from, to, source->subjects->pdata[i] };
+    if (!bytes || !ml_seal_may_leave(bytes, source->app->config->policy, &facts, &source->error))
       return;
     g_autoptr(MlSealed) sealed = sealed_of(source, bytes, source->subjects->pdata[i], mailboxes, from);
     g_autofree char *id = ml_outbox_add(outbox, account, sealed, now, 0, &source->error);

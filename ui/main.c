@@ -24,6 +24,7 @@ static const UiCommand commands[] = {
   { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
   { "outbox", "what is to leave: list, flush, cancel, add", ui_cmd_outbox_help, ui_cmd_outbox },
+  { "policy", "which rules would apply to a message, and why", ui_cmd_policy_help, ui_cmd_policy },
   { "send", "send a message from a script, with mailx's letters", ui_cmd_send_help, ui_cmd_send },
   { "sendmail", "take a whole message as sendmail(8) does", ui_cmd_sendmail_help, ui_cmd_sendmail },
   { "show", "one message as the reader shows it", ui_cmd_show_help, ui_cmd_show },

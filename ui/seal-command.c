@@ -153,13 +153,17 @@ find_recipients(UiCli *cli, Run *run, const MlAccount *account, GPtrArray *mailb
   if (*code != UI_EXIT_OK)
     return FALSE;
   guint before = run->rows->len;
+  const char *archive = ml_policy_value(cli->config->policy, ML_POLICY_ARCHIVE_CERT);
   if (!run->given->no_self && run->from)
     ml_recipients_add_own(run->rows, account, run->from, run->seal.now, run->seal.revocation);
+  if (archive)
+    ml_recipients_add_archive(run->rows, archive, run->seal.now, run->seal.revocation);
   for (guint i = run->rows->len; i-- > before;) {
     MlRecipient *row = run->rows->pdata[i];
     if (row->state == ML_CERT_READY)
       continue;
-    ui_cli_error(cli, "%s To encrypt without a copy for yourself: --no-self", row->reason);
+    ui_cli_error(cli, "%s%s", row->reason,
+                 row->self ? " To encrypt without a copy for yourself: --no-self" : "");
     *code = UI_EXIT_NO;
     return FALSE;
   }
@@ -238,8 +242,8 @@ print_json(const Run *run, GBytes *bytes, GPtrArray *notes)
   ui_json_string(json, "output", run->given->output);
   ui_json_int(json, "size", (gint64)g_bytes_get_size(bytes));
   ui_json_string(json, "signer", run->seal.signer ? crypto_cert_sha256(run->seal.signer) : NULL);
-  ui_json_string(json, "digest",
-                 run->seal.signer ? crypto_cms_sign_digest(run->seal.signer, run->given->digest) : NULL);
+  const char *digest = run->seal.signer ? crypto_cms_sign_digest(run->seal.signer, run->given->digest) : NULL;
+  ui_json_string(json, "digest", digest ? ml_policy_digest(run->seal.rules, digest, FALSE, NULL) : NULL);
   ui_json_array(json, "recipients");
   for (guint i = 0; run->rows && i < run->rows->len; i++) {
     const MlRecipient *row = run->rows->pdata[i];
@@ -295,6 +299,7 @@ seal_one(UiCli *cli, Run *run)
   run->seal.now = g_get_real_time() / G_USEC_PER_SEC;
   run->seal.revocation = revocation_of(cli->config);
   run->seal.digest = run->given->digest;
+  run->seal.rules = cli->config->policy;
   if (!mailboxes)
     mailboxes = typed_mailboxes(run->given->to);
   if ((run->given->encrypt && !find_recipients(cli, run, account, mailboxes, &code)) ||

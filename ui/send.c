@@ -13,6 +13,7 @@ typedef struct {
   UiComposer *composer;
   const MlAccount *account;
   CryptoRevocationMode revocation;
+  const MlPolicy *rules; /* borrowed: the configuration outlives every job */
   Part parts[2]; /* the second only where it is sent apart */
   guint n;
   char *folder; /* of the outbox */
@@ -67,7 +68,7 @@ seal_part(Sending *sending, Part *part, CryptoPinSource *pin, GCancellable *canc
   g_autoptr(GPtrArray) mailboxes = ml_draft_mailboxes(part->draft, &sending->error), recipients = NULL;
   g_autoptr(CryptoCert) signer = NULL;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  MlSealOptions options = { .now = now, .revocation = sending->revocation };
+  MlSealOptions options = { .now = now, .revocation = sending->revocation, .rules = sending->rules };
 
   if (!mailboxes)
     return FALSE;
@@ -156,6 +157,7 @@ start_sending(UiComposer *composer, MlDraft *draft, MlDraft *apart)
   sending->composer = ui_composer_ref(composer);
   sending->account = composer->account->account;
   sending->revocation = ui_composer_revocation(composer->app);
+  sending->rules = composer->app->config->policy;
   sending->folder = ui_outbox_folder(composer->app);
   sending->ids = g_ptr_array_new_with_free_func(g_free);
   sending->parts[0].draft = draft;

@@ -39,14 +39,16 @@ ui_submit_outbox(UiCli *cli, int *code)
   return outbox;
 }
 
-/* Not queued: 65 and 78 where trying again is of no use, else 75. */
+/* Not queued: 65, 78 and, by policy, 77 where trying again is of no use, else 75. */
 static void
 refuse(UiCli *cli, const GError *error, int *code)
 {
   int fit = ui_cli_exit_for(error);
   ui_cli_error(cli, "%s", error->message);
   ui_cli_pin_refused(cli, error);
-  *code = fit == UI_EXIT_DATA || fit == UI_EXIT_CONFIG ? fit : UI_EXIT_TEMPFAIL;
+  gboolean lasting =
+      fit == UI_EXIT_DATA || fit == UI_EXIT_CONFIG || g_error_matches(error, ML_ERROR, ML_ERROR_POLICY);
+  *code = lasting ? fit : UI_EXIT_TEMPFAIL;
 }
 
 static CryptoRevocationMode
@@ -64,6 +66,11 @@ typedef struct {
   gboolean sign, encrypt;
   gboolean demanded; /* encryption: no copy may leave in clear */
   MlSealOptions seal;
+  const char *subject;    /* borrowed, for policy; and the message where it is there already */
+  GBytes *whole;          /* NULL: a draft */
+  const char **addresses; /* borrowed inside */
+  MlPolicyFacts facts;
+  char *why; /* which rule turned encryption on; NULL: none */
 } Plan;
 
 static void
@@ -71,14 +78,17 @@ plan_clear(Plan *plan)
 {
   g_clear_pointer(&plan->seal.signer, crypto_cert_unref);
   g_clear_pointer(&plan->seal.recipients, g_ptr_array_unref);
+  g_free(plan->addresses);
+  g_free(plan->why);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Plan, plan_clear)
 
 /* Every recipient that keeps the message from being encrypted, with what to do. */
 static void
-name_missing(UiCli *cli, GPtrArray *rows)
+name_missing(UiCli *cli, GPtrArray *rows, const char *why)
 {
-  ui_cli_error(cli, "the message is not sent: it is to be encrypted, and that cannot be done for everybody");
+  ui_cli_error(cli, "the message is not sent: it is to be encrypted, and that cannot be done for everybody%s%s%s",
+               why ? " (policy demands it: " : "", why ? why : "", why ? ")" : "");
   for (guint i = 0; i < rows->len; i++) {
     const MlRecipient *row = rows->pdata[i];
     if (row->state == ML_CERT_READY)
@@ -106,12 +116,39 @@ find_rows(UiCli *cli, const MlAccount *account, const char *from, GPtrArray *mai
   if (ml_recipients_ready(rows, &reason))
     return TRUE;
   if (plan->demanded) {
-    name_missing(cli, rows);
+    name_missing(cli, rows, plan->why);
     *code = UI_EXIT_TEMPFAIL;
     return FALSE;
   }
   plan->encrypt = FALSE; /* encrypt = when-possible */
   return TRUE;
+}
+
+/* What policy demands is turned on, where the message does not have it already. FALSE: it may not leave. */
+static gboolean
+apply_policy(UiCli *cli, const char *from, GPtrArray *mailboxes, Plan *plan, int *code)
+{
+  const MlPolicy *rules = cli->config->policy;
+  g_autoptr(GError) error = NULL;
+  gboolean is_signed = FALSE, encrypted = FALSE;
+  plan->addresses = g_new0(const char *, mailboxes->len + 1);
+  for (guint i = 0; i < mailboxes->len; i++)
+    plan->addresses[i] = ((MlMailbox *)mailboxes->pdata[i])->address;
+  plan->facts = (MlPolicyFacts){ from, plan->addresses, plan->subject };
+  plan->seal.rules = rules;
+  plan->seal.facts = &plan->facts;
+  g_autoptr(MlPolicyDecision) decision = ml_policy_decide(rules, &plan->facts);
+  if (plan->whole && decision->reasons->len && !ml_seal_layers(plan->whole, &is_signed, &encrypted))
+    is_signed = encrypted = FALSE;
+  plan->sign |= decision->sign && !is_signed;
+  plan->encrypt |= decision->encrypt && !encrypted;
+  plan->demanded |= plan->encrypt && (decision->encrypt || decision->no_clear);
+  if (plan->demanded && (decision->encrypt || decision->no_clear))
+    plan->why = ml_policy_words(ml_policy_reason(decision, ML_POLICY_ENCRYPT));
+  if (ml_policy_allows(rules, &plan->facts, plan->sign || is_signed, plan->encrypt || encrypted, &error))
+    return TRUE;
+  refuse(cli, error, code);
+  return FALSE;
 }
 
 static gboolean
@@ -124,6 +161,8 @@ make_plan(UiCli *cli, const MlAccount *account, const char *from, GPtrArray *mai
   plan->encrypt = plan->demanded || g_strcmp0(account->encrypt, "when-possible") == 0;
   plan->seal.now = g_get_real_time() / G_USEC_PER_SEC;
   plan->seal.revocation = revocation(cli);
+  if (!apply_policy(cli, from, mailboxes, plan, code))
+    return FALSE;
   if (!plan->sign && !plan->encrypt)
     return TRUE;
   if (!ui_cli_crypto(cli, FALSE, TRUE, TRUE, code))
@@ -159,6 +198,7 @@ ui_submit_draft(UiCli *cli, const MlAccount *account, MlDraft *draft, const UiSu
     *code = UI_EXIT_DATA;
     return NULL;
   }
+  plan.subject = draft->subject;
   if (!make_plan(cli, account, ((MlMailbox *)from->pdata[0])->address, mailboxes, options, &plan, code))
     return NULL;
   draft->sign = plan.sign;
@@ -274,6 +314,8 @@ ui_submit_message(UiCli *cli, const MlAccount *account, const MlSubmission *mess
   g_autoptr(GPtrArray) mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)ml_mailbox_free);
   add_mailboxes(mailboxes, message->open, FALSE);
   add_mailboxes(mailboxes, message->blind, TRUE);
+  plan.subject = message->subject;
+  plan.whole = message->bytes;
   if (!make_plan(cli, account, message->from, mailboxes, options, &plan, code))
     return NULL;
   g_autoptr(MlDraft) policy = ml_draft_new(account);

@@ -498,7 +498,7 @@ static void
 test_words(void)
 {
   g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint bit = CRYPTO_TRUST_EXPIRED; bit <= CRYPTO_TRUST_POLICY; bit <<= 1) {
+  for (guint bit = CRYPTO_TRUST_EXPIRED; bit <= CRYPTO_TRUST_NOT_ALLOWED; bit <<= 1) {
     const char *word = crypto_trust_word(bit), *sentence = crypto_trust_words_sentence(bit);
     g_assert_cmpuint(strlen(word), >, 0);
     g_assert_true(g_str_has_suffix(sentence, "."));
