@@ -197,8 +197,10 @@ ml_driver_fetch_part(MlDriver *driver, guint32 uid, const char *section, guint64
   GBytes *bytes = NULL;
   if (!driver->ops->fetch_part)
     g_set_error(&why, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no such part.");
-  else if (ready(driver, &why))
-    bytes = driver->ops->fetch_part(driver, uid, section, size, func, user_data, &why);
+  else
+    bytes = ready(driver, &why)
+                ? driver->ops->fetch_part(driver, uid, section, size, func, user_data, &why)
+                : NULL;
   finish(driver, bytes != NULL, &why, error);
   return bytes;
 }
@@ -250,7 +252,7 @@ ml_driver_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flag
                  guint32 *uid, GError **error)
 {
   GError *why = NULL;
-  guint32 ignored;
+  guint32 ignored = 0;
   uid = uid ? uid : &ignored;
   *uid = 0;
   flags &= ~(guint)ML_FLAG_RECENT;

@@ -82,10 +82,11 @@ gboolean ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove
     G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Right after a copy or a move that failed: the line broke, or was cut by a cancel, after the server was asked, so that it
- * may have done it. Doing it again could leave two copies; a move has lost nothing either way. */
+/* Right after a copy or a move that failed: the line broke, or was cut by a cancel, after the server was asked,
+ * so that it may have done it. Doing it again could leave two copies; a move has lost nothing either way. */
 gboolean ml_driver_unsure(const MlDriver *driver);
-gboolean ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* those marked deleted */
+/* Those marked deleted. */
+gboolean ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Puts one message into @folder, which is made where it is missing. Line ends of @bytes are CRLF; a local store keeps
  * them as its other programs expect. @received: Unix seconds, 0: now. *@uid (may be NULL): its number, 0 where the

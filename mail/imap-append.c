@@ -42,6 +42,13 @@ send_message(MlImapSession *session, const char *command, GBytes *bytes, gboolea
          ml_imap_session_finish(session, NULL, NULL, error);
 }
 
+static void
+listen_with(MlImapSession *session, MlImapDataFunc data, gpointer user_data)
+{
+  session->data = data;
+  session->data_user = user_data;
+}
+
 static gboolean
 append(MlImapSession *session, const char *quoted, GBytes *bytes, guint flags, gint64 received, guint32 *uid,
        GError **error)
@@ -59,10 +66,9 @@ append(MlImapSession *session, const char *quoted, GBytes *bytes, guint flags, g
       g_date_time_get_hour(date), g_date_time_get_minute(date), g_date_time_get_second(date),
       g_bytes_get_size(bytes), plus ? "+" : "");
   Stored stored = { 0 };
-  session->data = on_stored;
-  session->data_user = &stored;
+  listen_with(session, on_stored, &stored);
   gboolean ok = send_message(session, command, bytes, !plus, error);
-  session->data = NULL;
+  listen_with(session, NULL, NULL);
   *uid = stored.uid;
   return ok;
 }

@@ -135,7 +135,8 @@ MlHeader *ml_imap_header(const MlNode *items);                     /* NULL: no U
 MlFolder *ml_imap_folder(const MlNode *list_data);                 /* NULL: not one */
 char *ml_imap_uid_set(GArray *uids); /* sorts them; "1:3,7"; transfer full */
 
-/* ---- imap.c: the driver; imap-mail.c: lists and changes; imap-fetch.c: messages; imap-news.c: what changed by itself */
+/* ---- imap.c: the driver; imap-mail.c: lists and changes; imap-fetch.c: messages; imap-news.c: what changed by
+ * itself */
 typedef struct {
   MlDriver base;
   MlImapSession *session; /* NULL: not connected */
@@ -147,7 +148,7 @@ typedef struct {
   GArray *known;          /* of MlImapSlot: what was told before the session broke; NULL: nothing to compare */
   gboolean idle_refused;
   int noop_ms;            /* how often to ask where there is no IDLE */
-  GArray *unmarked;       /* of guint32: marked deleted by others, to be marked again; NULL: none. See expunge_plain() */
+  GArray *unmarked;       /* of guint32: others' deleted, to be marked again; NULL: none. See expunge_plain() */
   guint32 unmarked_validity;
   guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
 } MlImap;

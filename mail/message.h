@@ -9,8 +9,8 @@
 
 /* A message, read: parsed within limits, decrypted, verified and judged, laid out as the reader shows it. The
  * bytes that are verified are the bytes that are shown. Built by one thread (verify or keys), then immutable.
- * Nothing here calls the network, but by the asker that is handed in. All text is valid UTF-8 with '\n' line ends only, not yet made harmless for
- * the terminal. */
+ * Nothing here calls the network, but by the asker that is handed in. All text is valid UTF-8 with '\n' line ends only,
+ * not yet made harmless for the terminal. */
 typedef enum {
   ML_SIGNATURE_VALID,
   ML_SIGNATURE_UNTRUSTED,   /* valid-but-untrusted */

@@ -476,8 +476,9 @@ settle(MlOutboxFile *file)
   }
   entry->state = ML_OUTBOX_UNSURE;
   g_free(entry->words);
-  entry->words = g_strdup("It may have been sent: signet ended before the server had answered. Ask a recipient, or look "
-                          "whether the server's log has it; then send it again or cancel it.");
+  entry->words =
+      g_strdup("It may have been sent: signet ended before the server had answered. Ask a recipient, or look "
+               "whether the server's log has it; then send it again or cancel it.");
 }
 
 static gboolean

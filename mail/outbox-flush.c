@@ -326,7 +326,8 @@ store_copy(Flush *flush, MlOutboxFile *file, gboolean again)
   if (!line || append_copy(flush, file, line, again, &why)) {
     ml_outbox_point("outbox-copy-2");
     entry->copy_due = FALSE;
-    gboolean ok = entry->state == ML_OUTBOX_SENT ? ml_outbox_file_remove(file, &why) : ml_outbox_file_record(file, &why);
+    gboolean ok = entry->state == ML_OUTBOX_SENT ? ml_outbox_file_remove(file, &why)
+                                                 : ml_outbox_file_record(file, &why);
     if (!ok)
       g_warning("%s", why->message);
     ml_outbox_point("outbox-copy-3");
@@ -335,8 +336,8 @@ store_copy(Flush *flush, MlOutboxFile *file, gboolean again)
   }
   if (g_cancellable_is_cancelled(flush->cancellable))
     return;
-  g_autofree char *words =
-      g_strdup_printf("Sent; its copy could not be stored in the Sent folder and will be tried again: %s", why->message);
+  g_autofree char *words = g_strdup_printf(
+      "Sent; its copy could not be stored in the Sent folder and will be tried again: %s", why->message);
   if (entry->state == ML_OUTBOX_SENT)
     set_words(entry, words);
   entry->due = backoff(flush, entry);
@@ -419,7 +420,8 @@ ml_outbox_flush_one(MlOutbox *outbox, const char *id, const MlConfig *config, co
                   .cancellable = cancellable };
   g_autofree char *path = g_strconcat(outbox->folder, "/", id, ".entry", NULL);
   if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no %s in the outbox: it has left, or was cancelled.", id);
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
+                "There is no %s in the outbox: it has left, or was cancelled.", id);
     return -1;
   }
   GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);

@@ -6,7 +6,8 @@
 
 /* Mail that is to leave, on disk before anybody says "queued": data/outbox/ID.entry, a file an entry, written whole,
  * synced (file and folder) and renamed into place; each later state is one more record at its end, synced. Several
- * signets share it: an entry is locked while it is worked on. Any thread, one handle each; blocks on the disk and, in ml_outbox_flush(), on the network. */
+ * signets share it: an entry is locked while it is worked on. Any thread, one handle each; blocks on the disk and,
+ * in ml_outbox_flush(), on the network. */
 typedef struct MlOutbox MlOutbox;
 MlOutbox *ml_outbox_open(const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* made if missing */
 void ml_outbox_free(MlOutbox *outbox);

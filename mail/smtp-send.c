@@ -131,7 +131,9 @@ add_rcpt(const Transaction *t, const MlSmtpRecipient *recipient, GString *out)
   static const struct {
     guint bit;
     const char *word;
-  } words[] = { { ML_SMTP_NOTIFY_SUCCESS, "SUCCESS" }, { ML_SMTP_NOTIFY_FAILURE, "FAILURE" }, { ML_SMTP_NOTIFY_DELAY, "DELAY" } };
+  } words[] = { { ML_SMTP_NOTIFY_SUCCESS, "SUCCESS" },
+                { ML_SMTP_NOTIFY_FAILURE, "FAILURE" },
+                { ML_SMTP_NOTIFY_DELAY, "DELAY" } };
   g_string_append_printf(out, "RCPT TO:<%s>", recipient->address);
   if (recipient->notify && (t->session->caps & ML_SMTP_DSN)) {
     const char *gap = " NOTIFY=";

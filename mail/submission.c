@@ -183,7 +183,8 @@ take_from(Job *job, const char *field, gsize length, GError **error)
     return TRUE;
   }
   if (!job->account->address)
-    return malformed(error, "From has no address with a domain, and the account in signet.conf has no address = either.");
+    return malformed(
+        error, "From has no address with a domain, and the account in signet.conf has no address = either.");
   const char *name = first && first->name ? first->name : job->options->full_name;
   job->result->from = g_strdup(job->account->address);
   add_line(job, "From", ml_headers_write_mailbox(name ? name : job->account->display_name, job->account->address));
@@ -200,7 +201,11 @@ take_field(Job *job, const char *field, gsize length, GError **error)
   gboolean to = is_field(field, name, "To"), cc = is_field(field, name, "Cc"), bcc = is_field(field, name, "Bcc");
   if (to || cc || bcc) {
     g_autofree char *raw = unfolded(field, length);
-    if (job->options->headers && !add_recipients(job, raw, bcc ? result->blind : result->open, to ? "To" : cc ? "Cc" : "Bcc", error))
+    if (job->options->headers && !add_recipients(job, raw, bcc ? result->blind : result->open,
+                                                 to   ? "To"
+                                                 : cc ? "Cc"
+                                                      : "Bcc",
+                                                 error))
       return FALSE;
     if (!job->options->headers && !bcc) { /* only to know who of the command line is no secret */
       g_autoptr(MlAddresses) found = ml_address_parse(raw);
@@ -286,7 +291,8 @@ add_missing(Job *job, GError **error)
   return TRUE;
 }
 
-/* Who of the command line is named in To or Cc is no secret; anybody else is. With -t those in the header get it too. */
+/* Who of the command line is named in To or Cc is no secret; anybody else is. With -t those in the header get it
+ * too. */
 static gboolean
 add_arguments(Job *job, GError **error)
 {
@@ -348,7 +354,9 @@ ml_submission_read(GBytes *input, const MlAccount *account, const MlSubmissionOp
   g_autoptr(GString) out = g_string_new(NULL);
   result->open = g_ptr_array_new_with_free_func(g_free);
   result->blind = g_ptr_array_new_with_free_func(g_free);
-  Job job = { .account = account, .options = options, .head = block, .head_length = head, .out = out, .result = result };
+  Job job = {
+    .account = account, .options = options, .head = block, .head_length = head, .out = out, .result = result
+  };
   if (!take_header(&job, error) || !add_missing(&job, error) || !add_arguments(&job, error))
     return NULL;
   if (!result->subject)

@@ -14,7 +14,7 @@ typedef struct {
 } MlSubmissionOptions;
 
 typedef struct {
-  GBytes *bytes;      /* CRLF; Bcc and Return-Path gone; From, Date and Message-ID there, by the account where missing */
+  GBytes *bytes;      /* CRLF; Bcc and Return-Path gone; From, Date and Message-ID there */
   char *sender;       /* envelope */
   char *from;         /* the address in From */
   GPtrArray *open;    /* of char *: recipients that To or Cc name */

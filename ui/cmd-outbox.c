@@ -46,7 +46,9 @@ recipient_words(const MlOutboxEntry *entry)
   GString *out = g_string_new(NULL);
   for (guint i = 0; i < entry->recipients->len && i < 20; i++) {
     const MlOutboxRecipient *recipient = entry->recipients->pdata[i];
-    const char *mark = recipient->state == ML_RCPT_SENT ? " (sent)" : recipient->state == ML_RCPT_REFUSED ? " (refused)" : "";
+    const char *mark = recipient->state == ML_RCPT_SENT      ? " (sent)"
+                       : recipient->state == ML_RCPT_REFUSED ? " (refused)"
+                                                             : "";
     g_string_append_printf(out, "%s%s%s", i ? ", " : "", recipient->address, mark);
   }
   if (entry->recipients->len > 20)
@@ -65,7 +67,8 @@ print_entry(const MlOutboxEntry *entry)
   g_autofree char *when = time_text(entry->queued), *to = recipient_words(entry);
   g_autofree char *due = entry->state == ML_OUTBOX_QUEUED ? time_text(entry->due) : NULL;
   g_autofree char *head = g_strdup_printf("%s  %-7s  %s  %s", entry->id, words[entry->state], when, entry->subject);
-  g_autofree char *line = g_strdup_printf("    %s: to %s%s%s", entry->account, to, due ? "; next try " : "", due ? due : "");
+  g_autofree char *line =
+      g_strdup_printf("    %s: to %s%s%s", entry->account, to, due ? "; next try " : "", due ? due : "");
   g_autofree char *safe_head = ui_text_line(head), *safe_line = ui_text_line(line);
   g_autofree char *reason = entry->words ? ui_text_line(entry->words) : NULL;
   printf("%s\n%s\n", safe_head, safe_line);
@@ -137,7 +140,8 @@ remains(Command *command)
   gboolean waiting = FALSE;
   for (guint i = 0; entries && i < entries->len; i++) {
     const MlOutboxEntry *entry = entries->pdata[i];
-    waiting |= entry->state == ML_OUTBOX_QUEUED || entry->state == ML_OUTBOX_SENDING || entry->state == ML_OUTBOX_UNSURE;
+    waiting |= entry->state == ML_OUTBOX_QUEUED || entry->state == ML_OUTBOX_SENDING ||
+               entry->state == ML_OUTBOX_UNSURE;
     if (entry->state == ML_OUTBOX_UNSURE)
       ui_submit_tell(command->cli, entry);
   }

@@ -56,9 +56,10 @@ read_text(UiCli *cli, int *code)
     *code = UI_EXIT_DATA;
     return NULL;
   }
-  g_autofree char *raw = g_utf8_validate(data, (gssize)length, NULL)
-                             ? g_strndup(data, length)
-                             : g_convert_with_fallback(data, (gssize)length, "UTF-8", "WINDOWS-1252", "?", NULL, NULL, NULL);
+  g_autofree char *raw =
+      g_utf8_validate(data, (gssize)length, NULL)
+          ? g_strndup(data, length)
+          : g_convert_with_fallback(data, (gssize)length, "UTF-8", "WINDOWS-1252", "?", NULL, NULL, NULL);
   if (!raw)
     raw = g_utf8_make_valid(data, (gssize)length);
   g_auto(GStrv) lines = g_strsplit(raw, "\r\n", -1);

@@ -167,7 +167,10 @@ add_encryption(UiPager *pager, const MlVerdict *verdict)
     add(pager, UI_STYLE_NORMAL, "key sent by", "%s", envelope->key_transport);
   if (envelope->ours)
     add(pager, UI_STYLE_NORMAL, "your key", "%s%s%s", crypto_cert_common_name(envelope->ours),
-        envelope->absent ? ", on a card that is away: " : envelope->token ? ", on " : "", envelope->token ? envelope->token : "");
+        envelope->absent  ? ", on a card that is away: "
+        : envelope->token ? ", on "
+                          : "",
+        envelope->token ? envelope->token : "");
   for (guint i = 0; envelope->recipients && i < envelope->recipients->len && i < 100; i++)
     add(pager, UI_STYLE_NORMAL, i ? "" : "readable by", "%s", (char *)envelope->recipients->pdata[i]);
 }

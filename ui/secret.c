@@ -181,7 +181,8 @@ answer_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointe
   return pin;
 }
 
-/* --pin-file first, then $SIGNET_PIN, then the keyring for the database's password, then the terminal. What was refused once is not given again. */
+/* --pin-file first, then $SIGNET_PIN, then the keyring for the database's password, then the terminal. What was
+ * refused once is not given again. */
 static char *
 ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli)
 {

@@ -160,7 +160,8 @@ ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code)
       !add_candidates(options, cli, code))
     return FALSE;
   if (options->online) {
-    options->asker = ml_fetch_asker(cli->config, CRYPTO_ASK_CRL | CRYPTO_ASK_OCSP | CRYPTO_ASK_ISSUER, cli->cancellable);
+    options->asker =
+        ml_fetch_asker(cli->config, CRYPTO_ASK_CRL | CRYPTO_ASK_OCSP | CRYPTO_ASK_ISSUER, cli->cancellable);
     options->read.asker = &options->asker;
   }
   open_people(options, cli);

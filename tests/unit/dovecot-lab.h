@@ -143,7 +143,9 @@ client_init(Client *client, const char *host, guint16 port, MlTlsMode tls, const
   memset(client, 0, sizeof *client);
   client->account = (MlAccount){ .name = (char *)"lab", .kind = ML_ACCOUNT_IMAP };
   client->account.imap = (MlServer){ (char *)host, (char *)user, port, tls };
-  client->hooks = (MlDriverHooks){ .password = give_password, .exception = on_exception, .user_data = client, .state_dir = dir };
+  client->hooks = (MlDriverHooks){
+    .password = give_password, .exception = on_exception, .user_data = client, .state_dir = dir
+  };
 }
 
 static inline void

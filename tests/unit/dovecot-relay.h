@@ -7,7 +7,8 @@
 
 #include "tests/unit/dovecot-lab.h"
 
-/* A worker that reaches the server through a relay that can stop the flow in the middle of an answer, and cut the line */
+/* A worker that reaches the server through a relay that can stop the flow in the middle of an answer, and cut the
+ * line */
 
 typedef struct {
   int listener;

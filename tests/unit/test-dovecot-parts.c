@@ -160,7 +160,8 @@ test_tree(void)
   g_autoptr(GPtrArray) headers = NULL;
   MlHeader *header = find(&client, &headers, "nested");
   g_autoptr(GPtrArray) left = NULL;
-  g_autoptr(GBytes) some = ml_driver_fetch_shown(client.driver, header->uid, header->size, &left, NULL, NULL, NULL, &error);
+  g_autoptr(GBytes) some =
+      ml_driver_fetch_shown(client.driver, header->uid, header->size, &left, NULL, NULL, NULL, &error);
   g_assert_no_error(error);
   g_assert_nonnull(left);
   g_assert_cmpuint(g_bytes_get_size(some), <, 16000);
@@ -186,7 +187,8 @@ test_single(void)
   g_autoptr(GPtrArray) headers = NULL;
   MlHeader *header = find(&client, &headers, "file");
   g_autoptr(GPtrArray) left = NULL;
-  g_autoptr(GBytes) some = ml_driver_fetch_shown(client.driver, header->uid, header->size, &left, NULL, NULL, NULL, &error);
+  g_autoptr(GBytes) some =
+      ml_driver_fetch_shown(client.driver, header->uid, header->size, &left, NULL, NULL, NULL, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(g_bytes_get_size(some), <, 1000);
   g_autoptr(GBytes) all = ml_driver_fetch(client.driver, header->uid, NULL, NULL, NULL, &error);
