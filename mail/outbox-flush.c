@@ -218,8 +218,8 @@ conclude(Flush *flush, MlOutboxEntry *entry)
     entry->state = ML_OUTBOX_FAILED;
     if (entry->words)
       return;
-    g_autofree char *words = g_strdup_printf("%u of %u recipients were refused: see each.", refused,
-                                             entry->recipients->len);
+    g_autofree char *words = g_strdup_printf("%u of %u recipients %s refused: see each.", refused,
+                                             entry->recipients->len, refused == 1 ? "was" : "were");
     set_words(entry, words);
   } else {
     entry->state = ML_OUTBOX_SENT;

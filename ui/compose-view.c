@@ -104,10 +104,13 @@ draw_encrypt(const View *view, int row, int columns)
   } else if (!found || (!all && !found->problem)) {
     words = g_strdup_printf(" ENCRYPT on   %s", found ? "nobody is named yet" : "...");
   } else if (missing || found->problem || own) {
-    words = missing
-                ? g_strdup_printf(" ENCRYPT on, but %u of %u recipients cannot read it: y shows what to do",
-                                  missing, all)
-                : g_strdup_printf(" ENCRYPT on, but %s", found->problem ? found->problem : own);
+    if (missing && all == 1)
+      words = g_strdup(" ENCRYPT on, but the recipient has no accepted certificate: y helps");
+    else if (missing)
+      words = g_strdup_printf(" ENCRYPT on, but %u of %u recipients %s no accepted certificate: y helps", missing, all,
+                              missing == 1 ? "has" : "have");
+    else
+      words = g_strdup_printf(" ENCRYPT on, but %s", found->problem ? found->problem : own);
     style = UI_STYLE_WARN;
   } else
     words = g_strdup_printf(" ENCRYPT on   to %u recipient%s, and to yourself", all, all == 1 ? "" : "s");

@@ -6,6 +6,8 @@
 typedef struct {
   UiView view;
   int cursor, top, rows;
+  const UiAccount *on; /* the row the cursor is on, by name: lists of folders come and change below it */
+  char *on_folder;     /* NULL: the account's own line */
 } Folders;
 
 typedef struct {
@@ -27,6 +29,40 @@ collect(UiApp *app)
       g_array_append_val(rows, row);
     }
   }
+  return rows;
+}
+
+static void
+put_cursor(Folders *folders, const GArray *rows, int at)
+{
+  folders->cursor = CLAMP(at, 0, MAX((int)rows->len - 1, 0));
+  if (!rows->len)
+    return;
+  const Row *row = &g_array_index(rows, Row, folders->cursor);
+  folders->on = row->account;
+  g_free(folders->on_folder);
+  folders->on_folder = row->folder ? g_strdup(row->folder->name) : NULL;
+}
+
+/* The rows as they are now, with the cursor on the row that it was on. */
+static GArray *
+current_rows(UiApp *app, Folders *folders)
+{
+  GArray *rows = collect(app);
+
+  for (guint i = 0; i < rows->len; i++) {
+    const Row *row = &g_array_index(rows, Row, i);
+    if (row->account != folders->on || g_strcmp0(row->folder ? row->folder->name : NULL, folders->on_folder) != 0)
+      continue;
+    folders->cursor = (int)i;
+    return rows;
+  }
+  for (guint i = 0; folders->on && !folders->on->folders && i < rows->len; i++)
+    if (g_array_index(rows, Row, i).account == folders->on) {
+      folders->cursor = (int)i; /* the account's line, until its folders are known */
+      return rows;
+    }
+  put_cursor(folders, rows, folders->cursor); /* it is gone: what took its place */
   return rows;
 }
 
@@ -78,11 +114,10 @@ static void
 draw(UiApp *app, UiView *view, int rows, int columns)
 {
   Folders *folders = (Folders *)view;
-  g_autoptr(GArray) list = collect(app);
+  g_autoptr(GArray) list = current_rows(app, folders);
 
   ui_screen_fill(0, 0, columns, UI_STYLE_TITLE, " Folders");
   folders->rows = MAX(rows - 1, 1);
-  folders->cursor = CLAMP(folders->cursor, 0, MAX((int)list->len - 1, 0));
   if (folders->cursor < folders->top)
     folders->top = folders->cursor;
   if (folders->cursor >= folders->top + folders->rows)
@@ -103,7 +138,7 @@ static gboolean
 move(UiApp *app, UiView *view, UiMove move)
 {
   Folders *folders = (Folders *)view;
-  g_autoptr(GArray) list = collect(app);
+  g_autoptr(GArray) list = current_rows(app, folders);
   int before = folders->cursor;
 
   switch (move) {
@@ -126,7 +161,7 @@ move(UiApp *app, UiView *view, UiMove move)
     folders->cursor = (int)list->len - 1;
     break;
   }
-  folders->cursor = CLAMP(folders->cursor, 0, MAX((int)list->len - 1, 0));
+  put_cursor(folders, list, folders->cursor);
   return folders->cursor != before;
 }
 
@@ -134,7 +169,7 @@ static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
   Folders *folders = (Folders *)view;
-  g_autoptr(GArray) list = collect(app);
+  g_autoptr(GArray) list = current_rows(app, folders);
   g_autofree char *folded = ui_limit_fold(pattern);
   int n = (int)list->len;
 
@@ -143,7 +178,7 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
     const Row *row = &g_array_index(list, Row, at);
     if (!ui_limit_contains(row->folder ? row->folder->name : row->account->account->name, folded))
       continue;
-    folders->cursor = at;
+    put_cursor(folders, list, at);
     return TRUE;
   }
   return FALSE;
@@ -158,6 +193,7 @@ hint(UiApp *app, UiView *view, GString *hint)
 static void
 view_free(UiApp *app, UiView *view)
 {
+  g_free(((Folders *)view)->on_folder);
   g_free(view);
 }
 
@@ -168,15 +204,13 @@ ui_folders_new(UiApp *app)
     UI_IN_FOLDERS, "the list of folders", draw, move, search, hint, view_free
   };
   Folders *folders = g_new0(Folders, 1);
-  g_autoptr(GArray) list = collect(app);
 
   folders->view.type = &type;
-  folders->cursor = MIN(1, (int)list->len - 1);
-  for (guint i = 0; app->box && i < list->len; i++) {
-    const Row *row = &g_array_index(list, Row, i);
-    if (row->folder && row->account == app->box->account && !strcmp(row->folder->name, app->box->folder))
-      folders->cursor = (int)i;
+  if (app->box) {
+    folders->on = app->box->account;
+    folders->on_folder = g_strdup(app->box->folder);
   }
+  folders->cursor = 1;
   return &folders->view;
 }
 
@@ -184,12 +218,12 @@ UiAccount *
 ui_folders_seek(UiApp *app, int step)
 {
   Folders *folders = (Folders *)ui_app_view(app, UI_IN_FOLDERS);
-  g_autoptr(GArray) list = collect(app);
-  UiAccount *here = NULL;
   guint n = app->accounts->len, at = 0;
 
   if (!folders || !n)
     return NULL;
+  g_autoptr(GArray) list = current_rows(app, folders);
+  UiAccount *here = NULL;
   if (folders->cursor < (int)list->len)
     here = g_array_index(list, Row, folders->cursor).account;
   g_ptr_array_find(app->accounts, here, &at);
@@ -197,7 +231,7 @@ ui_folders_seek(UiApp *app, int step)
   for (guint i = 0; i < list->len; i++) {
     if (g_array_index(list, Row, i).account != here)
       continue;
-    folders->cursor = (int)i;
+    put_cursor(folders, list, (int)i);
     return here;
   }
   return NULL;
@@ -207,9 +241,11 @@ const MlFolder *
 ui_folders_current(UiApp *app, UiAccount **account)
 {
   Folders *folders = (Folders *)ui_app_view(app, UI_IN_FOLDERS);
-  g_autoptr(GArray) list = collect(app);
 
-  if (!folders || folders->cursor < 0 || folders->cursor >= (int)list->len)
+  if (!folders)
+    return NULL;
+  g_autoptr(GArray) list = current_rows(app, folders);
+  if (folders->cursor < 0 || folders->cursor >= (int)list->len)
     return NULL;
   const Row *row = &g_array_index(list, Row, folders->cursor);
   *account = row->account;

@@ -71,7 +71,7 @@ typedef struct {
   Outbox *outbox;
   char *id, *title, *words, *refused;
   MlOutboxState state;
-  gboolean copy_due;
+  gboolean some_sent; /* somebody has it, whatever became of the others */
 } News;
 
 static void
@@ -137,6 +137,10 @@ say_news(UiApp *app, const News *news, const char *title)
                     title);
     break;
   case ML_OUTBOX_FAILED:
+    if (news->some_sent && news->refused) {
+      say_sent(app, news, title);
+      break;
+    }
     ui_app_complain(app, "\"%s\" was NOT SENT: %s%sB shows it.", title, words, *words ? " " : "");
     break;
   case ML_OUTBOX_QUEUED:
@@ -182,7 +186,7 @@ on_news(gpointer data)
       ui_app_complain(app, "The copy of \"%s\" for the Sent folder is not stored yet: %s", title,
                       news->words);
   }
-  if (news->state == ML_OUTBOX_SENT && leaving) {
+  if (leaving && (news->state == ML_OUTBOX_SENT || (news->state == ML_OUTBOX_FAILED && news->some_sent))) {
     flag_source(app, leaving->composer->draft);
     ui_addresses_sent(app, leaving->composer->draft);
     forget_id(outbox, leaving, news->id);
@@ -201,9 +205,11 @@ on_entry(const MlOutboxEntry *entry, gpointer data)
 {
   g_autoptr(GString) refused = g_string_new(NULL);
   News *news = g_new0(News, 1);
+  gboolean some_sent = FALSE;
 
   for (guint i = 0; i < entry->recipients->len; i++) {
     const MlOutboxRecipient *recipient = entry->recipients->pdata[i];
+    some_sent |= recipient->state == ML_RCPT_SENT;
     if (recipient->state == ML_RCPT_REFUSED)
       g_string_append_printf(refused, "%s%s: %s", refused->len ? "; " : "", recipient->address,
                              recipient->words ? recipient->words : "refused");
@@ -214,7 +220,7 @@ on_entry(const MlOutboxEntry *entry, gpointer data)
                   .words = g_strdup(entry->words),
                   .refused = refused->len ? g_strdup(refused->str) : NULL,
                   .state = entry->state,
-                  .copy_due = entry->copy_due };
+                  .some_sent = some_sent };
   g_idle_add_full(G_PRIORITY_DEFAULT, on_news, news, news_free);
 }
 

@@ -94,8 +94,6 @@ name_missing(UiCli *cli, GPtrArray *rows, const char *why)
     if (row->state == ML_CERT_READY)
       continue;
     ui_cli_error(cli, "%s: %s", row->address, row->reason ? row->reason : "no certificate was found");
-    if (row->state == ML_CERT_NONE)
-      ui_cli_error(cli, "%s: signet cert import FILE, with the certificate that they send you", row->address);
   }
 }
 

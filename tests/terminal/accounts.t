@@ -48,6 +48,8 @@ session() { # session COLUMNS ROWS
 	wait_for '^ *anna  online' "$size: the list names the first account"
 	wait_for '^ *bob  online' "$size: the second"
 	wait_for '^ *home  online' "$size: and the third"
+	until_true sh -c "[ \"\$(tmux -S '$LAB/tmux$terminals' capture-pane -p | grep -c '^. . INBOX ')\" = 3 ]"
+	check "$size: each has its folders" [ "$(screen | grep -c '^. . INBOX ')" = 3 ]
 	wait_for '\* INBOX' "$size: with the open folder"
 	wait_for 'Lists +1 new +1' "$size: and counts, unread ones first"
 	wait_for 'Reports +1 new +1' "$size: of every account"
@@ -162,7 +164,7 @@ keys Escape
 wait_for 'anna  offline' 'Esc leaves both offline'
 unseen '^Password of'
 keys y
-wait_for '^ anna  offline: No password was given; Ctrl-R asks again' 'the list of folders says so'
+wait_for '^.anna  offline: No password was given; Ctrl-R asks again' 'the list of folders says so'
 wait_for '^.bob  offline: No password was given' 'of each, by its name'
 check 'and does not ask again' has_not 'Password of'
 keys Home C-n C-n Down Enter

@@ -82,21 +82,12 @@ compose_start() { # compose_start COLUMNS ROWS [VARIABLE=VALUE...] [-- ARGUMENT.
 }
 begin() { # begin TO SUBJECT: from the index
 	keys m
-	seen '^To: '
+	seen '^To:'
 	typed "$1"
 	keys Enter
-	seen '^Subject: '
+	seen '^Subject:'
 	typed "$2"
 	keys Enter
 	seen 'Compose'
 }
 sent_to() { grep -cx "$1" "$LAB/delivered" 2>/dev/null; } # how often it was delivered there
-until_true() { # until_true COMMAND...
-	i=0
-	while [ $i -lt $((PATIENCE * 2)) ]; do
-		"$@" && return 0
-		i=$((i + 1))
-		sleep 0.05
-	done
-	return 1
-}

@@ -35,11 +35,11 @@ full_round() { # full_round COLUMNS ROWS
 	keys S
 	wait_for '^ SIGN on .*bob Lab, database, RSA 2048' "$size: S signs, and says with what"
 	keys E
-	wait_for '^ ENCRYPT on, but 1 of 2 recipients cannot read it' "$size: E encrypts, and says who cannot read it"
+	wait_for '^ ENCRYPT on, but 1 of 2 recipients has no accepted certificate' "$size: E encrypts, and says who cannot read it"
 	check "$size: SIGN is on still" row_has 1 1 '^ SIGN on'
 	check "$size: one's own row is there" has '^ ready .*bob@example.org \(yourself\)'
 	keys a
-	seen '^Attach file: '
+	seen '^Attach file:'
 	typed "$LAB/fig"
 	keys Tab
 	wait_for 'figures.csv' "$size: Tab completes a file name"
@@ -171,10 +171,10 @@ keys n
 wait_for 'Dropped' 'and drops'
 printf ':\n' >"$LAB/edit"
 keys m
-seen '^To: '
+seen '^To:'
 typed 'anna@example.org'
 keys Enter
-seen '^Subject: '
+seen '^Subject:'
 typed 'Nothing'
 keys Enter
 wait_for 'Nothing was written' 'an untouched text is asked about'
@@ -183,7 +183,7 @@ wait_for 'Dropped' 'and dropped'
 
 # Addresses are completed from mail that was sent.
 keys m
-seen '^To: '
+seen '^To:'
 typed 'ann'
 keys Tab
 wait_for '^To: .*anna@example.org' 'Tab completes an address'

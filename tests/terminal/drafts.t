@@ -92,9 +92,9 @@ seen 'Dropped'
 # A header that cannot be read.
 printf 'printf "no header at all\\nX" >"$1"\n' >"$LAB/edit"
 keys m
-seen '^To: '
+seen '^To:'
 keys Enter
-seen '^Subject: '
+seen '^Subject:'
 keys Enter
 wait_for 'Edit it again' 'what cannot be read goes back to the editor'
 keys Escape
@@ -128,10 +128,10 @@ rm -f "$LAB/end" "$LAB/went-on"
 compose_start 80 24 --
 seen 'INBOX  1 message'
 keys m
-seen '^To: '
+seen '^To:'
 typed 'anna@example.org'
 keys Enter
-seen '^Subject: '
+seen '^Subject:'
 typed 'Killed'
 keys Enter
 until_true [ -e "$LAB/went-on" ]
@@ -165,10 +165,10 @@ rm -f "$LAB/end"
 compose_start 80 24 --
 seen 'INBOX  1 message'
 keys m
-seen '^To: '
+seen '^To:'
 typed 'anna@example.org'
 keys Enter
-seen '^Subject: '
+seen '^Subject:'
 typed 'Beside'
 keys Enter
 wait_for 'open in another window' 'the editor runs beside'
