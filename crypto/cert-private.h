@@ -67,6 +67,7 @@ gboolean crypto_cert_key_hash(CERTCertificate *nss, guint8 hash[20]);
 gboolean crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error);
 void crypto_pin_install(void);
 void crypto_pin_forget(void);
+void crypto_pin_removed(const void *slot); /* its card was pulled: an open question about it ends; any thread */
 
 /* crypto/context.c: is there a database that certificates can be kept in? */
 gboolean crypto_context_has_database(void);

@@ -82,6 +82,7 @@ thread_main(gpointer data)
                                  .user_data = jobs.user_data,
                                  .cancellable = job->cancellable };
       job->run(which == CRYPTO_JOB_KEYS ? &source : NULL, job->cancellable, job->data);
+      crypto_pin_source_clear(&source);
     }
     give_back(job);
   }

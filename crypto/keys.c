@@ -492,6 +492,22 @@ fail_no_key(CryptoCert *cert, GError **error)
         cert->common_name);
 }
 
+/* crypto_pin_login(), and the key. A PIN is kept for the rest of the job only where the key itself wants it too. */
+static SECKEYPrivateKey *
+open_in(PK11SlotInfo *slot, CryptoCert *cert, CryptoPinSource *pin, GError **error)
+{
+  if (pin)
+    pin->keeping = TRUE;
+  SECKEYPrivateKey *key =
+      crypto_pin_login(slot, pin, error) ? PK11_FindPrivateKeyFromCert(slot, cert->nss, pin) : NULL;
+  if (pin) {
+    pin->keeping = FALSE;
+    if (!key || !pin->kept || !PK11_HasAttributeSet(slot, key->pkcs11ID, CKA_ALWAYS_AUTHENTICATE, PR_FALSE))
+      crypto_pin_source_clear(pin);
+  }
+  return key;
+}
+
 SECKEYPrivateKey *
 crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
 {
@@ -500,9 +516,8 @@ crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   GPtrArray *slots = places(cert, &key);
   for (guint i = 0; i < slots->len && !key; i++) {
     g_autoptr(GError) failed = NULL;
-    if (crypto_pin_login(slots->pdata[i], pin, &failed))
-      key = PK11_FindPrivateKeyFromCert(slots->pdata[i], cert->nss, pin);
-    else if (!problem)
+    key = open_in(slots->pdata[i], cert, pin, &failed);
+    if (failed && !problem)
       problem = g_steal_pointer(&failed);
     /* The same card may be shown by two modules: a refused PIN must not be asked for again there. */
     if (problem && (problem->code == CRYPTO_ERROR_CANCELLED || problem->code == CRYPTO_ERROR_PIN))

@@ -20,6 +20,13 @@ crypto_pin_wipe(char *pin)
   g_free(pin);
 }
 
+void
+crypto_pin_source_clear(CryptoPinSource *source)
+{
+  crypto_pin_wipe(g_steal_pointer(&source->kept));
+  source->kept_slot = NULL;
+}
+
 static void
 remember_refused(const void *slot, gboolean refused)
 {
@@ -47,6 +54,52 @@ token_flags(PK11SlotInfo *slot)
   return PK11_GetTokenInfo(slot, &info) == SECSuccess ? info.flags : 0;
 }
 
+/* --- the question that is open, so that it ends when its card is pulled */
+
+static GMutex open_lock;
+static const void *open_slot;      /* only compared */
+static GCancellable *open_question;
+
+void
+crypto_pin_removed(const void *slot)
+{
+  g_mutex_lock(&open_lock);
+  GCancellable *ended = open_question && open_slot == slot ? g_object_ref(open_question) : NULL;
+  g_mutex_unlock(&open_lock);
+  if (ended) {
+    g_cancellable_cancel(ended);
+    g_object_unref(ended);
+  }
+}
+
+static void
+on_cancelled(GCancellable *unused, gpointer question)
+{
+  g_cancellable_cancel(question);
+}
+
+static char *
+put_question(PK11SlotInfo *slot, CryptoPinSource *source, const CryptoPinQuestion *question)
+{
+  g_autoptr(GCancellable) ended = g_cancellable_new();
+  gulong handler = g_cancellable_connect(source->cancellable, G_CALLBACK(on_cancelled), ended, NULL);
+  g_mutex_lock(&open_lock);
+  open_slot = slot;
+  open_question = ended;
+  g_mutex_unlock(&open_lock);
+  char *pin = source->func(question, ended, source->user_data);
+  g_mutex_lock(&open_lock);
+  open_question = NULL;
+  g_mutex_unlock(&open_lock);
+  g_cancellable_disconnect(source->cancellable, handler);
+  if (g_cancellable_is_cancelled(ended) && !g_cancellable_is_cancelled(source->cancellable))
+    source->removed = TRUE;
+  if (pin && !g_cancellable_is_cancelled(ended))
+    return pin;
+  crypto_pin_wipe(pin);
+  return NULL;
+}
+
 /* NSS's one callback. It is called again, with @retry, for as long as it answers: a wrong PIN must end here, or
  * one slip of a finger locks a card. Every lookup of one operation may log in again, hence the memory in the
  * source. */
@@ -58,6 +111,7 @@ ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
   if (!source || !source->func)
     return NULL;
   if (retry) {
+    crypto_pin_source_clear(source);
     source->refused = TRUE;
     source->refused_slot = slot;
     remember_refused(slot, TRUE);
@@ -67,6 +121,9 @@ ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
       (source->refused && source->refused_slot == slot))
     return NULL;
 
+  gboolean always = !PK11_IsInternal(slot) && PK11_IsLoggedIn(slot, NULL);
+  if (always && source->kept && source->kept_slot == slot)
+    return PORT_Strdup(source->kept);
   CK_FLAGS flags = token_flags(slot);
   CryptoPinQuestion question = {
     .token = PK11_GetTokenName(slot),
@@ -76,13 +133,18 @@ ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
     .count_low = (flags & CKF_USER_PIN_COUNT_LOW) != 0,
     .final_try = (flags & CKF_USER_PIN_FINAL_TRY) != 0,
     .locked = (flags & CKF_USER_PIN_LOCKED) != 0,
+    .always = always,
   };
   source->asked = TRUE;
-  char *pin = source->func(&question, source->cancellable, source->user_data);
-  if (!pin || g_cancellable_is_cancelled(source->cancellable)) {
+  char *pin = put_question(slot, source, &question);
+  if (!pin) {
     source->cancelled = TRUE;
-    crypto_pin_wipe(pin);
     return NULL;
+  }
+  if (source->keeping && !always && !question.database && !question.pinpad) {
+    crypto_pin_source_clear(source);
+    source->kept = g_strdup(pin);
+    source->kept_slot = slot;
   }
   char *answer = PORT_Strdup(question.pinpad ? PK11_PW_TRY : pin); /* NSS wipes and frees this copy */
   crypto_pin_wipe(pin);
@@ -153,6 +215,12 @@ crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
     remember_refused(slot, FALSE);
     crypto_keys_forget(); /* some cards show their certificates only now */
     return TRUE;
+  }
+  crypto_pin_source_clear(pin);
+  if (pin->removed) {
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
+                "The card “%s” was pulled while its PIN was asked for. Insert it and try again.", PK11_GetTokenName(slot));
+    return FALSE;
   }
   if (pin->cancelled || g_cancellable_is_cancelled(pin->cancellable)) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");

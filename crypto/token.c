@@ -7,6 +7,7 @@
 
 #include "crypto/cert-private.h"
 #include "crypto/context.h"
+#include "crypto/token-private.h"
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -25,8 +26,8 @@ crypto_token_free(CryptoToken *token)
 }
 
 /* PKCS#11 pads its fields with blanks and ends them with nothing. */
-static char *
-field(const CK_UTF8CHAR *text, gsize size)
+char *
+crypto_token_field(const CK_UTF8CHAR *text, gsize size)
 {
   while (size && (text[size - 1] == ' ' || text[size - 1] == 0))
     size--;
@@ -43,10 +44,10 @@ describe(PK11SlotInfo *slot)
   token->database = PK11_IsInternalKeySlot(slot);
   token->present = PK11_IsPresent(slot);
   if (token->present && PK11_GetTokenInfo(slot, &info) == SECSuccess) {
-    token->token = token->database ? g_strdup("database") : field(info.label, sizeof info.label);
-    token->manufacturer = field(info.manufacturerID, sizeof info.manufacturerID);
-    token->model = field(info.model, sizeof info.model);
-    token->serial = field((const CK_UTF8CHAR *)info.serialNumber, sizeof info.serialNumber);
+    token->token = token->database ? g_strdup("database") : crypto_token_field(info.label, sizeof info.label);
+    token->manufacturer = crypto_token_field(info.manufacturerID, sizeof info.manufacturerID);
+    token->model = crypto_token_field(info.model, sizeof info.model);
+    token->serial = crypto_token_field((const CK_UTF8CHAR *)info.serialNumber, sizeof info.serialNumber);
     token->count_low = (info.flags & CKF_USER_PIN_COUNT_LOW) != 0;
     token->final_try = (info.flags & CKF_USER_PIN_FINAL_TRY) != 0;
     token->locked = (info.flags & CKF_USER_PIN_LOCKED) != 0;
@@ -85,8 +86,8 @@ is_shown(PK11SlotInfo *slot)
 }
 
 /* References on every slot worth showing: NSS's lock on its list is not held while tokens are talked to. */
-static GPtrArray *
-shown_slots(void)
+GPtrArray *
+crypto_token_slots(void)
 {
   GPtrArray *slots = g_ptr_array_new_with_free_func((GDestroyNotify)PK11_FreeSlot);
   SECMODListLock *list_lock = SECMOD_GetDefaultModuleListLock();
@@ -103,7 +104,7 @@ GPtrArray *
 crypto_token_list(GError **error)
 {
   GPtrArray *tokens = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_token_free);
-  g_autoptr(GPtrArray) slots = shown_slots();
+  g_autoptr(GPtrArray) slots = crypto_token_slots();
   crypto_keys_forget(); /* what was inserted since is to be seen at once */
   for (guint i = 0; i < slots->len; i++) {
     CryptoToken *token = describe(slots->pdata[i]);
@@ -115,19 +116,45 @@ crypto_token_list(GError **error)
   return tokens;
 }
 
-gboolean
-crypto_token_login(const char *token, CryptoPinSource *pin, GError **error)
+PK11SlotInfo *
+crypto_token_slot(const char *token, GError **error)
 {
-  g_autoptr(GPtrArray) slots = shown_slots();
+  g_autoptr(GPtrArray) slots = crypto_token_slots();
   for (guint i = 0; i < slots->len; i++) {
     PK11SlotInfo *slot = slots->pdata[i];
     const char *name = PK11_IsInternalKeySlot(slot) ? "database" : PK11_GetTokenName(slot);
     if (PK11_IsPresent(slot) && strcmp(name, token) == 0)
-      return crypto_pin_login(slot, pin, error);
+      return PK11_ReferenceSlot(slot);
   }
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
               "There is no token “%s”. Insert the card; signet token list shows what is there.", token);
-  return FALSE;
+  return NULL;
+}
+
+CK_FUNCTION_LIST *
+crypto_token_functions(PK11SlotInfo *slot)
+{
+  return PK11_GetModule(slot)->functionList;
+}
+
+CryptoToken *
+crypto_token_find(const char *token, GError **error)
+{
+  PK11SlotInfo *slot = crypto_token_slot(token, error);
+  CryptoToken *found = slot ? describe(slot) : NULL;
+  if (slot)
+    PK11_FreeSlot(slot);
+  return found;
+}
+
+gboolean
+crypto_token_login(const char *token, CryptoPinSource *pin, GError **error)
+{
+  PK11SlotInfo *slot = crypto_token_slot(token, error);
+  gboolean done = slot && crypto_pin_login(slot, pin, error);
+  if (slot)
+    PK11_FreeSlot(slot);
+  return done;
 }
 
 void

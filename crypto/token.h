@@ -16,8 +16,22 @@ void crypto_token_free(CryptoToken *token);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoToken, crypto_token_free)
 
 GPtrArray *crypto_token_list(GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of CryptoToken */
+CryptoToken *crypto_token_find(const char *token, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* NO_KEY: not here */
 gboolean crypto_token_login(const char *token, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void crypto_token_logout_all(void);
+/* A new PIN, or for "database" a new password: there @old is "" while it has none, and @new "" takes it away. Both NULL
+ * for a reader with a keypad of its own. A wrong @old costs one try. Errors: PIN, LOCKED, NO_KEY, REFUSED (a length that
+ * the token does not take: no try is spent). (crypto/token-pin.c) */
+gboolean crypto_token_change_pin(const char *token, const char *old, const char *new,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for one that is locked, by its SO PIN or PUK. */
+gboolean crypto_token_unblock(const char *token, const char *so_pin, const char *new,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Tells when a card comes or goes, on a thread of its own, until crypto_token_unwatch(), which waits for it: before
+ * crypto_close(). A pulled card is logged out of, and a question about its PIN ends. (crypto/token-watch.c) */
+typedef void (*CryptoTokenEvent)(const char *token, gboolean inserted, gpointer user_data);
+void crypto_token_watch(CryptoTokenEvent func, gpointer user_data);
+void crypto_token_unwatch(void);
 /* Writes the module into the certificate database, where modutil and others find it too. */
 gboolean crypto_token_add_module(const char *name, const char *library, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean crypto_token_remove_module(const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;

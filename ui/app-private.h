@@ -90,6 +90,7 @@ struct UiApp {
   guint keys_source, draw_source, tick_source, logout_source;
   int exit_code;
   gpointer secrets;    /* ui/ask.c */
+  gpointer forget_monitor; /* ui/cards.c */
   GPtrArray *composers; /* of UiComposer: messages that are being written */
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
@@ -321,6 +322,10 @@ void ui_ask_free(gpointer secrets);
 void ui_ask_anew(gpointer secrets, const MlAccount *account);
 void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
 void ui_ask_online(UiApp *app, const MlAccount *account); /* the login worked: a typed password may be kept */
+
+/* cards.c: says when one comes or goes, and forgets PINs when `signet token logout` says so. */
+void ui_cards_start(UiApp *app); /* the jobs have started */
+void ui_cards_stop(UiApp *app);  /* before they end */
 
 /* keep.c: asks whether a password that was right is to go to the keyring, where there is one. Takes @password. */
 void ui_keep_offer(UiApp *app, const char *account, const char *server, char *password);

@@ -665,6 +665,7 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   }
   set_up(&app, cli);
   crypto_job_start(ask_pin, &app);
+  ui_cards_start(&app);
   ui_terminal_watch_signals(on_terminal, &app);
   ui_app_watch_keys(&app, TRUE);
   if (start(&app, folder)) {

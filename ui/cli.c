@@ -81,6 +81,7 @@ ui_cli_clear(UiCli *cli)
   }
   g_clear_object(&cli->cancellable);
   g_clear_object(&cli->pin.cancellable);
+  crypto_pin_source_clear(&cli->pin);
   crypto_pin_wipe(g_steal_pointer(&cli->pin_kept));
   char **strings[] = { &cli->profile,   &cli->config_file, &cli->account, &cli->config_path, &cli->data_dir,
                        &cli->state_dir, &cli->cache_dir,   &cli->nssdb,   &cli->pin_file };

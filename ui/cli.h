@@ -91,6 +91,7 @@ int ui_cli_exit_for(const GError *error); /* sysexits that fit an error of mail/
 char *ui_cli_secret(UiCli *cli, const char *question, const char *option, GError **error);
 /* The certificate database's password in the keyring, for runs that nobody sits at. */
 gboolean ui_cli_keep_pin(UiCli *cli, GError **error); /* what was given in this run */
+gboolean ui_cli_forget_pin(UiCli *cli); /* takes it out; FALSE: none was there, or no keyring */
 void ui_cli_pin_refused(UiCli *cli, const GError *error); /* forgets one that the keyring gave, if that is why */
 CryptoPinSource *ui_cli_pin_source(UiCli *cli); /* borrowed: for subcommands */
 char *ui_cli_read_secret_file(const char *file, GError **error); /* first line, newline stripped */

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crypto/token.h"
+#include "ui/cmd-token-private.h"
 #include "ui/commands.h"
 #include "ui/json.h"
 #include "ui/text.h"
@@ -14,14 +14,20 @@ const char ui_cmd_token_help[] =
     "signet token login [--keep] TOKEN     try the PIN, and show which certificates have their key there\n"
     "                                      --keep: the certificate database's password into the keyring, for runs\n"
     "                                      that nobody sits at (cron)\n"
+    "signet token logout                   running screens forget PINs and the database's password; what --keep kept\n"
+    "                                      leaves the keyring\n"
+    "signet token change-pin TOKEN         a new PIN; for \"database\" its password, the first one too, and an empty\n"
+    "                                      new one takes it away (--new-pin-file F)\n"
+    "signet token unblock TOKEN            a new PIN for a locked card, by its PUK or SO PIN (--puk-file F,\n"
+    "                                      --new-pin-file F)\n"
     "\n"
     "Cards that p11-kit knows need no `add`. --pin-file F or $SIGNET_PIN give the PIN; a wrong PIN costs one "
     "try.\n"
     "Exit codes: 0 done, 1 no such token or module, 2 usage, 77 wrong or missing PIN, or locked, 78 "
     "database.\n";
 
-static int
-fail(UiCli *cli, const GError *error)
+int
+ui_cmd_token_fail(UiCli *cli, const GError *error)
 {
   if (g_error_matches(error, CRYPTO_ERROR,
                       CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
@@ -34,7 +40,7 @@ static const char *
 state_words(const CryptoToken *token)
 {
   return !token->present      ? "no card inserted"
-         : token->locked      ? "LOCKED: unblock it with its PUK"
+         : token->locked      ? "LOCKED: signet token unblock, with its PUK"
          : token->final_try   ? "one more wrong PIN locks it"
          : token->logged_in   ? "logged in"
          : token->pinpad      ? "PIN is typed on the reader"
@@ -77,7 +83,7 @@ print_token(UiCli *cli, const CryptoToken *token)
 }
 
 static int
-list(UiCli *cli, int argc, char **argv)
+list(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
 {
   int code = UI_EXIT_OK;
   if (!ui_cli_crypto(cli, FALSE, FALSE, TRUE, &code))
@@ -85,7 +91,7 @@ list(UiCli *cli, int argc, char **argv)
   g_autoptr(GError) error = NULL;
   g_autoptr(GPtrArray) tokens = crypto_token_list(&error);
   if (!tokens)
-    return fail(cli, error);
+    return ui_cmd_token_fail(cli, error);
   for (guint i = 0; i < tokens->len; i++)
     print_token(cli, tokens->pdata[i]);
   if (!tokens->len && !cli->json)
@@ -95,14 +101,14 @@ list(UiCli *cli, int argc, char **argv)
 }
 
 static int
-add(UiCli *cli, int argc, char **argv)
+add(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
 {
   int code = UI_EXIT_OK;
   if (!ui_cli_crypto(cli, TRUE, FALSE, FALSE, &code))
     return code;
   g_autoptr(GError) error = NULL;
   if (!crypto_token_add_module(argv[1], argv[2], &error))
-    return fail(cli, error);
+    return ui_cmd_token_fail(cli, error);
   g_autoptr(GPtrArray) tokens = crypto_token_list(&error);
   for (guint i = 0; tokens && i < tokens->len; i++) {
     const CryptoToken *token = tokens->pdata[i];
@@ -113,24 +119,24 @@ add(UiCli *cli, int argc, char **argv)
 }
 
 static int
-take_away(UiCli *cli, int argc, char **argv)
+take_away(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
 {
   int code = UI_EXIT_OK;
   if (!ui_cli_crypto(cli, TRUE, FALSE, FALSE, &code))
     return code;
   g_autoptr(GError) error = NULL;
-  return crypto_token_remove_module(argv[1], &error) ? UI_EXIT_OK : fail(cli, error);
+  return crypto_token_remove_module(argv[1], &error) ? UI_EXIT_OK : ui_cmd_token_fail(cli, error);
 }
 
 static int
-login(UiCli *cli, int argc, char **argv)
+login(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
 {
   int code = UI_EXIT_OK;
   if (!ui_cli_crypto(cli, FALSE, FALSE, TRUE, &code))
     return code;
   g_autoptr(GError) error = NULL;
   if (!crypto_token_login(argv[1], ui_cli_pin_source(cli), &error))
-    return fail(cli, error);
+    return ui_cmd_token_fail(cli, error);
   if (cli->pin_keep && !ui_cli_keep_pin(cli, &error)) {
     ui_cli_error(cli, "the password is not kept: %s", error->message);
     return UI_EXIT_NO;
@@ -144,22 +150,65 @@ login(UiCli *cli, int argc, char **argv)
   return UI_EXIT_OK;
 }
 
+/* The screens that run look at this file. */
+static gboolean
+tell_screens(UiCli *cli)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *file = g_build_filename(cli->state_dir, "forget-pins", NULL);
+  g_autofree char *now = g_strdup_printf("%" G_GINT64_FORMAT "\n", g_get_real_time());
+  g_mkdir_with_parents(cli->state_dir, 0700);
+  if (g_file_set_contents_full(file, now, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+    return TRUE;
+  ui_cli_error(cli, "%s", error->message);
+  return FALSE;
+}
+
+static int
+logout(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
+{
+  int code = UI_EXIT_OK;
+  if (!ui_cli_config(cli, &code))
+    return code;
+  gboolean told = tell_screens(cli);
+  if (ui_cli_forget_pin(cli) && !cli->json)
+    puts("The keyring has forgotten the password of the certificate database.");
+  return told ? UI_EXIT_OK : UI_EXIT_IO;
+}
+
+static int
+change_pin(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
+{
+  return ui_cmd_token_change_pin(cli, options, argv[1]);
+}
+
+static int
+unblock(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
+{
+  return ui_cmd_token_unblock(cli, options, argv[1]);
+}
+
 static const struct {
   const char *name, *usage;
   int words;
-  int (*run)(UiCli *cli, int argc, char **argv);
+  int (*run)(UiCli *cli, int argc, char **argv, const UiTokenOptions *options);
 } verbs[] = {
   { "list", "signet token list", 0, list },
   { "add", "signet token add NAME MODULE.so", 2, add },
   { "remove", "signet token remove NAME", 1, take_away },
   { "login", "signet token login TOKEN", 1, login },
+  { "logout", "signet token logout", 0, logout },
+  { "change-pin", "signet token change-pin TOKEN", 1, change_pin },
+  { "unblock", "signet token unblock TOKEN", 1, unblock },
 };
 
-int
-ui_cmd_token(UiCli *cli, int argc, char **argv)
+static int
+run(UiCli *cli, UiTokenOptions *token, int argc, char **argv)
 {
   const UiOption options[] = { { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
                                { "keep", 0, UI_OPTION_FLAG, &cli->pin_keep },
+                               { "new-pin-file", 0, UI_OPTION_STRING, &token->new_pin_file },
+                               { "puk-file", 0, UI_OPTION_STRING, &token->puk_file },
                                { NULL, 0, 0, NULL } };
   static const UiCommand self = { "token", NULL, ui_cmd_token_help, NULL };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
@@ -169,10 +218,20 @@ ui_cmd_token(UiCli *cli, int argc, char **argv)
     if (strcmp(argv[1], verbs[i].name) != 0)
       continue;
     if (argc == verbs[i].words + 2)
-      return verbs[i].run(cli, argc - 1, argv + 1);
+      return verbs[i].run(cli, argc - 1, argv + 1, token);
     ui_cli_error(cli, "say %s", verbs[i].usage);
     return UI_EXIT_USAGE;
   }
-  ui_cli_error(cli, "say signet token list, add, remove or login (signet token --help)");
+  ui_cli_error(cli, "say signet token list, add, remove, login, logout, change-pin or unblock (signet token --help)");
   return UI_EXIT_USAGE;
+}
+
+int
+ui_cmd_token(UiCli *cli, int argc, char **argv)
+{
+  UiTokenOptions token = { 0 };
+  int code = run(cli, &token, argc, argv);
+  g_free(token.new_pin_file);
+  g_free(token.puk_file);
+  return code;
 }

@@ -229,7 +229,7 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
   g_autofree char *warning = pin_warning(question);
   g_autofree char *words = NULL;
   UiPromptKind kind = UI_PROMPT_SECRET;
-  const char *explanation[4] = { NULL };
+  const char *explanation[5] = { NULL };
   guint n = 0;
 
   if (question->absent) {
@@ -242,7 +242,7 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
     explanation[n++] =
         question->database ? "That was not the right password." : "That was not the right PIN.";
   if (question->locked) {
-    explanation[n++] = "Too many wrong PINs: unlock it with its PUK and the maker's program.";
+    explanation[n++] = "Too many wrong PINs: signet token unblock gives it a new one, by its PUK.";
     words = g_strdup_printf("The token \"%s\" is locked", name);
     kind = UI_PROMPT_NOTICE;
   } else if (question->database) {
@@ -250,6 +250,8 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
   } else {
     if (warning)
       explanation[n++] = warning;
+    if (question->always)
+      explanation[n++] = "This key wants its PIN for every use.";
     words = g_strdup_printf(question->pinpad ? "Press Enter here, then enter the PIN of \"%s\" on the reader"
                                              : "PIN of the token \"%s\"",
                             name);

@@ -145,6 +145,16 @@ ui_cli_keep_pin(UiCli *cli, GError **error)
   return keyring_store(KEYRING_NAME, name, cli->pin_kept, cli->cancellable, error);
 }
 
+gboolean
+ui_cli_forget_pin(UiCli *cli)
+{
+  g_autofree char *name = database_name(cli);
+  char *stored = keyring_lookup(KEYRING_NAME, name, cli->cancellable, NULL);
+  gboolean there = stored != NULL;
+  crypto_pin_wipe(stored);
+  return there && keyring_forget(KEYRING_NAME, name, cli->cancellable, NULL);
+}
+
 void
 ui_cli_pin_refused(UiCli *cli, const GError *error)
 {
@@ -191,7 +201,7 @@ ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli
   if (question->absent)
     return cli->pin_file || (given && *given) ? NULL : wait_for_card(cli, question, cancellable);
   if (question->locked) {
-    ui_cli_error(cli, "the token %s is locked: unlock it with its PUK", question->token);
+    ui_cli_error(cli, "the token %s is locked: signet token unblock gives it a new PIN, by its PUK", question->token);
     return NULL;
   }
   if (question->pinpad) {

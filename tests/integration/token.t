@@ -54,6 +54,42 @@ run 0 token login 'Karte Ä' --pin-file pin && says 'logged in'; did 'the right 
 run 1 token login 'Other' --pin-file pin && complains 'Insert the card'; did 'no such token'
 run 1 cert export --p12 --password-file pin --out x.p12 anna@example.org && [ ! -e x.p12 ] && complains 'do not leave a token'
 did 'keys do not leave a token'
+
+printf '8642\n' >new
+printf '12345678\n' >puk
+printf '87654321\n' >wrongpuk
+printf '1\n' >short
+run 77 token change-pin 'Karte Ä' --batch && complains 'pin-file'; did 'change-pin: a missing PIN names the option'
+run 77 token change-pin 'Karte Ä' --batch --pin-file pin && complains 'new-pin-file'; did 'and a missing new one its own'
+run 1 token change-pin 'Karte Ä' --pin-file pin --new-pin-file short && complains 'characters'; did 'a new PIN that is too short'
+run 77 token change-pin 'Karte Ä' --pin-file wrong --new-pin-file new && complains 'wrong' && complains 'stays as it was'
+did 'change-pin: a wrong PIN changes nothing'
+run 0 token login 'Karte Ä' --pin-file pin; did 'indeed'
+run 0 token change-pin 'Karte Ä' --pin-file pin --new-pin-file new && says 'new PIN'; did 'change-pin'
+run 77 token login 'Karte Ä' --pin-file pin; did 'the old PIN is refused'
+run 0 token login 'Karte Ä' --pin-file new; did 'the new one is right'
+run 77 token unblock 'Karte Ä' --puk-file wrongpuk --new-pin-file pin && complains 'PUK'; did 'unblock: a wrong PUK'
+run 0 token login 'Karte Ä' --pin-file new; did 'changes nothing'
+run 0 token unblock 'Karte Ä' --puk-file puk --new-pin-file pin && says 'new PIN'; did 'unblock'
+run 0 token login 'Karte Ä' --pin-file pin; did 'the PIN is the one that was given'
+run 1 token unblock database && complains 'no PUK'; did 'the database has no PUK'
+run 1 token change-pin 'Other' --pin-file pin && complains 'Insert the card'; did 'change-pin: no such token'
+
+# The database's first password, another, and none again.
+printf 'first word\n' >first
+printf 'second\n' >second
+: >none
+run 0 token change-pin database --new-pin-file first && says 'new password'; did 'the first password of the database'
+run 0 --json token list && grep '"token":"database"' out | grep -q '"needs_login":true'; did 'which needs it now'
+quiet certutil -K -d "sql:$profile/nssdb" -f first
+[ $? != 0 ] && ! certutil -K -d "sql:$profile/nssdb" -f first 2>&1 | grep -q 'incorrect'; did 'certutil takes it too'
+run 77 token change-pin database --pin-file second --new-pin-file none && complains 'not the password'; did 'a wrong one'
+run 0 token change-pin database --pin-file first --new-pin-file second; did 'another'
+run 0 token login database --pin-file second; did 'works'
+run 0 token change-pin database --pin-file second --new-pin-file none && says 'no password any more'; did 'and none'
+run 0 --json token list && grep '"token":"database"' out | grep -q '"needs_login":false'; did 'as before'
+run 0 token logout && [ "$(stat -c %a "$profile/state/forget-pins")" = 600 ]; did 'logout'
+
 run 0 token remove card && run 0 token list && ! says 'module card'; did 'remove'
 run 1 token remove card; did 'removed already'
 done_testing

@@ -1,0 +1,131 @@
+#include <string.h>
+
+#include "crypto/cert-private.h"
+#include "crypto/token-private.h"
+
+/* Looks at the readers now and then, on a thread of its own: a driver may take seconds to answer. The cards that are
+ * here are told from those that were by module-independent names, since two modules may show one card. */
+enum { LOOK_MS = 400 };
+
+static struct {
+  GThread *thread; /* of the thread that owns the program */
+  GMutex lock;
+  GCond wake;
+  gboolean end; /* under the lock */
+  CryptoTokenEvent func;
+  gpointer user_data;
+} watch;
+
+typedef struct {
+  char *token;
+  GPtrArray *slots; /* of PK11SlotInfo, references: more than one where two modules show it */
+} Seen;
+
+static void
+seen_free(gpointer data)
+{
+  Seen *seen = data;
+  g_free(seen->token);
+  g_ptr_array_unref(seen->slots);
+  g_free(seen);
+}
+
+/* Name and serial -> Seen. */
+static GHashTable *
+look(void)
+{
+  GHashTable *cards = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, seen_free);
+  g_autoptr(GPtrArray) slots = crypto_token_slots();
+  for (guint i = 0; i < slots->len; i++) {
+    PK11SlotInfo *slot = slots->pdata[i];
+    CK_TOKEN_INFO info;
+    if (PK11_IsInternal(slot) || !PK11_IsPresent(slot) || PK11_GetTokenInfo(slot, &info) != SECSuccess)
+      continue;
+    g_autofree char *name = crypto_token_field(info.label, sizeof info.label);
+    g_autofree char *serial = crypto_token_field((const CK_UTF8CHAR *)info.serialNumber, sizeof info.serialNumber);
+    g_autofree char *key = g_strconcat(name, "\n", serial, NULL);
+    Seen *seen = g_hash_table_lookup(cards, key);
+    if (!seen) {
+      seen = g_new(Seen, 1);
+      *seen = (Seen){ g_strdup(name), g_ptr_array_new_with_free_func((GDestroyNotify)PK11_FreeSlot) };
+      g_hash_table_insert(cards, g_steal_pointer(&key), seen);
+    }
+    g_ptr_array_add(seen->slots, PK11_ReferenceSlot(slot));
+  }
+  return cards;
+}
+
+/* The card has forgotten its PIN; its module may not have. */
+static void
+close_card(const Seen *seen)
+{
+  for (guint i = 0; i < seen->slots->len; i++) {
+    crypto_pin_removed(seen->slots->pdata[i]);
+    PK11_Logout(seen->slots->pdata[i]);
+  }
+}
+
+static void
+tell(GHashTable *from, GHashTable *others, gboolean inserted)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+  g_hash_table_iter_init(&iter, from);
+  while (g_hash_table_iter_next(&iter, &key, &value)) {
+    if (g_hash_table_contains(others, key))
+      continue;
+    if (!inserted)
+      close_card(value);
+    crypto_keys_forget();
+    watch.func(((Seen *)value)->token, inserted, watch.user_data);
+  }
+}
+
+static gboolean
+wait_a_little(void)
+{
+  g_mutex_lock(&watch.lock);
+  gint64 until = g_get_monotonic_time() + LOOK_MS * 1000;
+  while (!watch.end && g_cond_wait_until(&watch.wake, &watch.lock, until))
+    ;
+  gboolean go_on = !watch.end;
+  g_mutex_unlock(&watch.lock);
+  return go_on;
+}
+
+static gpointer
+run(gpointer unused)
+{
+  GHashTable *before = look();
+  while (wait_a_little()) {
+    GHashTable *now = look();
+    tell(before, now, FALSE);
+    tell(now, before, TRUE);
+    g_hash_table_unref(before);
+    before = now;
+  }
+  g_hash_table_unref(before);
+  return NULL;
+}
+
+void
+crypto_token_watch(CryptoTokenEvent func, gpointer user_data)
+{
+  g_assert(!watch.thread);
+  watch.func = func;
+  watch.user_data = user_data;
+  watch.end = FALSE;
+  watch.thread = g_thread_new("readers", run, NULL);
+}
+
+void
+crypto_token_unwatch(void)
+{
+  if (!watch.thread)
+    return;
+  g_mutex_lock(&watch.lock);
+  watch.end = TRUE;
+  g_cond_signal(&watch.wake);
+  g_mutex_unlock(&watch.lock);
+  g_thread_join(g_steal_pointer(&watch.thread));
+}
