@@ -30,24 +30,45 @@ seen_free(gpointer data)
   g_free(seen);
 }
 
+/* What @slot's card is called: name and serial. One that NSS takes to be there and that does not answer is what it was:
+ * only when NSS itself has noticed that it is gone are its sessions closed. Transfer full; NULL: none to speak of. */
+static char *
+card_key(PK11SlotInfo *slot, GHashTable *before)
+{
+  CK_TOKEN_INFO info;
+  GHashTableIter iter;
+  gpointer key, value;
+  if (PK11_IsInternal(slot) || !PK11_IsPresent(slot))
+    return NULL;
+  if (PK11_GetTokenInfo(slot, &info) == SECSuccess) {
+    if (!(info.flags & CKF_TOKEN_INITIALIZED))
+      return NULL;
+    g_autofree char *name = crypto_token_field(info.label, sizeof info.label);
+    g_autofree char *serial = crypto_token_field((const CK_UTF8CHAR *)info.serialNumber, sizeof info.serialNumber);
+    return g_strconcat(name, "\n", serial, NULL);
+  }
+  g_hash_table_iter_init(&iter, before);
+  while (g_hash_table_iter_next(&iter, &key, &value))
+    if (g_ptr_array_find(((Seen *)value)->slots, slot, NULL))
+      return g_strdup(key);
+  return NULL;
+}
+
 /* Name and serial -> Seen. */
 static GHashTable *
-look(void)
+look(GHashTable *before)
 {
   GHashTable *cards = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, seen_free);
   g_autoptr(GPtrArray) slots = crypto_token_slots();
   for (guint i = 0; i < slots->len; i++) {
     PK11SlotInfo *slot = slots->pdata[i];
-    CK_TOKEN_INFO info;
-    if (PK11_IsInternal(slot) || !PK11_IsPresent(slot) || PK11_GetTokenInfo(slot, &info) != SECSuccess)
+    g_autofree char *key = card_key(slot, before ? before : cards);
+    if (!key)
       continue;
-    g_autofree char *name = crypto_token_field(info.label, sizeof info.label);
-    g_autofree char *serial = crypto_token_field((const CK_UTF8CHAR *)info.serialNumber, sizeof info.serialNumber);
-    g_autofree char *key = g_strconcat(name, "\n", serial, NULL);
     Seen *seen = g_hash_table_lookup(cards, key);
     if (!seen) {
       seen = g_new(Seen, 1);
-      *seen = (Seen){ g_strdup(name), g_ptr_array_new_with_free_func((GDestroyNotify)PK11_FreeSlot) };
+      *seen = (Seen){ g_strndup(key, strcspn(key, "\n")), g_ptr_array_new_with_free_func((GDestroyNotify)PK11_FreeSlot) };
       g_hash_table_insert(cards, g_steal_pointer(&key), seen);
     }
     g_ptr_array_add(seen->slots, PK11_ReferenceSlot(slot));
@@ -65,11 +86,12 @@ close_card(const Seen *seen)
   }
 }
 
-static void
+static gboolean
 tell(GHashTable *from, GHashTable *others, gboolean inserted)
 {
   GHashTableIter iter;
   gpointer key, value;
+  gboolean told = FALSE;
   g_hash_table_iter_init(&iter, from);
   while (g_hash_table_iter_next(&iter, &key, &value)) {
     if (g_hash_table_contains(others, key))
@@ -78,7 +100,9 @@ tell(GHashTable *from, GHashTable *others, gboolean inserted)
       close_card(value);
     crypto_keys_forget();
     watch.func(((Seen *)value)->token, inserted, watch.user_data);
+    told = TRUE;
   }
+  return told;
 }
 
 static gboolean
@@ -96,11 +120,14 @@ wait_a_little(void)
 static gpointer
 run(gpointer unused)
 {
-  GHashTable *before = look();
+  GHashTable *before = look(NULL);
+  gboolean fresh = FALSE;
   while (wait_a_little()) {
-    GHashTable *now = look();
+    GHashTable *now = look(before);
+    if (fresh)
+      crypto_keys_forget(); /* somebody may have listed a card that was not quite ready, and found nothing */
     tell(before, now, FALSE);
-    tell(now, before, TRUE);
+    fresh = tell(now, before, TRUE);
     g_hash_table_unref(before);
     before = now;
   }

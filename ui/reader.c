@@ -510,26 +510,36 @@ shows_secrets(const UiReader *reader)
   return reader->message && ml_message_verdict(reader->message)->encryption != ML_ENCRYPTION_NONE;
 }
 
+static void
+shut(UiApp *app, UiReader *reader)
+{
+  abandon_readings(reader);
+  drop_message(reader);
+  ui_pager_clear(&reader->pager);
+  ui_pager_init(&reader->pager, TRUE);
+  reader->since = g_get_monotonic_time();
+  ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, FALSE);
+}
+
+/* What was opened from such a message goes with it, but no mail that is being written above it. */
 void
 ui_reader_shut(UiApp *app)
 {
-  UiReader *lowest = NULL;
+  g_autoptr(GPtrArray) readers = g_ptr_array_new();
+  gboolean writing = FALSE;
 
-  for (guint i = 0; i < app->views->len && !lowest; i++) {
+  for (guint i = 0; i < app->views->len; i++) {
     UiView *view = app->views->pdata[i];
     if (view->type->context == UI_IN_READER && shows_secrets((UiReader *)view))
-      lowest = (UiReader *)view;
+      g_ptr_array_add(readers, view);
+    writing |= (view->type->context & UI_IN_WRITING) != 0;
   }
-  if (!lowest)
+  if (!readers->len)
     return;
-  while (ui_app_top(app) != &lowest->view)
+  while (!writing && ui_app_top(app) != readers->pdata[0])
     ui_app_pop(app);
-  abandon_readings(lowest);
-  drop_message(lowest);
-  ui_pager_clear(&lowest->pager);
-  ui_pager_init(&lowest->pager, TRUE);
-  lowest->since = g_get_monotonic_time();
-  ui_reader_read_again(app, lowest, CRYPTO_JOB_VERIFY, FALSE);
+  for (guint i = 0; i < (writing ? readers->len : 1); i++)
+    shut(app, readers->pdata[i]);
 }
 
 UiReader *

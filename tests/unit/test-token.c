@@ -503,6 +503,95 @@ test_reader(void)
   close_clean();
 }
 
+static guint
+pins_at_card(const char *kind)
+{
+  g_autofree char *path = g_build_filename(folder, "logins", NULL);
+  g_autofree char *text = NULL;
+  guint count = 0;
+  if (!g_file_get_contents(path, &text, NULL, NULL))
+    return 0;
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  for (char **line = lines; *line; line++)
+    count += strcmp(*line, kind) == 0;
+  return count;
+}
+
+static SECStatus
+sign_once(SECKEYPrivateKey *key)
+{
+  guint8 digest[32] = { 9 }, bytes[512];
+  SECItem hash = { siBuffer, digest, sizeof digest }, signature = { siBuffer, bytes, sizeof bytes };
+  return PK11_Sign(key, &signature, &hash);
+}
+
+/* One job: opens the key and signs. How often somebody was asked is added to *asks. */
+static SECStatus
+sign_in_job(CryptoCert *cert, const char *pin_text, guint *asks)
+{
+  g_autoptr(GError) error = NULL;
+  Asked asked = { .answer = pin_text };
+  CryptoPinSource pin = SOURCE(asked);
+  SECKEYPrivateKey *key = crypto_keys_open(cert, &pin, &error);
+  g_assert_no_error(error);
+  SECStatus status = sign_once(key);
+  SECKEY_DestroyPrivateKey(key);
+  crypto_pin_source_clear(&pin);
+  *asks += asked.calls;
+  g_free(asked.token);
+  return status;
+}
+
+/* 100 signatures with one PIN; one PIN each where the key wants it always; a card that is pulled in mid-signature. */
+static void
+test_uses(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *library = g_build_filename(folder, "removable.so", NULL);
+  guint asks = 0;
+  set_state("present", TRUE);
+  set_state("pinpad", FALSE);
+  open_here(FALSE);
+  gboolean added = crypto_token_add_module("reader", library, &error);
+  g_assert_no_error(error);
+  g_assert_true(added);
+  g_autoptr(CryptoCert) alice = load("alice.pem");
+  guint before = pins_at_card("user");
+  for (int i = 0; i < 100; i++)
+    g_assert_cmpint(sign_in_job(alice, "1234", &asks), ==, SECSuccess);
+  g_assert_cmpuint(asks, ==, 1);
+  g_assert_cmpuint(pins_at_card("user") - before, ==, 1);
+  g_assert_cmpuint(pins_at_card("again"), ==, 0);
+
+  crypto_token_logout_all();
+  set_state("always", TRUE);
+  asks = 0;
+  for (int i = 0; i < 100; i++)
+    g_assert_cmpint(sign_in_job(alice, "1234", &asks), ==, SECSuccess);
+  g_assert_cmpuint(asks, ==, 100); /* the first opened the card with the same PIN */
+  g_assert_cmpuint(pins_at_card("user") - before, ==, 2);
+  g_assert_cmpuint(pins_at_card("again"), ==, 100);
+  g_assert_cmpint(sign_in_job(alice, "0000", &asks), !=, SECSuccess);
+  g_assert_cmpuint(asks, ==, 101);
+  g_assert_cmpuint(pins_at_card("again"), ==, 101); /* one wrong entry, one try */
+  set_state("always", FALSE);
+
+  set_state("pull-on-sign", TRUE);
+  g_assert_cmpint(sign_in_job(alice, "1234", &asks), !=, SECSuccess);
+  set_state("pull-on-sign", FALSE);
+  wait_for(alice, FALSE);
+  set_state("present", TRUE);
+  wait_for(alice, TRUE);
+  asks = 0;
+  g_assert_cmpint(sign_in_job(alice, "1234", &asks), ==, SECSuccess);
+  g_assert_cmpuint(asks, ==, 1);
+  gboolean removed = crypto_token_remove_module("reader", &error);
+  g_assert_no_error(error);
+  g_assert_true(removed);
+  g_clear_pointer(&alice, crypto_cert_unref);
+  close_clean();
+}
+
 static void
 make_reader(void)
 {
@@ -570,6 +659,7 @@ main(int argc, char **argv)
   g_test_add_func("/token/pins", test_pins);
   g_test_add_func("/token/proxy", test_proxy);
   g_test_add_func("/token/reader", test_reader);
+  g_test_add_func("/token/uses", test_uses);
   int result = g_test_run();
   pki_remove_tree(folder);
   g_free(folder);
