@@ -571,6 +571,7 @@ take_down(UiApp *app)
   }
   ui_prompts_close(app->prompts);
   ui_outbox_stop(app);
+  ui_cards_stop(app);
   crypto_job_stop();
   g_ptr_array_set_size(app->accounts, 0);
   while (g_main_context_iteration(NULL, FALSE))
