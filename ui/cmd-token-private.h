@@ -12,6 +12,7 @@ typedef struct {
 
 int ui_cmd_token_fail(UiCli *cli, const GError *error);
 int ui_cmd_token_change_pin(UiCli *cli, const UiTokenOptions *options, const char *token);
+int ui_cmd_token_setup(UiCli *cli, const UiTokenOptions *options, const char *token);
 int ui_cmd_token_unblock(UiCli *cli, const UiTokenOptions *options, const char *token);
 
 #endif

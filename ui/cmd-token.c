@@ -16,6 +16,9 @@ const char ui_cmd_token_help[] =
     "                                      that nobody sits at (cron)\n"
     "signet token logout                   running screens forget PINs and the database's password; what --keep kept\n"
     "                                      leaves the keyring\n"
+    "signet token setup TOKEN              what is on the card, and the settings with which accounts use it; asks before\n"
+    "                                      it writes each into signet.conf (--write: does not ask; --tls: also\n"
+    "                                      as the client certificate of IMAP accounts)\n"
     "signet token change-pin TOKEN         a new PIN; for \"database\" its password, the first one too, and an empty\n"
     "                                      new one takes it away (--new-pin-file F)\n"
     "signet token unblock TOKEN            a new PIN for a locked card, by its PUK or SO PIN (--puk-file F,\n"
@@ -188,6 +191,12 @@ unblock(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
   return ui_cmd_token_unblock(cli, options, argv[1]);
 }
 
+static int
+setup(UiCli *cli, int argc, char **argv, const UiTokenOptions *options)
+{
+  return ui_cmd_token_setup(cli, options, argv[1]);
+}
+
 static const struct {
   const char *name, *usage;
   int words;
@@ -200,6 +209,7 @@ static const struct {
   { "logout", "signet token logout", 0, logout },
   { "change-pin", "signet token change-pin TOKEN", 1, change_pin },
   { "unblock", "signet token unblock TOKEN", 1, unblock },
+  { "setup", "signet token setup TOKEN", 1, setup },
 };
 
 static int
@@ -209,6 +219,8 @@ run(UiCli *cli, UiTokenOptions *token, int argc, char **argv)
                                { "keep", 0, UI_OPTION_FLAG, &cli->pin_keep },
                                { "new-pin-file", 0, UI_OPTION_STRING, &token->new_pin_file },
                                { "puk-file", 0, UI_OPTION_STRING, &token->puk_file },
+                               { "write", 0, UI_OPTION_FLAG, &token->write },
+                               { "tls", 0, UI_OPTION_FLAG, &token->tls },
                                { NULL, 0, 0, NULL } };
   static const UiCommand self = { "token", NULL, ui_cmd_token_help, NULL };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
@@ -222,7 +234,7 @@ run(UiCli *cli, UiTokenOptions *token, int argc, char **argv)
     ui_cli_error(cli, "say %s", verbs[i].usage);
     return UI_EXIT_USAGE;
   }
-  ui_cli_error(cli, "say signet token list, add, remove, login, logout, change-pin or unblock (signet token --help)");
+  ui_cli_error(cli, "say signet token list, add, remove, login, logout, setup, change-pin or unblock (signet token --help)");
   return UI_EXIT_USAGE;
 }
 

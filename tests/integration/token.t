@@ -55,6 +55,36 @@ run 1 token login 'Other' --pin-file pin && complains 'Insert the card'; did 'no
 run 1 cert export --p12 --password-file pin --out x.p12 anna@example.org && [ ! -e x.p12 ] && complains 'do not leave a token'
 did 'keys do not leave a token'
 
+# Setup: what is on the card, and the settings; signet.conf keeps its comments and its order.
+cat >"$profile/signet.conf" <<'END'
+# mine
+[account other]
+address = other@example.org
+maildir = other
+
+[account anna]
+; the address
+address = anna@example.org
+maildir = mail
+sign = ask
+
+[ui]
+ascii = no
+END
+chmod 640 "$profile/signet.conf"
+sha=$(openssl x509 -in cert.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f)
+run 1 token setup 'Other' --batch && complains 'Insert the card'; did 'setup: no such token'
+cp "$profile/signet.conf" before
+run 0 token setup 'Karte Ä' --batch && says 'anna@example.org' && says 'signs, decrypts' &&
+  says "^\[account anna\] sign-cert = $sha" && says "encrypt-cert = $sha" && ! says 'account other' && cmp -s before "$profile/signet.conf"
+did 'setup tells what is there and writes nothing unasked'
+run 0 --json token setup 'Karte Ä' && grep '"kind":"setting"' out | grep -q '"key":"sign-cert"'; did 'as JSON'
+run 0 token setup 'Karte Ä' --write && says '2 written'; did 'setup --write'
+grep -v -e '^sign-cert' -e '^encrypt-cert' "$profile/signet.conf" | cmp -s - before; did 'nothing else is changed'
+sed -n '/account anna/,/\[ui\]/p' "$profile/signet.conf" | grep -q "^sign-cert = $sha"; did 'in its section'
+[ "$(stat -c %a "$profile/signet.conf")" = 640 ]; did 'with its mode'
+run 0 token setup 'Karte Ä' --write && says '(set)' && ! says 'written'; did 'once is enough'
+
 printf '8642\n' >new
 printf '12345678\n' >puk
 printf '87654321\n' >wrongpuk
