@@ -88,7 +88,7 @@ verify() { # verify NAME OPTIONS...
 	shift
 	"$signet" --profile "$profile" --batch verify --trust "$lab/ca.pem" "$@" "$lab/$name.eml"
 }
-seconds() { # seconds MOST NAME: since $began
+seconds() { # seconds MOST NAME: since $began; far above what it takes: a server that hangs holds nobody for minutes
 	took=$(($(date +%s) - began))
 	ok "$(test "$took" -le "$1"; echo $?)" "$2: at most $1 s" "$took s"
 }
@@ -124,13 +124,13 @@ for how in huge garbage error to-file unreachable; do
 	began=$(date +%s)
 	exits 7 "OCSP $how: not known under hard" verify $how --online --revocation hard
 	like "$out" 'Asked http://127[^ ]*: [A-Z].* .*' "why: $(printf '%s\n' "$out" | sed -n 's/^  Asked [^ ]* //p')"
-	seconds 10 "OCSP $how"
+	seconds 60 "OCSP $how"
 	exits 0 "OCSP $how: soft goes on" verify $how --online
 done
 began=$(date +%s)
 exits 7 "OCSP slow: not known under hard" verify slow --online --revocation hard
 like "$out" 'No answer came in time' "why"
-seconds 25 "OCSP slow"
+seconds 60 "OCSP slow"
 
 exits 0 "CRL: good" verify crl-good --online --revocation hard
 before=$(requests)
@@ -145,7 +145,7 @@ for how in large garbage drip; do
 	began=$(date +%s)
 	exits 7 "CRL $how: not known under hard" verify crl-$how --online --revocation hard
 	like "$out" 'Asked http://127[^ ]*: [A-Z].* .*' "why: $(printf '%s\n' "$out" | sed -n 's/^  Asked [^ ]* //p')"
-	seconds 30 "CRL $how"
+	seconds 60 "CRL $how"
 done
 exits 0 "a redirect within http is followed" verify crl-moved --online --revocation hard
 exits 0 "where the responder fails the list is asked" verify both --online --revocation hard
