@@ -129,6 +129,7 @@ session() {
 	check "$size: the strip is one row, and ours" row_has 1 1 '^ Not signed, not encrypted\. *$'
 	check "$size: the rule below it too" row_has 2 2 '^── INBOX 10 of 10 ─'
 	check "$size: a newline in a header field makes no row" has_not '^ ?(SIGNED|BY |[|])'
+	turned() { [ "$(row 2)" != "$before" ]; }
 	pages=0
 	while [ $pages -lt 12 ]; do
 		check "$size: page $pages: nothing of it stands in the gutter, or where rules begin" sh -c \
@@ -137,8 +138,7 @@ session() {
 		row_has 2 2 ' end ─' && break
 		before=$(row 2)
 		keys Space
-		i=0
-		while [ "$(row 2)" = "$before" ] && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.05; done
+		until_true turned
 		pages=$((pages + 1))
 	done
 	back
