@@ -155,6 +155,9 @@ GPtrArray *ml_message_blocks(const MlMessage *message);  /* MlBlock; borrowed */
 GPtrArray *ml_message_parts(const MlMessage *message);   /* MlPart; borrowed */
 const char *ml_message_text(const MlMessage *message);   /* the blocks' text, leaf after leaf; borrowed */
 const char *ml_message_header(const MlMessage *message, const char *name); /* value of the first, or NULL */
+/* The Subject for a list of messages once this one was read: the protected one. NULL: nothing protects it, or the
+ * message is bad, and the list stays as it is; "": the sender gave none. *@hidden: it came out of a ciphertext. */
+const char *ml_message_listed_subject(const MlMessage *message, gboolean *hidden);
 char **ml_message_outer_differs(const MlMessage *message); /* "subject", ...; borrowed, never NULL */
 char **ml_message_from_addresses(const MlMessage *message); /* every author, ASCII-folded; borrowed, never NULL */
 GPtrArray *ml_message_certs(const MlMessage *message);   /* every CryptoCert that came with it; borrowed */

@@ -224,3 +224,15 @@ ml_protect_lines(MlMessage *message)
   g_ptr_array_add(differs, NULL);
   message->outer_differs = (char **)g_ptr_array_free(g_steal_pointer(&differs), FALSE);
 }
+
+/* A bad signature says that somebody changed the message: then what is inside is not to be believed more than what is
+ * outside, and the list goes on saying what it always said. */
+const char *
+ml_message_listed_subject(const MlMessage *message, gboolean *hidden)
+{
+  *hidden = has_decrypted_layer(message);
+  if (!message->header_protection || message->verdict->indicator == ML_INDICATOR_BAD)
+    return NULL;
+  const char *subject = ml_message_header(message, "Subject");
+  return subject ? subject : "";
+}

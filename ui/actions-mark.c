@@ -17,7 +17,7 @@ mark_fitting(UiBox *box, const UiLimit *limit, Mark mark)
 
   for (guint i = 0; i < box->shown->len; i++) {
     UiItem *item = box->shown->pdata[i];
-    UiLimitItem facts = ui_box_facts(item);
+    UiLimitItem facts = ui_box_facts(box, item);
     if (!ui_limit_matches(limit, &facts))
       continue;
     if (mark == TAG || mark == UNTAG)

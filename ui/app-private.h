@@ -12,6 +12,7 @@
 #include "ui/pager.h"
 #include "ui/prompt.h"
 #include "ui/screen.h"
+#include "ui/subjects.h"
 #include "ui/text.h"
 
 typedef struct UiView UiView;
@@ -76,6 +77,7 @@ struct UiApp {
   UiPrompts *prompts;
   GPtrArray *accounts; /* of UiAccount */
   UiBox *box;          /* the open folder; NULL: none */
+  UiSubjects *subjects; /* of messages that were read */
   GPtrArray *views;    /* of UiView, the topmost last */
   GPtrArray *ops;      /* of UiOp */
   GPtrArray *log;      /* of UiLogLine, the oldest first */
@@ -154,6 +156,7 @@ typedef struct {
 } UiItem;
 struct UiBox {
   UiAccount *account;
+  UiSubjects *subjects; /* the app's */
   char *folder;
   gboolean loading, read_only, stale; /* stale: the line is down, or the folder could not be read anew */
   guint total;                        /* messages */
@@ -178,7 +181,11 @@ UiItem *ui_box_item(UiBox *box);                   /* under the cursor; NULL: no
 UiItem *ui_box_by_uid(UiBox *box, guint32 uid);
 gboolean ui_box_seek(UiBox *box, const UiItem *item); /* puts the cursor there, if it is shown */
 void ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words); /* takes the limit */
-UiLimitItem ui_box_facts(const UiItem *item);
+UiLimitItem ui_box_facts(const UiBox *box, const UiItem *item);
+/* The protected Subject where the message was read, else the one that came with the list. Borrowed; untrusted text. */
+const char *ui_box_subject(const UiBox *box, const UiItem *item);
+void ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message); /* it was read */
+void ui_box_forget_hidden(UiApp *app); /* keys were forgotten: rows say again what came with the list */
 guint ui_box_count(UiBox *box, gboolean deleted);          /* pending deletions, or unread ones */
 guint ui_box_number(const UiBox *box, const UiItem *item); /* as the index shows it */
 GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one under the cursor */
@@ -298,8 +305,8 @@ void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, o
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);
 UiReader *ui_reader_top(UiApp *app); /* the topmost reader; NULL: none */
-/* Keys were forgotten: takes what was decrypted off the screen, with all that was opened from it, and reads those
- * messages again, without asking. */
+/* Keys were forgotten: takes what was decrypted off the screen, the index included, with all that was opened from it,
+ * and reads those messages again, without asking. */
 void ui_reader_shut(UiApp *app);
 void ui_reader_lay_out(UiApp *app, UiReader *reader);
 char *ui_reader_text(UiReader *reader); /* headers and text for | and p: through the gate; transfer full */

@@ -542,6 +542,7 @@ set_up(UiApp *app, UiCli *cli)
   app->log = g_ptr_array_new_with_free_func((GDestroyNotify)log_line_free);
   app->prompts = ui_prompts_new(prompts_changed, app);
   app->secrets = ui_ask_new(app);
+  app->subjects = ui_subjects_new();
   g_ptr_array_add(app->views, ui_index_new());
   g_log_set_default_handler(on_log, app);
 }
@@ -591,6 +592,7 @@ static void
 clear(UiApp *app)
 {
   ui_box_free(app->box);
+  ui_subjects_free(app->subjects);
   for (guint i = 0; i < G_N_ELEMENTS(app->people); i++)
     if (app->people[i])
       ml_people_free(app->people[i]);

@@ -49,10 +49,36 @@ ui_box_seek(UiBox *box, const UiItem *item)
   return TRUE;
 }
 
+static UiPlace
+place_of(const UiBox *box, const UiItem *item)
+{
+  return (UiPlace){ box->account->account->name, box->folder, box->uidvalidity, item->header->uid };
+}
+
+const char *
+ui_box_subject(const UiBox *box, const UiItem *item)
+{
+  UiPlace place = place_of(box, item);
+  const char *subject = ui_subjects_find(box->subjects, &place);
+
+  return subject ? subject : item->header->subject;
+}
+
+void
+ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message)
+{
+  UiPlace place = place_of(box, item);
+  gboolean hidden;
+  const char *subject = ml_message_listed_subject(message, &hidden);
+
+  ui_subjects_note(box->subjects, &place, subject, hidden);
+}
+
 UiLimitItem
-ui_box_facts(const UiItem *item)
+ui_box_facts(const UiBox *box, const UiItem *item)
 {
   return (UiLimitItem){ .header = item->header,
+                        .subject = ui_box_subject(box, item),
                         .flags = item->header->flags,
                         .tagged = item->tagged,
                         .deleted = item->deleted,
@@ -62,7 +88,7 @@ ui_box_facts(const UiItem *item)
 static gboolean
 is_within(const UiBox *box, const UiItem *item)
 {
-  UiLimitItem facts = ui_box_facts(item);
+  UiLimitItem facts = ui_box_facts(box, item);
 
   return !box->limit || ui_limit_matches(box->limit, &facts);
 }
@@ -100,6 +126,15 @@ ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words)
   g_free(box->limit_words);
   box->limit_words = ui_text_line(words ? words : "");
   show_again(box);
+}
+
+/* What a limit found by such a Subject is no longer found. */
+void
+ui_box_forget_hidden(UiApp *app)
+{
+  if (ui_subjects_forget_hidden(app->subjects) && app->box && app->box->limit)
+    show_again(app->box);
+  ui_app_dirty(app);
 }
 
 guint
@@ -239,6 +274,8 @@ ui_box_forget(UiBox *box, const GArray *uids)
     if (!item || item->gone)
       continue;
     item->gone = TRUE;
+    UiPlace place = place_of(box, item);
+    ui_subjects_note(box->subjects, &place, NULL, FALSE);
     n++;
   }
   if (!n)
@@ -355,6 +392,7 @@ ui_box_open(UiApp *app, UiAccount *account, const char *folder)
   UiBox *box = g_new0(UiBox, 1);
 
   box->account = account;
+  box->subjects = app->subjects;
   box->folder = g_strdup(folder);
   box->all = g_ptr_array_new_with_free_func((GDestroyNotify)item_free);
   box->shown = g_ptr_array_new();

@@ -51,6 +51,8 @@ add_index_words(UiPager *pager)
   add_paragraph(
       pager, "S signed, E encrypted: as the mail says of itself. Once it was read: S+ good, S? look at it, "
              "S! bad.");
+  add_paragraph(pager, "Once it was read, the row says the Subject that is protected inside the mail, not the one outside; "
+                       "Ctrl-F takes those that were encrypted away again.");
   ui_pager_add_rule(pager, "Patterns of l, /, T, D and U");
   add_paragraph(pager,
                 "Words fit the author or the subject. ~f author  ~t recipient  ~c copy  ~s subject  ~N new  "

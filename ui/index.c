@@ -111,7 +111,8 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
   g_autofree char *date_fit = ui_text_fit(date, date_width);
   g_autofree char *from = ui_text_line(header->from_name);
   g_autofree char *from_fit = ui_text_fit(from, from_width);
-  g_autofree char *subject = ui_text_line(*header->subject ? header->subject : "(no subject)");
+  const char *words = ui_box_subject(box, item);
+  g_autofree char *subject = ui_text_line(*words ? words : "(no subject)");
   g_autofree char *size = narrow ? g_strdup("") : ui_text_size(header->size);
   int before = 1 + number_width + 1 + 3 + 1 + 3 + 1 + date_width + (date_width ? 2 : 0) + from_width + 2;
   int subject_width = MAX(columns - before - (narrow ? 0 : 7), 1);
@@ -222,7 +223,7 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
   int n = box ? (int)box->shown->len : 0;
   for (int i = 1; i <= n; i++) { /* down the screen is towards the newest */
     int at = ((box->cursor + (backwards ? i : -i)) % n + n) % n;
-    UiLimitItem facts = ui_box_facts(box->shown->pdata[at]);
+    UiLimitItem facts = ui_box_facts(box, box->shown->pdata[at]);
     if (!ui_limit_matches(limit, &facts))
       continue;
     if (backwards ? at < box->cursor : at > box->cursor)

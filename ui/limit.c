@@ -258,7 +258,7 @@ ui_limit_matches(const UiLimit *limit, const UiLimitItem *item)
     return !ui_limit_matches(limit->left, item);
   case 'w':
     return ui_limit_contains(header->from, limit->needle) ||
-           ui_limit_contains(header->subject, limit->needle);
+           ui_limit_contains(item->subject, limit->needle);
   case 'f':
     return ui_limit_contains(header->from, limit->needle);
   case 't':
@@ -268,7 +268,7 @@ ui_limit_matches(const UiLimit *limit, const UiLimitItem *item)
   case 'C':
     return ui_limit_contains(header->to, limit->needle) || ui_limit_contains(header->cc, limit->needle);
   case 's':
-    return ui_limit_contains(header->subject, limit->needle);
+    return ui_limit_contains(item->subject, limit->needle);
   default:
     return matches_flag(limit->kind, item);
   }

@@ -11,6 +11,7 @@ typedef struct UiLimit UiLimit;
 
 typedef struct {
   const MlHeader *header;
+  const char *subject; /* as it is on the screen */
   guint flags; /* as they are on the screen, pending ones included */
   gboolean tagged, deleted, verified;
 } UiLimitItem;

@@ -185,6 +185,7 @@ note_verdict(UiApp *app, UiReader *reader)
   g_strlcpy(item->mark, ui_strip_mark(verdict), sizeof item->mark);
   item->mark_style = ui_strip_style(verdict);
   item->verified = verdict->indicator == ML_INDICATOR_GOOD;
+  ui_box_note(app->box, item, reader->message);
 }
 
 static void fetch(UiApp *app, UiReader *reader, gboolean whole);
@@ -504,10 +505,12 @@ ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title)
   ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, FALSE);
 }
 
+/* Or is about to: a reading that is under way may have opened it before the key was forgotten. */
 static gboolean
 shows_secrets(const UiReader *reader)
 {
-  return reader->message && ml_message_verdict(reader->message)->encryption != ML_ENCRYPTION_NONE;
+  return reader->job ||
+         (reader->message && ml_message_verdict(reader->message)->encryption != ML_ENCRYPTION_NONE);
 }
 
 static void
@@ -528,6 +531,7 @@ ui_reader_shut(UiApp *app)
   g_autoptr(GPtrArray) readers = g_ptr_array_new();
   gboolean writing = FALSE;
 
+  ui_box_forget_hidden(app);
   for (guint i = 0; i < app->views->len; i++) {
     UiView *view = app->views->pdata[i];
     if (view->type->context == UI_IN_READER && shows_secrets((UiReader *)view))

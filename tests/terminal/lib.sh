@@ -120,7 +120,11 @@ make_profile() {
 	END
 	certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
 }
-deliver() { cat >"$LAB/profile/mail${FOLDER:-}/cur/$((1700000000 + $2)).$1.host:2,${3-S}"; }
+deliver() {
+	letter_name=$((1700000000 + $2)).$1.host
+	cat >"$LAB/profile/mail${FOLDER:-}/tmp/$letter_name"
+	mv "$LAB/profile/mail${FOLDER:-}/tmp/$letter_name" "$LAB/profile/mail${FOLDER:-}/cur/$letter_name:2,${3-S}"
+}
 letter() { # letter SUBJECT NUMBER [FROM]: headers; the body follows. Dated now: what is signed is signed now too
 	printf 'From: %s\nTo: Bob Mwangi <bob@example.org>\nSubject: %s\nDate: %s\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\n' \
 		"${3:-Anna Keller <anna@example.org>}" "$1" "$(date -uR)" "$2.$(printf %s "$1" | tr -dc a-z)"

@@ -27,6 +27,7 @@ fits(const char *pattern, UiLimitItem item)
 
   item.header = item.header ? item.header : &anna;
   item.flags = item.header->flags;
+  item.subject = item.subject ? item.subject : item.header->subject;
   g_assert_cmpstr(why, ==, NULL);
   g_assert_nonnull(limit);
   return ui_limit_matches(limit, &item);
@@ -44,6 +45,11 @@ test_words(void)
   g_assert_false(fits("anna rechnung", item));
   g_assert_false(fits("bob", item));
   g_assert_true(fits("\"anna keller\"", item));
+  item.subject = "Gehälter"; /* as the list shows it once the message was read */
+  g_assert_true(fits("gehälter", item));
+  g_assert_true(fits("~s gehälter", item));
+  g_assert_false(fits("entwurf", item));
+  g_assert_false(fits("~s entwurf", item));
   g_assert_false(fits("\"keller anna\"", item));
 }
 
