@@ -5,7 +5,7 @@
 #include "crypto/mapping.h"
 #include "crypto/spool.h"
 
-enum { RELEASE_STEP = 1024 * 1024, RUN_MAX = 1024 * 1024, STAGE = 16 * 1024, WHOLE = 2048 };
+enum { RELEASE_STEP = 1024 * 1024, RUN_MAX = 1024 * 1024, STAGE = 16 * 1024, WHOLE = 2048, LARGE = 64 * 1024 };
 
 CryptoBerReader
 crypto_ber_reader(const guint8 *data, gsize length)
@@ -18,6 +18,7 @@ crypto_ber_enter(const CryptoBerItem *item)
 {
   CryptoBerReader inside = crypto_ber_reader(item->data, item->length); /* an absent item is an empty one */
   inside.depth = item->depth + 1;
+  inside.ends = item->ends;
   return inside;
 }
 
@@ -33,13 +34,39 @@ crypto_ber_peek(const CryptoBerReader *reader)
   return reader->at < reader->end ? *reader->at : -1;
 }
 
-/* Finds the end-of-contents octets of an indefinite length. Each level is walked once for every level above
- * it that is indefinite too: at most CRYPTO_BER_DEPTH times. */
+/* The same bytes lead to the same end, if it lies within what this reader may read. */
+static gboolean
+known_end(const CryptoBerReader *inside, CryptoBerItem *item)
+{
+  const CryptoBerEnds *ends = inside->ends;
+  for (guint i = 0; ends && i < ends->n; i++)
+    if (ends->of[i].start == item->start && ends->of[i].total <= (gsize)(inside->end - item->start)) {
+      item->length = ends->of[i].length;
+      item->total = ends->of[i].total;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+remember_end(CryptoBerEnds *ends, const CryptoBerItem *item)
+{
+  if (!ends || item->total < LARGE || ends->n == G_N_ELEMENTS(ends->of))
+    return;
+  ends->of[ends->n].start = item->start;
+  ends->of[ends->n].length = item->length;
+  ends->of[ends->n++].total = item->total;
+}
+
+/* Finds the end-of-contents octets of an indefinite length. Where nothing is remembered each level is walked once for
+ * every level above it that is indefinite too: at most CRYPTO_BER_DEPTH times. */
 static gboolean
 find_end(CryptoBerReader inside, CryptoBerItem *item)
 {
   const guint8 *released = inside.at;
   item->data = inside.at;
+  if (known_end(&inside, item))
+    return TRUE;
   for (;;) {
     if (inside.at - released > RELEASE_STEP) {
       crypto_mapping_release(released, inside.at);
@@ -48,6 +75,7 @@ find_end(CryptoBerReader inside, CryptoBerItem *item)
     if (inside.end - inside.at >= 2 && inside.at[0] == 0 && inside.at[1] == 0) {
       item->length = (gsize)(inside.at - item->data);
       item->total = (gsize)(inside.at + 2 - item->start);
+      remember_end(inside.ends, item);
       return TRUE;
     }
     CryptoBerItem skipped;
@@ -62,7 +90,7 @@ crypto_ber_next(CryptoBerReader *reader, CryptoBerItem *item)
   const guint8 *at = reader->at, *end = reader->end;
   if (reader->depth >= CRYPTO_BER_DEPTH || end - at < 2)
     return FALSE;
-  *item = (CryptoBerItem){ .start = at, .tag = at[0], .depth = reader->depth };
+  *item = (CryptoBerItem){ .start = at, .tag = at[0], .depth = reader->depth, .ends = reader->ends };
   if ((item->tag & 0x1f) == 0x1f || item->tag == 0)
     return FALSE;
   guint8 first = at[1];
@@ -70,7 +98,7 @@ crypto_ber_next(CryptoBerReader *reader, CryptoBerItem *item)
   if (first == 0x80) {
     item->indefinite = TRUE;
     if (!(item->tag & CRYPTO_BER_CONSTRUCTED) ||
-        !find_end((CryptoBerReader){ .at = at, .end = end, .depth = reader->depth + 1 }, item))
+        !find_end((CryptoBerReader){ at, end, reader->depth + 1, reader->ends }, item))
       return FALSE;
     reader->at = item->start + item->total;
     return TRUE;

@@ -25,6 +25,17 @@ enum {
   CRYPTO_BER_CONTEXT_CONSTRUCTED = 0xa0, /* + the number */
 };
 
+/* Where large values of indefinite length in one buffer end: each has to be walked to know, and encloses the next in
+ * every streamed message, so that without it the innermost is walked once for each level. The owner of the buffer keeps
+ * it for as long as items of it are in use; readers and items that have it are used by one thread at a time. */
+typedef struct {
+  guint n;
+  struct {
+    const guint8 *start;
+    gsize length, total;
+  } of[CRYPTO_BER_DEPTH];
+} CryptoBerEnds;
+
 typedef struct {
   const guint8 *data; /* the contents, without the end-of-contents octets of an indefinite length */
   gsize length;
@@ -33,11 +44,13 @@ typedef struct {
   guint8 tag;
   guint8 depth;
   gboolean indefinite;
+  CryptoBerEnds *ends;
 } CryptoBerItem;
 
 typedef struct {
   const guint8 *at, *end;
   guint8 depth;
+  CryptoBerEnds *ends; /* NULL: nothing is remembered */
 } CryptoBerReader;
 
 CryptoBerReader crypto_ber_reader(const guint8 *data, gsize length);

@@ -60,6 +60,7 @@ typedef struct {
 
 struct CryptoCms {
   GBytes *bytes;
+  CryptoBerEnds ends; /* in the bytes */
   CryptoCmsKind kind;
   CryptoOid type;
   char *type_name, *content_type;

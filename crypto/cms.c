@@ -356,6 +356,7 @@ read_content_info(CryptoCms *cms, GError **error)
   gsize length;
   const guint8 *data = g_bytes_get_data(cms->bytes, &length);
   CryptoBerReader reader = crypto_ber_reader(data, length);
+  reader.ends = &cms->ends;
   CryptoBerItem sequence, name, wrapper, inner;
   if (!crypto_ber_expect(&reader, CRYPTO_BER_SEQUENCE, &sequence)) {
     crypto_cms_malformed(error, length == 0 ? "it is empty"

@@ -483,6 +483,28 @@ count_digits(const char *data, gsize length)
   return digits;
 }
 
+/* Of a large body in lines of one length, as base64 is, some lines in each MiB are looked at, and the end; where they
+ * do not agree, all of it is counted. */
+static gsize
+estimate_digits(const char *data, gsize length)
+{
+  enum { LARGE = 4 * 1024 * 1024, LINE_MAX_LENGTH = 1024, LOOK = 16 * 1024, STRIDE = 1024 * 1024 };
+  const char *end = length < LARGE ? NULL : memchr(data, '\n', LINE_MAX_LENGTH);
+  if (!end)
+    return count_digits(data, length);
+  gsize line = (gsize)(end - data) + 1, look = LOOK / line * line, stride = STRIDE / line * line;
+  gsize lines = length / line - 1, digits = count_digits(data, look);
+  gboolean regular = data[lines * line - 1] == '\n';
+  for (gsize at = stride; at < lines * line - look && regular; at += stride) {
+    regular = data[at - 1] == '\n' && count_digits(data + at, look) == digits;
+    /* with the pages around, which the kernel maps along with those that are read */
+    crypto_mapping_release((const guint8 *)data + at - stride, (const guint8 *)data + at + look);
+  }
+  if (!regular)
+    return count_digits(data, length);
+  return digits / (look / line) * lines + count_digits(data + lines * line, length - lines * line);
+}
+
 gsize
 ml_mime_decoded_size(const MlEntity *entity)
 {
@@ -490,7 +512,7 @@ ml_mime_decoded_size(const MlEntity *entity)
   if (entity->left)
     return ml_left_decoded_size(entity);
   if (entity->transfer == ML_TRANSFER_BASE64) {
-    gsize digits = count_digits((const char *)g_bytes_get_data(entity->source, NULL) + entity->body, length);
+    gsize digits = estimate_digits((const char *)g_bytes_get_data(entity->source, NULL) + entity->body, length);
     return digits / 4 * 3 + (digits % 4 ? digits % 4 - 1 : 0);
   }
   if (entity->transfer == ML_TRANSFER_QUOTED && length < (1u << 20)) {
