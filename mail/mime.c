@@ -1,4 +1,5 @@
 #include "mail/mime-private.h"
+#include "mail/base64-private.h"
 #include "mail/charset-private.h"
 #include "mail/headers-private.h"
 
@@ -360,6 +361,20 @@ decoded_add(Decoded *decoded, const void *octets, gsize length)
   decoded->full = !kept || length > room;
 }
 
+/* Digits of base64 without an end among them, in the middle of a large part: our own decoder, many times as fast, takes
+ * up GMime's state and leaves what GMime's would have left. FALSE: this piece is GMime's to decode. */
+static gboolean
+decode_digits(GMimeEncoding *state, const char *data, gsize length, char *octets, gsize *used)
+{
+  if (state->encoding != GMIME_CONTENT_ENCODING_BASE64 || state->state < 0 || state->state > 3 ||
+      memchr(data, '=', length))
+    return FALSE;
+  guint digits = (guint)state->state;
+  *used = ml_base64_decode((const guint8 *)data, length, (guint8 *)octets, &digits, &state->save);
+  state->state = (int)digits;
+  return TRUE;
+}
+
 /* GMime's decoder, fed in pieces so that its hand-over of one octet past the end cannot happen on our buffer:
  * every piece is a copy with room behind it. */
 static void
@@ -370,15 +385,18 @@ decode_by_gmime(const char *data, gsize length, GMimeContentEncoding encoding, D
   g_mime_encoding_init_decode(&state, encoding);
   gsize most = MIN(length, (gsize)PIECE);
   g_autofree char *piece = g_malloc(most + BEHIND);
-  g_autofree char *octets = g_malloc(g_mime_encoding_outlen(&state, most) + 8);
+  g_autofree char *octets = g_malloc(g_mime_encoding_outlen(&state, most) + ML_BASE64_BEHIND);
   for (gsize at = 0; at < length && !decoded->full;) {
-    gsize take = MIN(length - at, most);
-    memcpy(piece, data + at, take);
-    memset(piece + take, 0, BEHIND);
+    gsize take = MIN(length - at, most), used = 0;
+    gboolean last = at + take == length;
+    if (last || !decode_digits(&state, data + at, take, octets, &used)) {
+      memcpy(piece, data + at, take);
+      memset(piece + take, 0, BEHIND);
+      used = last ? g_mime_encoding_flush(&state, piece, take, octets)
+                  : g_mime_encoding_step(&state, piece, take, octets);
+    }
     crypto_mapping_release((const guint8 *)data + at, (const guint8 *)data + at + take);
     at += take;
-    gsize used = at < length ? g_mime_encoding_step(&state, piece, take, octets)
-                             : g_mime_encoding_flush(&state, piece, take, octets);
     decoded_add(decoded, octets, used);
   }
 }

@@ -60,6 +60,44 @@ test_octets(void)
   g_assert_null(crypto_ber_octets(simple, &item, 100));
 }
 
+/* What is remembered of large values changes nothing of what is read; each level is remembered once. */
+static void
+test_ends(void)
+{
+  enum { LEVELS = 5, CONTENT = 100 * 1000 };
+  g_autoptr(GByteArray) der = g_byte_array_new();
+  for (guint i = 0; i < LEVELS; i++)
+    g_byte_array_append(der, (const guint8 *)"\x30\x80", 2);
+  for (guint i = 0; i < 5; i++) {
+    g_autofree guint8 *piece = g_malloc0(CONTENT);
+    crypto_ber_put(der, CRYPTO_BER_OCTET_STRING, piece, CONTENT);
+  }
+  gsize ends_at = der->len;
+  for (guint i = 0; i < LEVELS; i++)
+    g_byte_array_append(der, (const guint8 *)"\0\0", 2);
+  CryptoBerEnds ends = { 0 };
+  CryptoBerReader reader = crypto_ber_reader(der->data, der->len), other = reader;
+  other.ends = &ends;
+  for (guint i = 0; i < LEVELS; i++) {
+    CryptoBerItem item, same;
+    g_assert_true(crypto_ber_next(&reader, &item));
+    g_assert_true(crypto_ber_next(&other, &same));
+    g_assert_cmpuint(ends.n, ==, LEVELS);
+    g_assert_true(item.data == same.data && item.start == same.start);
+    g_assert_cmpuint(item.length, ==, ends_at + 2 * (LEVELS - 1 - i) - 2 * (i + 1));
+    g_assert_cmpuint(same.length, ==, item.length);
+    g_assert_cmpuint(same.total, ==, item.total);
+    g_assert_true(crypto_ber_at_end(&reader) && crypto_ber_at_end(&other));
+    reader = crypto_ber_enter(&item);
+    other = crypto_ber_enter(&same);
+  }
+  /* An end that lies outside what the reader may read is none. */
+  CryptoBerItem item;
+  reader = crypto_ber_reader(der->data, der->len - 1);
+  reader.ends = &ends;
+  g_assert_false(crypto_ber_next(&reader, &item));
+}
+
 static gboolean
 append(const guint8 *data, gsize length, gpointer user_data)
 {
@@ -245,6 +283,7 @@ main(int argc, char **argv)
   g_test_add_func("/ber/definite", test_definite);
   g_test_add_func("/ber/truncated", test_truncated);
   g_test_add_func("/ber/octets", test_octets);
+  g_test_add_func("/ber/ends", test_ends);
   g_test_add_func("/ber/runs", test_runs);
   g_test_add_func("/ber/depth", test_depth);
   g_test_add_func("/ber/refused", test_refused);

@@ -1,6 +1,7 @@
 /* The scanner and what mime.c, headers.c and charset.c make of its ranges. */
 #include <string.h>
 
+#include "mail/base64-private.h"
 #include "mail/charset-private.h"
 #include "mail/headers-private.h"
 #include "mail/mime-private.h"
@@ -223,6 +224,85 @@ test_transfer(void)
   g_assert_true(cut);
 }
 
+/* Octets in base64, in lines of @line digits, with @junk between some of them. */
+static GString *
+encode(const guint8 *octets, gsize length, gsize line, const char *junk)
+{
+  g_autofree char *digits = g_base64_encode(octets, length);
+  GString *text = g_string_new(NULL);
+  for (gsize at = 0, all = strlen(digits); at < all; at += line) {
+    g_string_append_len(text, digits + at, (gssize)MIN(line, all - at));
+    g_string_append(text, at / line % 7 == 5 ? junk : "\r\n");
+  }
+  return text;
+}
+
+/* Our decoder against GLib's, on octets of every kind, cut anywhere: the digits that a call leaves over go on in the
+ * next. */
+static void
+test_base64(void)
+{
+  enum { LENGTH = 5000 };
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (guint round = 0; round < 200; round++) {
+    guint one_in = round % 5 == 0 ? 1 : round; /* is any octet; with each round more is digits alone */
+    g_autofree guint8 *text = g_malloc(LENGTH);
+    for (gsize i = 0; i < LENGTH; i++) {
+      guint8 any = (guint8)g_test_rand_int_range(0, 256);
+      text[i] = (one_in && i % one_in) || any == '=' ? (guint8)digits[g_test_rand_int_range(0, 64)] : any;
+    }
+    g_autofree guint8 *expected = g_malloc(LENGTH), *got = g_malloc(LENGTH + ML_BASE64_BEHIND);
+    int state = 0;
+    guint save = 0, left = 0;
+    guint32 bits = 0;
+    gsize wanted = g_base64_decode_step((char *)text, LENGTH, expected, &state, &save), length = 0;
+    for (gsize at = 0; at < LENGTH;) {
+      gsize most = (gsize)g_test_rand_int_range(0, 400), part = MIN(most, LENGTH - at);
+      g_autofree guint8 *copy = g_memdup2(text + at, part); /* so that a sanitizer sees a read beyond it */
+      g_autofree guint8 *out = g_malloc(part / 4 * 3 + 3 + ML_BASE64_BEHIND);
+      gsize n = ml_base64_decode(copy, part, out, &left, &bits);
+      memcpy(got + length, out, n);
+      length += n;
+      at += part;
+    }
+    g_assert_cmpmem(got, length, expected, wanted);
+  }
+}
+
+/* Parts of many pieces: lines of any length, junk between them, one end or none. */
+static void
+test_large_base64(void)
+{
+  enum { LENGTH = 400 * 1000 };
+  static const char *const junk[] = { "\r\n", "\n", " * ", "\r\n-- \r\n", "\xff\r\n" };
+  g_autofree guint8 *octets = g_malloc(LENGTH);
+  for (gsize i = 0; i < LENGTH; i++)
+    octets[i] = (guint8)g_test_rand_int_range(0, 256);
+  for (guint i = 0; i < 60; i++) {
+    gsize length = LENGTH - (gsize)i;
+    g_autoptr(GString) text = encode(octets, length, 50 + i, junk[i % G_N_ELEMENTS(junk)]);
+    g_string_prepend(text, "Content-Transfer-Encoding: base64\n\n");
+    g_autoptr(MlEntity) root = scan(text->str);
+    g_autoptr(GBytes) bytes = ml_mime_decode(root, 0, NULL);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), octets, length);
+  }
+}
+
+/* Of a large part lines are sampled; what is regular comes out exactly, and what is not is counted. */
+static void
+test_large_size(void)
+{
+  enum { LENGTH = 6 * 1000 * 1000 };
+  g_autofree guint8 *octets = g_malloc0(LENGTH);
+  for (guint i = 0; i < 12; i++) {
+    gsize length = LENGTH - 1000 * (gsize)i - i;
+    g_autoptr(GString) text = encode(octets, length, 48 + 4 * (i / 2), i % 2 ? "\r\n " : "\r\n");
+    g_string_prepend(text, "Content-Transfer-Encoding: base64\n\n");
+    g_autoptr(MlEntity) root = scan(text->str);
+    g_assert_cmpuint(ml_mime_decoded_size(root), ==, length);
+  }
+}
+
 static void
 test_charsets(void)
 {
@@ -265,6 +345,9 @@ main(int argc, char **argv)
   g_test_add_func("/mime/rfc2231", test_rfc2231);
   g_test_add_func("/mime/rfc2047", test_rfc2047);
   g_test_add_func("/mime/transfer", test_transfer);
+  g_test_add_func("/mime/base64", test_base64);
+  g_test_add_func("/mime/base64/large", test_large_base64);
+  g_test_add_func("/mime/base64/size", test_large_size);
   g_test_add_func("/mime/charsets", test_charsets);
   return g_test_run();
 }
