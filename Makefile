@@ -6,7 +6,7 @@ JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 MODULES  := ui mail crypto keyring
 PKGS_BASE    := glib-2.0 gio-2.0
 PKGS_ui      := ncursesw json-glib-1.0
-PKGS_mail    := libetpan gmime-3.0 sqlite3 inih gumbo libcurl
+PKGS_mail    := libetpan gmime-3.0 sqlite3 inih gumbo libcurl ldap
 PKGS_crypto  := nss zlib
 PKGS_keyring := libsecret-1
 PKGS     := $(PKGS_BASE) $(foreach m,$(MODULES),$(PKGS_$m))
@@ -68,8 +68,8 @@ OBJ_$1 := $$(patsubst %.c,$B/%.o,$$(wildcard $1/*.c))
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$m)))
 
-# Loaded when they are asked for (keyring/keyring.c, mail/fetch.c), so that a start stays quick.
-PKGS_LAZY := $(PKGS_keyring) libcurl
+# Loaded when they are asked for (keyring/keyring.c, mail/fetch.c, mail/directory-ldap.c), so that a start stays quick.
+PKGS_LAZY := $(PKGS_keyring) libcurl ldap
 # (Debian's libetpan.pc leaks flags of its own build, which name files of dpkg-dev.)
 LIBS := $(filter-out -specs=% -Wl$(comma)-z%,$(shell pkg-config --libs $(filter-out $(PKGS_LAZY),$(PKGS)) 2>/dev/null)) -ldl
 OBJ  := $(foreach m,$(MODULES),$(OBJ_$m))

@@ -3,7 +3,7 @@
 
 #include "mail/config.h"
 
-/* Reads "imaps://user@host:port" into @server. @service is "imap" or "smtp": its plain scheme means
+/* Reads "imaps://user@host:port" into @server. @service is "imap", "smtp" or "ldap": its plain scheme means
  * STARTTLS, the one with an s implicit TLS. The error's message is a sentence without file and line. */
 gboolean ml_config_server(const char *url, const char *service, MlServer *server, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
@@ -15,5 +15,13 @@ gboolean ml_config_is_secret(const char *name);
 gboolean ml_config_valid_name(const char *name);
 void ml_config_add_list(char ***field, const char *value);
 char *ml_config_path(const char *config_file, const char *value);
+
+MlAccount *ml_config_account_new(const char *name);
+void ml_config_account_free(MlAccount *account); /* NULL is fine */
+
+/* config-directory.c. @whole: all of its section was read; FALSE and a sentence without file and line. */
+MlDirectory *ml_config_directory_new(const char *name);
+void ml_config_directory_free(MlDirectory *directory);
+gboolean ml_config_directory_whole(MlDirectory *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -5,8 +5,9 @@
 static gboolean
 refuse(GError **error, const char *url, const char *service, const char *why)
 {
-  g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s: %s; write it as %ss://user@host or %s://user@host", url,
-              why, service, service);
+  const char *user = strcmp(service, "ldap") == 0 ? "" : "user@";
+  g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s: %s; write it as %ss://%shost or %s://%shost", url, why, service,
+              user, service, user);
   return FALSE;
 }
 
@@ -111,8 +112,14 @@ ml_config_server(const char *url, const char *service, MlServer *server, GError 
   g_autofree char *host = host_name(host_text);
   if (!host)
     return refuse(error, url, service, "the host's name is not readable");
-  gboolean imap = strcmp(service, "imap") == 0;
-  guint64 port = imap ? (implicit ? 993 : 143) : (implicit ? 465 : 587);
+  static const struct {
+    const char *service;
+    guint16 implicit, plain;
+  } ports[] = { { "imap", 993, 143 }, { "smtp", 465, 587 }, { "ldap", 636, 389 } };
+  guint64 port = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(ports); i++)
+    if (strcmp(service, ports[i].service) == 0)
+      port = implicit ? ports[i].implicit : ports[i].plain;
   if (*port_text && !g_ascii_string_to_unsigned(port_text, 10, 1, 65535, &port, NULL))
     return refuse(error, url, service, "the port is not a number from 1 to 65535");
 

@@ -55,3 +55,40 @@ ml_config_path(const char *config_file, const char *value)
   g_autofree char *folder = g_path_get_dirname(config_file);
   return g_canonicalize_filename(value, folder);
 }
+
+MlAccount *
+ml_config_account_new(const char *name)
+{
+  MlAccount *account = g_new0(MlAccount, 1);
+  account->name = g_strdup(name);
+  account->also = g_new0(char *, 1);
+  account->sign = g_strdup("ask");
+  account->encrypt = g_strdup("ask");
+  account->hide_headers = g_strdup("baseline");
+  account->flowed = TRUE;
+  account->undo_send = 10;
+  return account;
+}
+
+void
+ml_config_account_free(MlAccount *account)
+{
+  if (!account)
+    return;
+  g_strfreev(account->also);
+  char *strings[] = { account->name,         account->address,
+                      account->display_name, account->imap.host,
+                      account->imap.user,    account->path,
+                      account->smtp.host,    account->smtp.user,
+                      account->sendmail,     account->password_command,
+                      account->auth,         account->tls_cert,
+                      account->sign,         account->encrypt,
+                      account->sign_cert,    account->encrypt_cert, account->archive_cert,
+                      account->policy_archive,
+                      account->sent,         account->drafts,
+                      account->trash,        account->archive,
+                      account->hide_headers, account->signature };
+  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+    g_free(strings[i]);
+  g_free(account);
+}

@@ -11,7 +11,7 @@
 #include "mail/nearest.h"
 #include "mail/policy-private.h"
 
-enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64 };
+enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_DIRECTORIES = 16 };
 
 typedef enum {
   KEY_TEXT,
@@ -37,6 +37,7 @@ typedef struct {
 
 #define ACCOUNT(field) offsetof(MlAccount, field)
 #define CONFIG(field) offsetof(MlConfig, field)
+#define DIRECTORY(field) offsetof(MlDirectory, field)
 
 static const Key account_keys[] = {
   { "address", KEY_TEXT, ACCOUNT(address), NULL },
@@ -64,6 +65,20 @@ static const Key account_keys[] = {
   { "legacy-display", KEY_BOOL, ACCOUNT(legacy_display), NULL },
   { "signature", KEY_PATH, ACCOUNT(signature), NULL },
   { "format-flowed", KEY_BOOL, ACCOUNT(flowed), NULL },
+  { NULL, KEY_TEXT, 0, NULL },
+};
+
+static const Key directory_keys[] = {
+  { "url", KEY_SERVER, DIRECTORY(server), "ldap" },
+  { "tls", KEY_CHOICE, DIRECTORY(tls), "required none" },
+  { "base", KEY_TEXT, DIRECTORY(base), NULL },
+  { "filter", KEY_TEXT, DIRECTORY(filter), NULL },
+  { "bind", KEY_TEXT, DIRECTORY(bind), NULL },
+  { "password-command", KEY_TEXT, DIRECTORY(password_command), NULL },
+  { "domains", KEY_LIST, DIRECTORY(domains), NULL },
+  { "ask", KEY_CHOICE, DIRECTORY(ask), "auto key" },
+  { "complete", KEY_BOOL, DIRECTORY(complete), NULL },
+  { "timeout", KEY_NUMBER, DIRECTORY(timeout), NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
 
@@ -129,11 +144,11 @@ typedef struct {
   const char *file;
   gboolean system;    /* policy.conf: [policy] and [rule NAME] alone */
   MlPolicyRule *rule; /* of the section; NULL outside of rules */
-  guint rule_line;
   char **lines;
   guint line;         /* the one that inih works on, from 1 */
-  guint account_line; /* where the section began */
+  guint section_line; /* where an account, a directory or a rule began */
   MlAccount *account; /* of the section; NULL outside of account sections */
+  MlDirectory *directory; /* the same */
   const Key *keys;    /* of the section; NULL before the first */
   char *section;
   GHashTable *given; /* "section\nkey" of this file */
@@ -160,50 +175,13 @@ nearest_key(const Key *keys, const char *given)
   return ml_nearest(given, names);
 }
 
-static MlAccount *
-account_new(const char *name)
-{
-  MlAccount *account = g_new0(MlAccount, 1);
-  account->name = g_strdup(name);
-  account->also = g_new0(char *, 1);
-  account->sign = g_strdup("ask");
-  account->encrypt = g_strdup("ask");
-  account->hide_headers = g_strdup("baseline");
-  account->flowed = TRUE;
-  account->undo_send = 10;
-  return account;
-}
-
-static void
-account_free(gpointer data)
-{
-  MlAccount *account = data;
-  if (!account)
-    return;
-  g_strfreev(account->also);
-  char *strings[] = { account->name,         account->address,
-                      account->display_name, account->imap.host,
-                      account->imap.user,    account->path,
-                      account->smtp.host,    account->smtp.user,
-                      account->sendmail,     account->password_command,
-                      account->auth,         account->tls_cert,
-                      account->sign,         account->encrypt,
-                      account->sign_cert,    account->encrypt_cert, account->archive_cert,
-                      account->policy_archive,
-                      account->sent,         account->drafts,
-                      account->trash,        account->archive,
-                      account->hide_headers, account->signature };
-  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
-    g_free(strings[i]);
-  g_free(account);
-}
-
 void
 ml_config_free(MlConfig *config)
 {
   if (!config)
     return;
   g_clear_pointer(&config->accounts, g_ptr_array_unref);
+  g_clear_pointer(&config->directories, g_ptr_array_unref);
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
                       config->print_command, config->nssdb,         config->revocation, config->address_book,
                       config->editor,        config->editor_window, config->internal_hosts };
@@ -235,16 +213,16 @@ finish_account(Reading *reading)
   if (!account || reading->error)
     return;
   if (!account->imap.host && !account->path)
-    fail(reading, reading->account_line,
+    fail(reading, reading->section_line,
          "[account %s] does not say where its mail is: give one of imap = imaps://user@host, "
          "maildir = FOLDER or mbox = FILE",
          account->name);
   else if (account->imap.host && account->path)
-    fail(reading, reading->account_line,
+    fail(reading, reading->section_line,
          "[account %s] has more than one place for its mail: keep one of imap, maildir and mbox",
          account->name);
   else if (account->smtp.host && account->sendmail)
-    fail(reading, reading->account_line, "[account %s] has both smtp and sendmail: keep one", account->name);
+    fail(reading, reading->section_line, "[account %s] has both smtp and sendmail: keep one", account->name);
 }
 
 static void
@@ -265,10 +243,39 @@ begin_account(Reading *reading, const char *name)
     fail(reading, reading->line, "more than %d accounts", MAX_ACCOUNTS);
     return;
   }
-  reading->account = account_new(name);
-  reading->account_line = reading->line;
+  reading->account = ml_config_account_new(name);
+  reading->section_line = reading->line;
   reading->keys = account_keys;
   g_ptr_array_add(reading->config->accounts, reading->account);
+}
+
+static void
+begin_directory(Reading *reading, const char *name)
+{
+  for (guint i = 0; i < reading->config->directories->len; i++)
+    if (strcmp(((MlDirectory *)reading->config->directories->pdata[i])->name, name) == 0)
+      fail(reading, reading->line, "there are two sections [directory %s]: give one another name", name);
+  if (!ml_config_valid_name(name))
+    fail(reading, reading->line, "\"%s\" cannot be a directory's name: use up to %d letters and digits", name,
+         ML_CONFIG_NAME);
+  if (reading->config->directories->len >= MAX_DIRECTORIES)
+    fail(reading, reading->line, "more than %d directories", MAX_DIRECTORIES);
+  if (reading->error)
+    return;
+  reading->directory = ml_config_directory_new(name);
+  reading->section_line = reading->line;
+  reading->keys = directory_keys;
+  g_ptr_array_add(reading->config->directories, reading->directory);
+}
+
+static void
+finish_directory(Reading *reading)
+{
+  g_autoptr(GError) error = NULL;
+  MlDirectory *directory = reading->directory;
+  reading->directory = NULL;
+  if (directory && !reading->error && !ml_config_directory_whole(directory, &error))
+    fail(reading, reading->section_line, "[directory %s] %s", directory->name, error->message);
 }
 
 static void
@@ -278,7 +285,7 @@ finish_rule(Reading *reading)
   MlPolicyRule *rule = reading->rule;
   reading->rule = NULL;
   if (rule && !reading->error && !ml_policy_rule_whole(rule, &error))
-    fail(reading, reading->rule_line, "%s", error->message);
+    fail(reading, reading->section_line, "%s", error->message);
 }
 
 static char *
@@ -293,7 +300,7 @@ begin_rule(Reading *reading, const char *name)
   g_autoptr(GError) error = NULL;
   g_autofree char *place = where(reading);
   reading->rule = ml_policy_rule(reading->policy, name, place, &error);
-  reading->rule_line = reading->line;
+  reading->section_line = reading->line;
   reading->keys = rule_keys;
   if (!reading->rule)
     fail(reading, reading->line, "%s", error->message);
@@ -319,21 +326,25 @@ begin_section(Reading *reading, const char *line)
     return;
   }
   finish_account(reading);
+  finish_directory(reading);
   finish_rule(reading);
   g_free(reading->section);
   reading->section = g_strstrip(g_strndup(line + 1, (gsize)(end - line - 1)));
   reading->keys = NULL;
   const char *account = section_name(reading->section, "account"), *rule = section_name(reading->section, "rule");
+  const char *directory = section_name(reading->section, "directory");
   if (reading->system && !rule && strcmp(reading->section, "policy") != 0) {
     fail(reading, reading->line, "there are [policy] and [rule NAME] in a system's policy, and no [%s]",
          reading->section);
     return;
   }
-  if (account || rule) {
+  if (account || rule || directory) {
     if (account)
       begin_account(reading, account);
-    else
+    else if (rule)
       begin_rule(reading, rule);
+    else
+      begin_directory(reading, directory);
     return;
   }
   const char *names[G_N_ELEMENTS(sections)] = { NULL };
@@ -347,13 +358,15 @@ begin_section(Reading *reading, const char *line)
     return;
   if (g_str_has_prefix(reading->section, "account"))
     fail(reading, reading->line, "an account needs a name: [account work]");
+  else if (strcmp(reading->section, "directory") == 0)
+    fail(reading, reading->line, "a directory needs a name: [directory work]");
   else if (strcmp(reading->section, "rule") == 0)
     fail(reading, reading->line, "a rule needs a name: [rule partners]");
   else if (nearest)
     fail(reading, reading->line, "unknown section [%s]; did you mean [%s]?", reading->section, nearest);
   else
-    fail(reading, reading->line, "unknown section [%s]; there are [account NAME], [ui], [keys], [policy] and "
-         "[rule NAME]",
+    fail(reading, reading->line, "unknown section [%s]; there are [account NAME], [directory NAME], [ui], [keys], "
+         "[policy] and [rule NAME]",
          reading->section);
 }
 
@@ -452,7 +465,9 @@ set_policy(Reading *reading, const Key *key, const char *value)
 static void
 set_value(Reading *reading, const Key *key, const char *value)
 {
-  void *base = reading->account ? (void *)reading->account : (void *)reading->config;
+  void *base = reading->account     ? (void *)reading->account
+               : reading->directory ? (void *)reading->directory
+                                    : (void *)reading->config;
   void *field = (char *)base + key->offset;
   g_autoptr(GError) error = NULL;
   switch (key->kind) {
@@ -548,7 +563,8 @@ config_new(const char *file)
 {
   MlConfig *config = g_new0(MlConfig, 1);
   config->file = g_strdup(file);
-  config->accounts = g_ptr_array_new_with_free_func(account_free);
+  config->accounts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_config_account_free);
+  config->directories = g_ptr_array_new_with_free_func((GDestroyNotify)ml_config_directory_free);
   config->hints = TRUE;
   config->system_tokens = TRUE;
   config->keymap = g_strdup("mutt");
@@ -572,6 +588,7 @@ parse(MlConfig *config, const char *file, gboolean is_system, const char *text, 
   else if (bad < 0)
     fail(&reading, reading.line, "not enough memory");
   finish_account(&reading);
+  finish_directory(&reading);
   finish_rule(&reading);
   g_strfreev(reading.lines);
   g_hash_table_unref(reading.given);

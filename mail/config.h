@@ -5,8 +5,8 @@
 
 #include "mail/policy.h"
 
-/* signet.conf (signet.conf(5)): INI, sections [account NAME], [ui], [keys], [policy], [rule NAME]. An unknown section or key
- * is an error that names the line and the nearest match; a password in the file is refused with the sentence
+/* signet.conf (signet.conf(5)): INI, sections [account NAME], [directory NAME], [ui], [keys], [policy], [rule NAME]. An unknown
+ * section or key is an error that names the line and the nearest match; a password in the file is refused with the sentence
  * that says where it belongs. Plain values, immutable after loading; any thread may read. */
 typedef enum { ML_ACCOUNT_IMAP, ML_ACCOUNT_MAILDIR, ML_ACCOUNT_MBOX } MlAccountKind;
 typedef enum { ML_TLS_IMPLICIT, ML_TLS_STARTTLS } MlTlsMode; /* imaps:// and imap://: there is no third */
@@ -41,9 +41,25 @@ typedef struct {
   gboolean flowed;      /* text leaves as format=flowed: yes */
 } MlAccount;
 
+/* An LDAP server that is asked for certificates and addresses (mail/directory.h). */
+typedef struct {
+  char *name;
+  MlServer server;  /* ldaps://, or ldap://, which means StartTLS; no user */
+  char *tls;        /* "required", "none": then ldap:// stays in clear */
+  char *base;       /* DN below which is searched; never NULL */
+  char *filter;     /* RFC 4515, with %s for the address */
+  char *bind;       /* DN to log in as; NULL: nobody */
+  char *password_command;
+  char **domains;   /* whose addresses it is asked about: "example.org", ".example.org" with those below it, "*"; folded */
+  char *ask;        /* "auto": when a message is composed; "key": when the person says so */
+  gboolean complete; /* addresses are completed from it: yes */
+  guint timeout;    /* seconds for the whole of a question */
+} MlDirectory;
+
 typedef struct {
   char *file;           /* that was read; it need not exist */
   GPtrArray *accounts;  /* of MlAccount, in file order */
+  GPtrArray *directories; /* of MlDirectory, in file order */
   /* [ui] */
   gboolean ascii, hints;
   char *pager_headers;  /* more headers to show, comma separated; NULL: none */

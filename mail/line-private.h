@@ -5,6 +5,9 @@
 
 /* What IMAP and SMTP share: the way to a server, and the login. */
 
+/* A connected socket; -1: error. */
+int ml_line_dial(const MlServer *server, GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Connects, still without TLS, with the account's client certificate at hand. Transfer full. */
 CryptoTls *ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHooks *hooks,
                         GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;

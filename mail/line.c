@@ -97,6 +97,20 @@ keep_alive(int fd)
       g_debug("a socket option was refused");
 }
 
+int
+ml_line_dial(const MlServer *server, GCancellable *cancellable, GError **error)
+{
+  g_autoptr(GSocketConnection) connection = dial(server, cancellable, error);
+  if (!connection)
+    return -1;
+  int fd = dup(g_socket_get_fd(g_socket_connection_get_socket(connection)));
+  if (fd < 0)
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "This program has too many open files.");
+  else
+    keep_alive(fd);
+  return fd;
+}
+
 CryptoTls *
 ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHooks *hooks,
              GCancellable *cancellable, GError **error)
@@ -112,15 +126,9 @@ ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHoo
     g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "tls-cert of [account %s]: %s", account->name, why->message);
     return NULL;
   }
-  g_autoptr(GSocketConnection) connection = dial(server, cancellable, error);
-  if (!connection)
+  int fd = ml_line_dial(server, cancellable, error);
+  if (fd < 0)
     return NULL;
-  int fd = dup(g_socket_get_fd(g_socket_connection_get_socket(connection)));
-  if (fd < 0) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "This program has too many open files.");
-    return NULL;
-  }
-  keep_alive(fd);
   CryptoTlsOptions options = { .host = server->host,
                                .port = server->port,
                                .client_cert = cert,

@@ -38,6 +38,17 @@ typedef struct {
 GPtrArray *ml_people_brought(MlPeople *people, const char *address, GError **error);
 GPtrArray *ml_people_issuers(MlPeople *people); /* of CryptoCert: intermediates that came with those; never NULL */
 
+/* Certificates that @source ("directory corp") offers for writing to @address, in place of what it offered before: those of
+ * @certs that name it, at most 32, and what of @issuers stands above them. Candidates too. (store-offered.c) */
+typedef struct {
+  CryptoCert *cert;
+  char *source;
+  gint64 at;
+} MlOffered;
+gboolean ml_people_offer(MlPeople *people, const char *address, const char *source, GPtrArray *certs, GPtrArray *issuers,
+                         gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *ml_people_offered(MlPeople *people, const char *address, GError **error); /* of MlOffered, the newest first */
+
 /* SMIMECapabilities (DER) last announced by @address in a verified message. */
 GBytes *ml_people_capabilities(MlPeople *people, const char *address);
 

@@ -208,6 +208,13 @@ say_unfit(MlRecipient *row, const Known *known)
   row->reason = g_strdup_printf("%s %s", known->finding, advice);
 }
 
+static char *
+say_not_for(CryptoCert *cert, const char *address)
+{
+  return g_strdup_printf("The certificate of %s is not for %s. Ask them which one is theirs.", crypto_cert_common_name(cert),
+                         address);
+}
+
 static gboolean
 is_accepted(GPtrArray *accepted, CryptoCert *cert)
 {
@@ -240,8 +247,8 @@ choose(MlRecipient *row, GPtrArray *candidates, GPtrArray *accepted)
   }
   set_cert(row, chosen, ready ? ML_CERT_READY : candidate ? ML_CERT_CANDIDATE : ML_CERT_UNFIT);
   if (chosen == candidate)
-    row->reason = g_strdup_printf("A certificate came with %s (%s, from %s). Accept it to write to them.",
-                                  chosen->source, crypto_cert_common_name(chosen->cert),
+    row->reason = g_strdup_printf("A certificate %s %s (%s, from %s). Accept it to write to them.",
+                                  g_str_has_prefix(chosen->source, "directory ") ? "is in the" : "came with", chosen->source, crypto_cert_common_name(chosen->cert),
                                   crypto_cert_issuer_name(chosen->cert));
   else if (chosen == unfit)
     say_unfit(row, chosen);
@@ -250,21 +257,38 @@ choose(MlRecipient *row, GPtrArray *candidates, GPtrArray *accepted)
       g_ptr_array_add(row->others, crypto_cert_ref(((Known *)candidates->pdata[i])->cert));
 }
 
+static gboolean
+index_has(const Index *index, const char *address, CryptoCert *cert)
+{
+  GPtrArray *known = index_find(index, address);
+  for (guint i = 0; known && i < known->len; i++)
+    if (g_bytes_equal(crypto_cert_der(((Known *)known->pdata[i])->cert), crypto_cert_der(cert)))
+      return TRUE;
+  return FALSE;
+}
+
 static void
 add_brought(Index *index, MlPeople *people, const char *address)
 {
   g_autoptr(GPtrArray) brought = ml_people_brought(people, address, NULL);
-  GPtrArray *known = index_find(index, address);
   for (guint i = 0; brought && i < brought->len; i++) {
     const MlBrought *one = brought->pdata[i];
-    gboolean there = FALSE;
-    for (guint k = 0; known && k < known->len && !there; k++)
-      there = g_bytes_equal(crypto_cert_der(((Known *)known->pdata[k])->cert), crypto_cert_der(one->cert));
-    if (there)
+    if (index_has(index, address, one->cert))
       continue;
     g_autoptr(GDateTime) when = g_date_time_new_from_unix_local(one->at);
     char *source = when ? g_date_time_format(when, "signed mail of %Y-%m-%d") : g_strdup("signed mail");
     index_add(index, known_new(one->cert, source, 0, FALSE));
+  }
+}
+
+static void
+add_offered(Index *index, MlPeople *people, const char *address)
+{
+  g_autoptr(GPtrArray) offered = ml_people_offered(people, address, NULL);
+  for (guint i = 0; offered && i < offered->len; i++) {
+    const MlOffered *one = offered->pdata[i];
+    if (!index_has(index, address, one->cert))
+      index_add(index, known_new(one->cert, g_strdup(one->source), 0, FALSE));
   }
 }
 
@@ -281,8 +305,10 @@ ml_recipients_find(MlPeople *people, GPtrArray *mailboxes, gint64 at, CryptoRevo
     const MlMailbox *mailbox = mailboxes->pdata[i];
     MlRecipient *row = row_new(mailbox->address, mailbox->display);
     g_ptr_array_add(rows, row);
-    if (people)
+    if (people) {
       add_brought(index, people, mailbox->address);
+      add_offered(index, people, mailbox->address);
+    }
     GPtrArray *found = index_find(index, mailbox->address);
     g_autoptr(GPtrArray) candidates = found ? g_ptr_array_copy(found, NULL, NULL) : g_ptr_array_new();
     for (guint k = 0; k < candidates->len; k++)
@@ -293,6 +319,24 @@ ml_recipients_find(MlPeople *people, GPtrArray *mailboxes, gint64 at, CryptoRevo
     row->capabilities = people ? ml_people_capabilities(people, mailbox->address) : NULL;
   }
   return rows;
+}
+
+MlRecipient *
+ml_recipients_judge(CryptoCert *cert, const char *address, const char *source, GPtrArray *accepted, GPtrArray *extra, gint64 at,
+                    CryptoRevocationMode revocation)
+{
+  MlRecipient *row = row_new(address, NULL);
+  g_autoptr(GPtrArray) one = g_ptr_array_new_with_free_func((GDestroyNotify)known_free);
+  Known *known = known_new(cert, g_strdup(source), 0, FALSE);
+  g_ptr_array_add(one, known);
+  judge(known, CRYPTO_USE_ENCRYPT, at, revocation, extra);
+  choose(row, one, accepted);
+  if (!names_address(cert, address)) {
+    row->state = ML_CERT_UNFIT;
+    g_free(row->reason);
+    row->reason = say_not_for(cert, address);
+  }
+  return row;
 }
 
 void
@@ -309,8 +353,7 @@ ml_recipients_use(MlRecipient *row, CryptoCert *cert, const char *source, gint64
   if (!fits)
     say_unfit(row, known);
   else if (!names)
-    row->reason = g_strdup_printf("The certificate of %s is not for %s. Ask them which one is theirs.",
-                                  crypto_cert_common_name(cert), row->address);
+    row->reason = say_not_for(cert, row->address);
   known_free(known);
 }
 

@@ -9,7 +9,7 @@
  * NSS's address lookup. Verify thread or a subcommand's main thread: nothing here asks for a PIN or the network. */
 typedef enum {
   ML_CERT_READY, /* valid for encryption now, to this address, and accepted by the user or chained to a root */
-  ML_CERT_CANDIDATE, /* seen in signed mail, trusted chain, not accepted yet: one key accepts it */
+  ML_CERT_CANDIDATE, /* seen in signed mail or in a directory, trusted chain, not accepted yet: one key accepts it */
   ML_CERT_NONE,
   ML_CERT_UNFIT, /* there is one, and `reason` says which rule failed (expired, revoked, usage, untrusted...) */
 } MlCertState;
@@ -20,7 +20,7 @@ typedef struct {
   MlCertState state;
   CryptoCert *cert;     /* that will be used, or could be (CANDIDATE, UNFIT); NULL: none */
   GPtrArray *others;    /* of CryptoCert: every other one for this address; never NULL */
-  char *source;         /* "database", "token NAME", "signed mail of 2026-11-02", "file"; NULL */
+  char *source;         /* "database", "token NAME", "signed mail of 2026-11-02", "directory corp", "file"; NULL */
   char *reason;         /* a sentence: why not, and what to do; NULL when ready */
   GBytes *capabilities; /* SMIMECapabilities it announced (RFC 8551 2.5.2); NULL: unknown */
 } MlRecipient;
@@ -47,6 +47,11 @@ void ml_recipients_use(MlRecipient *row, CryptoCert *cert, const char *source, g
                        CryptoRevocationMode revocation);
 MlRecipient *ml_recipients_from_cert(CryptoCert *cert, const char *source, gint64 at,
                                      CryptoRevocationMode revocation); /* a row of its own */
+
+/* What of one @cert that is not kept here would come of it for @address: CANDIDATE, UNFIT with the reason, or READY where
+ * it is among @accepted (of char *: sha256; may be NULL). @extra: to build the chain with. A row of its own. */
+MlRecipient *ml_recipients_judge(CryptoCert *cert, const char *address, const char *source, GPtrArray *accepted,
+                                 GPtrArray *extra, gint64 at, CryptoRevocationMode revocation);
 
 /* The user says yes to @row's CANDIDATE: it and what is between it and its root are kept in the database, the yes is
  * remembered, and the row is READY. Keys thread (the database may ask for its password). */

@@ -8,7 +8,7 @@
 #include "mail/people.h"
 #include "mail/store-people-private.h"
 
-enum { SCHEMA = 3, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, ISSUERS_MAX = 500, CERT_SIZE = 64 * 1024 };
+enum { SCHEMA = 4, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, ISSUERS_MAX = 500, CERT_SIZE = 64 * 1024 };
 
 struct MlPeople {
   sqlite3 *db;
@@ -30,6 +30,9 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS brought(address TEXT NOT NULL, cert TEXT NOT NULL, der BLOB NOT NULL,"
     " at INTEGER NOT NULL, PRIMARY KEY(address, cert));"
     "CREATE TABLE IF NOT EXISTS issuers(cert TEXT PRIMARY KEY, der BLOB NOT NULL, at INTEGER NOT NULL);"
+    /* what directories offered (store-offered.c) */
+    "CREATE TABLE IF NOT EXISTS offered(address TEXT NOT NULL, cert TEXT NOT NULL, der BLOB NOT NULL,"
+    " at INTEGER NOT NULL, source TEXT NOT NULL, PRIMARY KEY(address, cert, source));"
     /* addresses, for completion (store-addresses.c): how often written to, and read of */
     "CREATE TABLE IF NOT EXISTS addresses(folded TEXT PRIMARY KEY, address TEXT NOT NULL, name TEXT NOT NULL,"
     " sent INTEGER NOT NULL, seen INTEGER NOT NULL, last INTEGER NOT NULL);";
@@ -111,7 +114,7 @@ ml_people_open(const char *file, GError **error)
     return NULL;
   }
   if (version < SCHEMA && (!run(people, "BEGIN IMMEDIATE", error) || !run(people, schema, error) ||
-                           !run(people, "PRAGMA user_version=3; COMMIT", error)))
+                           !run(people, "PRAGMA user_version=4; COMMIT", error)))
     return NULL;
   return g_steal_pointer(&people);
 }

@@ -26,7 +26,8 @@ check "only keyring/ includes libsecret" "$(others 'libsecret' 'keyring/[a-z-]*\
 check "only crypto/ includes NSS and NSPR" "$(others '(nss|cert|certdb|certt|keyhi|keythi|pk11pub|pk11func|pkcs11t?|p12|p12plcy|secmod|secmodt|secitem|secder|secport|secerr|sechash|secoid|secoidt|ssl|sslerr|sslproto|ocsp|nspr|pr[a-z]+)\.h' 'crypto/[a-z0-9-]*\.[ch]')"
 check "only mail/ includes libetpan and GMime" "$(others '(libetpan|gmime|ini\.h|gumbo)' 'mail/[a-z0-9-]*\.[ch]')"
 check "only mail/fetch.c includes libcurl" "$(others 'curl/' 'mail/fetch\.c')"
-check "public headers show no foreign type" "$(for m in ui mail crypto keyring; do ls $m/*.h | grep -v -- -private.h; done | xargs grep -nE '(mailimap|mailmime|mailstream|mailsmtp|GMime[A-Za-z]*|SEC(Item|KEY[A-Za-z]*)|CERT[A-Z][A-Za-z]*|PK11[A-Za-z]*|PR[A-Z][A-Za-z]*|sqlite3(_stmt)?|Secret[A-Z][A-Za-z]*|WINDOW|Gumbo[A-Za-z]*|CURL[A-Za-z]*) *\*')"
+check "only mail/directory-ldap.c includes libldap" "$(others '(ldap|lber|openldap)[a-z_]*\.h' 'mail/directory-ldap\.c')"
+check "public headers show no foreign type" "$(for m in ui mail crypto keyring; do ls $m/*.h | grep -v -- -private.h; done | xargs grep -nE '(mailimap|mailmime|mailstream|mailsmtp|GMime[A-Za-z]*|SEC(Item|KEY[A-Za-z]*)|CERT[A-Z][A-Za-z]*|PK11[A-Za-z]*|PR[A-Z][A-Za-z]*|sqlite3(_stmt)?|Secret[A-Z][A-Za-z]*|WINDOW|Gumbo[A-Za-z]*|CURL[A-Za-z]*|LDAP[A-Za-z]*|BerElement|Sockbuf[A-Za-z_]*) *\*')"
 
 # What the linker sees.
 for m in mail crypto keyring; do

@@ -16,6 +16,7 @@ int ui_cmd_cert_delete(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_expiry(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_harvest(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_request(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv); /* `find` */
 extern const char ui_cmd_cert_kinds[]; /* the files that import takes, for a sentence */
 
 /* Prints @error and gives the exit code for it. */
@@ -27,6 +28,7 @@ CryptoCertEntry *ui_cmd_cert_find(UiCli *cli, const char *what, gboolean *from_f
 
 char *ui_cmd_cert_fingerprint(CryptoCert *cert); /* "AB:CD:..." */
 gboolean ui_cmd_cert_is_full_fingerprint(const char *what);
+char *ui_cmd_cert_plain_fingerprint(const char *what); /* 8 to 64 digits as crypto_cert_sha256() has them; NULL: is none */
 
 /* How many messages only @cert's key reads, in words: in accounts that are kept here, all folders. Transfer full. */
 char *ui_cmd_cert_count_lost(UiCli *cli, CryptoCert *cert);

@@ -20,6 +20,10 @@ const char ui_cmd_cert_help[] =
     "    Without them, nothing becomes trusted\n"
     "signet cert import --from-mutt DIR | --from-gpgsm\n"
     "    the certificates of mutt's ~/.smime, or those that gpgsm keeps (their keys: as PKCS#12)\n"
+    "signet cert find ADDRESS [--accept [--cert FINGERPRINT]] [--password-file F] [--keep-password]\n"
+    "    asks the directories ([directory NAME] in signet.conf) that may be asked about that address. What they\n"
+    "    have is a candidate; --accept keeps the newest that a trusted authority issued, or the one that --cert\n"
+    "    names. --keep-password puts what you type for the directory's bind into the keyring\n"
     "signet cert harvest FOLDER... [--accept]\n"
     "    reads the signed mail of the folders and tells whose certificates it brought: candidates for "
     "writing\n"
@@ -46,9 +50,8 @@ const char ui_cmd_cert_help[] =
     "with --batch they take the full fingerprint, or a FILE, for an answer.\n"
     "\n"
     "In the list: K we have its key, A authority, M trusted for mail, S for servers, X never to be trusted.\n"
-    "Exit codes: 0 done, 1 no such certificate, refused, or (expiry) some end, 2 usage, 65 not a "
-    "certificate,\n"
-    "66 no such file, 75 the database is in use, 77 wrong or missing password, 78 the database cannot be "
+    "Exit codes: 0 done, 1 no such certificate, refused, (find) none that could be used, or\n"
+    "(expiry) some end, 2 usage, 65 not a certificate, 66 no such file, 69 a directory did not answer, 75 the database is in use, 77 wrong or missing password, 78 the database cannot be "
     "used.\n";
 
 static const struct {
@@ -58,7 +61,7 @@ static const struct {
   { "list", ui_cmd_cert_list },       { "show", ui_cmd_cert_show },     { "import", ui_cmd_cert_import },
   { "export", ui_cmd_cert_export },   { "trust", ui_cmd_cert_trust },   { "distrust", ui_cmd_cert_distrust },
   { "delete", ui_cmd_cert_delete },   { "expiry", ui_cmd_cert_expiry }, { "harvest", ui_cmd_cert_harvest },
-  { "request", ui_cmd_cert_request },
+  { "request", ui_cmd_cert_request }, { "find", ui_cmd_cert_find_in_directories },
 };
 
 /* The verb is the first word that is no option: options may stand before it. */
@@ -75,7 +78,7 @@ ui_cmd_cert(UiCli *cli, int argc, char **argv)
   int code = ui_cli_options(cli, &self, NULL, &argc, argv);
   if (code >= 0)
     return code;
-  ui_cli_error(cli, "say signet cert list, show, expiry, import, harvest, request, export, trust, distrust "
+  ui_cli_error(cli, "say signet cert list, show, expiry, import, find, harvest, request, export, trust, distrust "
                     "or delete (signet cert --help)");
   return UI_EXIT_USAGE;
 }
@@ -98,6 +101,18 @@ ui_cmd_cert_fingerprint(CryptoCert *cert)
   for (gsize i = 0; upper[i] && upper[i + 1]; i += 2)
     g_string_append_printf(text, "%s%.2s", i ? ":" : "", upper + i);
   return g_string_free(text, FALSE);
+}
+
+char *
+ui_cmd_cert_plain_fingerprint(const char *what)
+{
+  g_autoptr(GString) digits = g_string_new(NULL);
+  for (; *what; what++)
+    if (g_ascii_isxdigit(*what))
+      g_string_append_c(digits, g_ascii_tolower(*what));
+    else if (*what != ':' && *what != ' ')
+      return NULL;
+  return digits->len >= 8 && digits->len <= 64 ? g_strdup(digits->str) : NULL;
 }
 
 gboolean

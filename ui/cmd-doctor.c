@@ -10,6 +10,7 @@
 #include "crypto/certdb.h"
 #include "crypto/token.h"
 #include "keyring/keyring.h"
+#include "mail/directory.h"
 #include "mail/outbox.h"
 #include "ui/json.h"
 #include "ui/text.h"
@@ -231,6 +232,35 @@ look_at_accounts(Doctor *doctor)
   }
 }
 
+static char *
+on_directory_password(const MlDirectory *directory, GCancellable *cancellable, gpointer data, GError **error)
+{
+  g_autoptr(GError) local = NULL;
+  char *password = ui_password_directory(directory, cancellable, &local);
+  if (!password)
+    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "%s", local ? local->message
+                                                            : "it wants a password, and none is kept: signet cert find ADDRESS "
+                                                              "--keep-password, or password-command in signet.conf");
+  return password;
+}
+
+static void
+look_at_directories(Doctor *doctor)
+{
+  const MlDirectoryHooks hooks = { on_directory_password, NULL };
+  for (guint i = 0; i < doctor->cli->config->directories->len; i++) {
+    const MlDirectory *directory = doctor->cli->config->directories->pdata[i];
+    g_autoptr(GError) error = NULL;
+    g_autofree char *words = NULL, *name = g_strdup_printf("directory %s", directory->name);
+    if (doctor->cli->offline)
+      say(doctor, GOOD, name, "not asked: --offline");
+    else if (ml_directory_check(directory, &hooks, doctor->cli->cancellable, &words, &error))
+      say(doctor, GOOD, name, "%s", words);
+    else
+      say(doctor, BAD, name, "%s", error->message);
+  }
+}
+
 /* Mail that did not leave is nothing to be found out by chance. */
 static void
 look_at_outbox(Doctor *doctor)
@@ -278,6 +308,7 @@ ui_cmd_doctor(UiCli *cli, int argc, char **argv)
     look_at_keyring(&doctor);
     look_at_outbox(&doctor);
     look_at_accounts(&doctor);
+    look_at_directories(&doctor);
   }
   return doctor.failed ? UI_EXIT_NO : UI_EXIT_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "crypto/pin.h"
 #include "keyring/keyring.h"
+#include "mail/directory.h"
 
 enum { COMMAND_SECONDS = 60, LONGEST_PASSWORD = 4096 };
 
@@ -118,6 +119,25 @@ ui_password_stored(const MlAccount *account, const MlServer *server, UiPasswordS
   char *stored = keyring_lookup(account->name, name, cancellable, &local);
   *source = stored ? UI_PASSWORD_KEYRING : UI_PASSWORD_TYPED;
   /* No keyring here is no error: the person is asked. */
+  if (local && !g_error_matches(local, KEYRING_ERROR, KEYRING_ERROR_ABSENT))
+    g_propagate_error(error, g_steal_pointer(&local));
+  return stored;
+}
+
+char *
+ui_password_directory_account(const MlDirectory *directory)
+{
+  return g_strdup_printf("directory %s", directory->name);
+}
+
+char *
+ui_password_directory(const MlDirectory *directory, GCancellable *cancellable, GError **error)
+{
+  if (directory->password_command)
+    return run_command(directory->password_command, cancellable, error);
+  g_autofree char *account = ui_password_directory_account(directory), *url = ml_directory_url(directory);
+  g_autoptr(GError) local = NULL;
+  char *stored = keyring_lookup(account, url, cancellable, &local);
   if (local && !g_error_matches(local, KEYRING_ERROR, KEYRING_ERROR_ABSENT))
     g_propagate_error(error, g_steal_pointer(&local));
   return stored;

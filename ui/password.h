@@ -14,6 +14,10 @@ char *ui_password_stored(const MlAccount *account, const MlServer *server, UiPas
                          GCancellable *cancellable, GError **error); /* *source: where it came from */
 const char *ui_password_source_words(UiPasswordSource source); /* "from the keyring" */
 
+/* The same for an LDAP directory's bind, whose environment variable there is none; and its account in the keyring. */
+char *ui_password_directory(const MlDirectory *directory, GCancellable *cancellable, GError **error);
+char *ui_password_directory_account(const MlDirectory *directory); /* transfer full */
+
 /* "imaps://anna@mail.example.org:993": how the keyring and the prompts name a server. Transfer full. */
 char *ui_password_server(const MlServer *server, const char *scheme);
 

@@ -6,9 +6,9 @@
 set -eu
 
 run='gcc make pkg-config libc6-dev libglib2.0-dev libncurses-dev libjson-glib-dev libetpan-dev libgmime-3.0-dev
-libmagic-dev libsqlite3-dev libinih-dev libgumbo-dev libnss3-dev libnspr4-dev libsecret-1-dev libcurl4-gnutls-dev zlib1g-dev libsasl2-modules
+libmagic-dev libsqlite3-dev libinih-dev libgumbo-dev libnss3-dev libnspr4-dev libsecret-1-dev libcurl4-gnutls-dev libldap-dev libldap-2.5-0 zlib1g-dev libsasl2-modules
 p11-kit-modules ncurses-term'
-tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix git git-email libmailtools-perl clang
+tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix slapd git git-email libmailtools-perl clang
 libclang-rt-14-dev'
 
 # The peer of `make bench` links libcrypto; nothing else does.
@@ -20,15 +20,15 @@ want=$run
 
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "signet: this system has no apt-get. Install the development packages of: glib2, ncurses (wide), json-glib,"
-	echo "libetpan, gmime 3, libmagic, sqlite3, inih, gumbo, nss, nspr, libsecret, libcurl, zlib; and cyrus-sasl's SCRAM, p11-kit, gcc, make."
+	echo "libetpan, gmime 3, libmagic, sqlite3, inih, gumbo, nss, nspr, libsecret, libcurl, openldap, zlib; and cyrus-sasl's SCRAM, p11-kit, gcc, make."
 	if command -v dnf >/dev/null 2>&1; then
-		echo "  dnf install gcc make pkgconf glib2-devel ncurses-devel json-glib-devel libetpan-devel gmime30-devel file-devel sqlite-devel inih-devel gumbo-parser-devel nss-devel nspr-devel libsecret-devel libcurl-devel zlib-devel cyrus-sasl-scram p11-kit"
+		echo "  dnf install gcc make pkgconf glib2-devel ncurses-devel json-glib-devel libetpan-devel gmime30-devel file-devel sqlite-devel inih-devel gumbo-parser-devel nss-devel nspr-devel libsecret-devel libcurl-devel openldap-devel zlib-devel cyrus-sasl-scram p11-kit"
 	elif command -v pacman >/dev/null 2>&1; then
-		echo "  pacman -S gcc make pkgconf glib2 ncurses json-glib libetpan gmime3 file sqlite libinih gumbo-parser nss nspr libsecret curl zlib libsasl p11-kit"
+		echo "  pacman -S gcc make pkgconf glib2 ncurses json-glib libetpan gmime3 file sqlite libinih gumbo-parser nss nspr libsecret curl libldap zlib libsasl p11-kit"
 	elif command -v brew >/dev/null 2>&1; then
-		echo "  brew install pkg-config glib ncurses json-glib libetpan gmime libmagic sqlite inih gumbo-parser nss nspr libsecret curl zlib cyrus-sasl p11-kit"
+		echo "  brew install pkg-config glib ncurses json-glib libetpan gmime libmagic sqlite inih gumbo-parser nss nspr libsecret curl openldap zlib cyrus-sasl p11-kit"
 	fi
-	[ "${1:-run}" = test ] && echo "For the tests also: perl, python3, openssl, gpgsm, nss-tools, softhsm2, tmux, dovecot, git, clang."
+	[ "${1:-run}" = test ] && echo "For the tests also: perl, python3, openssl, gpgsm, nss-tools, softhsm2, tmux, dovecot, slapd, git, clang."
 	echo "Then: make all"
 	exit 1
 fi
