@@ -29,13 +29,26 @@ gboolean ml_people_accept(MlPeople *people, const char *address, const char *sha
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *ml_people_accepted(MlPeople *people, const char *address, GError **error); /* of char *: sha256 */
 
-/* Certificates for writing to @address that its own verified mail brought, the newest mail first, at most 20: array of
- * MlBrought. Candidates: nothing is trusted or used because it arrived. */
+/* Every yes that was said, the newest first. (mail/store-certs.c) */
+typedef struct {
+  char *address, *sha256;
+  char *source; /* "file x.pem", "signed mail of 2026-11-02", a Message-ID; "": not known */
+  gint64 at;
+} MlAccepted;
+GPtrArray *ml_people_accepted_all(MlPeople *people, GError **error);
+
+/* Certificates for writing to @address (NULL: to anybody, at most 5,000) that its own verified mail brought, the newest
+ * mail first, at most 20 an address: array of MlBrought. Candidates: nothing is trusted or used because it arrived. */
 typedef struct {
   CryptoCert *cert;
+  char *address;
   gint64 at; /* of the mail */
 } MlBrought;
 GPtrArray *ml_people_brought(MlPeople *people, const char *address, GError **error);
+/* No: it is offered no more, whatever mail brings it again, and a yes said before is taken back. */
+gboolean ml_people_forget(MlPeople *people, const char *address, const char *sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Was @address written to, or heard of, since? */
+gboolean ml_people_is_current(MlPeople *people, const char *address, gint64 since);
 GPtrArray *ml_people_issuers(MlPeople *people); /* of CryptoCert: intermediates that came with those; never NULL */
 
 /* Certificates that @source ("directory corp") offers for writing to @address, in place of what it offered before: those of

@@ -8,7 +8,8 @@
 #include "mail/people.h"
 #include "mail/store-people-private.h"
 
-enum { SCHEMA = 4, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, ISSUERS_MAX = 500, CERT_SIZE = 64 * 1024 };
+enum { SCHEMA = 4, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, BROUGHT_ALL = 5000, ISSUERS_MAX = 500,
+       CERT_SIZE = 64 * 1024 };
 
 struct MlPeople {
   sqlite3 *db;
@@ -452,17 +453,19 @@ brought_free(gpointer data)
 {
   MlBrought *brought = data;
   crypto_cert_unref(brought->cert);
+  g_free(brought->address);
   g_free(brought);
 }
 
 GPtrArray *
 ml_people_brought(MlPeople *people, const char *address, GError **error)
 {
-  g_autofree char *folded = ml_address_fold(address);
+  g_autofree char *folded = address ? ml_address_fold(address) : NULL;
   g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(brought_free);
-  g_autoptr(sqlite3_stmt) statement =
-      prepare(people, error, "SELECT der, at FROM brought WHERE address = ?1 ORDER BY at DESC, rowid DESC LIMIT 20",
-              folded ? folded : "", NULL);
+  g_autofree char *sql = g_strdup_printf("SELECT der, at, address FROM brought WHERE length(der) > 0%s"
+                                         " ORDER BY at DESC, rowid DESC LIMIT %d",
+                                         address ? " AND address = ?1" : "", address ? BROUGHT_MAX : BROUGHT_ALL);
+  g_autoptr(sqlite3_stmt) statement = prepare(people, error, sql, address ? (folded ? folded : "") : NULL, NULL);
   if (!statement)
     return NULL;
   int step;
@@ -473,6 +476,7 @@ ml_people_brought(MlPeople *people, const char *address, GError **error)
     MlBrought *brought = g_new0(MlBrought, 1);
     brought->cert = cert;
     brought->at = sqlite3_column_int64(statement, 1);
+    brought->address = column(statement, 2);
     g_ptr_array_add(all, brought);
   }
   if (step != SQLITE_DONE) {

@@ -78,6 +78,9 @@ ui_action_open(UiApp *app)
   case UI_IN_COMPOSE:
     ui_compose_open(app);
     break;
+  case UI_IN_CERTS:
+    ui_certs_show_current(app);
+    break;
   case UI_IN_MISSING:
   case UI_IN_DRAFTS:
   case UI_IN_OUTBOX:
@@ -147,6 +150,8 @@ ui_action_cancel(UiApp *app)
     ui_app_say(app, "Cancelled.");
   else if (app->box && app->box->limit && ui_app_top(app)->type->context == UI_IN_INDEX)
     ui_box_set_limit(app->box, NULL, NULL);
+  else if (ui_app_top(app)->type->context == UI_IN_CERTS)
+    ui_certs_show_all(app);
 }
 
 static void

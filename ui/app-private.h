@@ -84,6 +84,8 @@ struct UiApp {
   char *status;        /* of the bottom line; NULL */
   UiStyle status_style;
   char *on_reader; /* what the person has to do at a card reader now, until that job ends; NULL */
+  /* Hears of what is typed into the question on the screen, after each key, until it is answered; NULL. */
+  void (*typing)(UiApp *app, const char *text);
   char *search; /* the last pattern */
   gboolean search_backwards;
   char *before; /* the folder that was left last, as ui_account_split() takes it; NULL: none */
@@ -129,6 +131,8 @@ char *ui_ops_words(UiApp *app); /* what has run for half a second; NULL: nothing
 typedef void (*UiJobDone)(UiApp *app, gboolean cancelled, gpointer data);
 GCancellable *ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run,
                          UiJobDone done, gpointer data); /* borrowed until @done */
+void ui_ops_job_silent(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, UiJobDone done,
+                       gpointer data); /* nobody waits for it: not shown, and Esc leaves it alone */
 
 /* account.c */
 void ui_account_start(UiApp *app, const MlAccount *account);
@@ -334,6 +338,12 @@ void ui_ask_online(UiApp *app, const MlAccount *account); /* the login worked: a
 void ui_cards_start(UiApp *app); /* the jobs have started */
 void ui_cards_stop(UiApp *app);  /* before they end */
 
+/* certs*.c: the certificate screen */
+void ui_certs_open(UiApp *app, const char *limit); /* limit: as typed at `l`; NULL: all */
+
+void ui_certs_show_current(UiApp *app);
+void ui_certs_show_all(UiApp *app);
+
 /* keep.c: asks whether a password that was right is to go to the keyring, where there is one. Takes @password. */
 void ui_keep_offer(UiApp *app, const char *account, const char *server, char *password);
 
@@ -357,7 +367,10 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                   X(outbox_cancel) X(outbox_retry) \
                                                       X(next_unread) X(delete_pattern) X(undelete_pattern)   \
                                                           X(untag_pattern) X(set_flag) X(clear_flag)         \
-                                                              X(address) X(search_backwards)
+                                                              X(address) X(search_backwards)         \
+                                                                  X(certs) X(certs_next_group)               \
+                                                                      X(certs_limit) X(certs_search)         \
+                                                                          X(certs_roots) X(certs_refresh)
 GPtrArray *ui_actions_chosen(UiApp *app); /* of UiItem: what a key acts on. It says so where that is nothing */
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);
 UI_ACTIONS(UI_DECLARE)

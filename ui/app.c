@@ -342,6 +342,8 @@ handle_key(UiApp *app, int key)
     return;
   if (ui_prompts_shown(app->prompts, &prompt)) {
     ui_prompts_key(app->prompts, key);
+    if (app->typing && ui_prompts_shown(app->prompts, &prompt) && prompt.kind == UI_PROMPT_LINE)
+      app->typing(app, prompt.edit->text);
     return;
   }
   g_clear_pointer(&app->status, g_free);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "crypto/expiry.h"
+#include "ui/cert-status.h"
 #include "ui/cmd-cert-private.h"
 #include "ui/commands.h"
 #include "ui/text.h"
@@ -29,39 +30,20 @@ parse_span(const char *text)
   return -1;
 }
 
-char *
-ui_cmd_cert_end_words(gint64 seconds)
-{
-  gint64 days = ABS(seconds) / DAY;
-  if (seconds < 0)
-    return days ? g_strdup_printf("expired %" G_GINT64_FORMAT " day%s ago", days, days == 1 ? "" : "s")
-                : g_strdup("expired today");
-  return days ? g_strdup_printf("%" G_GINT64_FORMAT " day%s left", days, days == 1 ? "" : "s")
-              : g_strdup("ends within a day");
-}
-
-const char *
-ui_cmd_cert_kind(const CryptoCertEntry *entry)
-{
-  return entry->flags & CRYPTO_CERT_OWN                                 ? "own"
-         : entry->flags & (CRYPTO_CERT_AUTHORITY | CRYPTO_CERT_BUILTIN) ? "authority"
-                                                                        : "person";
-}
-
 static void
 tell(UiCli *cli, const CryptoExpiry *expiry)
 {
   if (cli->json) {
     JsonBuilder *json = ui_json_new();
-    ui_json_string(json, "kind", ui_cmd_cert_kind(expiry->entry));
+    ui_json_string(json, "kind", ui_cert_group_word(ui_cert_group(expiry->entry)));
     ui_json_bool(json, "expired", expiry->seconds < 0);
     ui_json_int(json, "days_left", expiry->seconds / DAY);
     ui_cmd_cert_fields(json, expiry->entry);
     ui_json_print(json);
     return;
   }
-  g_autofree char *words = ui_cmd_cert_end_words(expiry->seconds);
-  g_autofree char *line = g_strdup_printf("%-9s %-20s", ui_cmd_cert_kind(expiry->entry), words);
+  g_autofree char *words = ui_cert_end_words(expiry->seconds);
+  g_autofree char *line = g_strdup_printf("%-9s %-20s", ui_cert_group_word(ui_cert_group(expiry->entry)), words);
   ui_cmd_cert_line(expiry->entry, line);
 }
 

@@ -33,9 +33,6 @@ char *ui_cmd_cert_plain_fingerprint(const char *what); /* 8 to 64 digits as cryp
 /* How many messages only @cert's key reads, in words: in accounts that are kept here, all folders. Transfer full. */
 char *ui_cmd_cert_count_lost(UiCli *cli, CryptoCert *cert);
 
-char *ui_cmd_cert_end_words(gint64 seconds); /* "12 days left"; transfer full */
-const char *ui_cmd_cert_kind(const CryptoCertEntry *entry); /* "own", "person", "authority" */
-
 /* A line for a person, and the same as fields of an object. */
 void ui_cmd_cert_line(const CryptoCertEntry *entry, const char *word);
 void ui_cmd_cert_fields(JsonBuilder *json, const CryptoCertEntry *entry);

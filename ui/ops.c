@@ -152,9 +152,9 @@ job_done(GCancellable *cancellable, gpointer data)
   ui_app_dirty(job->app);
 }
 
-GCancellable *
-ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run, UiJobDone done,
-           gpointer data)
+static GCancellable *
+post(UiApp *app, CryptoJobThread thread, const char *what, gboolean silent, CryptoJobFunc run, UiJobDone done,
+     gpointer data)
 {
   if (app->ending) { /* the threads are gone, or about to go */
     done(app, TRUE, data);
@@ -163,8 +163,22 @@ ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc r
   Job *job = g_new0(Job, 1);
   UiOp *op = op_new(app, what);
 
+  op->silent = silent;
   op->cancellable = g_cancellable_new();
   *job = (Job){ .app = app, .op = op, .run = run, .done = done, .data = data };
   crypto_job_post(thread, run_job, job_done, job, op->cancellable);
   return op->cancellable;
+}
+
+GCancellable *
+ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run, UiJobDone done,
+           gpointer data)
+{
+  return post(app, thread, what, FALSE, run, done, data);
+}
+
+void
+ui_ops_job_silent(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, UiJobDone done, gpointer data)
+{
+  post(app, thread, "", TRUE, run, done, data);
 }

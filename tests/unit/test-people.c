@@ -120,6 +120,44 @@ test_accept(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_accepted_all(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlPeople) people = open_people(fixture);
+  g_assert_true(ml_people_accept(people, "anna@example.org", "aa", "file a.pem", 1, &error));
+  g_assert_true(ml_people_accept(people, "carl@example.org", "bb", NULL, 2, &error));
+  g_autoptr(GPtrArray) all = ml_people_accepted_all(people, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(all->len, ==, 2);
+  const MlAccepted *newest = all->pdata[0], *older = all->pdata[1];
+  g_assert_cmpstr(newest->address, ==, "carl@example.org");
+  g_assert_cmpstr(newest->source, ==, "");
+  g_assert_cmpstr(older->sha256, ==, "aa");
+  g_assert_cmpstr(older->source, ==, "file a.pem");
+  g_assert_cmpint(older->at, ==, 1);
+  g_assert_true(ml_people_forget(people, "Anna@example.org", "aa", &error));
+  g_assert_no_error(error);
+  g_autoptr(GPtrArray) left = ml_people_accepted_all(people, &error);
+  g_assert_cmpuint(left->len, ==, 1);
+  g_assert_false(ml_people_forget(people, "nobody", "aa", &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+}
+
+static void
+test_is_current(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlPeople) people = open_people(fixture);
+  g_autoptr(MlMessage) message = read_message("From: Anna <anna@example.org>\nMessage-ID: <1@x>\n\nhello\n");
+  g_assert_false(ml_people_is_current(people, "anna@example.org", 0));
+  g_assert_cmpint(ml_people_note(people, message, "1@x", 100, &error), ==, 100);
+  g_assert_true(ml_people_is_current(people, "Anna@Example.org", 100));
+  g_assert_false(ml_people_is_current(people, "anna@example.org", 101));
+  g_assert_false(ml_people_is_current(people, "carl@example.org", 0));
+  g_assert_false(ml_people_is_current(people, "nobody", 0));
+}
+
+static void
 test_not_a_database(Fixture *fixture, gconstpointer data)
 {
   g_autofree char *folder = g_path_get_dirname(fixture->file);
@@ -138,6 +176,8 @@ main(int argc, char **argv)
   g_test_add("/people/first-seen", Fixture, NULL, set_up, test_first_seen, tear_down);
   g_test_add("/people/to-read", Fixture, NULL, set_up, test_to_read, tear_down);
   g_test_add("/people/accept", Fixture, NULL, set_up, test_accept, tear_down);
+  g_test_add("/people/accepted-all", Fixture, NULL, set_up, test_accepted_all, tear_down);
+  g_test_add("/people/is-current", Fixture, NULL, set_up, test_is_current, tear_down);
   g_test_add("/people/not-a-database", Fixture, NULL, set_up, test_not_a_database, tear_down);
   return g_test_run();
 }

@@ -492,6 +492,17 @@ test_candidate(void)
   g_autoptr(GPtrArray) again = ml_recipients_find(remembered, who, now, CRYPTO_REVOCATION_SOFT, &error);
   g_assert_cmpint(((MlRecipient *)again->pdata[0])->state, ==, ML_CERT_READY);
   g_assert_cmpstr(((MlRecipient *)again->pdata[0])->source, ==, "database");
+  /* A no holds, whatever mail brings it again. */
+  g_assert_true(crypto_certdb_delete(certs[9], NULL, &error));
+  g_assert_true(ml_people_forget(remembered, "Gero@example.org", crypto_cert_sha256(certs[9]), &error));
+  ml_people_note(remembered, message, "another-one@example.org", now, &error);
+  g_assert_no_error(error);
+  g_autoptr(GPtrArray) none = ml_people_brought(remembered, NULL, &error);
+  g_assert_cmpuint(none->len, ==, 0);
+  g_autoptr(GPtrArray) nobody = ml_recipients_find(remembered, who, now, CRYPTO_REVOCATION_SOFT, &error);
+  g_assert_cmpint(((MlRecipient *)nobody->pdata[0])->state, !=, ML_CERT_CANDIDATE);
+  gboolean there;
+  g_assert_true(crypto_certdb_import(certs[9], NULL, &there, NULL, &error)); /* the other tests want it */
 }
 
 int
