@@ -7,6 +7,7 @@
 
 #include "crypto/cert-private.h"
 #include "crypto/chain-private.h"
+#include "crypto/context.h"
 
 enum { NAMES_SHOWN = 4, CHAIN_MAX = 10 };
 
@@ -101,7 +102,8 @@ clause(CERTCertificate *cert, int code)
   case SEC_ERROR_PATH_LEN_CONSTRAINT_INVALID:
     return g_strdup("its chain is longer than its authority allows");
   default:
-    return g_strdup_printf("it does not pass the rules (%s)", crypto_tls_code_name(code));
+    return g_strdup_printf("it does not pass the rules: %s (%s)", crypto_error_sentence(code),
+                           crypto_tls_code_name(code));
   }
 }
 

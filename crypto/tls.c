@@ -18,6 +18,7 @@
 
 #include "crypto/cert-private.h"
 #include "crypto/context.h"
+#include "crypto/error-private.h"
 #include "crypto/tls-private.h"
 
 enum { DEFAULT_TIMEOUT_MS = 30000, DEFAULT_HANDSHAKE_MS = 15000, CHUNK_MAX = 1 << 24 };
@@ -308,61 +309,22 @@ wait_ready(CryptoTls *tls, short events, gint64 deadline, const char *doing, GEr
   }
 }
 
-/* What a person can do about a handshake or a connection that NSS ended with @code. */
-static const struct {
-  int code;
-  CryptoError kind;
-  const char *sentence; /* after the host's name */
-} endings[] = {
-  { PR_END_OF_FILE_ERROR, CRYPTO_ERROR_OFFLINE,
-    "closed the connection; try again, and see whether its address and port are right" },
-  { PR_CONNECT_RESET_ERROR, CRYPTO_ERROR_OFFLINE, "broke the connection off; try again in a moment" },
-  { PR_IO_ERROR, CRYPTO_ERROR_OFFLINE,
-    "cannot be reached any more; see whether the network is up, then try again" },
-  { SSL_ERROR_RX_RECORD_TOO_LONG, CRYPTO_ERROR_FAILED,
-    "does not speak TLS on this port; perhaps the account should say imap:// or smtp:// (STARTTLS)" },
-  { SSL_ERROR_RX_UNKNOWN_RECORD_TYPE, CRYPTO_ERROR_FAILED,
-    "does not speak TLS on this port; perhaps the account should say imap:// or smtp:// (STARTTLS)" },
-  { SSL_ERROR_UNSUPPORTED_VERSION, CRYPTO_ERROR_FAILED,
-    "offers only TLS older than 1.2, which is not safe; ask its administrator for TLS 1.2" },
-  { SSL_ERROR_PROTOCOL_VERSION_ALERT, CRYPTO_ERROR_FAILED,
-    "offers only TLS older than 1.2, which is not safe; ask its administrator for TLS 1.2" },
-  { SSL_ERROR_NO_CYPHER_OVERLAP, CRYPTO_ERROR_FAILED,
-    "offers no cipher that is safe enough; ask its administrator for one of TLS 1.2 or 1.3" },
-  { SSL_ERROR_HANDSHAKE_FAILURE_ALERT, CRYPTO_ERROR_FAILED,
-    "refuses the handshake: no cipher in common, or it wants a client certificate; ask its administrator "
-    "which, "
-    "and name a certificate in the account's tls-cert" },
-  { SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT, CRYPTO_ERROR_FAILED,
-    "wants a TLS client certificate; name one in the account's tls-cert" },
-  { SSL_ERROR_BAD_CERT_ALERT, CRYPTO_ERROR_FAILED,
-    "refuses the TLS client certificate; name another in the account's tls-cert" },
-  { SSL_ERROR_UNSUPPORTED_CERT_ALERT, CRYPTO_ERROR_FAILED,
-    "refuses the TLS client certificate; name another in the account's tls-cert" },
-  { SSL_ERROR_CERTIFICATE_UNKNOWN_ALERT, CRYPTO_ERROR_FAILED,
-    "refuses the TLS client certificate; name another in the account's tls-cert" },
-  { SSL_ERROR_REVOKED_CERT_ALERT, CRYPTO_ERROR_FAILED,
-    "says that the TLS client certificate is revoked; ask its administrator for a new one" },
-  { SSL_ERROR_EXPIRED_CERT_ALERT, CRYPTO_ERROR_FAILED,
-    "says that the TLS client certificate has expired; ask its administrator for a new one" },
-  { SSL_ERROR_UNKNOWN_CA_ALERT, CRYPTO_ERROR_FAILED,
-    "does not know the authority of the TLS client certificate; name another in the account's tls-cert" },
-  { SSL_ERROR_BAD_MAC_READ, CRYPTO_ERROR_OFFLINE,
-    "sent data that was altered on the way; try again, on another network if it comes back" },
-};
-
+/* What a person can do about a handshake or a connection that NSS ended with @code. Where the rules of TLS were broken
+ * an administrator wants to know which. */
 static void
 set_ending(CryptoTls *tls, int code, GError **error)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS(endings); i++) {
-    if (endings[i].code == code) {
-      g_set_error(error, CRYPTO_ERROR, endings[i].kind, "%s %s.", tls->host, endings[i].sentence);
-      return;
-    }
+  static const char server[] = "the server ";
+  const CryptoErrorRow *row = crypto_error_row(code);
+  CryptoError kind = row && row->code == CRYPTO_ERROR_OFFLINE ? CRYPTO_ERROR_OFFLINE : CRYPTO_ERROR_FAILED;
+
+  if (row && g_str_has_prefix(row->sentence, server) && row->code != CRYPTO_ERROR_MALFORMED) {
+    g_set_error(error, CRYPTO_ERROR, kind, "%s %s.", tls->host, row->sentence + strlen(server));
+    return;
   }
   g_autofree char *words = crypto_error_words(code);
-  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The secure connection to %s failed (%s): %s",
-              tls->host, crypto_tls_code_name(code), words);
+  g_set_error(error, CRYPTO_ERROR, kind, "The secure connection to %s failed (%s): %s", tls->host,
+              crypto_tls_code_name(code), words);
 }
 
 /* NSS asks in the middle of the handshake; the exception function may take as long as a person needs. */

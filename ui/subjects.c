@@ -87,7 +87,8 @@ ui_subjects_note(UiSubjects *subjects, const UiPlace *place, const char *subject
   entry->place.folder = g_strdup(place->folder);
   gsize length = strlen(subject);
   if (length > LENGTH)
-    length = (gsize)(g_utf8_find_prev_char(subject, subject + LENGTH + 1) - subject); /* where a letter begins */
+    length =
+        (gsize)(g_utf8_find_prev_char(subject, subject + LENGTH + 1) - subject); /* where a letter begins */
   entry->subject = g_strndup(subject, length);
   entry->hidden = hidden;
   entry->link.data = entry;

@@ -1,9 +1,5 @@
 #include "pki.h"
 
-#include <prerror.h>
-#include <secerr.h>
-#include <ssl.h>
-#include <sslerr.h>
 #include <string.h>
 
 #include "crypto/cert-private.h"
@@ -205,47 +201,6 @@ test_session(void)
 }
 
 static void
-test_sentences(void)
-{
-  g_assert_cmpstr(crypto_error_sentence(SEC_ERROR_REVOKED_CERTIFICATE), ==,
-                  "the certificate was revoked by its issuer");
-  g_assert_cmpuint(strlen(crypto_error_sentence(0)), >, 5);
-  g_assert_cmpuint(strlen(crypto_error_sentence(-1)), >, 5);
-  g_autoptr(GError) error = NULL;
-  crypto_error_set_nss(&error, SEC_ERROR_NO_TOKEN, "The signature cannot be made");
-  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY);
-  g_assert_true(g_str_has_prefix(error->message, "The signature cannot be made: the token is not there"));
-}
-
-/* Every number that NSS can give has a sentence, and says what to do next. */
-static void
-walk(int from, int to)
-{
-  for (int code = from; code < to; code++) {
-    const char *sentence = crypto_error_sentence(code), *next = crypto_error_next_step(code);
-    g_autofree char *words = crypto_error_words(code);
-    g_test_message("%d: %s", code, words);
-    g_assert_true(g_utf8_validate(words, -1, NULL));
-    g_assert_true(g_str_has_suffix(words, ".") && !g_str_has_suffix(words, ".."));
-    g_assert_cmpuint(strlen(sentence), >, 5);
-    g_assert_null(strstr(sentence, "Unknown code"));
-    gboolean says = strchr(sentence, ';') || strstr(sentence, "(signet ");
-    g_assert_true(says || *next || code == SEC_ERROR_USER_CANCELLED);
-  }
-}
-
-static void
-test_every_sentence(void)
-{
-  open_nothing();
-  NSS_SetDomesticPolicy(); /* loads the table of the TLS part, as every connection does */
-  walk(SEC_ERROR_BASE, SEC_ERROR_END_OF_LIST);
-  walk(SSL_ERROR_BASE, SSL_ERROR_END_OF_LIST);
-  walk(PR_NSPR_ERROR_BASE, PR_MAX_ERROR);
-  close_clean();
-}
-
-static void
 make_files(void)
 {
   folder = pki_folder();
@@ -299,8 +254,6 @@ main(int argc, char **argv)
   g_test_add_func("/cert/files", test_files);
   g_test_add_func("/cert/twins", test_twins);
   g_test_add_func("/cert/session", test_session);
-  g_test_add_func("/cert/every-sentence", test_every_sentence);
-  g_test_add_func("/cert/sentences", test_sentences);
   int result = g_test_run();
   pki_remove_tree(folder);
   g_free(folder);
