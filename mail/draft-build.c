@@ -57,7 +57,9 @@ static gboolean
 add_addresses(GPtrArray *fields, const MlDraft *draft, const char *name, const char *typed, GError **error)
 {
   g_autoptr(GPtrArray) found = ml_draft_parse(name, typed, error);
-  gboolean names = draft->encrypt || !draft->secret_names || strcmp(name, "From") == 0;
+  gboolean own = strcmp(name, "From") == 0, names = draft->encrypt || !draft->secret_names || own;
+  if (found && !draft->encrypt && !own)
+    ml_draft_drop_secret(draft, found);
   if (found && found->len)
     add_field(fields, name, ml_headers_write_addresses(name, found, names));
   return found != NULL;
@@ -110,9 +112,10 @@ fill_fields(MlBuilt *built, MlDraft *draft, const MlBuildOptions *options, GErro
         message_id(built->seed, options->boundary_seed, ((MlAddress *)g_ptr_array_index(from, 0))->address);
   }
   add_field(fields, "Message-ID", ml_headers_write_words("Message-ID", draft->message_id));
-  if (draft->in_reply_to)
+  gboolean thread = draft->encrypt || !draft->secret_thread;
+  if (thread && draft->in_reply_to)
     add_field(fields, "In-Reply-To", ml_headers_write_words("In-Reply-To", draft->in_reply_to));
-  if (draft->references)
+  if (thread && draft->references)
     add_field(fields, "References", ml_headers_write_words("References", draft->references));
   if (!add_addresses(fields, draft, "Reply-To", draft->reply_to, error))
     return FALSE;

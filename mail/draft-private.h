@@ -31,6 +31,9 @@ GPtrArray *ml_draft_attachments_new(void);
  * address. */
 char *ml_draft_deliverable(const char *address);
 
+/* draft-protect.c. Without those whom the answered mail named only inside (RFC 9788 6.1). */
+void ml_draft_drop_secret(const MlDraft *draft, GPtrArray *people); /* of MlAddress */
+
 /* draft-build.c. @legacy: lines in front of the text (RFC 9788 5.2.2); NULL: none. */
 GBytes *ml_draft_entity(const MlDraft *draft, guint64 seed, const char *legacy, GError **error);
 

@@ -21,40 +21,68 @@ unfolded(const char *value)
   return g_strjoinv("", lines);
 }
 
-/* The header confidentiality policies of RFC 9788 3.2: what stands outside of an encrypted message. NULL: nothing. */
+static const char *const people_fields[] = { "From", "To", "Cc", "Reply-To", NULL };
+
+void
+ml_draft_drop_secret(const MlDraft *draft, GPtrArray *people)
+{
+  g_auto(GStrv) secret = g_strsplit(draft->secret_people ? draft->secret_people : "", " ", -1);
+  for (guint i = people->len; *secret && i-- > 0;) {
+    g_autofree char *folded = ml_address_fold(((MlAddress *)g_ptr_array_index(people, i))->address);
+    if (folded && g_strv_contains((const char *const *)secret, folded))
+      g_ptr_array_remove_index(people, i);
+  }
+}
+
+/* An address field outside: without whom the answered mail hid, and without display names where these are hidden. */
+static char *
+people_outside(const MlDraft *draft, const MlDraftHeader *header, gboolean names)
+{
+  g_autofree char *value = unfolded(header->value);
+  g_autoptr(GPtrArray) found = ml_draft_parse(header->name, value, NULL);
+  guint before = found ? found->len : 0;
+  if (found && g_ascii_strcasecmp(header->name, "From") != 0)
+    ml_draft_drop_secret(draft, found);
+  if (!before || (names && found->len == before))
+    return g_strdup(header->value); /* "undisclosed-recipients:;" */
+  return found->len ? ml_headers_write_addresses(header->name, found, names) : NULL;
+}
+
+/* The header confidentiality policies of RFC 9788 3.2, and what an answer owes to the mail that it answers (6.1.2):
+ * what stands outside of an encrypted message. NULL: nothing. */
 static char *
 outside(MlHeaderPolicy policy, const MlDraft *draft, const MlDraftHeader *header)
 {
   static const char *const dropped[] = { "Comments", "Keywords", NULL };
-  static const char *const people[] = { "From", "To", "Cc", "Reply-To", NULL };
+  static const char *const thread[] = { "In-Reply-To", "References", NULL };
   const char *name = header->name;
   if (g_ascii_strcasecmp(name, "Bcc") == 0)
     return NULL; /* of the copy that the sender keeps */
+  if (draft->secret_thread && is_named(name, thread))
+    return NULL;
+  if (is_named(name, people_fields))
+    return people_outside(draft, header, policy != ML_HIDE_SHY);
   if (policy == ML_HIDE_NONE)
     return g_strdup(header->value);
   if (g_ascii_strcasecmp(name, "Subject") == 0)
     return g_strdup("[...]");
   if (is_named(name, dropped))
     return NULL;
-  if (policy != ML_HIDE_SHY)
-    return g_strdup(header->value);
-  g_autofree char *value = unfolded(header->value);
-  if (is_named(name, people)) {
-    g_autoptr(GPtrArray) found = ml_draft_parse(name, value, NULL);
-    return found && found->len ? ml_headers_write_addresses(name, found, FALSE) : g_strdup(header->value);
-  }
-  if (g_ascii_strcasecmp(name, "Date") == 0)
+  if (policy == ML_HIDE_SHY && g_ascii_strcasecmp(name, "Date") == 0) {
+    g_autofree char *value = unfolded(header->value);
     return ml_headers_write_date(ml_headers_date(value), TRUE);
+  }
   return g_strdup(header->value);
 }
 
-/* "HP-Outer: To: ..." one column group wider than the field: where that is too long, the line ends first. */
+/* RFC 9788 2.2.1 has one blank, and no fold, between the inner name's colon and the value: where the line is too long
+ * it ends before that name. The value's own folds are where they were. */
 static void
 add_hp_outer(MlSpill *spill, const char *name, const char *value)
 {
   gsize first = strcspn(value, "\r");
   gboolean wide = strlen("HP-Outer: : ") + strlen(name) + first > 78;
-  g_autofree char *line = g_strdup_printf("HP-Outer: %s:%s%s\r\n", name, wide ? "\r\n " : " ", value);
+  g_autofree char *line = g_strdup_printf("HP-Outer:%s %s: %s\r\n", wide ? "\r\n" : "", name, value);
   ml_spill_text(spill, line);
 }
 
@@ -62,7 +90,9 @@ add_hp_outer(MlSpill *spill, const char *name, const char *value)
 static char *
 legacy_lines(const MlDraft *draft, GPtrArray *fields, MlHeaderPolicy policy)
 {
-  static const char *const shown[] = { "Subject", "From", "To", "Cc", "Date", NULL };
+  /* RFC 9787 1.1.2, and the two that the policies remove */
+  static const char *const shown[] = { "Subject",  "From",     "To",       "Cc", "Date",
+                                       "Reply-To", "Comments", "Keywords", NULL };
   GString *out = g_string_new(NULL);
   for (guint i = 0; i < fields->len; i++) {
     const MlDraftHeader *header = g_ptr_array_index(fields, i);

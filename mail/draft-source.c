@@ -197,16 +197,74 @@ ml_draft_source_attach(const MlMessage *message, MlDraft *draft)
   }
 }
 
+/* Did the sender hide a value of this field (RFC 9788 4.3.1)? What the way here may have changed decides nothing. */
 static gboolean
 was_hidden(const MlMessage *message, const char *name)
 {
   if (!message->header_protection || !message->hp_cipher)
     return FALSE;
-  g_autofree char *inner = ml_headers_text(message->protected_by, name);
-  g_autofree char *outer = ml_headers_text(message->root, name);
-  return inner && *inner && g_strcmp0(inner, outer) != 0;
+  for (guint i = 0; i < FIELDS; i++) {
+    const MlField *field = ml_mime_field(message->protected_by, name, i);
+    g_autofree char *raw = field ? ml_mime_field_raw(message->protected_by, field) : NULL;
+    if (!raw)
+      break;
+    if (*raw && !ml_protect_shown(message, name, raw))
+      return TRUE;
+  }
+  return FALSE;
 }
 
+static const char *const people_fields[] = {
+  "From", "To", "Cc", "Reply-To", "Sender", "Mail-Reply-To", "Mail-Followup-To", "Followup-To"
+};
+
+static void
+add_folded(GHashTable *set, const char *raw)
+{
+  g_autoptr(MlAddresses) parsed = ml_address_parse(raw);
+  for (guint i = 0; i < parsed->mailboxes->len; i++) {
+    char *folded = ml_address_fold(((MlAddress *)g_ptr_array_index(parsed->mailboxes, i))->address);
+    if (folded)
+      g_hash_table_add(set, folded);
+  }
+}
+
+/* Addresses that were inside alone. Without a record those count as seen that the transport saw: an answer that names
+ * nobody outside helps nobody. NULL: none. */
+static char *
+hidden_people(const MlMessage *message)
+{
+  if (!message->header_protection || !message->hp_cipher)
+    return NULL;
+  gboolean recorded = ml_mime_field(message->protected_by, "HP-Outer", 0) != NULL;
+  g_autoptr(GHashTable) inner = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (gsize n = 0; n < G_N_ELEMENTS(people_fields); n++) {
+    g_autoptr(GPtrArray) outer = ml_protect_outer(message, people_fields[n]);
+    for (guint i = 0; i < outer->len; i++)
+      add_folded(seen, g_ptr_array_index(outer, i));
+    for (guint i = 0; i < FIELDS; i++) {
+      const MlField *inside = ml_mime_field(message->protected_by, people_fields[n], i);
+      const MlField *there = recorded ? NULL : ml_mime_field(message->root, people_fields[n], i);
+      g_autofree char *raw = inside ? ml_mime_field_raw(message->protected_by, inside) : NULL;
+      g_autofree char *other = there ? ml_mime_field_raw(message->root, there) : NULL;
+      if (raw)
+        add_folded(inner, raw);
+      if (other)
+        add_folded(seen, other);
+    }
+  }
+  g_autoptr(GString) hidden = g_string_new(NULL);
+  GHashTableIter iter;
+  gpointer address;
+  g_hash_table_iter_init(&iter, inner);
+  while (g_hash_table_iter_next(&iter, &address, NULL))
+    if (!g_hash_table_contains(seen, address) && hidden->len < ML_DRAFT_FIELD)
+      g_string_append_printf(hidden, "%s%s", hidden->len ? " " : "", (const char *)address);
+  return hidden->len ? g_strdup(hidden->str) : NULL;
+}
+
+/* RFC 9788 6.1: what was hidden stays so, whatever this account would hide of its own. */
 void
 ml_draft_source_protect(const MlMessage *message, MlDraft *draft)
 {
@@ -219,11 +277,15 @@ ml_draft_source_protect(const MlMessage *message, MlDraft *draft)
     g_autofree char *subject = ml_draft_source_text(message, "Subject");
     draft->secret_subject = subject ? ml_draft_source_base(subject) : NULL;
     if (draft->hide == ML_HIDE_NONE)
-      draft->hide = ML_HIDE_BASELINE; /* RFC 9788 6.1: what was hidden stays so */
+      draft->hide = ML_HIDE_BASELINE;
   }
-  draft->secret_names = was_hidden(message, "From") || was_hidden(message, "To") || was_hidden(message, "Cc");
-  if (draft->secret_names && message->protected_by && ml_mime_field(message->protected_by, "HP-Outer", 0))
+  for (gsize i = 0; i < G_N_ELEMENTS(people_fields); i++)
+    draft->secret_names = draft->secret_names || was_hidden(message, people_fields[i]);
+  if (draft->secret_names)
     draft->hide = ML_HIDE_SHY;
+  draft->secret_people = hidden_people(message);
+  draft->secret_thread = was_hidden(message, "Message-ID") || was_hidden(message, "References") ||
+                         was_hidden(message, "In-Reply-To");
 }
 
 /* What stands for "Re:" in mail, with a count in brackets or behind a caret: "Re[2]:", "RE :", "AW:". */

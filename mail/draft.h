@@ -46,6 +46,8 @@ typedef struct {
   gboolean encrypt_demanded; /* it answers an encrypted mail: turning encrypt off is a typed confirmation */
   char *secret_subject;      /* Subject that the answered mail had only inside: never outside in clear; NULL */
   gboolean secret_names;     /* so were display names */
+  char *secret_people;       /* so were these addresses (folded, a blank between): never outside; NULL */
+  gboolean secret_thread;    /* so were its Message-ID, References or In-Reply-To */
   gboolean opaque;           /* sign as application/pkcs7-mime instead of multipart/signed */
   char *sign_cert;           /* fingerprint; NULL: the account's choice */
   MlHeaderPolicy hide;

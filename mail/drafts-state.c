@@ -23,6 +23,7 @@ static const struct {
   { "in-reply-to", G_STRUCT_OFFSET(MlDraft, in_reply_to) },
   { "references", G_STRUCT_OFFSET(MlDraft, references) },
   { "secret-subject", G_STRUCT_OFFSET(MlDraft, secret_subject) },
+  { "secret-people", G_STRUCT_OFFSET(MlDraft, secret_people) },
   { "sign-cert", G_STRUCT_OFFSET(MlDraft, sign_cert) },
   { "message-id", G_STRUCT_OFFSET(MlDraft, message_id) },
   { "source-account", G_STRUCT_OFFSET(MlDraft, source_account) },
@@ -40,6 +41,7 @@ static const struct {
   { "opaque", G_STRUCT_OFFSET(MlDraft, opaque) },
   { "legacy-display", G_STRUCT_OFFSET(MlDraft, legacy_display) },
   { "secret-names", G_STRUCT_OFFSET(MlDraft, secret_names) },
+  { "secret-thread", G_STRUCT_OFFSET(MlDraft, secret_thread) },
   { "source-forwarded", G_STRUCT_OFFSET(MlDraft, source_forwarded) },
 };
 

@@ -42,7 +42,7 @@ struct MlMessage {
   gboolean cbc_only;     /* decrypted, changeable by anybody, and not signed */
   MlEntity *protected_by; /* whose fields are the message's: the root's when there is no header protection */
   gboolean header_protection; /* protected_by's fields came from inside the envelope */
-  gboolean hp_cipher, legacy_display;
+  gboolean hp_stated, hp_cipher, legacy_display; /* hp= was there; it meant confidential fields; ... a copy of them */
   GPtrArray *certs;      /* of CryptoCert: all that came with it */
   GPtrArray *asked;      /* of CryptoAsked; never NULL once signers were checked */
   GPtrArray *fetched;    /* of CryptoCert: issuers that the message left out; NULL: none */
@@ -74,6 +74,11 @@ typedef struct {
 } MlAuthors;
 void ml_protect_read(MlMessage *message, gboolean signature_intact);
 void ml_protect_lines(MlMessage *message);
+/* The values of that field (undecoded char *) that the sender put outside, as the sender recorded inside
+ * (RFC 9788 4.2.1); where nothing was recorded and hp= says nothing either, as they are there. */
+GPtrArray *ml_protect_outer(const MlMessage *message, const char *name);
+/* Is this value of it one of them, in clear by intent (RFC 9788 4.3.1)? @value: undecoded. */
+gboolean ml_protect_shown(const MlMessage *message, const char *name, const char *value);
 MlAuthors *ml_protect_authors(const MlEntity *entity);
 void ml_authors_free(MlAuthors *authors);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlAuthors, ml_authors_free)

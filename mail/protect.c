@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { LINES = 2000 }; /* header lines that are kept for display */
+enum {
+  LINES = 2000, /* header lines that are kept for display */
+  OUTER = 100,  /* fields outside, or said to be, that one is held against */
+};
 
 static const char *const main_fields[] = {
   "From", "To", "Cc", "Subject", "Date", "Reply-To", "Sender", NULL
@@ -52,6 +55,26 @@ param_is(const MlEntity *entity, const char *name, const char *value)
   return given && g_ascii_strcasecmp(given, value) == 0;
 }
 
+/* RFC 9788 4.10.1: a message around the message, as RFC 8551 3.1 had it. Nothing but `forwarded=no` (RFC 7508) tells
+ * it from a mail that somebody forwards and signs; few write that, so one whose Message-ID is the outer one's counts
+ * too: what is forwarded has its own. */
+static gboolean
+is_wrapped(const MlMessage *message, const MlEntity *payload)
+{
+  const char *forwarded = ml_mime_param(payload, "forwarded");
+  if ((!ml_mime_is(payload, "message/rfc822") && !ml_mime_is(payload, "message/global")) ||
+      !payload->children)
+    return FALSE;
+  const MlEntity *inner = g_ptr_array_index(payload->children, 0);
+  if (ml_mime_param(inner, "hp") || ml_layers_kind(inner, TRUE) != ML_CRYPTO_NONE)
+    return FALSE;
+  if (forwarded)
+    return g_ascii_strcasecmp(forwarded, "no") == 0;
+  g_autofree char *inside = ml_headers_text(inner, "Message-ID");
+  g_autofree char *outside = ml_headers_text(message->root, "Message-ID");
+  return inside && *inside && g_strcmp0(inside, outside) == 0;
+}
+
 /* Whose header fields are the message's, and how they are protected. */
 void
 ml_protect_read(MlMessage *message, gboolean signature_intact)
@@ -63,13 +86,12 @@ ml_protect_read(MlMessage *message, gboolean signature_intact)
     return;
   gboolean hp_clear = param_is(payload, "hp", "clear"), hp_cipher = param_is(payload, "hp", "cipher");
   gboolean draft = param_is(payload, "protected-headers", "v1"); /* what programs sent before RFC 9788 */
-  gboolean wrapped = (ml_mime_is(payload, "message/rfc822") || ml_mime_is(payload, "message/global")) &&
-                     param_is(payload, "forwarded", "no") && payload->children; /* RFC 8551 3.1 */
+  gboolean wrapped = !hp_clear && !hp_cipher && is_wrapped(message, payload);
   if (!hp_clear && !hp_cipher && !draft && !wrapped)
     return;
   message->header_protection = TRUE;
-  message->protected_by =
-      wrapped && !hp_clear && !hp_cipher ? g_ptr_array_index(payload->children, 0) : payload;
+  message->protected_by = wrapped ? g_ptr_array_index(payload->children, 0) : payload;
+  message->hp_stated = hp_clear || hp_cipher;
   message->hp_cipher = encrypted && !hp_clear;
   message->legacy_display = encrypted && (hp_cipher || draft);
   MlProtected how = message->hp_cipher ? (signature_intact ? ML_PROTECTED_BOTH : ML_PROTECTED_ENCRYPTED)
@@ -125,22 +147,43 @@ same_value(const char *name, const char *a, const char *b)
   }
 }
 
-/* What the sender recorded that the outer field would say (RFC 9788 2.2), NULL: that it would not be there. */
-static char *
-hp_outer(const MlEntity *entity, const char *name)
+GPtrArray *
+ml_protect_outer(const MlMessage *message, const char *name)
 {
+  const MlEntity *entity = message->protected_by;
+  GPtrArray *values = g_ptr_array_new_with_free_func(g_free);
   gsize length = strlen(name);
-  for (guint i = 0;; i++) {
+  for (guint i = 0; i < OUTER; i++) {
     const MlField *field = ml_mime_field(entity, "HP-Outer", i);
-    if (!field || i > 100)
-      return NULL;
+    if (!field)
+      break;
     g_autofree char *raw = ml_mime_field_raw(entity, field);
     const char *colon = strchr(raw, ':');
-    if (colon && (gsize)(colon - raw) == length && g_ascii_strncasecmp(raw, name, length) == 0) {
-      g_autofree char *value = g_strstrip(g_strdup(colon + 1));
-      return ml_headers_decode(value);
-    }
+    if (colon && (gsize)(colon - raw) == length && g_ascii_strncasecmp(raw, name, length) == 0)
+      g_ptr_array_add(values, g_strstrip(g_strdup(colon + 1)));
   }
+  if (message->hp_stated || ml_mime_field(entity, "HP-Outer", 0))
+    return values;
+  for (guint i = 0; i < OUTER; i++) { /* older schemes: what there is (RFC 9788 4.10.2) */
+    const MlField *field = ml_mime_field(message->root, name, i);
+    if (!field)
+      break;
+    g_ptr_array_add(values, ml_mime_field_raw(message->root, field));
+  }
+  return values;
+}
+
+gboolean
+ml_protect_shown(const MlMessage *message, const char *name, const char *value)
+{
+  g_autoptr(GPtrArray) values = ml_protect_outer(message, name);
+  g_autofree char *text = ml_headers_decode(value);
+  for (guint i = 0; i < values->len; i++) {
+    g_autofree char *other = ml_headers_decode(g_ptr_array_index(values, i));
+    if (same_value(message->hp_stated ? "" : name, text, other)) /* a zone can be what was hidden */
+      return TRUE;
+  }
+  return FALSE;
 }
 
 /* The outer field where it says something that it should not; NULL: as expected. */
@@ -153,8 +196,13 @@ outer_value(const MlMessage *message, const char *name, const char *inner)
   gboolean recorded = ml_mime_field(message->protected_by, "HP-Outer", 0) != NULL;
   if (message->hp_cipher && !recorded && (!outer || inner))
     return NULL; /* hidden by intent, and nobody said what would show */
-  g_autofree char *expected =
-      message->hp_cipher && recorded ? hp_outer(message->protected_by, name) : g_strdup(inner);
+  g_autofree char *expected = NULL;
+  if (message->hp_cipher && recorded) {
+    g_autoptr(GPtrArray) values = ml_protect_outer(message, name);
+    expected = values->len ? ml_headers_decode(g_ptr_array_index(values, 0)) : NULL;
+  } else {
+    expected = g_strdup(inner);
+  }
   if (same_value(name, outer, expected))
     return NULL;
   return outer ? g_steal_pointer(&outer) : g_strdup("");
@@ -173,10 +221,7 @@ add_line(MlMessage *message, const MlEntity *entity, const MlField *field)
   gboolean inside = message->header_protection && entity == message->protected_by;
   MlProtected how = message->verdict->protected_headers;
   line->is_signed = inside && (how == ML_PROTECTED_SIGNED || how == ML_PROTECTED_BOTH);
-  if (inside && message->hp_cipher) {
-    g_autofree char *recorded = hp_outer(entity, line->name);
-    line->encrypted = !recorded || !same_value(line->name, recorded, line->value);
-  }
+  line->encrypted = inside && message->hp_cipher && !ml_protect_shown(message, name, raw);
   g_ptr_array_add(message->headers, line);
 }
 
