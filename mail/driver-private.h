@@ -24,6 +24,11 @@ typedef struct {
   gboolean (*select)(MlDriver *driver, const char *folder, MlSelected *selected, GError **error);
   gboolean (*headers)(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                       GError **error);
+  /* May be NULL, both: it is read anew. */
+  gboolean (*sync)(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
+                   MlSyncNews *news, GError **error);
+  gboolean (*headers_of)(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,
+                         GError **error);
   GBytes *(*fetch)(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                    GError **error);
   /* May be NULL, both: messages are always whole. */

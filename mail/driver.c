@@ -103,6 +103,11 @@ ready(MlDriver *driver, GError **why)
     g_set_error(why, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     return FALSE;
   }
+  if (driver->hooks->offline && driver->account->kind == ML_ACCOUNT_IMAP) {
+    g_set_error(why, ML_ERROR, ML_ERROR_OFFLINE, "%s was not asked: signet was started with --offline.",
+                driver->account->imap.host);
+    return FALSE;
+  }
   return driver->ops->connected(driver) || driver->ops->connect(driver, NULL, NULL, why);
 }
 
@@ -158,6 +163,46 @@ ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc fu
   return finish(driver,
                 ready(driver, &why) && driver->ops->headers(driver, above, first, func, user_data, &why),
                 &why, error);
+}
+
+gboolean
+ml_driver_can_sync(const MlDriver *driver)
+{
+  return driver->ops->sync != NULL;
+}
+
+void
+ml_sync_news_clear(MlSyncNews *news)
+{
+  g_clear_pointer(&news->vanished, g_array_unref);
+  g_clear_pointer(&news->flag_changes, g_array_unref);
+  g_clear_pointer(&news->missing, g_array_unref);
+}
+
+gboolean
+ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had, MlSyncNews *news,
+               GError **error)
+{
+  GError *why = NULL;
+  g_assert(ml_driver_can_sync(driver));
+  memset(news, 0, sizeof *news);
+  news->vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
+  news->flag_changes = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  news->missing = g_array_new(FALSE, FALSE, sizeof(guint32));
+  gboolean ok = finish(driver, ready(driver, &why) && driver->ops->sync(driver, folder, known, had, news, &why), &why,
+                       error);
+  if (!ok)
+    ml_sync_news_clear(news);
+  return ok;
+}
+
+gboolean
+ml_driver_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  GError *why = NULL;
+  return !uids->len ||
+         finish(driver, ready(driver, &why) && driver->ops->headers_of(driver, uids, func, user_data, &why), &why,
+                error);
 }
 
 GBytes *

@@ -32,6 +32,8 @@ typedef struct {
   CryptoTlsExceptionFunc exception; /* may be NULL */
   gpointer user_data;
   const char *state_dir; /* where Maildir and mbox numbers are kept; folder is made when needed */
+  gboolean offline;      /* a server is not asked: every call fails with OFFLINE */
+  const char *store_dir; /* of MlStore, for a worker; NULL: nothing is kept */
 } MlDriverHooks;
 
 MlDriver *ml_driver_new(const MlAccount *account, const MlDriverHooks *hooks); /* both must outlive it */
@@ -57,12 +59,43 @@ typedef struct {
 gboolean ml_driver_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+typedef struct {
+  guint32 uid;
+  guint flags;
+} MlFlagChange;
+
+/* Keeping up with a folder that was read before, without reading it again (RFC 7162 where the server has it). */
+typedef struct {
+  guint32 uidvalidity; /* 0: nothing is known */
+  guint32 uidnext;     /* 0: not known */
+  guint64 modseq;      /* 0: the server keeps none */
+} MlSyncPoint;
+typedef struct {
+  MlSelected selected;
+  MlSyncPoint point;    /* to be given the next time, once all of this was taken in */
+  gboolean reset;       /* nothing is known, or of another folder: read all of it (ml_driver_headers) */
+  GArray *vanished;     /* guint32: those that were had and are gone */
+  GArray *flag_changes; /* MlFlagChange: those that were had and have other flags now */
+  GArray *missing;      /* guint32, ascending: those that are there and were not had */
+} MlSyncNews;
+void ml_sync_news_clear(MlSyncNews *news);
+gboolean ml_driver_can_sync(const MlDriver *driver); /* mailboxes on this machine are quickly read again */
+/* Opens @folder as ml_driver_select() does. @had: array of MlFlagChange, ascending: what the caller has of it. @news is
+ * filled on TRUE: clear it. */
+gboolean ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
+                        MlSyncNews *news, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Headers of the selected folder in chunks, newest first; within a chunk newest first too. @func gets an array of
  * MlHeader (takes it) and returns FALSE to stop early. The first chunk is @first long (a screenful), later ones
  * up to 1,000. @above: only messages with a greater uid (0: all). */
 typedef gboolean (*MlHeadersFunc)(GPtrArray *headers, guint done, guint total, gpointer user_data);
 gboolean ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for these messages alone (array of guint32), newest first; those that are gone are left out. @total is
+ * how many were asked for. */
+gboolean ml_driver_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* One message, whole, without marking it seen. @func (may be NULL) hears of progress in octets. */
 typedef void (*MlProgressFunc)(guint64 done, guint64 total, gpointer user_data);
@@ -109,10 +142,6 @@ typedef struct {
   GArray *vanished;     /* guint32 uids */
   GArray *flag_changes; /* MlFlagChange */
 } MlChanges;
-typedef struct {
-  guint32 uid;
-  guint flags;
-} MlFlagChange;
 MlChanges *ml_changes_new(void);
 void ml_changes_free(MlChanges *changes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlChanges, ml_changes_free)

@@ -135,7 +135,7 @@ ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   MlImapSession *session = imap->session;
   g_autoptr(GError) why = NULL;
   ml_imap_remember(imap);
-  if (!ml_imap_session_select(session, folder, &why)) {
+  if (!ml_imap_session_select(session, folder, NULL, &why)) {
     if (g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
       return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));

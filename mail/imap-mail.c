@@ -2,7 +2,7 @@
 
 #include "mail/imap-private.h"
 
-enum { UIDS_A_COMMAND = 200 };
+enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100 };
 
 #define HEADER_ITEMS                                                                                         \
   "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID "         \
@@ -121,6 +121,45 @@ ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func
   g_clear_pointer(&imap->known, g_array_unref);
   imap->session->changes->new_mail = FALSE;
   return headers_all(imap, first, func, user_data, error);
+}
+
+/* Asks for the last @n of @uids, or fewer where they lie so thin that the command would grow too long. */
+static char *
+last_set(const GArray *uids, guint end, guint *n)
+{
+  for (;; *n = (*n + 1) / 2) {
+    g_autoptr(GArray) part = g_array_new(FALSE, FALSE, sizeof(guint32));
+    g_array_append_vals(part, &g_array_index(uids, guint32, end - *n), *n);
+    g_autofree char *set = ml_imap_uid_set(part);
+    if (*n == 1 || strlen(set) <= SET_MAX)
+      return g_steal_pointer(&set);
+  }
+}
+
+gboolean
+ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  guint connection = imap->connections, size = FIRST_CHUNK;
+  for (guint end = uids->len; end > 0;) {
+    if (imap->connections != connection || !imap->session) {
+      g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The connection was lost.");
+      return FALSE;
+    }
+    guint n = MIN(size, end);
+    g_autofree char *set = last_set(uids, end, &n);
+    g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+    Headers chunk = { headers, 0, 0, 0 };
+    if (!ml_imap_need_folder(imap, error) ||
+        !ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %s " HEADER_ITEMS, set))
+      return FALSE;
+    sort_headers(headers);
+    end -= n;
+    if (headers->len && !func(g_steal_pointer(&headers), uids->len - end, uids->len, user_data))
+      return TRUE;
+    size = MIN(size * 2, ML_CHUNK_MAX);
+  }
+  return TRUE;
 }
 
 /* ---- changes */

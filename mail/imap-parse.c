@@ -144,6 +144,70 @@ ml_imap_folder(const MlNode *list_data)
 }
 
 static int
+compare_ranges(gconstpointer a, gconstpointer b)
+{
+  guint32 one = ((const MlImapRange *)a)->low, other = ((const MlImapRange *)b)->low;
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+void
+ml_imap_ranges_sort(GArray *ranges)
+{
+  guint kept = 0;
+  g_array_sort(ranges, compare_ranges);
+  for (guint i = 0; i < ranges->len; i++) {
+    MlImapRange range = g_array_index(ranges, MlImapRange, i);
+    MlImapRange *last = kept ? &g_array_index(ranges, MlImapRange, kept - 1) : NULL;
+    if (last && range.low <= last->high)
+      last->high = MAX(last->high, range.high);
+    else
+      g_array_index(ranges, MlImapRange, kept++) = range;
+  }
+  g_array_set_size(ranges, kept);
+}
+
+GArray *
+ml_imap_ranges(const MlNode *node)
+{
+  if (!node || node->kind != ML_NODE_ATOM)
+    return NULL;
+  g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(MlImapRange));
+  g_autofree char *text = g_strndup(node->text, node->length);
+  char *at = text;
+  for (;;) {
+    guint64 low = g_ascii_strtoull(at, &at, 10), high = low;
+    if (*at == ':')
+      high = g_ascii_strtoull(at + 1, &at, 10);
+    if (!low || !high || low > G_MAXUINT32 || high > G_MAXUINT32 || (*at && *at != ','))
+      return NULL;
+    MlImapRange range = { (guint32)MIN(low, high), (guint32)MAX(low, high) };
+    g_array_append_val(ranges, range);
+    if (!*at)
+      break;
+    at++;
+  }
+  ml_imap_ranges_sort(ranges);
+  return g_steal_pointer(&ranges);
+}
+
+gboolean
+ml_imap_in_ranges(const GArray *ranges, guint32 uid)
+{
+  guint low = 0, high = ranges->len;
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    const MlImapRange *range = &g_array_index(ranges, MlImapRange, middle);
+    if (uid < range->low)
+      high = middle;
+    else if (uid > range->high)
+      low = middle + 1;
+    else
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static int
 compare_uids(gconstpointer a, gconstpointer b)
 {
   guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;

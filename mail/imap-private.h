@@ -51,6 +51,9 @@ enum {
   ML_IMAP_LIST_EXTENDED = 1 << 7,
   ML_IMAP_LIST_STATUS = 1 << 8,
   ML_IMAP_LITERAL_PLUS = 1 << 9,
+  ML_IMAP_ENABLE = 1 << 10,
+  ML_IMAP_CONDSTORE = 1 << 11,
+  ML_IMAP_QRESYNC = 1 << 12,
 };
 
 /* A message of the selected folder, in the order of its sequence numbers. */
@@ -59,6 +62,10 @@ typedef struct {
   guint32 flags; /* ML_IMAP_FLAGS_UNKNOWN: not known yet */
 } MlImapSlot;
 #define ML_IMAP_FLAGS_UNKNOWN G_MAXUINT32
+
+typedef struct {
+  guint32 low, high;
+} MlImapRange;
 
 typedef struct MlImapSession MlImapSession;
 /* A response of the command that runs; what the session keeps up itself (EXISTS, EXPUNGE, FLAGS) is done
@@ -77,7 +84,10 @@ struct MlImapSession {
   char delimiter;        /* between the levels of folder names; '\0': not known */
   /* the selected folder */
   char *folder;          /* NULL: none */
-  guint32 uidvalidity;
+  guint32 uidvalidity, uidnext; /* uidnext 0: it did not say */
+  guint64 modseq;        /* HIGHESTMODSEQ at SELECT; 0: none is kept */
+  gboolean qresync;      /* ENABLEd: what goes is told by VANISHED, not EXPUNGE */
+  GArray *earlier;       /* of MlImapRange: VANISHED (EARLIER) is collected while this is set; borrowed */
   gboolean read_only, keywords, forwarded; /* PERMANENTFLAGS: \*, $Forwarded */
   GArray *slots;         /* of MlImapSlot */
   gboolean listening;    /* news go to changes; not while SELECT builds the slots */
@@ -97,7 +107,9 @@ void ml_imap_session_free(MlImapSession *session);
 gboolean ml_imap_session_greet(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_capability(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_starttls(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean ml_imap_session_select(MlImapSession *session, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* @parameters: "CONDSTORE", "QRESYNC (1 2)"; NULL: none. */
+gboolean ml_imap_session_select(MlImapSession *session, const char *folder, const char *parameters,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_noop(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_has_auth(MlImapSession *session, const char *mechanism);
 
@@ -133,6 +145,9 @@ const MlNode *ml_imap_item(const MlNode *items, const char *name); /* the value 
 const MlNode *ml_imap_body(const MlNode *items);                   /* the value behind BODY[...] */
 MlHeader *ml_imap_header(const MlNode *items);                     /* NULL: no UID in it */
 MlFolder *ml_imap_folder(const MlNode *list_data);                 /* NULL: not one */
+GArray *ml_imap_ranges(const MlNode *node); /* "1:3,7": of MlImapRange, ascending; NULL: it is none. Transfer full */
+void ml_imap_ranges_sort(GArray *ranges); /* and joins those that overlap */
+gboolean ml_imap_in_ranges(const GArray *ranges, guint32 uid);
 char *ml_imap_uid_set(GArray *uids); /* sorts them; "1:3,7"; transfer full */
 
 /* ---- imap.c: the driver; imap-mail.c: lists and changes; imap-fetch.c: messages; imap-news.c: what changed by
@@ -156,6 +171,11 @@ typedef struct {
 gboolean ml_imap_need_folder(MlImap *imap, GError **error); /* after a new connection: opens it again */
 gboolean ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                          GError **error);
+gboolean ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,
+                            GError **error);
+/* imap-sync.c */
+gboolean ml_imap_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
+                      MlSyncNews *news, GError **error);
 GBytes *ml_imap_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                       GError **error);
 GBytes *ml_imap_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
@@ -170,6 +190,7 @@ gboolean ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error);
 gboolean ml_imap_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
                         guint32 *uid, GError **error);
 gboolean ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
+void ml_imap_opened(MlImap *imap, const char *folder, MlSelected *selected); /* imap.c: the session has selected it */
 void ml_imap_remember(MlImap *imap); /* imap.c: what was told of the open folder, before the session leaves it */
 gboolean ml_imap_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error);
 

@@ -36,7 +36,10 @@ take_capabilities(MlImapSession *session, const MlNode *data)
                 { "SPECIAL-USE", ML_IMAP_SPECIAL_USE },
                 { "LIST-EXTENDED", ML_IMAP_LIST_EXTENDED },
                 { "LIST-STATUS", ML_IMAP_LIST_STATUS },
-                { "LITERAL+", ML_IMAP_LITERAL_PLUS } };
+                { "LITERAL+", ML_IMAP_LITERAL_PLUS },
+                { "ENABLE", ML_IMAP_ENABLE },
+                { "CONDSTORE", ML_IMAP_CONDSTORE },
+                { "QRESYNC", ML_IMAP_QRESYNC } };
   session->saw_capability = TRUE;
   session->caps = 0;
   g_ptr_array_set_size(session->auths, 0);
@@ -78,6 +81,39 @@ take_expunge(MlImapSession *session, guint32 number, GError **error)
   return TRUE;
 }
 
+/* What went while we were away is collected for whoever asked. Of what goes now, the slots whose numbers are not known
+ * yet cannot be told apart: the folder is read anew then. */
+static void
+take_vanished(MlImapSession *session, const MlNode *data)
+{
+  gboolean earlier = data && data->kind == ML_NODE_LIST && ml_node_is(data->child, "EARLIER");
+  g_autoptr(GArray) ranges = ml_imap_ranges(earlier ? data->next : data);
+  if (!ranges || (earlier && !session->earlier))
+    return;
+  if (earlier) {
+    g_array_append_vals(session->earlier, ranges->data, ranges->len);
+    return;
+  }
+  guint64 named = 0;
+  for (guint i = 0; i < ranges->len; i++) {
+    const MlImapRange *range = &g_array_index(ranges, MlImapRange, i);
+    named += (guint64)range->high - range->low + 1;
+  }
+  guint kept = 0, unknown = 0;
+  for (guint i = 0; i < session->slots->len; i++) {
+    MlImapSlot slot = g_array_index(session->slots, MlImapSlot, i);
+    unknown += !slot.uid;
+    if (!slot.uid || !ml_imap_in_ranges(ranges, slot.uid))
+      g_array_index(session->slots, MlImapSlot, kept++) = slot;
+    else if (session->listening)
+      g_array_append_val(session->changes->vanished, slot.uid);
+  }
+  guint gone = session->slots->len - kept;
+  g_array_set_size(session->slots, kept);
+  if (unknown && named > gone && session->listening)
+    session->changes->reset = TRUE;
+}
+
 static void
 take_fetch(MlImapSession *session, const MlResponse *response)
 {
@@ -115,6 +151,10 @@ take_code(MlImapSession *session, const MlResponse *response, GError **error)
     return refuse(session, error, "its greeting speaks of character sets");
   if (ml_node_is(code, "UIDVALIDITY") && ml_node_number(value, G_MAXUINT32, &number))
     session->uidvalidity = (guint32)number;
+  if (ml_node_is(code, "UIDNEXT") && ml_node_number(value, G_MAXUINT32, &number))
+    session->uidnext = (guint32)number;
+  if (ml_node_is(code, "HIGHESTMODSEQ") && !session->listening && ml_node_number(value, G_MAXINT64, &number))
+    session->modseq = number;
   if (ml_node_is(code, "PERMANENTFLAGS")) {
     session->keywords = session->forwarded = FALSE;
     for (const MlNode *flag = value ? value->child : NULL; flag; flag = flag->next) {
@@ -194,6 +234,9 @@ on_response(const MlResponse *response, gpointer user_data, GError **error)
     break;
   case ML_RESPONSE_FETCH:
     take_fetch(session, response);
+    break;
+  case ML_RESPONSE_VANISHED:
+    take_vanished(session, response->data);
     break;
   case ML_RESPONSE_MALFORMED:
     g_debug("%s: a response that cannot be read was left out", session->host);
@@ -355,7 +398,7 @@ ml_imap_session_noop(MlImapSession *session, GError **error)
 }
 
 gboolean
-ml_imap_session_select(MlImapSession *session, const char *folder, GError **error)
+ml_imap_session_select(MlImapSession *session, const char *folder, const char *parameters, GError **error)
 {
   g_autofree char *mailbox = ml_imap_session_mailbox(session, folder, error);
   if (!mailbox)
@@ -363,11 +406,18 @@ ml_imap_session_select(MlImapSession *session, const char *folder, GError **erro
   g_clear_pointer(&session->folder, g_free);
   g_array_set_size(session->slots, 0);
   session->listening = session->read_only = session->keywords = session->forwarded = FALSE;
-  session->uidvalidity = 0;
+  session->uidvalidity = session->uidnext = 0;
+  session->modseq = 0;
   ml_changes_free(session->changes);
   session->changes = ml_changes_new();
-  int result = mailimap_select(session->imap, mailbox);
-  if (!outcome(session, result, folder, error)) {
+  gboolean ok;
+  if (parameters) {
+    g_autofree char *quoted = ml_imap_quote(mailbox);
+    ok = ml_imap_session_command(session, NULL, NULL, error, "SELECT %s (%s)", quoted, parameters);
+  } else {
+    ok = outcome(session, mailimap_select(session->imap, mailbox), folder, error);
+  }
+  if (!ok) {
     if (session->status == ML_RESPONSE_NO && !session->stream->error) {
       g_clear_error(error);
       g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s",

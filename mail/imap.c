@@ -247,6 +247,18 @@ imap_folders(MlDriver *driver, gboolean counts, GError **error)
 
 /* ---- the open folder */
 
+void
+ml_imap_opened(MlImap *imap, const char *folder, MlSelected *selected)
+{
+  g_autofree char *name = g_strdup(folder);
+  g_free(imap->folder);
+  imap->folder = g_steal_pointer(&name);
+  imap->uidvalidity = imap->session->uidvalidity;
+  selected->uidvalidity = imap->uidvalidity;
+  selected->total = imap->session->slots->len;
+  selected->read_only = imap->session->read_only;
+}
+
 static gboolean
 imap_select(MlDriver *driver, const char *folder, MlSelected *selected, GError **error)
 {
@@ -257,19 +269,13 @@ imap_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
     g_clear_pointer(&imap->known, g_array_unref);
     imap->listed = FALSE;
   }
-  if (!ml_imap_session_select(imap->session, folder, error))
+  if (!ml_imap_session_select(imap->session, folder, NULL, error))
     return FALSE;
   if (imap->session->uidvalidity != imap->uidvalidity) {
     g_clear_pointer(&imap->known, g_array_unref);
     imap->listed = FALSE;
   }
-  g_autofree char *name = g_strdup(folder);
-  g_free(imap->folder);
-  imap->folder = g_steal_pointer(&name);
-  imap->uidvalidity = imap->session->uidvalidity;
-  selected->uidvalidity = imap->uidvalidity;
-  selected->total = imap->session->slots->len;
-  selected->read_only = imap->session->read_only;
+  ml_imap_opened(imap, folder, selected);
   return TRUE;
 }
 
@@ -284,7 +290,7 @@ ml_imap_need_folder(MlImap *imap, GError **error)
   if (imap->session->folder)
     return TRUE;
   guint32 before = imap->uidvalidity;
-  if (!ml_imap_session_select(imap->session, imap->folder, error))
+  if (!ml_imap_session_select(imap->session, imap->folder, NULL, error))
     return FALSE;
   if (imap->session->uidvalidity == before)
     return TRUE;
@@ -313,6 +319,8 @@ static const MlDriverOps ops = {
   .folders = imap_folders,
   .select = imap_select,
   .headers = ml_imap_headers,
+  .sync = ml_imap_sync,
+  .headers_of = ml_imap_headers_of,
   .fetch = ml_imap_fetch,
   .fetch_shown = ml_imap_fetch_shown,
   .fetch_part = ml_imap_fetch_part,

@@ -60,16 +60,14 @@ need_folder(MlWorker *worker, const char *folder, GError **error)
   return FALSE;
 }
 
-static gboolean run_overtaking(MlWorker *worker, const char *folder);
-
 typedef struct {
   MlWorker *worker;
   MlCommand *command;
   gboolean broken; /* an overtaking command found the line dead */
 } Listing;
 
-static gboolean
-is_cancelled(MlWorker *worker, MlCommand *command)
+gboolean
+ml_worker_cancelled(MlWorker *worker, MlCommand *command)
 {
   g_mutex_lock(&worker->lock);
   gboolean cancelled = command->cancelled || worker->stop;
@@ -100,16 +98,18 @@ on_headers(GPtrArray *headers, guint done, guint total, gpointer user_data)
   } else {
     g_ptr_array_unref(headers);
   }
-  if (is_cancelled(worker, command))
+  if (ml_worker_cancelled(worker, command))
     return FALSE;
-  listing->broken = !run_overtaking(worker, command->folder);
-  return !listing->broken && !is_cancelled(worker, command);
+  listing->broken = !ml_worker_run_overtaking(worker, command->folder);
+  return !listing->broken && !ml_worker_cancelled(worker, command);
 }
 
 static gboolean
 run_open(MlWorker *worker, MlCommand *command, GError **error)
 {
   MlSelected selected;
+  if (ml_worker_store(worker))
+    return ml_worker_sync(worker, command, error);
   if (!select_folder(worker, command->folder, &selected, error))
     return FALSE;
   if (!command->validity || command->validity != selected.uidvalidity) {
@@ -126,7 +126,7 @@ run_open(MlWorker *worker, MlCommand *command, GError **error)
   worker->opened = selected;
   Listing listing = { worker, command, FALSE };
   gboolean ok = ml_driver_headers(worker->driver, 0, command->first, on_headers, &listing, error);
-  if (!ok || is_cancelled(worker, command) || listing.broken) {
+  if (!ok || ml_worker_cancelled(worker, command) || listing.broken) {
     /* What overtook us was cancelled, or found the line dead and has told so: we begin again. */
     if (ok)
       g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
@@ -194,6 +194,7 @@ on_new(GPtrArray *headers, guint done, guint total, gpointer user_data)
   MlWorker *worker = user_data;
   for (guint i = 0; i < headers->len; i++)
     worker->top = MAX(worker->top, ((MlHeader *)g_ptr_array_index(headers, i))->uid);
+  ml_worker_keep_new(worker, headers);
   MlEvent *event = ml_worker_event(worker, ML_EVENT_NEW, NULL, worker->open);
   event->headers = headers;
   event->done = done;
@@ -207,6 +208,7 @@ gboolean
 ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error)
 {
   gboolean new_mail = changes->new_mail && !changes->reset;
+  ml_worker_keep_changes(worker, changes);
   if (ml_changes_empty(changes))
     ml_changes_free(changes);
   else
@@ -286,8 +288,11 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
   case ML_COMMAND_FETCH_PART:
     return run_fetch(worker, command, error);
   case ML_COMMAND_FLAGS:
-    return need_folder(worker, command->folder, error) &&
-           ml_driver_flags(worker->driver, command->uids, command->add, command->remove, error);
+    if (!need_folder(worker, command->folder, error) ||
+        !ml_driver_flags(worker->driver, command->uids, command->add, command->remove, error))
+      return FALSE;
+    ml_worker_keep_flags(worker, command);
+    return TRUE;
   case ML_COMMAND_COPY:
     return need_folder(worker, command->folder, error) &&
            ml_driver_copy(worker->driver, command->uids, command->to, error);
@@ -397,10 +402,12 @@ ml_worker_run(MlWorker *worker, MlCommand *command)
 {
   begin(worker, command, 0);
   g_autoptr(GError) error = NULL;
+  if (command->kind == ML_COMMAND_OPEN)
+    ml_worker_tell_stored(worker, command);
   gboolean ok = FALSE, online = ml_worker_go_online(worker, command, &error);
   while (online && !(ok = execute(worker, command, &error))) {
     learn(worker, error);
-    if (!try_again(worker, command, error, is_cancelled(worker, command))) {
+    if (!try_again(worker, command, error, ml_worker_cancelled(worker, command))) {
       if (is_unsure(worker, command))
         error = say_unsure(command, g_steal_pointer(&error));
       break;
@@ -435,8 +442,8 @@ take_overtaking(MlWorker *worker, const char *folder)
 }
 
 /* Between two chunks of a listing. FALSE: the connection is gone, and the listing with it. */
-static gboolean
-run_overtaking(MlWorker *worker, const char *folder)
+gboolean
+ml_worker_run_overtaking(MlWorker *worker, const char *folder)
 {
   for (;;) {
     MlCommand *command = take_overtaking(worker, folder);

@@ -2,6 +2,7 @@
 #define ML_WORKER_PRIVATE_H
 
 #include "mail/driver-private.h"
+#include "mail/sync.h"
 #include "mail/worker.h"
 
 typedef enum {
@@ -67,6 +68,9 @@ struct MlWorker {
   char *selected;       /* the one that the driver has open */
   MlSelected opened;
   guint32 top;          /* greatest number told of the open folder */
+  MlStore *store;       /* NULL: none, or not opened yet */
+  gboolean store_tried;
+  char *store_said;     /* the last failure of it that was told */
 };
 
 /* worker.c: events, taken over by the UI's context; and the state of the line */
@@ -79,8 +83,19 @@ void ml_worker_go_offline(MlWorker *worker, const GError *error);
 gboolean ml_worker_connect_now(MlWorker *worker, GError **error);
 gboolean ml_worker_go_online(MlWorker *worker, const MlCommand *command, GError **error);
 
+/* worker-store.c */
+MlStore *ml_worker_store(MlWorker *worker); /* NULL: nothing is kept of this account */
+void ml_worker_store_failed(MlWorker *worker, GError *why); /* takes it; says so, once */
+void ml_worker_tell_stored(MlWorker *worker, MlCommand *command); /* an OPEN, before there is a line */
+gboolean ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error);
+void ml_worker_keep_changes(MlWorker *worker, const MlChanges *changes);
+void ml_worker_keep_new(MlWorker *worker, const GPtrArray *headers);
+void ml_worker_keep_flags(MlWorker *worker, const MlCommand *command);
+
 /* worker-command.c: runs one command to its DONE event; takes it */
 void ml_worker_run(MlWorker *worker, MlCommand *command);
+gboolean ml_worker_run_overtaking(MlWorker *worker, const char *folder); /* between two chunks; FALSE: the line is gone */
+gboolean ml_worker_cancelled(MlWorker *worker, MlCommand *command);
 gboolean ml_worker_select_open(MlWorker *worker, GError **error); /* the folder that the UI looks at */
 gboolean ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error); /* takes @changes */
 void ml_worker_post_changes(MlWorker *worker, MlChanges *changes);                     /* takes @changes */

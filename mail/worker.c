@@ -295,6 +295,8 @@ ml_worker_free(MlWorker *worker)
   g_queue_clear_full(&worker->queue, (GDestroyNotify)command_free);
   g_queue_clear_full(&worker->events, (GDestroyNotify)ml_event_free);
   ml_driver_free(worker->driver);
+  ml_store_free(worker->store);
+  g_free(worker->store_said);
   g_main_context_unref(worker->context);
   g_mutex_clear(&worker->lock);
   close(worker->wake_fd);

@@ -19,13 +19,15 @@ typedef struct MlWorker MlWorker;
 typedef enum {
   ML_EVENT_STATE,    /* online, connecting, offline (error says why) */
   ML_EVENT_FOLDERS,  /* folders: array of MlFolder */
-  ML_EVENT_OPENED,   /* selected; headers follow */
+  ML_EVENT_OPENED,   /* selected; headers follow. Twice where the store knows the folder: at once as it was, with its
+                        headers, then as it is, with what has changed since */
   ML_EVENT_HEADERS,  /* headers: array of MlHeader, newest first; done of total */
   ML_EVENT_NEW,      /* headers: messages that arrived in the open folder */
   ML_EVENT_CHANGES,  /* changes: flags and vanished messages of the open folder */
   ML_EVENT_MESSAGE,  /* bytes: the message with this uid */
   ML_EVENT_PART,     /* bytes: what ml_worker_fetch_part() asked for */
   ML_EVENT_PROGRESS, /* done of total octets of the command with this id */
+  ML_EVENT_NOTE,     /* error: something to be said that no command asked about */
   ML_EVENT_DONE,     /* the command with this id ended; error if it failed */
 } MlEventKind;
 

@@ -10,6 +10,7 @@ ui_account_free(UiAccount *account)
   ml_worker_free(account->worker);
   if (account->folders)
     g_ptr_array_unref(account->folders);
+  g_free(account->store_dir);
   g_free(account->why);
   g_hash_table_unref(account->told);
   g_free(account->last);
@@ -86,6 +87,9 @@ on_event(MlEvent *event, gpointer data)
       op->total = event->total;
     }
     break;
+  case ML_EVENT_NOTE:
+    ui_app_error(app, event->error);
+    break;
   case ML_EVENT_DONE:
     if (op)
       ui_ops_end(app, op, event->error);
@@ -111,7 +115,10 @@ ui_account_start(UiApp *app, const MlAccount *account)
   started->account = account;
   started->state = ML_STATE_CONNECTING;
   started->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  started->store_dir = g_build_filename(app->cli->data_dir, "store", NULL);
   started->hooks.state_dir = app->cli->state_dir;
+  started->hooks.store_dir = started->store_dir;
+  started->hooks.offline = app->cli->offline;
   ui_ask_hooks(app, &started->hooks);
   started->worker = ml_worker_new(account, &started->hooks, on_event, started);
   g_ptr_array_add(app->accounts, started);

@@ -40,6 +40,7 @@ typedef struct {
   UiApp *app;
   const MlAccount *account;
   MlDriverHooks hooks;
+  char *store_dir;
   MlWorker *worker;
   MlState state;
   char *why;          /* it is offline; NULL */
@@ -155,6 +156,7 @@ typedef struct {
   gboolean tagged, deleted; /* deleted: pending until $ */
   gboolean verified;        /* judged good */
   gboolean gone;            /* about to be taken out of the list */
+  guint load;               /* the reading of the list that told of it last */
   char mark[4];             /* once judged; else "" */
   UiStyle mark_style;
 } UiItem;
@@ -164,6 +166,7 @@ struct UiBox {
   char *folder;
   gboolean loading, read_only, stale; /* stale: the line is down, or the folder could not be read anew */
   guint total;                        /* messages */
+  guint load;                         /* counts readings of the list: what the last one did not tell of is gone */
   guint32 uidvalidity;
   GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit */
   GHashTable *by_uid;     /* uid -> UiItem */

@@ -192,21 +192,52 @@ place_cursor(UiBox *box)
   box->placed = TRUE;
 }
 
-/* Older ones go to the end. */
+/* Where a message belongs in a list that has the newest first. Those of a list that is just read come in order. */
+static guint
+place_in(const GPtrArray *items, guint32 uid)
+{
+  guint low = 0, high = items->len;
+
+  if (!high || ((const UiItem *)items->pdata[high - 1])->header->uid > uid)
+    return high;
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    if (((const UiItem *)items->pdata[middle])->header->uid > uid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Takes @header. The cursor stays on its message, and follows where it stood on the newest. NULL: it was there. */
+static UiItem *
+add_item(UiBox *box, MlHeader *header)
+{
+  UiItem *item = ui_box_by_uid(box, header->uid);
+  if (item) {
+    item->load = box->load;
+    ml_header_free(header);
+    return NULL;
+  }
+  item = item_new(header);
+  item->load = box->load;
+  g_ptr_array_insert(box->all, (int)place_in(box->all, header->uid), item);
+  g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
+  if (is_within(box, item)) {
+    int at = (int)place_in(box->shown, header->uid);
+    g_ptr_array_insert(box->shown, at, item);
+    if (at <= box->cursor && box->shown->len > 1)
+      box->cursor++;
+  }
+  return item;
+}
+
 static void
 take_headers(UiBox *box, MlEvent *event)
 {
-  for (guint i = 0; i < event->headers->len; i++) {
-    MlHeader *header = event->headers->pdata[i];
-    if (ui_box_by_uid(box, header->uid))
-      continue;
-    UiItem *item = item_new(header);
-    event->headers->pdata[i] = NULL;
-    g_ptr_array_add(box->all, item);
-    g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
-    if (is_within(box, item))
-      g_ptr_array_add(box->shown, item);
-  }
+  for (guint i = 0; i < event->headers->len; i++)
+    add_item(box, g_steal_pointer(&event->headers->pdata[i]));
   if (event->total)
     box->total = MAX((guint)event->total, box->all->len);
   if (!box->placed && box->shown->len)
@@ -215,7 +246,6 @@ take_headers(UiBox *box, MlEvent *event)
     box->cursor = MAX((int)box->shown->len - 1, 0);
 }
 
-/* New ones go to the front; the cursor stays on its message, and follows where it stood on the newest. */
 static void
 take_new(UiApp *app, UiBox *box, MlEvent *event)
 {
@@ -223,20 +253,9 @@ take_new(UiApp *app, UiBox *box, MlEvent *event)
   UiItem *only = NULL;
 
   for (guint i = event->headers->len; i-- > 0;) {
-    MlHeader *header = event->headers->pdata[i];
-    if (ui_box_by_uid(box, header->uid))
-      continue;
-    UiItem *item = item_new(header);
-    event->headers->pdata[i] = NULL;
-    g_ptr_array_insert(box->all, 0, item);
-    g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
-    if (is_within(box, item)) {
-      g_ptr_array_insert(box->shown, 0, item);
-      if (box->shown->len > 1)
-        box->cursor++;
-    }
-    added++;
-    only = item;
+    UiItem *item = add_item(box, g_steal_pointer(&event->headers->pdata[i]));
+    only = item ? item : only;
+    added += item != NULL;
   }
   box->total += added;
   if (added == 1)
@@ -365,9 +384,18 @@ opened(UiApp *app, const GError *error, gpointer data)
   box->loading = FALSE;
   box->to_first = FALSE;
   box->stale = error != NULL;
-  if (error)
+  if (error) {
     ui_app_error(app, error);
-  else if (box->all->len < box->total)
+    return;
+  }
+  g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(guint32));
+  for (guint i = 0; i < box->all->len; i++) {
+    const UiItem *item = box->all->pdata[i];
+    if (item->load != box->load)
+      g_array_append_val(untold, item->header->uid);
+  }
+  ui_box_forget(box, untold);
+  if (box->all->len < box->total)
     box->total = box->all->len;
 }
 
@@ -378,6 +406,7 @@ load(UiApp *app)
   int rows, columns;
 
   ui_screen_size(&rows, &columns);
+  box->load++;
   box->loading = TRUE;
   guint64 id = ml_worker_open(box->account->worker, box->folder, (guint)MAX(rows, 20));
   UiOp *op = ui_ops_command(app, box->account, id, "Reading the list of messages");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mail/store.h"
 #include "ui/json.h"
 #include "ui/text.h"
 
@@ -10,6 +11,8 @@ const char ui_cmd_list_help[] =
     "signet list [FOLDER] [--limit N]    the messages of a folder, newest first (default: INBOX)\n"
     "\n"
     "  --limit N   only the newest N\n"
+    "\n"
+    "With --offline a server's folder is listed as it was seen last (by the screen, or by signet sync).\n"
     "\n"
     "With --json a line each: uid, from, to, subject, date, received, flags, size, message_id, hints.\n"
     "A message is then named FOLDER/UID by show, verify and decrypt.\n"
@@ -83,6 +86,39 @@ on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
   return !list->limit || list->printed < list->limit;
 }
 
+/* As it was seen last. */
+static int
+list_stored(List *list, const MlAccount *account, const char *folder)
+{
+  enum { STEP = 1000 };
+  g_autoptr(GError) error = NULL;
+  g_autofree char *directory = g_build_filename(list->cli->data_dir, "store", NULL);
+  g_autoptr(MlStore) store = ml_store_open_to_read(directory, account, &error);
+  MlStoreFolder about = { 0 };
+
+  if (store && ml_store_folder(store, folder, &about, &error) && !about.point.uidvalidity)
+    g_clear_pointer(&store, ml_store_free);
+  if (!store && !error) {
+    ui_cli_error(list->cli, "%s/%s was never read here: run signet sync while %s can be reached", account->name, folder,
+                 account->imap.host);
+    return UI_EXIT_NOINPUT;
+  }
+  for (guint32 below = 0; !error;) {
+    GPtrArray *headers = ml_store_headers(store, folder, below, STEP, &error);
+    if (!headers || !headers->len) {
+      g_clear_pointer(&headers, g_ptr_array_unref);
+      break;
+    }
+    below = ((const MlHeader *)headers->pdata[headers->len - 1])->uid;
+    if (!on_headers(headers, 0, 0, list))
+      break;
+  }
+  if (!error)
+    return UI_EXIT_OK;
+  ui_cli_error(list->cli, "%s", error->message);
+  return ui_cli_exit_for(error);
+}
+
 int
 ui_cmd_list(UiCli *cli, int argc, char **argv)
 {
@@ -101,10 +137,12 @@ ui_cmd_list(UiCli *cli, int argc, char **argv)
     return UI_EXIT_USAGE;
   }
   MlAccount *account = ui_cli_account(cli, &code);
+  List list = { cli, (guint)limit, 0, g_get_real_time() / G_USEC_PER_SEC };
+  if (account && account->kind == ML_ACCOUNT_IMAP && cli->offline)
+    return list_stored(&list, account, argc > 1 ? argv[1] : "INBOX");
   g_autoptr(MlDriver) driver = account ? ui_cli_driver(cli, account, &code) : NULL;
   if (!driver)
     return code;
-  List list = { cli, (guint)limit, 0, g_get_real_time() / G_USEC_PER_SEC };
   if (!ml_driver_select(driver, argc > 1 ? argv[1] : "INBOX", &selected, &error) ||
       !ml_driver_headers(driver, 0, limit ? (guint)MIN(limit, 1000) : 1000, on_headers, &list, &error)) {
     ui_cli_error(cli, "%s: %s", account->name, error->message);

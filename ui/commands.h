@@ -24,6 +24,7 @@ UI_COMMAND(send);
 UI_COMMAND(sendmail);
 UI_COMMAND(show);
 UI_COMMAND(sign);
+UI_COMMAND(sync);
 UI_COMMAND(token);
 UI_COMMAND(verify);
 

@@ -29,6 +29,7 @@ static const UiCommand commands[] = {
   { "sendmail", "take a whole message as sendmail(8) does", ui_cmd_sendmail_help, ui_cmd_sendmail },
   { "show", "one message as the reader shows it", ui_cmd_show_help, ui_cmd_show },
   { "sign", "a message, signed", ui_cmd_sign_help, ui_cmd_sign },
+  { "sync", "bring the lists of messages up to date", ui_cmd_sync_help, ui_cmd_sync },
   { "token", "smart cards: list, add, remove, login", ui_cmd_token_help, ui_cmd_token },
   { "verify", "who signed a message, and may it be believed", ui_cmd_verify_help, ui_cmd_verify },
   { NULL, NULL, NULL, NULL },

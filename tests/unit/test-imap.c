@@ -122,7 +122,7 @@ test_session(void)
   Server server;
   MlImapSession *session = start(&server, "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n", rules);
   gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error) &&
-                ml_imap_session_select(session, "INBOX", &error);
+                ml_imap_session_select(session, "INBOX", NULL, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
   g_assert_cmpuint(session->slots->len, ==, 3);
@@ -146,7 +146,7 @@ test_session(void)
   g_assert_false(ml_imap_session_command(session, NULL, NULL, &error, "LIST \"\" \"a\r\n9 DELETE x\""));
   g_assert_error(error, ML_ERROR, ML_ERROR_FAILED); /* and nothing of it was sent */
   g_clear_error(&error);
-  g_assert_false(ml_imap_session_select(session, "a\nb", &error));
+  g_assert_false(ml_imap_session_select(session, "a\nb", NULL, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   ml_imap_session_free(session);
   g_thread_join(server.thread);
@@ -264,7 +264,7 @@ test_delimiter(void)
   MlImapSession *session = start(&server, "* PREAUTH hi\r\n", rules);
   g_assert_true(ml_imap_session_greet(session, &error));
   g_assert_true(session->preauth);
-  g_assert_true(ml_imap_session_select(session, "Entw\xc3\xbcrfe/a\"b", &error));
+  g_assert_true(ml_imap_session_select(session, "Entw\xc3\xbcrfe/a\"b", NULL, &error));
   g_assert_true(session->read_only);
   ml_imap_session_free(session);
   g_thread_join(server.thread);
@@ -310,7 +310,7 @@ test_structures(void)
     imap->session = start(&server, "* PREAUTH hi\r\n", rules);
     imap->folder = g_strdup("INBOX");
     g_assert_true(ml_imap_session_greet(imap->session, &error));
-    g_assert_true(ml_imap_session_select(imap->session, "INBOX", &error));
+    g_assert_true(ml_imap_session_select(imap->session, "INBOX", NULL, &error));
     g_autoptr(GBytes) bytes = ml_driver_fetch_shown(driver, 5, 1000000, &left, NULL, NULL, NULL, &error);
     g_test_message("%u", i);
     g_assert_no_error(error);

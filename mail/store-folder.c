@@ -1,0 +1,373 @@
+#include "mail/store-private.h"
+
+#include <string.h>
+
+/* id = (folder << 32) | uid */
+static gint64
+id_of(gint64 folder, guint32 uid)
+{
+  return folder << 32 | uid;
+}
+
+/* 0: not known, or an error, which is set. */
+static gint64
+find(MlStore *store, const char *name, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "SELECT id FROM folder WHERE name = ?1", error);
+  if (!statement)
+    return 0;
+  sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+  int code = sqlite3_step(statement);
+  if (code == SQLITE_ROW)
+    return sqlite3_column_int64(statement, 0);
+  if (code != SQLITE_DONE)
+    ml_store_fail(store, error);
+  return 0;
+}
+
+static gint64
+find_or_make(MlStore *store, const char *name, GError **error)
+{
+  GError *why = NULL;
+  gint64 id = find(store, name, &why);
+  if (id || why) {
+    if (why)
+      g_propagate_error(error, why);
+    return id;
+  }
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store, "INSERT INTO folder VALUES(NULL, ?1, 0, 1, 0, 0, -1, -1, 0, 0, 0, 0, 0)", error);
+  if (!statement)
+    return 0;
+  sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+  return ml_store_step(store, statement, error) ? sqlite3_last_insert_rowid(store->db) : 0;
+}
+
+/* Statements over a folder's messages have its bounds as ?1 and ?2. */
+static sqlite3_stmt *
+over(MlStore *store, gint64 folder, guint32 below, const char *sql, GError **error)
+{
+  sqlite3_stmt *statement = ml_store_prepare(store, sql, error);
+  if (!statement)
+    return NULL;
+  sqlite3_bind_int64(statement, 1, id_of(folder, 0));
+  sqlite3_bind_int64(statement, 2, below ? id_of(folder, below) : id_of(folder + 1, 0));
+  return statement;
+}
+
+static gboolean
+count(MlStore *store, gint64 folder, MlStoreFolder *about, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = over(
+      store, folder, 0, "SELECT count(*), sum(flags & 1 = 0) FROM message WHERE id >= ?1 AND id < ?2", error);
+  G_STATIC_ASSERT(ML_FLAG_SEEN == 1);
+  if (!statement)
+    return FALSE;
+  if (sqlite3_step(statement) != SQLITE_ROW)
+    return ml_store_fail(store, error);
+  about->total = (guint)sqlite3_column_int(statement, 0);
+  about->unseen = (guint)sqlite3_column_int(statement, 1);
+  return TRUE;
+}
+
+gboolean
+ml_store_folder(MlStore *store, const char *folder, MlStoreFolder *about, GError **error)
+{
+  memset(about, 0, sizeof *about);
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store, "SELECT id, uidvalidity, uidnext, modseq, complete, compared FROM folder WHERE name = ?1", error);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
+  int code = sqlite3_step(statement);
+  if (code != SQLITE_ROW)
+    return code == SQLITE_DONE || ml_store_fail(store, error);
+  about->point.uidvalidity = (guint32)sqlite3_column_int64(statement, 1);
+  about->point.uidnext = (guint32)sqlite3_column_int64(statement, 2);
+  about->point.modseq = (guint64)sqlite3_column_int64(statement, 3);
+  about->complete = sqlite3_column_int(statement, 4) != 0;
+  about->compared = sqlite3_column_int64(statement, 5);
+  return count(store, sqlite3_column_int64(statement, 0), about, error);
+}
+
+GArray *
+ml_store_uids(MlStore *store, const char *folder, GError **error)
+{
+  g_autoptr(GError) why = NULL;
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  gint64 id = find(store, folder, &why);
+  if (id) {
+    g_autoptr(sqlite3_stmt) statement =
+        over(store, id, 0, "SELECT id, flags FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id", &why);
+    int code;
+    while (statement && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+      if (code != SQLITE_ROW) {
+        ml_store_fail(store, &why);
+        break;
+      }
+      MlFlagChange one = { (guint32)sqlite3_column_int64(statement, 0), (guint)sqlite3_column_int(statement, 1) };
+      g_array_append_val(uids, one);
+    }
+  }
+  if (why) {
+    g_propagate_error(error, g_steal_pointer(&why));
+    return NULL;
+  }
+  return g_steal_pointer(&uids);
+}
+
+/* ---- lines of the index */
+
+#define COLUMNS                                                                                              \
+  "id, flags, hints, date, received, size, sender, sender_name, sender_address, recipient, cc, subject, "    \
+  "message_id, refs"
+
+static char *
+text(sqlite3_stmt *statement, int column)
+{
+  const char *value = (const char *)sqlite3_column_text(statement, column);
+  return value ? g_utf8_make_valid(value, sqlite3_column_bytes(statement, column)) : g_strdup("");
+}
+
+static MlHeader *
+read_header(sqlite3_stmt *statement)
+{
+  MlHeader *header = g_new0(MlHeader, 1);
+  header->uid = (guint32)sqlite3_column_int64(statement, 0);
+  header->flags = (guint)sqlite3_column_int(statement, 1);
+  header->hints = (guint)sqlite3_column_int(statement, 2);
+  header->date = sqlite3_column_int64(statement, 3);
+  header->received = sqlite3_column_int64(statement, 4);
+  header->size = (guint64)sqlite3_column_int64(statement, 5);
+  char **strings[] = { &header->from, &header->from_name, &header->from_address, &header->to,
+                       &header->cc,   &header->subject,   &header->message_id,   &header->references };
+  for (int i = 0; i < (int)G_N_ELEMENTS(strings); i++)
+    *strings[i] = text(statement, 6 + i);
+  return header;
+}
+
+GPtrArray *
+ml_store_headers(MlStore *store, const char *folder, guint32 below, guint most, GError **error)
+{
+  g_autoptr(GError) why = NULL;
+  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  gint64 id = find(store, folder, &why);
+  if (id) {
+    g_autoptr(sqlite3_stmt) statement =
+        over(store, id, below,
+             "SELECT " COLUMNS " FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3", &why);
+    if (statement)
+      sqlite3_bind_int64(statement, 3, most);
+    int code;
+    while (statement && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+      if (code != SQLITE_ROW) {
+        ml_store_fail(store, &why);
+        break;
+      }
+      g_ptr_array_add(headers, read_header(statement));
+    }
+  }
+  if (why) {
+    g_propagate_error(error, g_steal_pointer(&why));
+    return NULL;
+  }
+  return g_steal_pointer(&headers);
+}
+
+/* ---- keeping up */
+
+static gboolean
+add_headers(MlStore *store, gint64 folder, const GPtrArray *headers, GError **error)
+{
+  /* What is here already may know flags that are newer than those that came with a slow answer. */
+  g_autoptr(sqlite3_stmt) statement =
+      ml_store_prepare(store,
+                       "INSERT OR IGNORE INTO message(" COLUMNS
+                       ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                       error);
+  for (guint i = 0; statement && i < headers->len; i++) {
+    const MlHeader *header = g_ptr_array_index(headers, i);
+    const gint64 numbers[] = { id_of(folder, header->uid), (gint64)(header->flags & ~(guint)ML_FLAG_RECENT),
+                               header->hints, header->date, header->received, (gint64)header->size };
+    const char *strings[] = { header->from, header->from_name, header->from_address, header->to,
+                              header->cc,   header->subject,   header->message_id,   header->references };
+    for (int j = 0; j < (int)G_N_ELEMENTS(numbers); j++)
+      sqlite3_bind_int64(statement, 1 + j, numbers[j]);
+    for (int j = 0; j < (int)G_N_ELEMENTS(strings); j++)
+      sqlite3_bind_text(statement, 7 + j, strings[j] ? strings[j] : "", -1, SQLITE_STATIC);
+    if (!ml_store_step(store, statement, error))
+      return FALSE;
+  }
+  return statement != NULL;
+}
+
+static gboolean
+set_flags(MlStore *store, gint64 folder, const GArray *flags, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement =
+      ml_store_prepare(store, "UPDATE message SET flags = ?2 WHERE id = ?1 AND flags <> ?2", error);
+  for (guint i = 0; statement && i < flags->len; i++) {
+    const MlFlagChange *one = &g_array_index(flags, MlFlagChange, i);
+    sqlite3_bind_int64(statement, 1, id_of(folder, one->uid));
+    sqlite3_bind_int64(statement, 2, one->flags);
+    if (!ml_store_step(store, statement, error))
+      return FALSE;
+  }
+  return statement != NULL;
+}
+
+static gboolean
+remove_messages(MlStore *store, gint64 folder, const GArray *uids, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "DELETE FROM message WHERE id = ?1", error);
+  for (guint i = 0; statement && i < uids->len; i++) {
+    sqlite3_bind_int64(statement, 1, id_of(folder, g_array_index(uids, guint32, i)));
+    if (!ml_store_step(store, statement, error))
+      return FALSE;
+  }
+  return statement != NULL;
+}
+
+static gboolean
+forget(MlStore *store, gint64 folder, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement =
+      over(store, folder, 0, "DELETE FROM message WHERE id >= ?1 AND id < ?2", error);
+  return statement && ml_store_step(store, statement, error);
+}
+
+static gboolean
+set_point(MlStore *store, gint64 folder, const MlStoreStep *step, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store, "UPDATE folder SET uidvalidity = ?2, uidnext = ?3, modseq = ?4, complete = ?5,"
+             " compared = CASE WHEN ?5 THEN ?6 ELSE compared END WHERE id = ?1", error);
+  if (!statement)
+    return FALSE;
+  const gint64 values[] = { folder, step->point->uidvalidity, step->point->uidnext, (gint64)step->point->modseq,
+                            step->complete, g_get_real_time() / G_USEC_PER_SEC };
+  for (int i = 0; i < (int)G_N_ELEMENTS(values); i++)
+    sqlite3_bind_int64(statement, 1 + i, values[i]);
+  return ml_store_step(store, statement, error);
+}
+
+static gboolean
+is_same(MlStore *store, gint64 folder, guint32 uidvalidity, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement =
+      ml_store_prepare(store, "SELECT uidvalidity FROM folder WHERE id = ?1", error);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_int64(statement, 1, folder);
+  if (sqlite3_step(statement) != SQLITE_ROW)
+    return ml_store_fail(store, error);
+  if ((guint32)sqlite3_column_int64(statement, 0) == uidvalidity)
+    return TRUE;
+  g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The folder was replaced by another one meanwhile: open it again.");
+  return FALSE;
+}
+
+gboolean
+ml_store_apply(MlStore *store, const char *folder, const MlStoreStep *step, GError **error)
+{
+  if (!ml_store_begin(store, error))
+    return FALSE;
+  gint64 id = find_or_make(store, folder, error);
+  gboolean ok = id && (step->reset ? forget(store, id, error) : is_same(store, id, step->uidvalidity, error)) &&
+                (!step->vanished || remove_messages(store, id, step->vanished, error)) &&
+                (!step->headers || add_headers(store, id, step->headers, error)) &&
+                (!step->flags || set_flags(store, id, step->flags, error)) &&
+                (!step->point || set_point(store, id, step, error));
+  return ml_store_end(store, ok, error);
+}
+
+gboolean
+ml_store_change_flags(MlStore *store, const char *folder, const GArray *uids, guint add, guint remove, GError **error)
+{
+  if (!ml_store_begin(store, error))
+    return FALSE;
+  GError *why = NULL;
+  gint64 id = find(store, folder, &why);
+  g_autoptr(sqlite3_stmt) statement =
+      why ? NULL : ml_store_prepare(store, "UPDATE message SET flags = (flags | ?2) & ~?3 WHERE id = ?1", &why);
+  for (guint i = 0; id && statement && !why && i < uids->len; i++) {
+    sqlite3_bind_int64(statement, 1, id_of(id, g_array_index(uids, guint32, i)));
+    sqlite3_bind_int64(statement, 2, add);
+    sqlite3_bind_int64(statement, 3, remove);
+    if (!ml_store_step(store, statement, &why))
+      break;
+  }
+  gboolean ok = why == NULL;
+  if (why)
+    g_propagate_error(error, why);
+  return ml_store_end(store, ok, error);
+}
+
+/* ---- the list of folders */
+
+GPtrArray *
+ml_store_folders(MlStore *store, GError **error)
+{
+  g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func((GDestroyNotify)ml_folder_free);
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store, "SELECT name, role, selectable, total, unseen FROM folder WHERE listed ORDER BY position", error);
+  int code = SQLITE_DONE;
+  while (statement && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    MlFolder *folder = g_new0(MlFolder, 1);
+    folder->name = text(statement, 0);
+    folder->role = (MlFolderRole)sqlite3_column_int(statement, 1);
+    folder->selectable = sqlite3_column_int(statement, 2) != 0;
+    folder->total = sqlite3_column_int(statement, 3);
+    folder->unseen = sqlite3_column_int(statement, 4);
+    g_ptr_array_add(folders, folder);
+  }
+  if (statement && code != SQLITE_DONE)
+    ml_store_fail(store, error);
+  return statement && code == SQLITE_DONE ? g_steal_pointer(&folders) : NULL;
+}
+
+static gboolean
+set_folder(MlStore *store, const MlFolder *folder, guint position, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store,
+      "INSERT INTO folder VALUES(NULL, ?1, ?2, ?3, 1, ?4, ?5, ?6, 0, 0, 0, 0, 0) ON CONFLICT(name) DO UPDATE SET"
+      " role = ?2, selectable = ?3, listed = 1, position = ?4, total = CASE WHEN ?5 < 0 THEN total ELSE ?5 END,"
+      " unseen = CASE WHEN ?6 < 0 THEN unseen ELSE ?6 END",
+      error);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_text(statement, 1, folder->name, -1, SQLITE_STATIC);
+  const int values[] = { (int)folder->role, folder->selectable, (int)position, folder->total, folder->unseen };
+  for (int i = 0; i < (int)G_N_ELEMENTS(values); i++)
+    sqlite3_bind_int(statement, 2 + i, values[i]);
+  return ml_store_step(store, statement, error);
+}
+
+static gboolean
+drop_unlisted(MlStore *store, GError **error)
+{
+  g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(gint64));
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "SELECT id FROM folder WHERE NOT listed", error);
+  if (!statement)
+    return FALSE;
+  while (sqlite3_step(statement) == SQLITE_ROW) {
+    gint64 id = sqlite3_column_int64(statement, 0);
+    g_array_append_val(gone, id);
+  }
+  for (guint i = 0; i < gone->len; i++)
+    if (!forget(store, g_array_index(gone, gint64, i), error))
+      return FALSE;
+  return ml_store_run(store, "DELETE FROM folder WHERE NOT listed", error);
+}
+
+gboolean
+ml_store_set_folders(MlStore *store, const GPtrArray *folders, GError **error)
+{
+  if (!ml_store_begin(store, error))
+    return FALSE;
+  gboolean ok = ml_store_run(store, "UPDATE folder SET listed = 0", error);
+  for (guint i = 0; ok && i < folders->len; i++)
+    ok = set_folder(store, g_ptr_array_index(folders, i), i, error);
+  return ml_store_end(store, ok && drop_unlisted(store, error), error);
+}

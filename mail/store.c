@@ -1,0 +1,294 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mail/files.h"
+#include "mail/store-private.h"
+
+enum { SCHEMA = 1, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
+
+/* A message's id is its folder's number and its own: (folder << 32) | uid. So the lines of a folder lie side by side
+ * in the order in which they are read, and no index beside the table is needed. */
+static const char schema[] =
+    "CREATE TABLE about(identity TEXT NOT NULL);"
+    "CREATE TABLE folder(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role INTEGER NOT NULL,"
+    " selectable INTEGER NOT NULL, listed INTEGER NOT NULL, position INTEGER NOT NULL, total INTEGER NOT NULL,"
+    " unseen INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, modseq INTEGER NOT NULL,"
+    " complete INTEGER NOT NULL, compared INTEGER NOT NULL);"
+    "CREATE TABLE message(id INTEGER PRIMARY KEY, flags INTEGER NOT NULL, hints INTEGER NOT NULL,"
+    " date INTEGER NOT NULL, received INTEGER NOT NULL, size INTEGER NOT NULL, sender TEXT NOT NULL,"
+    " sender_name TEXT NOT NULL, sender_address TEXT NOT NULL, recipient TEXT NOT NULL, cc TEXT NOT NULL,"
+    " subject TEXT NOT NULL, message_id TEXT NOT NULL, refs TEXT NOT NULL);"
+    "PRAGMA user_version = 1;";
+
+void
+ml_store_point(const char *name)
+{
+  const char *die = g_getenv("SIGNET_TEST_DIE");
+  if (die && strcmp(die, name) == 0)
+    kill(getpid(), SIGKILL);
+}
+
+/* ---- a file that is of no use is taken away */
+
+static void
+close_db(MlStore *store)
+{
+  sqlite3_close_v2(store->db);
+  store->db = NULL;
+  store->nested = 0;
+}
+
+/* Whoever has it open goes on writing into files without a name, and notices at its next transaction. */
+static void
+take_away(MlStore *store)
+{
+  static const char *const suffixes[] = { "", "-wal", "-shm" };
+  close_db(store);
+  for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+    g_autofree char *path = g_strconcat(store->path, suffixes[i], NULL);
+    if (unlink(path) < 0 && errno != ENOENT)
+      g_warning("%s cannot be removed: %s", path, g_strerror(errno));
+  }
+}
+
+static gboolean
+is_useless(int code)
+{
+  /* SQLITE_ERROR: our statements are right, so the schema they are for is not there. */
+  return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_SCHEMA ||
+         code == SQLITE_ERROR || code == SQLITE_IOERR_SHORT_READ;
+}
+
+gboolean
+ml_store_fail(MlStore *store, GError **error)
+{
+  int code = store->db ? sqlite3_extended_errcode(store->db) : SQLITE_NOMEM;
+  if (is_useless(code)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+                "%s was damaged and is begun anew: the lists are fetched again from the server (signet sync does it at "
+                "once). No mail is lost.",
+                store->path);
+    take_away(store);
+    return FALSE;
+  }
+  const char *next = (code & 0xff) == SQLITE_FULL    ? " Make room on the disk."
+                     : (code & 0xff) == SQLITE_BUSY  ? " Another program keeps it locked."
+                     : (code & 0xff) == SQLITE_PERM ||
+                             (code & 0xff) == SQLITE_READONLY || (code & 0xff) == SQLITE_CANTOPEN
+                         ? " Look at the owner and the permissions."
+                         : "";
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s, which keeps the lists of messages, cannot be used: %s.%s",
+              store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory", next);
+  return FALSE;
+}
+
+/* ---- opening */
+
+static char *
+identity_of(const MlAccount *account)
+{
+  return account->kind == ML_ACCOUNT_IMAP
+             ? g_strdup_printf("imap %s@%s:%u", account->imap.user ? account->imap.user : "", account->imap.host,
+                               account->imap.port)
+             : g_strdup_printf("%s %s", account->kind == ML_ACCOUNT_MAILDIR ? "maildir" : "mbox", account->path);
+}
+
+/* The name of an account may hold what the name of a file must not. */
+static char *
+file_of(const char *directory, const MlAccount *account)
+{
+  g_autofree char *name = g_uri_escape_string(account->name, " ", TRUE);
+  g_autofree char *file = g_strconcat(*name == '.' ? "%2E" : "", *name == '.' ? name + 1 : name, ".db", NULL);
+  return g_build_filename(directory, file, NULL);
+}
+
+static int
+user_version(MlStore *store)
+{
+  g_autoptr(sqlite3_stmt) statement = NULL;
+  if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
+      sqlite3_step(statement) != SQLITE_ROW)
+    return -1;
+  return sqlite3_column_int(statement, 0);
+}
+
+static gboolean
+is_ours(MlStore *store)
+{
+  g_autoptr(sqlite3_stmt) statement = NULL;
+  if (sqlite3_prepare_v2(store->db, "SELECT identity FROM about", -1, &statement, NULL) != SQLITE_OK ||
+      sqlite3_step(statement) != SQLITE_ROW)
+    return FALSE;
+  return g_strcmp0((const char *)sqlite3_column_text(statement, 0), store->identity) == 0;
+}
+
+static gboolean
+make_schema(MlStore *store, GError **error)
+{
+  if (!ml_store_run(store, "BEGIN IMMEDIATE", error))
+    return FALSE;
+  if (user_version(store) == SCHEMA) /* another signet was quicker */
+    return ml_store_run(store, "COMMIT", error);
+  if (!ml_store_run(store, schema, error))
+    return FALSE;
+  g_autoptr(sqlite3_stmt) about = ml_store_prepare(store, "INSERT INTO about(identity) VALUES(?1)", error);
+  if (!about)
+    return FALSE;
+  sqlite3_bind_text(about, 1, store->identity, -1, SQLITE_STATIC);
+  return ml_store_step(store, about, error) && ml_store_run(store, "COMMIT", error);
+}
+
+static gboolean
+open_db(MlStore *store, GError **error)
+{
+  int flags = store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  struct stat about;
+  if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    return ml_store_fail(store, error);
+  sqlite3_busy_timeout(store->db, BUSY_MS);
+  sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+  if (!ml_store_run(store, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) ||
+      (!store->read_only && !ml_store_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", error)))
+    return FALSE;
+  store->inode = stat(store->path, &about) == 0 ? about.st_ino : 0;
+  return TRUE;
+}
+
+/* What is there, if it is of use; else a new one. */
+static gboolean
+open_or_begin(MlStore *store, GError **error)
+{
+  for (guint tries = 0; tries < 2; tries++) {
+    g_autoptr(GError) why = NULL;
+    if (!open_db(store, &why)) {
+      if (store->db || tries) { /* not for damage: that has closed it */
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+      }
+      continue;
+    }
+    int version = user_version(store);
+    if (version == 0 && !make_schema(store, &why)) {
+      g_propagate_error(error, g_steal_pointer(&why));
+      return FALSE;
+    }
+    if ((version == 0 || version == SCHEMA) && is_ours(store))
+      return TRUE;
+    take_away(store);
+  }
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be used and not be begun anew.", store->path);
+  return FALSE;
+}
+
+MlStore *
+ml_store_open(const char *directory, const MlAccount *account, GError **error)
+{
+  g_autoptr(MlStore) store = g_new0(MlStore, 1);
+  if (g_mkdir_with_parents(directory, 0700) < 0) {
+    ml_files_error(error, errno, "made", directory);
+    return NULL;
+  }
+  store->path = file_of(directory, account);
+  store->identity = identity_of(account);
+  /* SQLite gives a file to everybody whom the umask lets read. */
+  int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    ml_files_error(error, errno, "opened", store->path);
+    return NULL;
+  }
+  close(fd);
+  return open_or_begin(store, error) ? g_steal_pointer(&store) : NULL;
+}
+
+MlStore *
+ml_store_open_to_read(const char *directory, const MlAccount *account, GError **error)
+{
+  g_autoptr(MlStore) store = g_new0(MlStore, 1);
+  store->path = file_of(directory, account);
+  store->identity = identity_of(account);
+  store->read_only = TRUE;
+  if (!g_file_test(store->path, G_FILE_TEST_EXISTS) || !open_db(store, error) || user_version(store) != SCHEMA ||
+      !is_ours(store))
+    return NULL;
+  return g_steal_pointer(&store);
+}
+
+void
+ml_store_free(MlStore *store)
+{
+  if (!store)
+    return;
+  close_db(store);
+  g_free(store->path);
+  g_free(store->identity);
+  g_free(store);
+}
+
+/* ---- statements and transactions */
+
+/* After damage, and where another signet has begun the file anew, what is open is not the store any more. */
+static gboolean
+is_open(MlStore *store, GError **error)
+{
+  struct stat about;
+  if (store->db && (stat(store->path, &about) < 0 || about.st_ino != store->inode))
+    close_db(store);
+  return store->db || (store->read_only ? open_db(store, error) : open_or_begin(store, error));
+}
+
+gboolean
+ml_store_run(MlStore *store, const char *sql, GError **error)
+{
+  return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK || ml_store_fail(store, error);
+}
+
+sqlite3_stmt *
+ml_store_prepare(MlStore *store, const char *sql, GError **error)
+{
+  sqlite3_stmt *statement = NULL;
+  if (!store->nested && !is_open(store, error))
+    return NULL;
+  if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK) {
+    ml_store_fail(store, error);
+    return NULL;
+  }
+  return statement;
+}
+
+gboolean
+ml_store_step(MlStore *store, sqlite3_stmt *statement, GError **error)
+{
+  int code = sqlite3_step(statement);
+  if (code != SQLITE_DONE && code != SQLITE_ROW)
+    return ml_store_fail(store, error);
+  sqlite3_reset(statement);
+  return TRUE;
+}
+
+gboolean
+ml_store_begin(MlStore *store, GError **error)
+{
+  g_assert(!store->nested);
+  if (!is_open(store, error) || !ml_store_run(store, "BEGIN IMMEDIATE", error))
+    return FALSE;
+  store->nested = 1;
+  return TRUE;
+}
+
+gboolean
+ml_store_end(MlStore *store, gboolean ok, GError **error)
+{
+  if (!store->db || !store->nested)
+    return FALSE; /* damage was met on the way */
+  store->nested = 0;
+  ml_store_point("store-commit-1");
+  gboolean kept = ok && ml_store_run(store, "COMMIT", error);
+  ml_store_point("store-commit-2");
+  if (!kept && store->db)
+    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+  return kept;
+}

@@ -1,0 +1,93 @@
+#include "mail/sync.h"
+
+typedef struct {
+  MlStore *store; /* NULL: it failed */
+  const char *folder;
+  const MlSyncFuncs *funcs;
+  gpointer user_data;
+  MlSynced *synced;
+  GError *why;      /* the store failed */
+  gboolean stopped; /* by the caller */
+} Sync;
+
+/* A store that fails is left alone for the rest of this run. */
+static void
+keep(Sync *sync, MlStoreStep *step)
+{
+  step->uidvalidity = sync->synced->selected.uidvalidity;
+  if (sync->store && !ml_store_apply(sync->store, sync->folder, step, &sync->why))
+    sync->store = NULL;
+}
+
+static gboolean
+on_headers(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  Sync *sync = user_data;
+  MlStoreStep step = { .headers = headers };
+  keep(sync, &step);
+  sync->synced->added += headers->len;
+  sync->stopped = !sync->funcs->headers(headers, done, total, sync->user_data);
+  return !sync->stopped;
+}
+
+static void
+tell_changes(Sync *sync, const MlSyncNews *news)
+{
+  if (!news->vanished->len && !news->flag_changes->len)
+    return;
+  MlChanges *changes = ml_changes_new();
+  g_array_append_vals(changes->vanished, news->vanished->data, news->vanished->len);
+  g_array_append_vals(changes->flag_changes, news->flag_changes->data, news->flag_changes->len);
+  sync->synced->vanished = news->vanished->len;
+  sync->synced->changed = news->flag_changes->len;
+  sync->funcs->changes(changes, sync->user_data);
+}
+
+/* The point moves with what was taken in; what is still missing is found again by whoever comes next, as long as the
+ * folder does not say that it is complete. */
+static gboolean
+take_in(Sync *sync, MlDriver *driver, const MlSyncNews *news, guint first, GError **error)
+{
+  gboolean complete = !news->reset && !news->missing->len;
+  MlStoreStep begin = { .reset = news->reset, .vanished = news->vanished, .flags = news->flag_changes,
+                        .point = &news->point, .complete = complete };
+  keep(sync, &begin);
+  sync->funcs->opened(&news->selected, news->reset, sync->user_data);
+  tell_changes(sync, news);
+  if (complete)
+    return TRUE;
+  if (!(news->reset ? ml_driver_headers(driver, 0, first, on_headers, sync, error)
+                    : ml_driver_headers_of(driver, news->missing, on_headers, sync, error)))
+    return FALSE;
+  MlStoreStep end = { .point = &news->point, .complete = TRUE };
+  if (!sync->stopped)
+    keep(sync, &end);
+  return TRUE;
+}
+
+gboolean
+ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first, const MlSyncFuncs *funcs,
+               gpointer user_data, MlSynced *synced, GError **store_error, GError **error)
+{
+  Sync sync = { .store = store, .folder = folder, .funcs = funcs, .user_data = user_data, .synced = synced };
+  MlStoreFolder about = { 0 };
+  MlSyncNews news;
+  *synced = (MlSynced){ 0 };
+  g_autoptr(GArray) had = ml_store_folder(store, folder, &about, &sync.why) ? ml_store_uids(store, folder, &sync.why)
+                                                                            : NULL;
+  if (!had) {
+    sync.store = NULL;
+    about = (MlStoreFolder){ 0 };
+    had = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  }
+  gboolean ok = ml_driver_sync(driver, folder, &about.point, had, &news, error);
+  if (ok) {
+    synced->selected = news.selected;
+    synced->reset = news.reset;
+    ok = take_in(&sync, driver, &news, first, error);
+    ml_sync_news_clear(&news);
+  }
+  if (sync.why)
+    g_propagate_error(store_error, sync.why);
+  return ok;
+}

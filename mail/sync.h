@@ -1,0 +1,28 @@
+#ifndef ML_SYNC_H
+#define ML_SYNC_H
+
+#include "mail/store.h"
+
+/* Brings one folder of the store up to what the mailbox has: the newest first, each chunk kept as it comes, so that an
+ * interrupted one goes on where it ended. One for the screen's worker and for `signet sync`. Thread: the driver's. */
+typedef struct {
+  /* The folder is open; with @reset nothing that was told of it before counts. */
+  void (*opened)(const MlSelected *selected, gboolean reset, gpointer user_data);
+  void (*changes)(MlChanges *changes, gpointer user_data); /* of what was known; takes it */
+  MlHeadersFunc headers;                                   /* that are new here */
+} MlSyncFuncs;
+
+typedef struct {
+  MlSelected selected;
+  guint added, changed, vanished;
+  gboolean reset;
+} MlSynced;
+
+/* @first: as of ml_driver_headers(). Where the store fails on the way, the folder is told to the end all the same, and
+ * *store_error says why nothing of it was kept. TRUE with @funcs->headers having stopped it: the rest is fetched by the
+ * next one. */
+gboolean ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first, const MlSyncFuncs *funcs,
+                        gpointer user_data, MlSynced *synced, GError **store_error,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

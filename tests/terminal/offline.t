@@ -1,0 +1,75 @@
+#!/bin/sh
+# The list is there at once, as it was seen last: with --offline, with a server that is down, and corrected when the
+# server is there again.
+. "$(dirname "$0")/lib.sh"
+command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+chmod 711 "$LAB"
+server=$LAB/server
+trap 'stop_dovecot "$server"; finish' EXIT
+sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
+. "$server/env"
+box=$server/mail/anna/Maildir
+post() { # post NAME [FLAGS]
+	cat >"$box/tmp/$1"
+	chown "$MAIL_UID:$MAIL_GID" "$box/tmp/$1" 2>/dev/null
+	mv "$box/tmp/$1" "$box/cur/$1:2,${2:-}"
+}
+make_profile
+cat >"$LAB/profile/signet.conf" <<END
+[account far]
+address = anna@example.org
+imap = imaps://anna@127.0.0.1:$PORT_TLS
+password-command = echo secret-anna
+[keys]
+system-tokens = no
+END
+"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+for i in 1 2 3 4; do
+	plain "Letter $i" $i "Text $i." | post 170000000$i.letter S
+done
+
+start 80 24 --
+wait_for '^>  *4 ' 'four letters, read from the server'
+wait_for 'far  online' 'which is there'
+keys q
+wait_for 'ended with 0' 'it ends'
+
+start 80 24 -- --offline
+wait_for '^>  *4 ' 'with --offline they are there again'
+check 'all of them' sh -c "[ \"\$(tmux -S '$LAB/tmux$terminals' capture-pane -p | grep -c 'Letter [1-4]')\" = 4 ]"
+wait_for 'far  offline' 'and the line says offline'
+keys Enter
+wait_for 'was not asked: signet was started with --offline' 'a message that is not here says why'
+check 'the server was asked for nothing' sh -c "[ \$(grep -c 'Login: user=<anna>' '$server/log') = 1 ]"
+keys q
+wait_for '^>  *4 ' 'back to the list'
+keys q
+wait_for 'ended with 0' 'it ends'
+
+stop_dovecot "$server"
+start 120 40 --
+wait_for '^>  *4 ' 'with the server down the list is there as well'
+wait_for 'far  offline' 'marked as offline'
+wait_for 'Connection refused|cannot be reached' 'with the reason'
+# Meanwhile, elsewhere: one read anew, one gone, one new.
+mv "$box/cur/1700000001.letter:2,S" "$box/cur/1700000001.letter:2,SF"
+rm "$box/cur/1700000002.letter:2,S"
+plain 'Letter 5' 5 'Text 5.' | post 1700000005.letter
+sh tests/lab/dovecot.sh again "$server" >/dev/null
+keys C-r
+wait_for 'far  online' 'the server is there again'
+wait_for 'Letter 5' 'what is new has come'
+wait_gone 'Letter 2' 'what has gone is gone'
+wait_for 'F .*Letter 1' 'what was flagged is flagged'
+wait_for 'INBOX  4 messages, 1 new' 'and the count is right'
+keys q
+wait_for 'ended with 0' 'it ends'
+
+echo 'no database' >"$LAB/profile/data/store/far.db"
+rm -f "$LAB"/profile/data/store/far.db-*
+start 80 24 NO_COLOR=1 --
+wait_for 'Letter 5' 'a damaged store takes nothing away'
+wait_for '^> .*4 ' 'not a line'
+keys q
+wait_for 'ended with 0' 'it ends'
+done_testing

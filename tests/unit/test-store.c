@@ -1,0 +1,279 @@
+/* The store of lists: what is put in comes out, in order; a file that is of no use is begun anew; two handles. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "mail/store.h"
+
+typedef struct {
+  char *folder;
+  MlAccount account;
+} Fixture;
+
+static void
+set_up(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  fixture->folder = g_dir_make_tmp("signet-store-XXXXXX", &error);
+  g_assert_no_error(error);
+  fixture->account = (MlAccount){ .name = (char *)"work/.. home", .kind = ML_ACCOUNT_IMAP,
+                                  .imap = { .host = (char *)"mail.example.org", .user = (char *)"anna", .port = 993 } };
+}
+
+static void
+tear_down(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GDir) dir = g_dir_open(fixture->folder, 0, NULL);
+  for (const char *name; (name = g_dir_read_name(dir));) {
+    g_autofree char *file = g_build_filename(fixture->folder, name, NULL);
+    g_unlink(file);
+  }
+  g_assert_cmpint(g_rmdir(fixture->folder), ==, 0); /* nothing was put beside it */
+  g_free(fixture->folder);
+}
+
+static MlStore *
+open_store(Fixture *fixture)
+{
+  g_autoptr(GError) error = NULL;
+  MlStore *store = ml_store_open(fixture->folder, &fixture->account, &error);
+  g_assert_no_error(error);
+  return store;
+}
+
+static char *
+only_file(Fixture *fixture)
+{
+  g_autoptr(GDir) dir = g_dir_open(fixture->folder, 0, NULL);
+  for (const char *name; (name = g_dir_read_name(dir));)
+    if (g_str_has_suffix(name, ".db"))
+      return g_build_filename(fixture->folder, name, NULL);
+  g_assert_not_reached();
+}
+
+static GPtrArray *
+headers(guint32 from, guint32 to)
+{
+  GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  for (guint32 uid = to; uid >= from; uid--) {
+    g_autofree char *block =
+        g_strdup_printf("From: Anna \xc3\x84 <a%u@x>\nTo: b@x\nCc: c@x\nSubject: S %u\nMessage-ID: <%u@x>\n"
+                        "References: <r@x>\nDate: Wed, 15 Nov 2023 00:00:00 +0000\nContent-Type: multipart/signed\n\n",
+                        uid, uid, uid);
+    MlHeader *header = ml_header_parse(block, strlen(block));
+    header->uid = uid;
+    header->flags = uid % 2 ? ML_FLAG_SEEN : ML_FLAG_FLAGGED;
+    header->received = 77;
+    header->size = uid * 10;
+    g_ptr_array_add(all, header);
+  }
+  return all;
+}
+
+static void
+fill(MlStore *store, const char *folder, guint32 validity, guint32 from, guint32 to)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) all = headers(from, to);
+  const MlSyncPoint point = { validity, to + 1, 5 };
+  const MlStoreStep step = { .uidvalidity = validity, .reset = TRUE, .headers = all, .point = &point, .complete = TRUE };
+  gboolean ok = ml_store_apply(store, folder, &step, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static MlStoreFolder
+about(MlStore *store, const char *folder)
+{
+  g_autoptr(GError) error = NULL;
+  MlStoreFolder result;
+  gboolean ok = ml_store_folder(store, folder, &result, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  return result;
+}
+
+static void
+test_lines(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  g_assert_cmpuint(about(store, "INBOX").point.uidvalidity, ==, 0);
+  fill(store, "INBOX", 9, 1, 50);
+  fill(store, "Sent", 8, 1, 3);
+  MlStoreFolder inbox = about(store, "INBOX");
+  g_assert_cmpuint(inbox.point.uidvalidity, ==, 9);
+  g_assert_cmpuint(inbox.point.uidnext, ==, 51);
+  g_assert_cmpuint(inbox.point.modseq, ==, 5);
+  g_assert_cmpuint(inbox.total, ==, 50);
+  g_assert_cmpuint(inbox.unseen, ==, 25);
+  g_assert_true(inbox.complete);
+  g_assert_cmpint(inbox.compared, >, 0);
+  g_autoptr(GPtrArray) page = ml_store_headers(store, "INBOX", 0, 20, &error);
+  g_autoptr(GPtrArray) next = ml_store_headers(store, "INBOX", 31, 100, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(page->len, ==, 20);
+  g_assert_cmpuint(next->len, ==, 30);
+  const MlHeader *first = page->pdata[0], *last = next->pdata[29];
+  g_assert_cmpuint(first->uid, ==, 50);
+  g_assert_cmpuint(last->uid, ==, 1);
+  g_autoptr(GPtrArray) told = headers(50, 50);
+  const MlHeader *want = told->pdata[0];
+  g_assert_cmpstr(first->from, ==, want->from);
+  g_assert_cmpstr(first->from_name, ==, "Anna \xc3\x84");
+  g_assert_cmpstr(first->from_address, ==, want->from_address);
+  g_assert_cmpstr(first->to, ==, "b@x");
+  g_assert_cmpstr(first->cc, ==, "c@x");
+  g_assert_cmpstr(first->subject, ==, "S 50");
+  g_assert_cmpstr(first->message_id, ==, "50@x");
+  g_assert_cmpstr(first->references, ==, want->references);
+  g_assert_cmpint(first->date, ==, want->date);
+  g_assert_cmpint(first->received, ==, 77);
+  g_assert_cmpuint(first->size, ==, 500);
+  g_assert_cmpuint(first->flags, ==, ML_FLAG_FLAGGED);
+  g_assert_cmpuint(first->hints, ==, ML_HINT_SIGNED);
+}
+
+static void
+test_steps(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture), other = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  fill(store, "INBOX", 9, 1, 10);
+  const guint32 gone[] = { 3, 99 };
+  const MlFlagChange changed[] = { { 4, ML_FLAG_ANSWERED }, { 98, 0 } };
+  g_autoptr(GArray) vanished = g_array_new(FALSE, FALSE, sizeof gone[0]);
+  g_autoptr(GArray) flags = g_array_new(FALSE, FALSE, sizeof changed[0]);
+  g_array_append_vals(vanished, gone, 2);
+  g_array_append_vals(flags, changed, 2);
+  MlStoreStep step = { .uidvalidity = 9, .vanished = vanished, .flags = flags };
+  g_assert_true(ml_store_apply(other, "INBOX", &step, &error));
+  g_autoptr(GArray) uids = ml_store_uids(store, "INBOX", &error);
+  g_assert_cmpuint(uids->len, ==, 9);
+  const MlFlagChange *third = &g_array_index(uids, MlFlagChange, 2);
+  g_assert_cmpuint(third->uid, ==, 4);
+  g_assert_cmpuint(third->flags, ==, ML_FLAG_ANSWERED);
+
+  /* What is there keeps its flags when an older answer comes late. */
+  g_autoptr(GPtrArray) late = headers(4, 4);
+  MlStoreStep again = { .uidvalidity = 9, .headers = late };
+  g_assert_true(ml_store_apply(store, "INBOX", &again, &error));
+  g_autoptr(GArray) after = ml_store_uids(store, "INBOX", &error);
+  g_assert_cmpuint(g_array_index(after, MlFlagChange, 2).flags, ==, ML_FLAG_ANSWERED);
+
+  g_assert_true(ml_store_change_flags(store, "INBOX", vanished, ML_FLAG_SEEN, ML_FLAG_FLAGGED, &error));
+  g_assert_true(ml_store_change_flags(store, "None", vanished, ML_FLAG_SEEN, 0, &error));
+  g_assert_no_error(error);
+
+  step.uidvalidity = 10;
+  g_assert_false(ml_store_apply(store, "INBOX", &step, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_cmpuint(about(store, "INBOX").total, ==, 9);
+}
+
+static void
+test_folders(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  fill(store, "Old", 1, 1, 5);
+  MlFolder inbox = { (char *)"INBOX", ML_ROLE_INBOX, TRUE, 7, 2 }, up = { (char *)"Up", ML_ROLE_NONE, FALSE, -1, -1 };
+  g_autoptr(GPtrArray) list = g_ptr_array_new();
+  g_ptr_array_add(list, &inbox);
+  g_ptr_array_add(list, &up);
+  g_assert_true(ml_store_set_folders(store, list, &error));
+  inbox.total = inbox.unseen = -1; /* not counted this time */
+  g_assert_true(ml_store_set_folders(store, list, &error));
+  g_autoptr(GPtrArray) got = ml_store_folders(store, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(got->len, ==, 2);
+  const MlFolder *first = got->pdata[0], *second = got->pdata[1];
+  g_assert_cmpstr(first->name, ==, "INBOX");
+  g_assert_cmpint(first->role, ==, ML_ROLE_INBOX);
+  g_assert_cmpint(first->total, ==, 7);
+  g_assert_false(second->selectable);
+  g_assert_cmpuint(about(store, "Old").total, ==, 0); /* it is gone there, and here */
+}
+
+static void
+assert_begun_anew(MlStore *store)
+{
+  g_autoptr(GError) error = NULL;
+  MlStoreFolder result;
+  if (!ml_store_folder(store, "INBOX", &result, &error)) {
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_assert_nonnull(strstr(error->message, "begun anew"));
+  }
+  g_assert_cmpuint(about(store, "INBOX").total, ==, 0);
+  fill(store, "INBOX", 9, 1, 5);
+  g_assert_cmpuint(about(store, "INBOX").total, ==, 5);
+}
+
+static void
+test_useless(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  fill(store, "INBOX", 9, 1, 500);
+  g_clear_pointer(&store, ml_store_free);
+  g_autofree char *file = only_file(fixture);
+  g_autofree char *whole = NULL;
+  gsize length;
+  g_assert_true(g_file_get_contents(file, &whole, &length, NULL));
+
+  g_assert_true(g_file_set_contents(file, "this is no database, and never was one", -1, NULL));
+  store = open_store(fixture);
+  assert_begun_anew(store);
+  g_clear_pointer(&store, ml_store_free);
+
+  whole[60 + 3] = 99; /* user_version: a newer signet's */
+  g_assert_true(g_file_set_contents(file, whole, (gssize)length, NULL));
+  store = open_store(fixture);
+  assert_begun_anew(store);
+  g_clear_pointer(&store, ml_store_free);
+
+  fixture->account.imap.user = (char *)"bob"; /* another mailbox under the same name */
+  g_autoptr(MlStore) to_read = ml_store_open_to_read(fixture->folder, &fixture->account, &error);
+  g_assert_no_error(error);
+  g_assert_null(to_read);
+  store = open_store(fixture);
+  assert_begun_anew(store);
+}
+
+/* Damage met in the middle of things, with a second handle open. */
+static void
+test_damaged(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  fill(store, "INBOX", 9, 1, 500);
+  g_clear_pointer(&store, ml_store_free); /* all of it is in the file itself */
+  g_autofree char *file = only_file(fixture);
+  g_autofree char *bytes = NULL;
+  gsize length;
+  g_assert_true(g_file_get_contents(file, &bytes, &length, NULL));
+  memset(bytes + length / 2, 0xa5, length / 3);
+  FILE *out = fopen(file, "r+");
+  g_assert_nonnull(out);
+  g_assert_cmpuint(fwrite(bytes, 1, length, out), ==, length);
+  fclose(out);
+  store = open_store(fixture);
+  g_autoptr(MlStore) other = open_store(fixture);
+  g_autoptr(GArray) uids = ml_store_uids(store, "INBOX", &error);
+  g_assert_null(uids);
+  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+  assert_begun_anew(store);
+  g_assert_cmpuint(about(other, "INBOX").total, ==, 5); /* it has noticed */
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+#define ADD(name, test) g_test_add("/store/" name, Fixture, NULL, set_up, test, tear_down)
+  ADD("lines", test_lines);
+  ADD("steps", test_steps);
+  ADD("folders", test_folders);
+  ADD("useless", test_useless);
+  ADD("damaged", test_damaged);
+  return g_test_run();
+}
