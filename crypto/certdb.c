@@ -503,6 +503,25 @@ crypto_cert_pem(CryptoCert *cert)
   return g_string_free(pem, FALSE);
 }
 
+char *
+crypto_certdb_server_roots(GError **error)
+{
+  g_autoptr(GPtrArray) entries = crypto_certdb_list(TRUE, error);
+  g_autoptr(GString) all = g_string_new(NULL);
+  for (guint i = 0; entries && i < entries->len; i++) {
+    const CryptoCertEntry *entry = entries->pdata[i];
+    if (!(entry->flags & CRYPTO_CERT_TRUSTED_SERVER) || (entry->flags & CRYPTO_CERT_DISTRUSTED_SERVER))
+      continue;
+    g_autofree char *pem = crypto_cert_pem(entry->cert);
+    g_string_append(all, pem);
+  }
+  if (entries && !all->len)
+    g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_UNTRUSTED,
+                        "No authority is trusted for servers here. Import one (signet cert import --tls FILE), or install "
+                        "libnss3, which brings its own.");
+  return all->len ? g_string_free(g_steal_pointer(&all), FALSE) : NULL;
+}
+
 gboolean
 crypto_certdb_unlock(CryptoCert *cert, CryptoPinSource *pin, GError **error)
 {

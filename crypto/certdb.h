@@ -62,5 +62,8 @@ GBytes *crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, Cryp
 gboolean crypto_certdb_import_crl(GBytes *der, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 char *crypto_cert_pem(CryptoCert *cert); /* transfer full */
+/* Every authority that is trusted for servers, the user's and NSS's own, one PEM after the other, for a library with a TLS
+ * of its own. Transfer full; NULL: error, or there is none. Any thread. */
+char *crypto_certdb_server_roots(GError **error);
 
 #endif

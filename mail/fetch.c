@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "mail/error.h"
+#include "mail/roots-private.h"
 
 enum {
   CONNECT_SECONDS = 5,
@@ -193,12 +194,30 @@ fail(GError **error, const Transfer *transfer, CURLcode code, long status)
   else if (transfer->too_large || code == CURLE_FILESIZE_EXCEEDED)
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The answer is larger than %" G_GSIZE_FORMAT " kB.",
                 transfer->limit / 1024);
+  else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+    g_set_error(error, ML_ERROR, ML_ERROR_UNTRUSTED,
+                "The server's certificate does not prove that it is the one (%s). If you know its authority, trust it for "
+                "servers: signet cert import --tls FILE.", transfer->curl->words(code));
   else if (code == CURLE_OPERATION_TIMEDOUT)
     g_set_error_literal(error, ML_ERROR, ML_ERROR_OFFLINE, "No answer came in time.");
   else if (code != CURLE_OK)
     g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "It cannot be reached: %s.", transfer->curl->words(code));
   else
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The server answered with HTTP status %ld.", status);
+}
+
+/* Of https the trust store's authorities for servers decide, not the system's list. */
+static gboolean
+trust_our_roots(const Curl *curl, CURL *easy, const char *url, MlRoots *roots, GError **error)
+{
+  if (g_ascii_strncasecmp(url, "https:", 6) != 0)
+    return TRUE;
+  if (!ml_roots_open(roots, error))
+    return FALSE;
+  curl->set(easy, CURLOPT_CAINFO, roots->path);
+  curl->set(easy, CURLOPT_CAPATH, NULL);
+  curl->set(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  return TRUE;
 }
 
 /* One request. @next: where the server sends us instead; transfer full. @inside: it was a private address. */
@@ -209,8 +228,15 @@ request(const CryptoAsk *ask, const char *url, Transfer *transfer, char **next, 
   CURL *easy = curl->open();
   struct curl_slist *headers =
       ask->post ? curl->append(NULL, "Content-Type: application/ocsp-request") : NULL;
+  MlRoots roots = { -1, NULL };
   transfer->body = g_byte_array_new();
   set_up(curl, easy, ask, url, transfer);
+  if (!trust_our_roots(curl, easy, url, &roots, error)) {
+    curl->free_list(headers);
+    curl->close(easy);
+    g_clear_pointer(&transfer->body, g_byte_array_unref);
+    return NULL;
+  }
   curl->set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (headers)
     curl->set(easy, CURLOPT_HTTPHEADER, headers);
@@ -231,6 +257,7 @@ request(const CryptoAsk *ask, const char *url, Transfer *transfer, char **next, 
     fail(error, transfer, code, status);
   curl->free_list(headers);
   curl->close(easy);
+  ml_roots_close(&roots);
   return !*next && code == CURLE_OK && status == 200 ? g_steal_pointer(&body) : NULL;
 }
 

@@ -2,9 +2,11 @@
 
 GET /files/NAME: the file of FOLDER. POST /ocsp/SIGNER: `openssl ocsp` answers, signed by SIGNER.pem. /slow never answers,
 /drip sends an octet a second, /huge never ends, /large announces 100 MB, /garbage is none of it, /error is 500, /to-file and
-/to-inside/... redirect. Every request is a line of FOLDER/log."""
+/to-inside/... redirect. Every request is a line of FOLDER/log. Where FOLDER/tls.pem is (key and certificate), the same over TLS too, at
+FOLDER/port-tls."""
 import http.server
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -91,10 +93,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-with open(os.path.join(top, "port.new"), "w") as port:
-    port.write(str(server.server_address[1]))
-os.rename(os.path.join(top, "port.new"), os.path.join(top, "port"))
-threading.Thread(target=server.serve_forever, daemon=True).start()
+def start(name, context=None):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    with open(os.path.join(top, name + ".new"), "w") as port:
+        port.write(str(server.server_address[1]))
+    os.rename(os.path.join(top, name + ".new"), os.path.join(top, name))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+if os.path.exists(os.path.join(top, "tls.pem")):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(os.path.join(top, "tls.pem"))
+    start("port-tls", tls)
+start("port")
 sys.stdin.read()  # ends with the test
