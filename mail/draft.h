@@ -55,7 +55,7 @@ typedef struct {
   char *message_id;        /* made when first built or saved, then kept; with angle brackets */
   /* What it answers or forwards, to be flagged once it was sent; NULL: nothing */
   char *source_account, *source_folder;
-  guint32 source_uid;
+  guint32 source_uid, source_uidvalidity; /* 0: not known, then it is not flagged */
   gboolean source_forwarded;
 } MlDraft;
 

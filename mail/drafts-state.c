@@ -69,6 +69,7 @@ state_of(const MlDraft *draft)
     put_number(out, flags[i].name, G_STRUCT_MEMBER(gboolean, draft, flags[i].offset) ? 1 : 0);
   put_number(out, "hide", draft->hide);
   put_number(out, "source-uid", draft->source_uid);
+  put_number(out, "source-uidvalidity", draft->source_uidvalidity);
   if (draft->text)
     put(out, "text", "");
   for (guint i = 0; i < draft->more->len; i++) {
@@ -242,6 +243,8 @@ take_one(MlDraft *draft, const char *name, char *value)
     draft->hide = (MlHeaderPolicy)MIN(number(value), (guint32)ML_HIDE_NONE);
   else if (strcmp(name, "source-uid") == 0)
     draft->source_uid = number(value);
+  else if (strcmp(name, "source-uidvalidity") == 0)
+    draft->source_uidvalidity = number(value);
   else if (strcmp(name, "text") == 0)
     set(&draft->text, "");
   else if (strcmp(name, "more") == 0 && draft->more->len < ML_DRAFT_MORE)

@@ -41,6 +41,7 @@ ml_outbox_entry_free(MlOutboxEntry *entry)
   g_free(entry->message_id);
   g_free(entry->subject);
   g_free(entry->words);
+  ml_source_free(entry->source);
   g_clear_pointer(&entry->recipients, g_ptr_array_unref);
   g_free(entry);
 }
@@ -92,10 +93,25 @@ add_sum(GString *out, const char *from)
   g_string_append_printf(out, "\t%.*s\n", SUM, sum);
 }
 
+/* A line of its own before the record, for as long as the mark is due: a signet that does not know it passes over it. */
+static void
+add_source(GString *out, const MlSource *source)
+{
+  g_autoptr(GString) line = g_string_new("A");
+  add_field(line, source->account);
+  add_field(line, source->folder);
+  g_string_append_printf(line, "\t%u\t%u\t%d", source->uidvalidity, source->uid, source->forwarded);
+  g_string_append(out, line->str);
+  add_sum(out, line->str);
+}
+
 static char *
 record_text(const MlOutboxEntry *entry, int dot)
 {
+  g_autoptr(GString) all = g_string_new(NULL);
   GString *out = g_string_new(NULL);
+  if (entry->source && entry->mark_due)
+    add_source(all, entry->source);
   g_string_append_printf(out, "R\t%d\t%" G_GINT64_FORMAT "\t%u\t%d\t%d", entry->state, entry->due, entry->attempts,
                          entry->copy_due, dot);
   add_field(out, entry->words);
@@ -106,6 +122,7 @@ record_text(const MlOutboxEntry *entry, int dot)
   }
   g_autofree char *line = g_strdup(out->str);
   add_sum(out, line);
+  g_string_prepend_len(out, all->str, (gssize)all->len);
   return g_string_free(out, FALSE);
 }
 
@@ -124,22 +141,42 @@ field(const char *text)
   return g_utf8_make_valid(plain, -1);
 }
 
+/* Its fields, without the check sum. NULL: torn. */
+static char **
+fields_of(const char *line, gsize length)
+{
+  g_autofree char *text = g_strndup(line, length);
+  char *tab = strrchr(text, '\t');
+  if (!tab || strlen(tab + 1) != SUM)
+    return NULL;
+  *tab = '\0';
+  g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+  return strncmp(sum, tab + 1, SUM) == 0 ? g_strsplit(text, "\t", -1) : NULL;
+}
+
+/* NULL: the line is none, or torn. */
+static MlSource *
+take_source(const char *line, gsize length)
+{
+  g_auto(GStrv) fields = fields_of(line, length);
+  gint64 validity, uid, forwarded;
+  if (!fields || g_strv_length(fields) != 6 || strcmp(fields[0], "A") != 0 ||
+      !number(fields[3], 1, G_MAXUINT32, &validity) || !number(fields[4], 1, G_MAXUINT32, &uid) ||
+      !number(fields[5], 0, 1, &forwarded))
+    return NULL;
+  g_autofree char *account = field(fields[1]), *folder = field(fields[2]);
+  return ml_source_new(account, folder, (guint32)validity, (guint32)uid, forwarded != 0);
+}
+
 /* FALSE: torn, or of another entry; nothing was changed. */
 static gboolean
 take_record(MlOutboxFile *file, const char *line, gsize length)
 {
   MlOutboxEntry *entry = file->entry;
   guint count = entry->recipients->len;
-  g_autofree char *text = g_strndup(line, length);
-  char *tab = strrchr(text, '\t');
-  if (!tab || strlen(tab + 1) != SUM)
-    return FALSE;
-  g_autofree char *given = g_strdup(tab + 1);
-  *tab = '\0';
-  g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
-  g_auto(GStrv) fields = g_strsplit(text, "\t", -1);
+  g_auto(GStrv) fields = fields_of(line, length);
   gint64 state, due, attempts, copy, dot, each;
-  if (strncmp(sum, given, SUM) != 0 || g_strv_length(fields) != 7 + 2 * count || strcmp(fields[0], "R") != 0 ||
+  if (!fields || g_strv_length(fields) != 7 + 2 * count || strcmp(fields[0], "R") != 0 ||
       !number(fields[1], 0, ML_OUTBOX_SENT, &state) || !number(fields[2], 0, G_MAXINT64, &due) ||
       !number(fields[3], 0, G_MAXINT, &attempts) || !number(fields[4], 0, 1, &copy) ||
       !number(fields[5], -1, MESSAGES_MAX, &dot))
@@ -419,6 +456,7 @@ read_journal(MlOutboxFile *file, goffset start, goffset size, GError **error)
   g_autofree char *text = g_malloc(length + 1);
   gssize n = ml_files_pread(file->fd, text, length, start, file->path, error);
   gboolean any = FALSE;
+  g_autoptr(MlSource) source = NULL;
   if (n < 0)
     return FALSE;
   file->end = start;
@@ -427,9 +465,16 @@ read_journal(MlOutboxFile *file, goffset start, goffset size, GError **error)
     if (!newline)
       break;
     end = (gsize)(newline - text) + 1;
+    if (text[at] == 'A') {
+      ml_source_free(source);
+      source = take_source(text + at, end - at - 1);
+    }
     if (!take_record(file, text + at, end - at - 1))
       continue;
     any = TRUE;
+    ml_source_free(file->entry->source);
+    file->entry->source = g_steal_pointer(&source);
+    file->entry->mark_due = file->entry->source != NULL;
     file->end = start + (goffset)end;
   }
   return any || damaged(file->path, error);

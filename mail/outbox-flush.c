@@ -23,14 +23,25 @@ typedef struct {
   const MlAccount *account;
   MlSmtp *smtp;
   MlDriver *driver;
+  GCancellable *cancellable; /* the pass's */
+  gulong interrupt; /* of the driver, by it */
   char *sent;          /* folder for copies; NULL: not asked yet */
   gint64 smtp_down, driver_down; /* until then; 0: not down */
 } Line;
+
+/* Any thread. */
+static void
+on_cancelled(GCancellable *cancellable, gpointer driver)
+{
+  (void)cancellable;
+  ml_driver_interrupt(driver);
+}
 
 static void
 line_free(gpointer data)
 {
   Line *line = data;
+  g_cancellable_disconnect(line->cancellable, line->interrupt);
   ml_smtp_free(line->smtp);
   ml_driver_free(line->driver);
   g_free(line->sent);
@@ -48,6 +59,7 @@ line_for(Flush *flush, const char *name)
     return NULL;
   line = g_new0(Line, 1);
   line->account = account;
+  line->cancellable = flush->cancellable;
   line->smtp = ml_smtp_new(account, flush->hooks);
   g_hash_table_insert(flush->lines, g_strdup(name), line);
   return line;
@@ -216,6 +228,9 @@ conclude(Flush *flush, MlOutboxEntry *entry)
     entry->due = backoff(flush, entry);
   } else if (refused) {
     entry->state = ML_OUTBOX_FAILED;
+    g_autofree char *outcome = ml_outbox_outcome(entry);
+    if (outcome)
+      set_words(entry, outcome);
     if (entry->words)
       return;
     g_autofree char *words = g_strdup_printf("%u of %u recipients %s refused: see each.", refused,
@@ -227,7 +242,7 @@ conclude(Flush *flush, MlOutboxEntry *entry)
   }
 }
 
-/* TRUE: the file may have a copy to store. */
+/* TRUE: something may be left to do. */
 static gboolean
 send_entry(Flush *flush, MlOutboxFile *file)
 {
@@ -254,7 +269,7 @@ send_entry(Flush *flush, MlOutboxFile *file)
     if (step == LINE_DOWN)
       line->smtp_down = entry->due;
   }
-  gboolean gone = entry->state == ML_OUTBOX_SENT && !entry->copy_due;
+  gboolean gone = entry->state == ML_OUTBOX_SENT && !entry->copy_due && !entry->mark_due;
   ml_outbox_point("outbox-sent-2");
   if (!(gone ? ml_outbox_file_remove(file, &why) : ml_outbox_file_record(file, &why)))
     set_words(entry, why->message);
@@ -265,15 +280,31 @@ send_entry(Flush *flush, MlOutboxFile *file)
   return !gone;
 }
 
-/* ---- the Sent copy */
+/* ---- after it has left: the Sent copy, and the mark on what it answers */
 
 static gboolean
-wants_copy(const MlOutboxEntry *entry)
+has_left(const MlOutboxEntry *entry)
 {
   gboolean any = FALSE;
   for (guint i = 0; i < entry->recipients->len; i++)
     any |= ((MlOutboxRecipient *)g_ptr_array_index(entry->recipients, i))->state == ML_RCPT_SENT;
-  return entry->copy_due && any && (entry->state == ML_OUTBOX_SENT || entry->state == ML_OUTBOX_FAILED);
+  return any && (entry->state == ML_OUTBOX_SENT || entry->state == ML_OUTBOX_FAILED);
+}
+
+static gboolean
+wants_more(const MlOutboxEntry *entry)
+{
+  return (entry->copy_due || entry->mark_due) && has_left(entry);
+}
+
+static MlDriver *
+driver_of(Flush *flush, Line *line)
+{
+  if (line->driver)
+    return line->driver;
+  line->driver = ml_driver_new(line->account, flush->hooks);
+  line->interrupt = g_cancellable_connect(flush->cancellable, G_CALLBACK(on_cancelled), line->driver, NULL);
+  return line->driver;
 }
 
 /* Where it goes; "" where the account keeps none. NULL: the mailbox could not be asked. */
@@ -283,9 +314,7 @@ sent_folder(Flush *flush, Line *line, GError **error)
   g_autoptr(GError) why = NULL;
   if (line->sent)
     return line->sent;
-  if (!line->driver)
-    line->driver = ml_driver_new(line->account, flush->hooks);
-  line->sent = ml_driver_role_folder(line->driver, ML_ROLE_SENT, &why);
+  line->sent = ml_driver_role_folder(driver_of(flush, line), ML_ROLE_SENT, &why);
   gboolean single = line->account->kind == ML_ACCOUNT_MBOX && g_file_test(line->account->path, G_FILE_TEST_IS_REGULAR);
   if (!line->sent && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
     line->sent = g_strdup(single ? "" : "Sent");
@@ -313,38 +342,76 @@ append_copy(Flush *flush, MlOutboxFile *file, Line *line, gboolean again, GError
   return there || ml_driver_append(line->driver, folder, bytes, ML_FLAG_SEEN, file->entry->queued, NULL, error);
 }
 
-static void
-store_copy(Flush *flush, MlOutboxFile *file, gboolean again)
+typedef enum { NOTHING, DONE, FAILED, DOWN } Follow; /* DOWN: not tried, its mailbox could not be reached a moment ago */
+
+/* *words: what the person should hear where it failed. */
+static Follow
+store_copy(Flush *flush, MlOutboxFile *file, gboolean again, char **words)
 {
   MlOutboxEntry *entry = file->entry;
   Line *line = line_for(flush, entry->account);
   g_autoptr(GError) why = NULL;
-  if (line && line->driver_down) {
-    wake_at(flush, line->driver_down);
-    return;
+  if (!entry->copy_due)
+    return NOTHING;
+  if (line && line->driver_down)
+    return DOWN;
+  if (line && !append_copy(flush, file, line, again, &why)) {
+    if (g_cancellable_is_cancelled(flush->cancellable))
+      return NOTHING;
+    line->driver_down = flush->now + BACKOFF_FIRST;
+    *words = g_strdup_printf(
+        "Sent; its copy could not be stored in the Sent folder and will be tried again: %s", why->message);
+    return FAILED;
   }
-  if (!line || append_copy(flush, file, line, again, &why)) {
-    ml_outbox_point("outbox-copy-2");
-    entry->copy_due = FALSE;
-    gboolean ok = entry->state == ML_OUTBOX_SENT ? ml_outbox_file_remove(file, &why)
-                                                 : ml_outbox_file_record(file, &why);
-    if (!ok)
-      g_warning("%s", why->message);
-    ml_outbox_point("outbox-copy-3");
-    tell(flush, entry);
-    return;
+  ml_outbox_point("outbox-copy-2");
+  entry->copy_due = FALSE;
+  return DONE;
+}
+
+/* The message that it answers. Nobody is told where that fails: it is no loss that needs a person. */
+static Follow
+mark_source(Flush *flush, MlOutboxEntry *entry)
+{
+  Line *line = entry->mark_due ? line_for(flush, entry->source->account) : NULL;
+  g_autoptr(GError) why = NULL;
+  if (!entry->mark_due || g_cancellable_is_cancelled(flush->cancellable))
+    return NOTHING;
+  if (line && line->driver_down)
+    return DOWN;
+  if (line && flush->now - entry->queued < GIVE_UP && !ml_source_mark(entry->source, driver_of(flush, line), &why)) {
+    if (g_cancellable_is_cancelled(flush->cancellable))
+      return NOTHING;
+    line->driver_down = flush->now + BACKOFF_FIRST;
+    g_info("what %s answers is not marked yet: %s", entry->id, why->message);
+    return FAILED;
   }
-  if (g_cancellable_is_cancelled(flush->cancellable))
-    return;
-  g_autofree char *words = g_strdup_printf(
-      "Sent; its copy could not be stored in the Sent folder and will be tried again: %s", why->message);
-  if (entry->state == ML_OUTBOX_SENT)
+  ml_outbox_point("outbox-mark-1");
+  entry->mark_due = FALSE;
+  return DONE;
+}
+
+/* What is to be done once it has left. */
+static void
+follow_up(Flush *flush, MlOutboxFile *file, gboolean again)
+{
+  MlOutboxEntry *entry = file->entry;
+  g_autoptr(GError) why = NULL;
+  g_autofree char *words = NULL;
+  Follow copied = store_copy(flush, file, again, &words), marked = mark_source(flush, entry);
+  gboolean left = entry->copy_due || entry->mark_due;
+  if (copied == FAILED || marked == FAILED)
+    entry->due = backoff(flush, entry);
+  if (left)
+    wake_at(flush, MAX(entry->due, flush->now + BACKOFF_FIRST));
+  if (copied != DONE && copied != FAILED && marked != DONE && marked != FAILED)
+    return; /* as it was */
+  if (entry->state == ML_OUTBOX_SENT && (words || !entry->copy_due))
     set_words(entry, words);
-  entry->due = backoff(flush, entry);
-  line->driver_down = entry->due;
-  wake_at(flush, entry->due);
-  if (!ml_outbox_file_record(file, NULL))
-    g_warning("%s cannot be written", file->path);
+  gboolean ok = left || entry->state != ML_OUTBOX_SENT ? ml_outbox_file_record(file, &why)
+                                                       : ml_outbox_file_remove(file, &why);
+  if (!ok)
+    g_warning("%s", why->message);
+  ml_outbox_point("outbox-copy-3");
   tell(flush, entry);
 }
 
@@ -370,12 +437,12 @@ flush_one(Flush *flush, const char *id)
     if (!send_entry(flush, file))
       return;
     again = FALSE;
-  } else if (entry->due > flush->now && wants_copy(entry)) {
+  } else if (entry->due > flush->now && wants_more(entry)) {
     wake_at(flush, entry->due);
     return;
   }
-  if (wants_copy(entry) && !g_cancellable_is_cancelled(flush->cancellable))
-    store_copy(flush, file, again);
+  if (wants_more(entry) && !g_cancellable_is_cancelled(flush->cancellable))
+    follow_up(flush, file, again);
 }
 
 /* Takes @ids. */

@@ -5,8 +5,9 @@
 
 /* An entry is one file, ID.entry: a head that never changes (who, to whom, where in the file each message lies, with
  * its digest), the messages, and behind them a journal: every change of state appends one record, the whole state
- * on one line with a check sum, and syncs it. The last whole record counts; a torn one never was. The file itself is
- * the lock (flock): who holds it works on the entry. */
+ * on one line with a check sum, and syncs it; a line before it names the message that is to be marked as answered, for
+ * as long as it is not. The last whole record counts; a torn one never was. The file itself is the lock (flock): who
+ * holds it works on the entry. */
 typedef struct {
   char *from;
   GPtrArray *recipients; /* of char * */

@@ -7,7 +7,7 @@
 
 #include "mail/files.h"
 
-enum { TIME_DIGITS = 9, RANDOM_DIGITS = 3, FIVE_BITS = 31 };
+enum { TIME_DIGITS = 9, RANDOM_DIGITS = 3, FIVE_BITS = 31, NAMED_MOST = 20 };
 
 MlOutbox *
 ml_outbox_open(const char *folder, GError **error)
@@ -79,7 +79,9 @@ ml_outbox_add_notify(MlOutbox *outbox, const MlAccount *account, const MlSealed 
                                 .queued = now,
                                 .due = now + delay,
                                 .recipients = recipients,
-                                .copy_due = sealed->copy != NULL };
+                                .copy_due = sealed->copy != NULL,
+                                .source = sealed->source,
+                                .mark_due = sealed->source != NULL };
   MlOutboxPending *pending = ml_outbox_file_make(outbox->folder, id, &entry, sealed, notify, error);
   if (!pending)
     return NULL;
@@ -174,7 +176,55 @@ some_left(const MlOutboxEntry *entry)
 }
 
 gboolean
+ml_outbox_is_partial(const MlOutboxEntry *entry)
+{
+  return entry->state == ML_OUTBOX_FAILED && some_left(entry);
+}
+
+static void
+name_some(GString *out, const MlOutboxEntry *entry, int state, const char *title)
+{
+  guint named = 0, more = 0;
+  for (guint i = 0; i < entry->recipients->len; i++) {
+    const MlOutboxRecipient *one = g_ptr_array_index(entry->recipients, i);
+    if ((int)one->state != state)
+      continue;
+    if (named == NAMED_MOST) {
+      more++;
+      continue;
+    }
+    g_string_append_printf(out, "%s%s", named++ ? ", " : title, one->address);
+    if (one->words)
+      g_string_append_printf(out, " (%s)", one->words);
+  }
+  if (more)
+    g_string_append_printf(out, " and %u more", more);
+}
+
+char *
+ml_outbox_outcome(const MlOutboxEntry *entry)
+{
+  guint sent = 0, all = entry->recipients->len;
+  for (guint i = 0; i < all; i++)
+    sent += ((MlOutboxRecipient *)g_ptr_array_index(entry->recipients, i))->state == ML_RCPT_SENT;
+  if (!sent || sent == all)
+    return NULL;
+  GString *out = g_string_new(NULL);
+  g_string_append_printf(out, "Sent to %u of %u", sent, all);
+  name_some(out, entry, ML_RCPT_REFUSED, "; REFUSED: ");
+  name_some(out, entry, ML_RCPT_DUE, entry->state == ML_OUTBOX_UNSURE ? "; perhaps also: " : "; not yet: ");
+  g_string_append_c(out, '.');
+  return g_string_free(out, FALSE);
+}
+
+gboolean
 ml_outbox_cancel(MlOutbox *outbox, const char *id, GBytes **copy, GError **error)
+{
+  return ml_outbox_take_back(outbox, id, copy, NULL, error);
+}
+
+gboolean
+ml_outbox_take_back(MlOutbox *outbox, const char *id, GBytes **copy, MlOutboxEntry **entry, GError **error)
 {
   g_autoptr(MlOutboxFile) file = take(outbox, id, error);
   if (!file)
@@ -192,21 +242,32 @@ ml_outbox_cancel(MlOutbox *outbox, const char *id, GBytes **copy, GError **error
       return FALSE;
   }
   /* Some have it: their sender keeps a copy, whatever becomes of the rest. */
-  if (some_left(file->entry) && file->entry->copy_due) {
+  if (some_left(file->entry) && (file->entry->copy_due || file->entry->mark_due)) {
     file->entry->state = ML_OUTBOX_SENT;
+    file->entry->due = 0;
     for (guint i = 0; i < file->entry->recipients->len; i++) {
       MlOutboxRecipient *recipient = g_ptr_array_index(file->entry->recipients, i);
-      if (recipient->state == ML_RCPT_DUE)
-        recipient->state = ML_RCPT_REFUSED;
+      if (recipient->state != ML_RCPT_DUE)
+        continue;
+      recipient->state = ML_RCPT_REFUSED;
+      g_free(recipient->words);
+      recipient->words = g_strdup("taken back");
     }
     file->dot = -1;
-    return ml_outbox_file_record(file, error);
+    gboolean kept_on = ml_outbox_file_record(file, error);
+    if (!kept_on && copy)
+      g_clear_pointer(copy, g_bytes_unref);
+    if (kept_on && entry)
+      *entry = g_steal_pointer(&file->entry);
+    return kept_on;
   }
   ml_outbox_point("outbox-cancel-1");
   gboolean ok = ml_outbox_file_remove(file, error) && ml_files_sync_folder(outbox->folder, error);
   ml_outbox_point("outbox-cancel-2");
   if (!ok && copy)
     g_clear_pointer(copy, g_bytes_unref);
+  if (ok && entry)
+    *entry = g_steal_pointer(&file->entry);
   return ok;
 }
 

@@ -36,6 +36,8 @@ typedef struct {
   char *words;           /* what went wrong last, and what to do; NULL */
   GPtrArray *recipients; /* of MlOutboxRecipient, over all its messages */
   gboolean copy_due;     /* the Sent copy was not stored yet */
+  MlSource *source;      /* what it answers or forwards; NULL: nothing */
+  gboolean mark_due;     /* and that was not marked yet */
   gsize size;
 } MlOutboxEntry;
 void ml_outbox_entry_free(MlOutboxEntry *entry);
@@ -55,6 +57,13 @@ GPtrArray *ml_outbox_list(MlOutbox *outbox,
 /* Takes it back. FAILED with a sentence when it has left, or is leaving. *copy (may be NULL): its Sent copy. */
 gboolean
 ml_outbox_cancel(MlOutbox *outbox, const char *id, GBytes **copy, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, to be written anew: *entry (transfer full) says who has it already. */
+gboolean ml_outbox_take_back(MlOutbox *outbox, const char *id, GBytes **copy, MlOutboxEntry **entry,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* "Sent to 2 of 3; REFUSED: x@example.org (550 no such user)." where some have it and others do not; else NULL.
+ * Transfer full. */
+char *ml_outbox_outcome(const MlOutboxEntry *entry);
+gboolean ml_outbox_is_partial(const MlOutboxEntry *entry); /* FAILED, though some have it */
 gboolean ml_outbox_retry(MlOutbox *outbox, const char *id,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT; /* due now; UNSURE and FAILED too */
 

@@ -25,6 +25,7 @@ ml_sealed_free(MlSealed *sealed)
   g_free(sealed->subject);
   g_ptr_array_unref(sealed->outgoing);
   g_clear_pointer(&sealed->copy, g_bytes_unref);
+  ml_source_free(sealed->source);
   g_free(sealed);
 }
 
@@ -297,6 +298,8 @@ ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin, GCan
   job.sealed = g_new0(MlSealed, 1);
   job.sealed->outgoing = g_ptr_array_new_with_free_func((GDestroyNotify)ml_outgoing_free);
   job.sealed->message_id = g_strdup(draft->message_id);
+  job.sealed->source = ml_source_new(draft->source_account, draft->source_folder, draft->source_uidvalidity,
+                                     draft->source_uid, draft->source_forwarded);
   gboolean hidden = draft->encrypt && draft->hide != ML_HIDE_NONE;
   job.sealed->subject = g_strdup(hidden ? "[...]" : draft->subject ? draft->subject : "");
   if (!draft->sign && !draft->encrypt)

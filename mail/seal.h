@@ -3,6 +3,7 @@
 
 #include "crypto/cms-write.h"
 #include "mail/recipients.h"
+#include "mail/source.h"
 
 /* From a draft to the octets that leave: built, headers protected (RFC 9788), signed, encrypted, and read back by our
  * own reader before anybody sees them. Keys thread (may ask for a PIN), or a subcommand's main thread. */
@@ -30,6 +31,7 @@ typedef struct {
   char *message_id, *subject; /* subject as may lie on a disk in clear: "[...]" of an encrypted one */
   GPtrArray *outgoing;        /* of MlOutgoing: one for To and Cc together, one for each Bcc when encrypted */
   GBytes *copy; /* for the Sent folder; encrypted to self if it was encrypted; carries Bcc inside */
+  MlSource *source; /* what it answers or forwards; NULL: nothing */
 } MlSealed;
 void ml_sealed_free(MlSealed *sealed);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSealed, ml_sealed_free)

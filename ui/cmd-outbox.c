@@ -63,15 +63,22 @@ print_entry(const MlOutboxEntry *entry)
                                        [ML_OUTBOX_SENDING] = "sending",
                                        [ML_OUTBOX_UNSURE] = "unsure",
                                        [ML_OUTBOX_FAILED] = "failed",
-                                       [ML_OUTBOX_SENT] = "sent, copy due" };
+                                       [ML_OUTBOX_SENT] = "sent" };
+  const char *state = ml_outbox_is_partial(entry) ? "sent to some" : words[entry->state];
   g_autofree char *when = time_text(entry->queued), *to = recipient_words(entry);
   g_autofree char *due = entry->state == ML_OUTBOX_QUEUED ? time_text(entry->due) : NULL;
-  g_autofree char *head = g_strdup_printf("%s  %-7s  %s  %s", entry->id, words[entry->state], when, entry->subject);
+  g_autofree char *head = g_strdup_printf("%s  %-7s%s  %s  %s", entry->id, state,
+                                          entry->state == ML_OUTBOX_SENT ? entry->copy_due ? ", copy due" : ", mark due"
+                                                                         : "",
+                                          when, entry->subject);
   g_autofree char *line =
       g_strdup_printf("    %s: to %s%s%s", entry->account, to, due ? "; next try " : "", due ? due : "");
   g_autofree char *safe_head = ui_text_line(head), *safe_line = ui_text_line(line);
-  g_autofree char *reason = entry->words ? ui_text_line(entry->words) : NULL;
+  g_autofree char *outcome = ml_outbox_outcome(entry), *safe_outcome = outcome ? ui_text_line(outcome) : NULL;
+  g_autofree char *reason = entry->words && g_strcmp0(entry->words, outcome) ? ui_text_line(entry->words) : NULL;
   printf("%s\n%s\n", safe_head, safe_line);
+  if (outcome)
+    printf("    %s\n", safe_outcome);
   if (reason)
     printf("    %s\n", reason);
 }

@@ -40,6 +40,7 @@ struct UiComposer {
   guint save_source;
   gboolean saving, save_again, forgotten;
   char *save_problem; /* that was said last; NULL */
+  char *note;         /* below the switches: who has it already; NULL */
   int lock;           /* of draft_id; -1 */
 };
 UiComposer *ui_composer_ref(UiComposer *composer);
@@ -105,10 +106,18 @@ GPtrArray *ui_outbox_leaving(UiApp *app); /* of UiLeaving, not sent yet as far a
 typedef struct {
   UiComposer *composer; /* closed; its draft comes back if it is taken back */
   GPtrArray *ids;       /* of char *: entries of the outbox that have not left */
+  GPtrArray *got;       /* of char *: who has it already, of all its entries */
   gint64 due;
 } UiLeaving;
-void ui_outbox_take_back(UiApp *app, const char *id); /* from the outbox to the review screen */
+UiLeaving *ui_outbox_leaving_of(UiApp *app, const char *id); /* NULL: it is none of this run's. Borrowed */
+void ui_outbox_forget(UiApp *app, const char *id);           /* it has left, or came back */
 void ui_outbox_send_now(UiApp *app, UiThen then);     /* what this run queued; @then once it has left */
+
+/* outbox-back.c */
+void ui_outbox_take_back(UiApp *app, const char *id); /* from the outbox to the review screen */
+/* Takes those of @got (char *: they have it) out, and says so in the review screen. @unsure: the others may have it. */
+void ui_outbox_readdress(UiComposer *composer, GPtrArray *got, gboolean unsure);
+void ui_outbox_say_back(UiApp *app, gboolean some, gboolean unsure);
 
 /* outbox-view.c */
 void ui_outbox_view_refresh(UiApp *app); /* if it is open */
@@ -145,7 +154,7 @@ void ui_drafts_forget(UiComposer *composer);                      /* sent or thr
 void ui_drafts_unlock(UiComposer *composer);
 
 /* recall.c */
-void
-ui_drafts_open_copy(UiApp *app, const char *account, GBytes *copy); /* an outbox's copy, to be edited again */
+/* An outbox's copy, to be edited again, but not for those of @got (char *). */
+void ui_drafts_open_copy(UiApp *app, GBytes *copy, const MlOutboxEntry *entry, GPtrArray *got);
 
 #endif

@@ -11,6 +11,7 @@ typedef struct {
   Act act;
   UiAccount *account;
   char *folder; /* NULL: it lies inside another message */
+  guint32 uidvalidity; /* of the folder */
   GArray *uids;
   guint fetched;
   GPtrArray *raws; /* of GBytes */
@@ -144,6 +145,7 @@ draft_done(UiApp *app, gboolean cancelled, gpointer data)
       g_free(draft->source_folder);
       draft->source_account = g_strdup(source->account->account->name);
       draft->source_folder = g_strdup(source->folder);
+      draft->source_uidvalidity = source->uidvalidity;
       draft->source_uid = g_array_index(source->uids, guint32, 0);
       draft->source_forwarded = source->act == FORWARD || source->act == FORWARD_ATTACHED;
     }
@@ -273,6 +275,7 @@ source_new(UiApp *app, Act act, UiAccount *account, const char *folder)
   source->act = act;
   source->account = account;
   source->folder = g_strdup(folder);
+  source->uidvalidity = app->box->uidvalidity;
   source->uids = g_array_new(FALSE, FALSE, sizeof(guint32));
   source->raws = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   source->subjects = g_ptr_array_new_with_free_func(g_free);

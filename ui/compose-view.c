@@ -258,6 +258,11 @@ draw(UiApp *app, UiView *base, int rows, int columns)
   list_rows(view);
   draw_sign(view, row++, columns);
   draw_encrypt(view, row++, columns);
+  if (view->composer->note) {
+    g_autofree char *safe = ui_text_line(view->composer->note), *cut = ui_text_cut(safe, columns - 2);
+    g_autofree char *line = g_strconcat(" ", cut, NULL);
+    ui_screen_fill(row++, 0, columns, UI_STYLE_WARN, line);
+  }
   ui_screen_rule(row, 0, columns, UI_STYLE_RULE);
   g_autofree char *title =
       ui_text_line(view->composer->editing ? " Being edited in another window " : " Compose ");

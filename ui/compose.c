@@ -18,6 +18,7 @@ composer_clear(UiComposer *composer)
   g_free(composer->draft_id);
   g_free(composer->recalled_folder);
   g_free(composer->save_problem);
+  g_free(composer->note);
 }
 
 void

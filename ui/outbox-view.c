@@ -36,7 +36,7 @@ state_words(const MlOutboxEntry *entry, gint64 now)
   case ML_OUTBOX_UNSURE:
     return "UNSURE";
   case ML_OUTBOX_FAILED:
-    return "NOT SENT";
+    return ml_outbox_is_partial(entry) ? "SENT TO SOME" : "NOT SENT";
   case ML_OUTBOX_SENT:
     return "sent";
   }
@@ -53,11 +53,12 @@ fill(UiList *list)
   for (guint i = 0; i < shown->entries->len; i++) {
     const MlOutboxEntry *entry = shown->entries->pdata[i];
     const MlOutboxRecipient *first = entry->recipients->len ? entry->recipients->pdata[0] : NULL;
+    g_autofree char *outcome = ml_outbox_outcome(entry);
     gboolean bad = entry->state == ML_OUTBOX_FAILED || entry->state == ML_OUTBOX_UNSURE;
     g_autofree char *date = ui_text_date(entry->queued, now, 9),
                     *to = ui_text_line(first ? first->address : "");
     g_autofree char *fit = ui_text_fit(to, 26);
-    UiListRow *row = ui_list_add(list, bad ? UI_STYLE_WARN : UI_STYLE_NORMAL, " %-11s %-9s %s%s %s",
+    UiListRow *row = ui_list_add(list, bad ? UI_STYLE_WARN : UI_STYLE_NORMAL, " %-12s %-9s %s%s %s",
                                  state_words(entry, now), date, fit, entry->recipients->len > 1 ? "+" : " ",
                                  entry->subject ? entry->subject : "");
     if (entry->state == ML_OUTBOX_UNSURE)
@@ -66,6 +67,10 @@ fill(UiList *list)
           "It may have arrived. r sends it again, perhaps twice; D gives it up. Ask the recipient first.");
     else if (entry->state == ML_OUTBOX_SENT && entry->copy_due)
       ui_list_more(row, entry->words ? entry->words : "Only its copy for the Sent folder is not stored yet.");
+    else if (entry->state == ML_OUTBOX_SENT && entry->mark_due)
+      ui_list_more(row, "Only the mark on the message that it answers is still to be set.");
+    else if (outcome)
+      ui_list_more(row, outcome);
     else
       ui_list_more(row, entry->words);
   }
@@ -79,7 +84,7 @@ show_entry(UiApp *app, UiList *list, guint index)
   UiPane *pane = ui_pane_new(UI_IN_TEXT, "a message in the outbox", "A message in the outbox");
   UiPager *pager = &pane->pager;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  g_autofree char *size = ui_text_size(entry->size);
+  g_autofree char *size = ui_text_size(entry->size), *outcome = ml_outbox_outcome(entry);
 
   ui_pager_add_format(pager, UI_STYLE_NORMAL, "Subject:  %s", entry->subject ? entry->subject : "");
   ui_pager_add_format(pager, UI_STYLE_NORMAL, "Account:  %s", entry->account);
@@ -88,7 +93,9 @@ show_entry(UiApp *app, UiList *list, guint index)
                       entry->attempts, entry->attempts == 1 ? "" : "s");
   if (entry->state == ML_OUTBOX_QUEUED && entry->due > now)
     ui_pager_add_format(pager, UI_STYLE_NORMAL, "Next try: in %d s", (int)(entry->due - now));
-  if (entry->words)
+  if (outcome)
+    ui_pager_add_format(pager, UI_STYLE_WARN, "%s", outcome)->indent = 2;
+  if (entry->words && g_strcmp0(entry->words, outcome))
     ui_pager_add_format(pager, UI_STYLE_WARN, "%s", entry->words)->indent = 2;
   ui_pager_add(pager, UI_STYLE_NORMAL, "");
   for (guint i = 0; i < entry->recipients->len; i++) {

@@ -27,6 +27,7 @@ leaving_free(gpointer data)
 
   ui_composer_unref(leaving->composer);
   g_ptr_array_unref(leaving->ids);
+  g_ptr_array_unref(leaving->got);
   g_free(leaving);
 }
 
@@ -42,9 +43,11 @@ ui_outbox_leaving(UiApp *app)
   return ((Outbox *)app->outbox)->leaving;
 }
 
-static UiLeaving *
-leaving_of(Outbox *outbox, const char *id)
+UiLeaving *
+ui_outbox_leaving_of(UiApp *app, const char *id)
 {
+  Outbox *outbox = app->outbox;
+
   for (guint i = 0; i < outbox->leaving->len; i++) {
     UiLeaving *leaving = outbox->leaving->pdata[i];
     for (guint j = 0; j < leaving->ids->len; j++)
@@ -54,9 +57,12 @@ leaving_of(Outbox *outbox, const char *id)
   return NULL;
 }
 
-static void
-forget_id(Outbox *outbox, UiLeaving *leaving, const char *id)
+void
+ui_outbox_forget(UiApp *app, const char *id)
 {
+  Outbox *outbox = app->outbox;
+  UiLeaving *leaving = ui_outbox_leaving_of(app, id);
+
   for (guint j = 0; leaving && j < leaving->ids->len; j++)
     if (!strcmp(leaving->ids->pdata[j], id)) {
       g_ptr_array_remove_index(leaving->ids, j);
@@ -69,9 +75,11 @@ forget_id(Outbox *outbox, UiLeaving *leaving, const char *id)
 /* What the UI thread is told of an entry. */
 typedef struct {
   Outbox *outbox;
-  char *id, *title, *words, *refused;
+  char *id, *title, *words;
+  char *outcome;    /* some have it, others do not: who, in words; NULL */
+  GPtrArray *got;   /* of char *: who has it */
+  MlSource *marked; /* what it answers was marked; NULL */
   MlOutboxState state;
-  gboolean some_sent; /* somebody has it, whatever became of the others */
 } News;
 
 static void
@@ -82,45 +90,23 @@ news_free(gpointer data)
   g_free(news->id);
   g_free(news->title);
   g_free(news->words);
-  g_free(news->refused);
+  g_free(news->outcome);
+  g_ptr_array_unref(news->got);
+  ml_source_free(news->marked);
   g_free(news);
 }
 
-/* The answered message gets its flag when the answer is on its way. */
+/* In the mailbox it has its flag; the open folder may hear of that late, where the server tells nothing by itself. */
 static void
-flag_source(UiApp *app, const MlDraft *draft)
+show_mark(UiApp *app, const MlSource *source)
 {
-  UiAccount *account = draft->source_account ? ui_account_find(app, draft->source_account) : NULL;
-  guint flag = draft->source_forwarded ? ML_FLAG_FORWARDED : ML_FLAG_ANSWERED;
+  UiBox *box = app->box;
+  gboolean open = box && !strcmp(box->account->account->name, source->account) &&
+                  !strcmp(box->folder, source->folder) && box->uidvalidity == source->uidvalidity;
+  UiItem *item = open ? ui_box_by_uid(box, source->uid) : NULL;
 
-  if (!account || !draft->source_folder || !draft->source_uid)
-    return;
-  UiItem *item = app->box && app->box->account == account && !strcmp(app->box->folder, draft->source_folder)
-                     ? ui_box_by_uid(app->box, draft->source_uid)
-                     : NULL;
-  if (item) {
-    g_autoptr(GPtrArray) items = g_ptr_array_new();
-    g_ptr_array_add(items, item);
-    if (!app->box->read_only)
-      ui_box_set_flags(app, items, flag, 0);
-    return;
-  }
-  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  g_array_append_val(uids, draft->source_uid);
-  ui_ops_command(app, account, ml_worker_flags(account->worker, draft->source_folder, uids, flag, 0),
-                 "Changing flags")
-      ->silent = TRUE;
-}
-
-static void
-say_sent(UiApp *app, const News *news, const char *title)
-{
-  if (news->refused) {
-    ui_app_complain(app, "\"%s\" was sent, but not to %s", title, news->refused);
-    return;
-  }
-  ui_app_say(app, "Sent: %s", title);
-  ui_app_note(app, UI_STYLE_NORMAL, "Sent: %s", title);
+  if (item)
+    item->header->flags |= ml_source_flag(source);
 }
 
 static void
@@ -130,21 +116,27 @@ say_news(UiApp *app, const News *news, const char *title)
 
   switch (news->state) {
   case ML_OUTBOX_SENT:
-    say_sent(app, news, title);
+    if (news->outcome) {
+      ui_app_complain(app, "\"%s\": %s", title, news->outcome);
+      break;
+    }
+    ui_app_say(app, "Sent: %s", title);
+    ui_app_note(app, UI_STYLE_NORMAL, "Sent: %s", title);
     break;
   case ML_OUTBOX_UNSURE:
     ui_app_complain(app, "\"%s\" MAY HAVE BEEN SENT: the line broke before the server's answer. B decides.",
                     title);
     break;
   case ML_OUTBOX_FAILED:
-    if (news->some_sent && news->refused) {
-      say_sent(app, news, title);
-      break;
-    }
-    ui_app_complain(app, "\"%s\" was NOT SENT: %s%sB shows it.", title, words, *words ? " " : "");
+    if (news->outcome)
+      ui_app_complain(app, "\"%s\": %s B shows it.", title, news->outcome);
+    else
+      ui_app_complain(app, "\"%s\" was NOT SENT: %s%sB shows it.", title, words, *words ? " " : "");
     break;
   case ML_OUTBOX_QUEUED:
-    if (*words)
+    if (news->outcome)
+      ui_app_complain(app, "\"%s\": %s It is tried again for the others.", title, news->outcome);
+    else if (*words)
       ui_app_complain(app, "\"%s\" is not sent yet, it is tried again: %s", title, words);
     break;
   case ML_OUTBOX_SENDING:
@@ -171,12 +163,12 @@ on_news(gpointer data)
   News *news = data;
   Outbox *outbox = news->outbox;
   UiApp *app = outbox->app;
-  UiLeaving *leaving = leaving_of(outbox, news->id);
+  UiLeaving *leaving = ui_outbox_leaving_of(app, news->id);
   g_autofree char *title = g_strdup(leaving ? ui_composer_title(leaving->composer) : news->title);
   g_autofree char *sent = g_strdup_printf("%s%d", news->id, ML_OUTBOX_SENT);
   g_autofree char *saying =
       g_strdup_printf("%s%d %s %s", news->id, news->state, news->words ? news->words : "",
-                      news->refused ? news->refused : "");
+                      news->outcome ? news->outcome : "");
 
   /* Each thing once; that it was sent before the news of its copy. */
   if (g_hash_table_add(outbox->said, g_steal_pointer(&saying))) {
@@ -186,10 +178,14 @@ on_news(gpointer data)
       ui_app_complain(app, "The copy of \"%s\" for the Sent folder is not stored yet: %s", title,
                       news->words);
   }
-  if (leaving && (news->state == ML_OUTBOX_SENT || (news->state == ML_OUTBOX_FAILED && news->some_sent))) {
-    flag_source(app, leaving->composer->draft);
+  for (guint i = 0; leaving && i < news->got->len; i++)
+    if (!g_ptr_array_find_with_equal_func(leaving->got, news->got->pdata[i], g_str_equal, NULL))
+      g_ptr_array_add(leaving->got, g_strdup(news->got->pdata[i]));
+  if (news->marked)
+    show_mark(app, news->marked);
+  if (leaving && (news->state == ML_OUTBOX_SENT || (news->state == ML_OUTBOX_FAILED && news->got->len))) {
     ui_addresses_sent(app, leaving->composer->draft);
-    forget_id(outbox, leaving, news->id);
+    ui_outbox_forget(app, news->id);
   } else if (news->state == ML_OUTBOX_FAILED || news->state == ML_OUTBOX_UNSURE ||
              (news->state == ML_OUTBOX_QUEUED && news->words))
     outbox->when_idle = NULL; /* it is not to be left unseen */
@@ -203,24 +199,21 @@ on_news(gpointer data)
 static void
 on_entry(const MlOutboxEntry *entry, gpointer data)
 {
-  g_autoptr(GString) refused = g_string_new(NULL);
   News *news = g_new0(News, 1);
-  gboolean some_sent = FALSE;
 
-  for (guint i = 0; i < entry->recipients->len; i++) {
-    const MlOutboxRecipient *recipient = entry->recipients->pdata[i];
-    some_sent |= recipient->state == ML_RCPT_SENT;
-    if (recipient->state == ML_RCPT_REFUSED)
-      g_string_append_printf(refused, "%s%s: %s", refused->len ? "; " : "", recipient->address,
-                             recipient->words ? recipient->words : "refused");
-  }
   *news = (News){ .outbox = data,
                   .id = g_strdup(entry->id),
                   .title = g_strdup(entry->subject && *entry->subject ? entry->subject : "(no subject)"),
                   .words = g_strdup(entry->words),
-                  .refused = refused->len ? g_strdup(refused->str) : NULL,
-                  .state = entry->state,
-                  .some_sent = some_sent };
+                  .outcome = ml_outbox_outcome(entry),
+                  .got = g_ptr_array_new_with_free_func(g_free),
+                  .marked = entry->mark_due ? NULL : ml_source_copy(entry->source),
+                  .state = entry->state };
+  for (guint i = 0; i < entry->recipients->len; i++) {
+    const MlOutboxRecipient *recipient = entry->recipients->pdata[i];
+    if (recipient->state == ML_RCPT_SENT)
+      g_ptr_array_add(news->got, g_strdup(recipient->address));
+  }
   g_idle_add_full(G_PRIORITY_DEFAULT, on_news, news, news_free);
 }
 
@@ -391,7 +384,7 @@ ui_outbox_queued(UiComposer *composer, GPtrArray *ids, gint64 due)
   Outbox *outbox = app->outbox;
   UiLeaving *leaving = g_new(UiLeaving, 1);
 
-  *leaving = (UiLeaving){ ui_composer_ref(composer), ids, due };
+  *leaving = (UiLeaving){ ui_composer_ref(composer), ids, g_ptr_array_new_with_free_func(g_free), due };
   g_ptr_array_add(outbox->leaving, leaving);
   ui_drafts_forget(composer);
   ui_composer_close(composer);
@@ -417,122 +410,6 @@ ui_outbox_words(UiApp *app)
                            (int)(leaving->due - now));
   }
   return NULL;
-}
-
-/* Back from the outbox. */
-typedef struct {
-  UiComposer *composer; /* NULL: only what lies in the outbox is left of it */
-  char *folder, *account;
-  GPtrArray *ids;
-  GBytes *copy;
-  MlDraft *draft;
-  const MlAccount *account_config;
-  GError *error;
-} Taking;
-
-static void
-taking_free(Taking *taking)
-{
-  ui_composer_unref(taking->composer);
-  g_free(taking->folder);
-  g_free(taking->account);
-  g_ptr_array_unref(taking->ids);
-  g_clear_pointer(&taking->copy, g_bytes_unref);
-  ml_draft_free(taking->draft);
-  g_clear_error(&taking->error);
-  g_free(taking);
-}
-
-static char *
-account_of(MlOutbox *outbox, const char *id)
-{
-  g_autoptr(GPtrArray) entries = ml_outbox_list(outbox, NULL);
-
-  for (guint i = 0; entries && i < entries->len; i++) {
-    const MlOutboxEntry *entry = entries->pdata[i];
-    if (!strcmp(entry->id, id))
-      return g_strdup(entry->account);
-  }
-  return NULL;
-}
-
-static void
-run_taking(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
-{
-  Taking *taking = data;
-  g_autoptr(MlOutbox) outbox = ml_outbox_open(taking->folder, &taking->error);
-
-  if (outbox && !taking->composer)
-    taking->account = account_of(outbox, taking->ids->pdata[0]);
-  for (guint i = 0; outbox && i < taking->ids->len && !taking->error; i++) {
-    g_clear_pointer(&taking->copy, g_bytes_unref);
-    if (!ml_outbox_cancel(outbox, taking->ids->pdata[i], &taking->copy, &taking->error))
-      return;
-  }
-}
-
-static void
-reopen(UiApp *app, Taking *taking)
-{
-  const UiComposer *before = taking->composer;
-  UiComposer *composer = ui_composer_new(app, before->account, ml_draft_copy(before->draft));
-
-  composer->encrypt_set = TRUE;
-  composer->fresh = FALSE;
-  ui_composer_changed(composer, FALSE);
-  ui_composer_show(composer);
-  ui_app_say(app, "Taken back: it was not sent.");
-}
-
-static void
-taken(UiApp *app, gboolean cancelled, gpointer data)
-{
-  Taking *taking = data;
-  Outbox *outbox = app->outbox;
-
-  if (taking->error) {
-    ui_app_error(app, taking->error);
-    taking_free(taking);
-    return;
-  }
-  for (guint i = 0; i < taking->ids->len; i++)
-    forget_id(outbox, leaving_of(outbox, taking->ids->pdata[i]), taking->ids->pdata[i]);
-  if (taking->composer)
-    reopen(app, taking);
-  else if (taking->copy)
-    ui_drafts_open_copy(app, taking->account, taking->copy);
-  ui_outbox_view_refresh(app);
-  taking_free(taking);
-}
-
-void
-ui_outbox_take_back(UiApp *app, const char *id)
-{
-  UiLeaving *leaving = leaving_of(app->outbox, id);
-  Taking *taking = g_new0(Taking, 1);
-
-  taking->composer = leaving ? ui_composer_ref(leaving->composer) : NULL;
-  taking->folder = ui_outbox_folder(app);
-  taking->ids = g_ptr_array_new_with_free_func(g_free);
-  if (!leaving)
-    g_ptr_array_add(taking->ids, g_strdup(id));
-  for (guint i = 0; leaving && i < leaving->ids->len; i++)
-    g_ptr_array_add(taking->ids, g_strdup(leaving->ids->pdata[i]));
-  ui_ops_job(app, CRYPTO_JOB_VERIFY, "Taking it back", run_taking, taken, taking);
-}
-
-void
-ui_action_unsend(UiApp *app)
-{
-  GPtrArray *all = ui_outbox_leaving(app);
-  const UiLeaving *last = all->len ? all->pdata[all->len - 1] : NULL;
-
-  if (!last) {
-    ui_app_say(app, "Nothing is about to leave.");
-    return;
-  }
-  g_autofree char *id = g_strdup(last->ids->pdata[0]);
-  ui_outbox_take_back(app, id);
 }
 
 /* Sends what this run has queued without its delay, then goes on with @then. */

@@ -407,6 +407,9 @@ typedef struct {
   UiApp *app;
   UiAccount *account;
   GBytes *bytes;
+  MlSource *source;
+  GPtrArray *got; /* of char *: who has it */
+  gboolean unsure;
   CryptoRevocationMode revocation;
   MlDraft *draft;
   GError *error;
@@ -437,9 +440,17 @@ copy_done(UiApp *app, gboolean cancelled, gpointer data)
 
   if (copy->draft) {
     UiComposer *composer = open_draft(app, g_steal_pointer(&copy->draft));
-    ui_composer_changed(composer, FALSE);
+    if (copy->source) {
+      composer->draft->source_account = g_strdup(copy->source->account);
+      composer->draft->source_folder = g_strdup(copy->source->folder);
+      composer->draft->source_uidvalidity = copy->source->uidvalidity;
+      composer->draft->source_uid = copy->source->uid;
+      composer->draft->source_forwarded = copy->source->forwarded;
+    }
+    ui_outbox_readdress(composer, copy->got, copy->unsure);
+    ui_composer_changed(composer, copy->got->len > 0);
     ui_composer_show(composer);
-    ui_app_say(app, "Taken back: it was not sent.");
+    ui_outbox_say_back(app, copy->got->len > 0, copy->unsure);
   } else { /* it must not be lost */
     ml_worker_append(copy->account->worker, folder ? folder : "Drafts", copy->bytes,
                      ML_FLAG_DRAFT | ML_FLAG_SEEN, 0);
@@ -447,20 +458,25 @@ copy_done(UiApp *app, gboolean cancelled, gpointer data)
                     copy->error ? copy->error->message : "it could not be opened.");
   }
   g_bytes_unref(copy->bytes);
+  ml_source_free(copy->source);
+  g_ptr_array_unref(copy->got);
   ml_draft_free(copy->draft);
   g_clear_error(&copy->error);
   g_free(copy);
 }
 
 void
-ui_drafts_open_copy(UiApp *app, const char *account_name, GBytes *bytes)
+ui_drafts_open_copy(UiApp *app, GBytes *bytes, const MlOutboxEntry *entry, GPtrArray *got)
 {
-  UiAccount *account = account_name ? ui_account_find(app, account_name) : NULL;
+  UiAccount *account = ui_account_find(app, entry->account);
   Copy *copy = g_new0(Copy, 1);
 
   copy->app = app;
   copy->account = account ? account : app->accounts->pdata[0];
   copy->bytes = g_bytes_ref(bytes);
+  copy->source = entry->mark_due ? ml_source_copy(entry->source) : NULL;
+  copy->got = g_ptr_array_ref(got);
+  copy->unsure = entry->state == ML_OUTBOX_UNSURE;
   copy->revocation = ui_composer_revocation(app);
   ui_ops_job(app, CRYPTO_JOB_KEYS, "Opening the message", run_copy, copy_done, copy);
 }

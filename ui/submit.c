@@ -333,24 +333,25 @@ ui_submit_message(UiCli *cli, const MlAccount *account, const MlSubmission *mess
 /* ---- through the outbox */
 
 static const char *
-state_word(MlOutboxState state)
+state_word(const MlOutboxEntry *entry)
 {
   static const char *const words[] = { [ML_OUTBOX_QUEUED] = "queued",
                                        [ML_OUTBOX_SENDING] = "sending",
                                        [ML_OUTBOX_UNSURE] = "unsure",
                                        [ML_OUTBOX_FAILED] = "failed",
                                        [ML_OUTBOX_SENT] = "sent" };
-  return words[state];
+  return ml_outbox_is_partial(entry) ? "partial" : words[entry->state];
 }
 
 static void
 tell_json(const MlOutboxEntry *entry)
 {
   static const char *const words[] = { [ML_RCPT_DUE] = "due", [ML_RCPT_SENT] = "sent", [ML_RCPT_REFUSED] = "refused" };
+  g_autofree char *outcome = ml_outbox_outcome(entry);
   JsonBuilder *json = ui_json_new();
   ui_json_string(json, "id", entry->id);
   ui_json_string(json, "account", entry->account);
-  ui_json_string(json, "state", state_word(entry->state));
+  ui_json_string(json, "state", state_word(entry));
   ui_json_string(json, "message_id", entry->message_id);
   ui_json_string(json, "subject", entry->subject);
   ui_json_int(json, "size", (gint64)entry->size);
@@ -359,6 +360,8 @@ tell_json(const MlOutboxEntry *entry)
   ui_json_int(json, "attempts", entry->attempts);
   ui_json_bool(json, "copy_due", entry->copy_due);
   ui_json_string(json, "words", entry->words);
+  ui_json_string(json, "outcome", outcome);
+  ui_json_bool(json, "mark_due", entry->mark_due);
   ui_json_array(json, "recipients");
   for (guint i = 0; i < entry->recipients->len; i++) {
     const MlOutboxRecipient *recipient = entry->recipients->pdata[i];
@@ -379,6 +382,7 @@ ui_submit_tell(UiCli *cli, const MlOutboxEntry *entry)
     tell_json(entry);
     return;
   }
+  g_autofree char *outcome = ml_outbox_outcome(entry);
   for (guint i = 0; i < entry->recipients->len; i++) {
     const MlOutboxRecipient *recipient = entry->recipients->pdata[i];
     if (recipient->state == ML_RCPT_REFUSED)
@@ -387,16 +391,21 @@ ui_submit_tell(UiCli *cli, const MlOutboxEntry *entry)
   if (entry->state == ML_OUTBOX_UNSURE)
     ui_cli_error(cli, "%s: %s (signet outbox flush %s, or signet outbox cancel %s)", entry->id, entry->words, entry->id,
                  entry->id);
+  else if (entry->state == ML_OUTBOX_QUEUED && outcome)
+    ui_cli_error(cli, "%s: %s It will be tried again for the others", entry->id, outcome);
   else if (entry->state == ML_OUTBOX_QUEUED)
     ui_cli_error(cli, "%s is queued and will be tried again%s%s", entry->id, entry->words ? ": " : "",
                  entry->words ? entry->words : "");
+  else if (entry->state == ML_OUTBOX_FAILED && outcome)
+    ui_cli_error(cli, "%s: %s The rest stays in the outbox (signet outbox flush %s, or signet outbox cancel %s)",
+                 entry->id, outcome, entry->id, entry->id);
   else if (entry->state == ML_OUTBOX_FAILED)
     ui_cli_error(cli, "%s stays in the outbox%s%s (signet outbox flush %s, or signet outbox cancel %s)", entry->id,
                  entry->words ? ": " : "", entry->words ? entry->words : "", entry->id, entry->id);
   else if (entry->copy_due && entry->words)
     ui_cli_error(cli, "%s: %s", entry->id, entry->words);
   else if (cli->verbose)
-    ui_cli_error(cli, "%s: %s", entry->id, state_word(entry->state));
+    ui_cli_error(cli, "%s: %s", entry->id, state_word(entry));
 }
 
 gboolean

@@ -127,6 +127,7 @@ full_draft(void)
   draft->sign = draft->opaque = draft->legacy_display = draft->secret_names = draft->source_forwarded = TRUE;
   draft->hide = ML_HIDE_SHY;
   draft->source_uid = 4000000000u;
+  draft->source_uidvalidity = 3999999999u;
   return draft;
 }
 
@@ -149,6 +150,7 @@ assert_same(const MlDraft *a, const MlDraft *b)
   g_assert_cmpstr(a->source_account, ==, b->source_account);
   g_assert_cmpstr(a->source_folder, ==, b->source_folder);
   g_assert_cmpuint(a->source_uid, ==, b->source_uid);
+  g_assert_cmpuint(a->source_uidvalidity, ==, b->source_uidvalidity);
   const gboolean x[] = { a->flowed,        a->sign,           a->encrypt,      a->encrypt_demanded,
                          a->opaque,        a->legacy_display, a->secret_names, a->source_forwarded,
                          (gboolean)a->hide };

@@ -14,6 +14,7 @@ typedef struct {
   MlDriverHooks hooks;
   MlOutbox *outbox;
   GString *told; /* of the flush: "state state ..." */
+  MlSource *source; /* of what is added */
 } Fixture;
 
 #define MESSAGE "From: anna@example.org\r\nMessage-ID: <one@example.org>\r\nSubject: x\r\n\r\nbody\r\n"
@@ -71,6 +72,7 @@ tear_down(Fixture *f)
   remove_tree(f->dir);
   g_string_free(f->told, TRUE);
   g_free((char *)f->hooks.state_dir);
+  ml_source_free(f->source);
   g_free(f->dir);
   g_free(f->folder);
   g_free(f->log);
@@ -94,7 +96,7 @@ add(Fixture *f, const char *to, gint64 now, guint delay)
       g_ptr_array_add(one->recipients, g_strdup(*address));
     g_ptr_array_add(outgoing, one);
   }
-  MlSealed sealed = { .message_id = (char *)"<one@example.org>", .subject = (char *)"x \t\xc3\xa4", .outgoing = outgoing, .copy = bytes };
+  MlSealed sealed = { .message_id = (char *)"<one@example.org>", .subject = (char *)"x \t\xc3\xa4", .outgoing = outgoing, .copy = bytes, .source = f->source };
   char *id = ml_outbox_add(f->outbox, f->account, &sealed, now, delay, &error);
   g_assert_no_error(error);
   for (guint i = 0; i < outgoing->len; i++) {
@@ -321,6 +323,225 @@ test_torn(void)
   tear_down(&f);
 }
 
+/* ---- what it answers is marked once it has left */
+
+static gboolean
+take_uid(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  guint32 *uid = user_data;
+  (void)done;
+  (void)total;
+  *uid = headers->len ? ((MlHeader *)g_ptr_array_index(headers, 0))->uid : 0;
+  g_ptr_array_unref(headers);
+  return TRUE;
+}
+
+/* Puts a message into the Maildir, as the one that what is added from now on answers. */
+static void
+answer_one(Fixture *f, gboolean forwarded)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *path = g_build_filename(f->dir, "Mail", "new", "1.one.host", NULL);
+  g_assert_true(g_file_set_contents(path, MESSAGE, -1, NULL));
+  g_autoptr(MlDriver) driver = ml_driver_new(f->account, &f->hooks);
+  MlSelected selected;
+  guint32 uid = 0;
+  g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
+  g_assert_true(ml_driver_headers(driver, 0, 10, take_uid, &uid, &error));
+  g_assert_no_error(error);
+  ml_source_free(f->source);
+  f->source = ml_source_new("work", "INBOX", selected.uidvalidity, uid, forwarded);
+  g_assert_nonnull(f->source);
+}
+
+/* The letters behind the ",2," of its name. */
+static char *
+marks(Fixture *f)
+{
+  static const char *const subs[] = { "new", "cur" };
+  for (guint i = 0; i < G_N_ELEMENTS(subs); i++) {
+    g_autofree char *path = g_build_filename(f->dir, "Mail", subs[i], NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    for (const char *name; (name = g_dir_read_name(dir));) {
+      const char *info = strstr(name, ":2,");
+      if (g_str_has_prefix(name, "1.one"))
+        return g_strdup(info ? info + 3 : "");
+    }
+  }
+  return g_strdup("gone");
+}
+
+static void
+test_answered(void)
+{
+  for (guint forwarded = 0; forwarded < 2; forwarded++) {
+    Fixture f;
+    set_up(&f);
+    answer_one(&f, forwarded != 0);
+    g_autofree char *id = add(&f, "later@example.org", 1000, 0);
+    flush(&f, 1000);
+    g_autofree char *before = marks(&f);
+    g_assert_cmpstr(before, ==, ""); /* it has not left */
+    g_autoptr(GPtrArray) entries = list(&f);
+    const MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+    g_assert_true(entry->mark_due);
+    g_assert_cmpstr(entry->source->folder, ==, "INBOX");
+    g_assert_cmpuint(entry->source->uid, ==, f.source->uid);
+    g_assert_cmpuint(entry->source->uidvalidity, ==, f.source->uidvalidity);
+    g_assert_cmpint(entry->source->forwarded, ==, (int)forwarded);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(ml_outbox_cancel(f.outbox, id, NULL, &error));
+    g_autofree char *cancelled = marks(&f);
+    g_assert_cmpstr(cancelled, ==, "");
+    g_autofree char *next = add(&f, "bob@example.org no@example.org", 1000, 0); /* some have it */
+    flush(&f, 1000);
+    g_autofree char *after = marks(&f);
+    g_assert_cmpstr(after, ==, forwarded ? "P" : "R");
+    g_autoptr(GPtrArray) kept = list(&f);
+    g_assert_false(((MlOutboxEntry *)g_ptr_array_index(kept, 0))->mark_due);
+    tear_down(&f);
+  }
+}
+
+/* Gone, or numbered anew: nothing is marked, and nothing is kept for it. */
+static void
+test_answered_gone(void)
+{
+  for (guint way = 0; way < 3; way++) {
+    Fixture f;
+    set_up(&f);
+    answer_one(&f, FALSE);
+    if (way == 0)
+      f.source->uidvalidity++;
+    else if (way == 1)
+      f.source->uid += 1000;
+    else {
+      g_free(f.source->folder);
+      f.source->folder = g_strdup("Elsewhere");
+    }
+    g_autofree char *id = add(&f, "bob@example.org", 1000, 0);
+    g_assert_cmpint(flush(&f, 1000), ==, 0);
+    g_autofree char *after = marks(&f);
+    g_assert_cmpstr(after, ==, "");
+    g_autoptr(GPtrArray) entries = list(&f);
+    g_assert_cmpuint(entries->len, ==, 0);
+    tear_down(&f);
+  }
+}
+
+/* An entry as it was written before there was a source, octet for octet: still read, and sent. */
+static void
+test_former(void)
+{
+  static const char former[] =
+      "signet-outbox 1\n"
+      "0000000244\n"
+      "E\t=work\t=<one@example.org>\t=x\t1795327925\t0\n"
+      "M\t0\t135\te4ef0733a2d767cada53aecd319506e4829b9fc47b1ae0433eccddcea0c40bfe\t=anna@example.org\t=bob@example.org\n"
+      "C\t0\t135\te4ef0733a2d767cada53aecd319506e4829b9fc47b1ae0433eccddcea0c40bfe\t\n"
+      "S\t860c5050177f5485\n"
+      "From: anna@example.org\r\n"
+      "To: bob@example.org\r\n"
+      "Message-ID: <one@example.org>\r\n"
+      "Subject: x\r\n"
+      "Date: Sun, 22 Nov 2026 06:00:00 +0000\r\n"
+      "\r\n"
+      "body\r\n"
+      "\n"
+      "R\t0\t1795327925\t0\t1\t-1\t\t0\t\t41422f73bb41e991\n"
+      "\n"
+      "R\t0\t1795327985\t1\t1\t-1\t=/bin/false ended with code 1.\t0\t=/bin/false ended with code 1\t7884c035811d960c\n";
+  Fixture f;
+  set_up(&f);
+  g_autofree char *path = g_build_filename(f.folder, "1k80u471ht1o.entry", NULL);
+  g_assert_true(g_file_set_contents(path, former, -1, NULL));
+  g_autoptr(GPtrArray) entries = list(&f);
+  g_assert_cmpuint(entries->len, ==, 1);
+  const MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+  g_assert_cmpint(entry->state, ==, ML_OUTBOX_QUEUED);
+  g_assert_cmpstr(entry->subject, ==, "x");
+  g_assert_cmpuint(entry->attempts, ==, 1);
+  g_assert_cmpint(entry->due, ==, 1795327985);
+  g_assert_true(entry->copy_due);
+  g_assert_null(entry->source);
+  g_assert_cmpint(flush(&f, 1795327985), ==, 0);
+  g_autofree char *log = sent_log(&f);
+  g_assert_cmpstr(log, ==, "bob@example.org\n");
+  g_assert_cmpuint(copies(&f), ==, 1);
+  tear_down(&f);
+}
+
+/* The line that tells the source stands before its record, where an older signet passes over it; a torn one takes
+ * nothing with it but the mark. */
+static void
+test_source_line(void)
+{
+  Fixture f;
+  set_up(&f);
+  f.source = ml_source_new("work", "IN\tBOX \xc3\xa4", 7, 9, TRUE);
+  g_autofree char *id = add(&f, "later@example.org", 1000, 0);
+  flush(&f, 1000);
+  g_autofree char *path = g_strconcat(f.folder, "/", id, ".entry", NULL);
+  g_autofree char *text = NULL;
+  gsize length;
+  g_assert_true(g_file_get_contents(path, &text, &length, NULL));
+  g_autoptr(GPtrArray) before = list(&f);
+  g_assert_cmpstr(((MlOutboxEntry *)g_ptr_array_index(before, 0))->source->folder, ==, "IN\tBOX \xc3\xa4");
+  char *last = g_strrstr_len(text, (gssize)length, "\nA\t");
+  g_assert_nonnull(last);
+  g_assert_nonnull(strstr(last, "\nR\t"));
+  last[4] ^= 1;
+  g_assert_true(g_file_set_contents(path, text, (gssize)length, NULL));
+  g_autoptr(GPtrArray) entries = list(&f);
+  const MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+  g_assert_cmpint(entry->state, ==, ML_OUTBOX_QUEUED);
+  g_assert_cmpuint(entry->attempts, ==, 1);
+  g_assert_null(entry->source);
+  g_assert_false(entry->mark_due);
+  tear_down(&f);
+}
+
+/* Who has it and who has not, in words, and for who takes it back. */
+static void
+test_partial(void)
+{
+  Fixture f;
+  set_up(&f);
+  g_autofree char *id = add(&f, "bob@example.org no@example.org carol@example.org", 1000, 0);
+  flush(&f, 1000);
+  g_autoptr(GPtrArray) entries = list(&f);
+  MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
+  g_assert_true(ml_outbox_is_partial(entry));
+  g_autofree char *outcome = ml_outbox_outcome(entry);
+  g_assert_true(g_str_has_prefix(outcome, "Sent to 2 of 3; REFUSED: no@example.org ("));
+  g_assert_nonnull(strstr(outcome, "550 no such user)."));
+  g_assert_cmpstr(entry->words, ==, outcome);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) copy = NULL;
+  MlOutboxEntry *taken = NULL;
+  g_assert_true(ml_outbox_take_back(f.outbox, id, &copy, &taken, &error));
+  g_assert_cmpuint(taken->recipients->len, ==, 3);
+  g_assert_cmpint(((MlOutboxRecipient *)g_ptr_array_index(taken->recipients, 0))->state, ==, ML_RCPT_SENT);
+  g_assert_cmpint(((MlOutboxRecipient *)g_ptr_array_index(taken->recipients, 1))->state, ==, ML_RCPT_REFUSED);
+  ml_outbox_entry_free(taken);
+  /* One has it, one is to be tried again, when it is taken back: the copy is kept, the rest never sent. */
+  g_autofree char *second = add(&f, "dora@example.org later@example.org", 2000, 0);
+  flush(&f, 2000);
+  g_autoptr(GPtrArray) waiting = list(&f);
+  g_autofree char *so_far = ml_outbox_outcome(g_ptr_array_index(waiting, 0));
+  g_assert_true(g_str_has_prefix(so_far, "Sent to 1 of 2; not yet: later@example.org ("));
+  g_assert_true(ml_outbox_take_back(f.outbox, second, NULL, &taken, &error));
+  g_assert_cmpint(((MlOutboxRecipient *)g_ptr_array_index(taken->recipients, 0))->state, ==, ML_RCPT_SENT);
+  ml_outbox_entry_free(taken);
+  flush(&f, 2000);
+  g_assert_cmpuint(copies(&f), ==, 1); /* one: both have the same Message-ID */
+  g_autoptr(GPtrArray) none = list(&f);
+  g_assert_cmpuint(none->len, ==, 0);
+  g_autofree char *log = sent_log(&f);
+  g_assert_cmpstr(log, ==, "bob@example.org\ncarol@example.org\ndora@example.org\n");
+  tear_down(&f);
+}
+
 /* While another signet works on it. */
 static void
 test_locked(void)
@@ -355,5 +576,10 @@ main(int argc, char **argv)
   g_test_add_func("/outbox/damaged", test_damaged);
   g_test_add_func("/outbox/torn", test_torn);
   g_test_add_func("/outbox/locked", test_locked);
+  g_test_add_func("/outbox/answered", test_answered);
+  g_test_add_func("/outbox/answered-gone", test_answered_gone);
+  g_test_add_func("/outbox/former", test_former);
+  g_test_add_func("/outbox/source-line", test_source_line);
+  g_test_add_func("/outbox/partial", test_partial);
   return g_test_run();
 }

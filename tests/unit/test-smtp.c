@@ -4,6 +4,7 @@
 
 #include "crypto/context.h"
 #include "mail/smtp-private.h"
+#include "tests/unit/asleep.h"
 #include "tests/unit/loopback.h"
 
 /* A server of a few lines in a thread, on one end of a socket pair: it says its greeting, then for each command line the
@@ -383,14 +384,33 @@ test_command(void)
   g_assert_cmpint(rmdir(dir), ==, 0);
 }
 
-/* Cancelled while the command does not come to an end. */
+/* Cancels once the thread that sends waits for something. */
+typedef struct {
+  GCancellable *cancellable;
+  int tid;
+  GThread *thread;
+} Canceller;
+
 static gpointer
-cancel_soon(gpointer data)
+cancel_asleep(gpointer data)
 {
-  g_usleep(100000); /* into the middle of the wait */
-  g_cancellable_cancel(data);
+  Canceller *canceller = data;
+  asleep_await(canceller->tid);
+  g_cancellable_cancel(canceller->cancellable);
   return NULL;
 }
+
+static gboolean
+cancel_after_dot(gpointer data, GError **error)
+{
+  Canceller *canceller = data;
+  (void)error;
+  canceller->tid = asleep_self();
+  canceller->thread = g_thread_new("cancel", cancel_asleep, canceller);
+  return TRUE;
+}
+
+/* Cancelled while the command does not come to an end. */
 
 static void
 test_cancel(void)
@@ -402,12 +422,13 @@ test_cancel(void)
   g_autoptr(MlSmtp) smtp = ml_smtp_new(&account, &hooks);
   g_autoptr(GPtrArray) to = recipients("bob@example.org");
   g_autoptr(GBytes) bytes = g_bytes_new_static("a: b\r\n\r\n", 8);
-  GThread *thread = g_thread_new("cancel", cancel_soon, cancellable);
+  Canceller canceller = { .cancellable = cancellable };
   gint64 begun = g_get_monotonic_time();
-  g_assert_cmpint(ml_smtp_send(smtp, "anna@example.org", to, bytes, NULL, NULL, cancellable, &error), ==, ML_SMTP_UNSURE);
+  g_assert_cmpint(ml_smtp_send(smtp, "anna@example.org", to, bytes, cancel_after_dot, &canceller, cancellable, &error),
+                  ==, ML_SMTP_UNSURE);
   g_assert_error(error, ML_ERROR, ML_ERROR_CANCELLED);
   g_assert_cmpint(g_get_monotonic_time() - begun, <, 30 * G_USEC_PER_SEC);
-  g_thread_join(thread);
+  g_thread_join(canceller.thread);
 }
 
 /* Cancelled at a server that never says a word: in its TLS handshake, and when it does not greet. */
@@ -426,12 +447,13 @@ test_cancel_server(void)
     g_autoptr(MlSmtp) smtp = ml_smtp_new(&account, &hooks);
     g_autoptr(GPtrArray) to = recipients("bob@example.org");
     g_autoptr(GBytes) bytes = g_bytes_new_static("a: b\r\n\r\n", 8);
-    GThread *thread = g_thread_new("cancel", cancel_soon, cancellable);
+    Canceller canceller = { .cancellable = cancellable, .tid = asleep_self() };
+    canceller.thread = g_thread_new("cancel", cancel_asleep, &canceller);
     gint64 begun = g_get_monotonic_time();
     g_assert_cmpint(ml_smtp_send(smtp, "anna@example.org", to, bytes, NULL, NULL, cancellable, &error), ==, ML_SMTP_LATER);
     g_assert_error(error, ML_ERROR, ML_ERROR_CANCELLED);
     g_assert_cmpint(g_get_monotonic_time() - begun, <, 10 * G_USEC_PER_SEC); /* of 15 s for the handshake */
-    g_thread_join(thread);
+    g_thread_join(canceller.thread);
   }
   close(listener);
 }
