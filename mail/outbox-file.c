@@ -560,7 +560,8 @@ ml_outbox_file_open(const char *folder, const char *id, gboolean lock, GError **
     }
     if (!read_entry(file, error))
       return NULL;
-    file->entry->state = ML_OUTBOX_SENDING;
+    if (file->entry->state == ML_OUTBOX_QUEUED)
+      file->entry->state = ML_OUTBOX_SENDING;
     return g_steal_pointer(&file);
   }
   file->locked = lock;

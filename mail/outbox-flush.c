@@ -242,7 +242,7 @@ conclude(Flush *flush, MlOutboxEntry *entry)
   }
 }
 
-/* TRUE: something may be left to do. */
+/* TRUE: its state is another one, which is to be told. */
 static gboolean
 send_entry(Flush *flush, MlOutboxFile *file)
 {
@@ -274,10 +274,9 @@ send_entry(Flush *flush, MlOutboxFile *file)
   if (!(gone ? ml_outbox_file_remove(file, &why) : ml_outbox_file_record(file, &why)))
     set_words(entry, why->message);
   ml_outbox_point("outbox-sent-3");
-  tell(flush, entry);
   if (entry->state == ML_OUTBOX_QUEUED)
     wake_at(flush, entry->due);
-  return !gone;
+  return TRUE;
 }
 
 /* ---- after it has left: the Sent copy, and the mark on what it answers */
@@ -390,8 +389,8 @@ mark_source(Flush *flush, MlOutboxEntry *entry)
   return DONE;
 }
 
-/* What is to be done once it has left. */
-static void
+/* What is to be done once it has left. TRUE: something came of it, which is to be told. */
+static gboolean
 follow_up(Flush *flush, MlOutboxFile *file, gboolean again)
 {
   MlOutboxEntry *entry = file->entry;
@@ -404,7 +403,7 @@ follow_up(Flush *flush, MlOutboxFile *file, gboolean again)
   if (left)
     wake_at(flush, MAX(entry->due, flush->now + BACKOFF_FIRST));
   if (copied != DONE && copied != FAILED && marked != DONE && marked != FAILED)
-    return; /* as it was */
+    return FALSE;
   if (entry->state == ML_OUTBOX_SENT && (words || !entry->copy_due))
     set_words(entry, words);
   gboolean ok = left || entry->state != ML_OUTBOX_SENT ? ml_outbox_file_record(file, &why)
@@ -412,7 +411,7 @@ follow_up(Flush *flush, MlOutboxFile *file, gboolean again)
   if (!ok)
     g_warning("%s", why->message);
   ml_outbox_point("outbox-copy-3");
-  tell(flush, entry);
+  return TRUE;
 }
 
 /* ---- one pass */
@@ -428,21 +427,29 @@ flush_one(Flush *flush, const char *id)
     return;
   }
   MlOutboxEntry *entry = file->entry;
-  gboolean again = TRUE;
+  gboolean again = TRUE, changed = FALSE;
   if (entry->state == ML_OUTBOX_QUEUED) {
     if (entry->due > flush->now) {
       wake_at(flush, entry->due);
       return;
     }
-    if (!send_entry(flush, file))
-      return;
+    changed = send_entry(flush, file);
     again = FALSE;
   } else if (entry->due > flush->now && wants_more(entry)) {
     wake_at(flush, entry->due);
     return;
   }
-  if (wants_more(entry) && !g_cancellable_is_cancelled(flush->cancellable))
-    follow_up(flush, file, again);
+  if (wants_more(entry) && !g_cancellable_is_cancelled(flush->cancellable)) {
+    if (changed)
+      tell(flush, entry);
+    changed = follow_up(flush, file, again);
+  }
+  /* Who is told looks at the file, and must not find it being worked on. */
+  entry = g_steal_pointer(&file->entry);
+  g_clear_pointer(&file, ml_outbox_file_free);
+  if (changed)
+    tell(flush, entry);
+  ml_outbox_entry_free(entry);
 }
 
 /* Takes @ids. */

@@ -48,7 +48,7 @@ MlOutboxPending *ml_outbox_file_make(const char *folder, const char *id, const M
                                      const MlSealed *sealed, guint notify, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_outbox_file_publish(const char *folder, GPtrArray *all, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* NOT_FOUND: gone meanwhile; MALFORMED: damaged. @lock: for as long as the file is open; FAILED where somebody else
- * has it. Without a lock the state is SENDING where somebody has it. */
+ * has it. Without a lock the state is SENDING where somebody has what was queued. */
 MlOutboxFile *ml_outbox_file_open(const char *folder, const char *id, gboolean lock, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_outbox_file_record(MlOutboxFile *file, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* entry and dot, now */

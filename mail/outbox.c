@@ -210,7 +210,7 @@ ml_outbox_outcome(const MlOutboxEntry *entry)
   if (!sent || sent == all)
     return NULL;
   GString *out = g_string_new(NULL);
-  g_string_append_printf(out, "Sent to %u of %u", sent, all);
+  g_string_append_printf(out, "sent to %u of %u", sent, all);
   name_some(out, entry, ML_RCPT_REFUSED, "; REFUSED: ");
   name_some(out, entry, ML_RCPT_DUE, entry->state == ML_OUTBOX_UNSURE ? "; perhaps also: " : "; not yet: ");
   g_string_append_c(out, '.');

@@ -60,7 +60,7 @@ ml_outbox_cancel(MlOutbox *outbox, const char *id, GBytes **copy, GError **error
 /* The same, to be written anew: *entry (transfer full) says who has it already. */
 gboolean ml_outbox_take_back(MlOutbox *outbox, const char *id, GBytes **copy, MlOutboxEntry **entry,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* "Sent to 2 of 3; REFUSED: x@example.org (550 no such user)." where some have it and others do not; else NULL.
+/* "sent to 2 of 3; REFUSED: x@example.org (550 no such user)." where some have it and others do not; else NULL.
  * Transfer full. */
 char *ml_outbox_outcome(const MlOutboxEntry *entry);
 gboolean ml_outbox_is_partial(const MlOutboxEntry *entry); /* FAILED, though some have it */

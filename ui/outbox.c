@@ -117,7 +117,7 @@ say_news(UiApp *app, const News *news, const char *title)
   switch (news->state) {
   case ML_OUTBOX_SENT:
     if (news->outcome) {
-      ui_app_complain(app, "\"%s\": %s", title, news->outcome);
+      ui_app_complain(app, "\"%s\" was %s", title, news->outcome);
       break;
     }
     ui_app_say(app, "Sent: %s", title);
@@ -129,13 +129,13 @@ say_news(UiApp *app, const News *news, const char *title)
     break;
   case ML_OUTBOX_FAILED:
     if (news->outcome)
-      ui_app_complain(app, "\"%s\": %s B shows it.", title, news->outcome);
+      ui_app_complain(app, "\"%s\" was %s B shows it.", title, news->outcome);
     else
       ui_app_complain(app, "\"%s\" was NOT SENT: %s%sB shows it.", title, words, *words ? " " : "");
     break;
   case ML_OUTBOX_QUEUED:
     if (news->outcome)
-      ui_app_complain(app, "\"%s\": %s It is tried again for the others.", title, news->outcome);
+      ui_app_complain(app, "\"%s\" was %s It is tried again for the others.", title, news->outcome);
     else if (*words)
       ui_app_complain(app, "\"%s\" is not sent yet, it is tried again: %s", title, words);
     break;

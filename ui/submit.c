@@ -392,12 +392,12 @@ ui_submit_tell(UiCli *cli, const MlOutboxEntry *entry)
     ui_cli_error(cli, "%s: %s (signet outbox flush %s, or signet outbox cancel %s)", entry->id, entry->words, entry->id,
                  entry->id);
   else if (entry->state == ML_OUTBOX_QUEUED && outcome)
-    ui_cli_error(cli, "%s: %s It will be tried again for the others", entry->id, outcome);
+    ui_cli_error(cli, "%s was %s It will be tried again for the others", entry->id, outcome);
   else if (entry->state == ML_OUTBOX_QUEUED)
     ui_cli_error(cli, "%s is queued and will be tried again%s%s", entry->id, entry->words ? ": " : "",
                  entry->words ? entry->words : "");
   else if (entry->state == ML_OUTBOX_FAILED && outcome)
-    ui_cli_error(cli, "%s: %s The rest stays in the outbox (signet outbox flush %s, or signet outbox cancel %s)",
+    ui_cli_error(cli, "%s was %s The rest stays in the outbox (signet outbox flush %s, or signet outbox cancel %s)",
                  entry->id, outcome, entry->id, entry->id);
   else if (entry->state == ML_OUTBOX_FAILED)
     ui_cli_error(cli, "%s stays in the outbox%s%s (signet outbox flush %s, or signet outbox cancel %s)", entry->id,

@@ -513,7 +513,7 @@ test_partial(void)
   MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
   g_assert_true(ml_outbox_is_partial(entry));
   g_autofree char *outcome = ml_outbox_outcome(entry);
-  g_assert_true(g_str_has_prefix(outcome, "Sent to 2 of 3; REFUSED: no@example.org ("));
+  g_assert_true(g_str_has_prefix(outcome, "sent to 2 of 3; REFUSED: no@example.org ("));
   g_assert_nonnull(strstr(outcome, "550 no such user)."));
   g_assert_cmpstr(entry->words, ==, outcome);
   g_autoptr(GError) error = NULL;
@@ -529,7 +529,7 @@ test_partial(void)
   flush(&f, 2000);
   g_autoptr(GPtrArray) waiting = list(&f);
   g_autofree char *so_far = ml_outbox_outcome(g_ptr_array_index(waiting, 0));
-  g_assert_true(g_str_has_prefix(so_far, "Sent to 1 of 2; not yet: later@example.org ("));
+  g_assert_true(g_str_has_prefix(so_far, "sent to 1 of 2; not yet: later@example.org ("));
   g_assert_true(ml_outbox_take_back(f.outbox, second, NULL, &taken, &error));
   g_assert_cmpint(((MlOutboxRecipient *)g_ptr_array_index(taken->recipients, 0))->state, ==, ML_RCPT_SENT);
   ml_outbox_entry_free(taken);
