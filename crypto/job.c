@@ -1,6 +1,6 @@
 #include "crypto/job.h"
 
-enum { DONE_PER_TURN = 64, THREADS = 2 };
+enum { DONE_PER_TURN = 64, THREADS = CRYPTO_JOB_THREADS };
 
 typedef struct {
   CryptoJobThread thread;
@@ -96,7 +96,9 @@ crypto_job_start(CryptoPinFunc ask, gpointer user_data)
   jobs.user_data = user_data;
   if (!jobs.finished)
     jobs.finished = g_async_queue_new();
-  static const char *const names[THREADS] = { [CRYPTO_JOB_VERIFY] = "verify", [CRYPTO_JOB_KEYS] = "keys" };
+  static const char *const names[THREADS] = { [CRYPTO_JOB_VERIFY] = "verify",
+                                              [CRYPTO_JOB_KEYS] = "keys",
+                                              [CRYPTO_JOB_NETWORK] = "network" };
   for (int i = 0; i < THREADS; i++) {
     jobs.queues[i] = g_async_queue_new();
     jobs.threads[i] = g_thread_new(names[i], thread_main, GINT_TO_POINTER(i));

@@ -5,11 +5,13 @@
 
 #include "crypto/pin.h"
 
-/* Two serial threads for what must not hold up the screen. KEYS may ask for a PIN through the source that the
- * job is handed; VERIFY's source is NULL: opening a mail or scrolling the index can never pop up a question.
+/* Serial threads for what must not hold up the screen. KEYS may ask for a PIN through the source that the job is
+ * handed; VERIFY's source is NULL: opening a mail or scrolling the index can never pop up a question. NETWORK is for
+ * what may wait for servers that certificates name, so that nothing else waits behind it; its source is NULL too.
  * Post from the UI thread; @done runs there (in the default main context), exactly once, cancelled or not. A job
  * that is cancelled before its turn is never run: @done looks at the cancellable first. */
-typedef enum { CRYPTO_JOB_VERIFY, CRYPTO_JOB_KEYS } CryptoJobThread;
+typedef enum { CRYPTO_JOB_VERIFY, CRYPTO_JOB_KEYS, CRYPTO_JOB_NETWORK } CryptoJobThread;
+enum { CRYPTO_JOB_THREADS = CRYPTO_JOB_NETWORK + 1 };
 typedef void (*CryptoJobFunc)(CryptoPinSource *pin, GCancellable *cancellable, gpointer data);
 typedef void (*CryptoJobDone)(GCancellable *cancellable, gpointer data);
 

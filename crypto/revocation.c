@@ -15,6 +15,7 @@ enum {
   CERT_LIMIT = 256 << 10,
   ISSUERS_MAX = 8,       /* certificates taken of what a caIssuers address gives */
   ALONE_SECONDS = 600,   /* an address that failed is left alone for so long */
+  HOUR_SECONDS = 3600, /* until the background asks again for a list that did not come, or does not count */
   DAY_SECONDS = 24 * 3600,
 };
 
@@ -23,6 +24,7 @@ static char *cache; /* set before threads run */
 static GHashTable *met;    /* address of a list -> CryptoCert of the authority, which a chain was judged by */
 static GHashTable *loaded; /* issuer and file in the cache -> when it was last changed (gint64) */
 static GHashTable *failed; /* address -> when asking it failed (monotonic gint64) */
+static GHashTable *later;  /* address of a list -> when the background may ask for it again (monotonic gint64) */
 
 void
 crypto_asked_free(CryptoAsked *asked)
@@ -192,6 +194,7 @@ crypto_revocation_close(void)
   g_clear_pointer(&met, g_hash_table_unref);
   g_clear_pointer(&loaded, g_hash_table_unref);
   g_clear_pointer(&failed, g_hash_table_unref);
+  g_clear_pointer(&later, g_hash_table_unref);
 }
 
 /* --- asking: without the lock */
@@ -222,7 +225,7 @@ note_failed(const char *url)
 static GBytes *
 fetch(const CryptoAsker *asker, const CryptoAsk *ask, GError **error)
 {
-  if (failed_lately(ask->url)) {
+  if (!asker->insist && failed_lately(ask->url)) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE,
                 "It failed a short while ago and is left alone for %d minutes.", ALONE_SECONDS / 60);
     return NULL;
@@ -267,11 +270,11 @@ keep_list(GBytes *bytes, const char *url, CryptoCert *issuer, gint64 at, GError 
   gint64 until = 0;
   crypto_chain_lock();
   gboolean good = crypto_crl_take_fetched(bytes, url, issuer, at, &until, error);
+  crypto_chain_unlock();
   g_autofree char *file = good ? crypto_revocation_cache_file(url, "crl") : NULL;
   if (file) /* a cache: it may fail */
     g_file_set_contents_full(file, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes),
                              G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
-  crypto_chain_unlock();
   if (good && until < at) {
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
                         until ? "The revocation list is stale: a newer one should have come out."
@@ -354,22 +357,47 @@ crypto_revocation_find_issuer(const CryptoChain *chain, const CryptoAsker *asker
 
 /* --- the background's */
 
+/* Here, too, in case that the cache cannot be written. */
+static gboolean
+is_too_early(const char *url)
+{
+  crypto_chain_lock();
+  const gint64 *next = later ? g_hash_table_lookup(later, url) : NULL;
+  gboolean early = next && g_get_monotonic_time() < *next;
+  crypto_chain_unlock();
+  return early;
+}
+
+static void
+note_later(const char *url, gint64 seconds)
+{
+  gint64 next = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
+  crypto_chain_lock();
+  if (!later)
+    later = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_insert(later, g_strdup(url), g_memdup2(&next, sizeof next));
+  crypto_chain_unlock();
+}
+
 static gboolean
 is_due(const char *url)
 {
+  if (is_too_early(url))
+    return FALSE;
   g_autofree char *file = crypto_revocation_cache_file(url, "crl");
   GStatBuf info;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
   return !file || g_stat(file, &info) != 0 || info.st_mtime > now || now - info.st_mtime > DAY_SECONDS;
 }
 
-void
+gboolean
 crypto_revocation_refresh(const CryptoAsker *asker, GPtrArray *log)
 {
   g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) issuers = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   GHashTableIter iter;
   gpointer url, one;
+  gboolean news = FALSE;
   crypto_chain_lock();
   if (met) {
     g_hash_table_iter_init(&iter, met);
@@ -379,7 +407,13 @@ crypto_revocation_refresh(const CryptoAsker *asker, GPtrArray *log)
     }
   }
   crypto_chain_unlock();
-  for (guint i = 0; i < urls->len && !g_cancellable_is_cancelled(asker->cancellable); i++)
-    if (is_due(urls->pdata[i]) && !failed_lately(urls->pdata[i]))
-      ask_list(urls->pdata[i], issuers->pdata[i], g_get_real_time() / G_USEC_PER_SEC, asker, log);
+  for (guint i = 0; i < urls->len && !g_cancellable_is_cancelled(asker->cancellable); i++) {
+    if (!is_due(urls->pdata[i]))
+      continue;
+    gboolean good =
+        ask_list(urls->pdata[i], issuers->pdata[i], g_get_real_time() / G_USEC_PER_SEC, asker, log);
+    note_later(urls->pdata[i], good ? DAY_SECONDS : HOUR_SECONDS);
+    news |= good;
+  }
+  return news;
 }

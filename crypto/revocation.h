@@ -27,6 +27,7 @@ typedef struct {
   gpointer data;
   guint kinds; /* CryptoAskKind bits that may be asked for */
   GCancellable *cancellable; /* may be NULL */
+  gboolean insist; /* a person asks: also where asking failed a short while ago */
 } CryptoAsker;
 
 /* What was asked, and how it went. */
@@ -49,8 +50,8 @@ gboolean crypto_revocation_ask(const CryptoChain *chain, gint64 at, const Crypto
  * full; NULL: nothing came. */
 GPtrArray *crypto_revocation_find_issuer(const CryptoChain *chain, const CryptoAsker *asker, GPtrArray *log);
 
-/* Fetches the lists of the authorities that chains were judged by since the start, none more often than once a day.
- * For a thread of its own. */
-void crypto_revocation_refresh(const CryptoAsker *asker, GPtrArray *log);
+/* Fetches the lists of the authorities that chains were judged by since the start, none more often than once a day
+ * (one that fails or does not count: once an hour). For a thread of its own. TRUE: something is new, judge again. */
+gboolean crypto_revocation_refresh(const CryptoAsker *asker, GPtrArray *log);
 
 #endif

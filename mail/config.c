@@ -104,7 +104,6 @@ static const Key keys_keys[] = {
 };
 
 static const Key policy_keys[] = {
-  { "internal-hosts", KEY_TEXT, CONFIG(internal_hosts), NULL },
   { "sign", KEY_POLICY, ML_POLICY_SIGN, NULL },
   { "encrypt", KEY_POLICY, ML_POLICY_ENCRYPT, NULL },
   { "clear", KEY_POLICY, ML_POLICY_CLEAR, NULL },
@@ -115,6 +114,8 @@ static const Key policy_keys[] = {
   { "min-ec", KEY_POLICY, ML_POLICY_MIN_EC, NULL },
   { "archive-cert", KEY_POLICY, ML_POLICY_ARCHIVE_CERT, NULL },
   { "trust", KEY_POLICY, ML_POLICY_TRUST, NULL },
+  { "online", KEY_POLICY, ML_POLICY_ONLINE, NULL },
+  { "internal-hosts", KEY_POLICY, ML_POLICY_INTERNAL_HOSTS, NULL },
   { "locked", KEY_LOCKED, 0, NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
@@ -184,7 +185,8 @@ ml_config_free(MlConfig *config)
   g_clear_pointer(&config->directories, g_ptr_array_unref);
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
                       config->print_command, config->nssdb,         config->revocation, config->address_book,
-                      config->editor,        config->editor_window, config->internal_hosts };
+                      config->editor,        config->editor_window, config->internal_hosts,
+                      config->online };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   ml_policy_free(config->policy);
@@ -624,8 +626,11 @@ static void
 apply_policy(MlConfig *config)
 {
   const char *revocation = ml_policy_value(config->policy, ML_POLICY_REVOCATION);
+  const char *online = ml_policy_value(config->policy, ML_POLICY_ONLINE);
   const char *archive = ml_policy_value(config->policy, ML_POLICY_ARCHIVE_CERT);
   config->revocation = g_strdup(revocation ? revocation : "soft");
+  config->online = g_strdup(online ? online : "crl");
+  config->internal_hosts = g_strdup(ml_policy_value(config->policy, ML_POLICY_INTERNAL_HOSTS));
   for (guint i = 0; i < config->accounts->len; i++)
     ((MlAccount *)config->accounts->pdata[i])->policy_archive = g_strdup(archive);
 }

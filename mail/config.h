@@ -75,7 +75,8 @@ typedef struct {
   guint pin_timeout;    /* minutes; 0: until ^F, removal or the end */
   /* [policy] */
   char *revocation;     /* "off", "soft", "hard" */
-  char *internal_hosts; /* of addresses that anybody may name; separated by blanks; NULL: none */
+  char *online;         /* whom the screen asks about it: "off", "crl", "ocsp" */
+  char *internal_hosts; /* of addresses that anybody may name; commas between; NULL: none */
   MlPolicy *policy;     /* the system's and the user's; never NULL */
 } MlConfig;
 

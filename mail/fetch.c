@@ -161,6 +161,9 @@ set_up(const Curl *curl, CURL *easy, const CryptoAsk *ask, const char *url, Tran
 {
   curl->set(easy, CURLOPT_URL, url);
   curl->set(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  curl->set(easy, CURLOPT_QUICK_EXIT, 1L); /* the end of the program does not wait for a name to be resolved */
+#endif
   curl->set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl->set(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
   curl->set(easy, CURLOPT_TIMEOUT, (long)(ask->kind == CRYPTO_ASK_CRL ? LIST_SECONDS : ANSWER_SECONDS));

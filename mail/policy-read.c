@@ -6,8 +6,10 @@
 
 enum { RULES_MAX = 1000, WORDS_MAX = 1000, FINGERPRINT = 64 };
 
-const char *const ml_policy_names[ML_POLICY_KEYS + 1] = { "sign",       "encrypt", "clear",  "revocation",   "min-digest",
-                                                          "min-cipher", "min-rsa", "min-ec", "archive-cert", "trust" };
+const char *const ml_policy_names[ML_POLICY_KEYS + 1] = {
+  "sign",    "encrypt", "clear",        "revocation", "min-digest", "min-cipher",
+  "min-rsa", "min-ec",  "archive-cert", "trust",      "online",     "internal-hosts",
+};
 
 /* From weak to strong. Of ciphers neither bits nor the mode alone decide: ml_policy_ciphers() joins the two. */
 static const char *const choices[ML_POLICY_KEYS] = {
@@ -15,6 +17,7 @@ static const char *const choices[ML_POLICY_KEYS] = {
   [ML_POLICY_ENCRYPT] = "free always",
   [ML_POLICY_CLEAR] = "allow forbid",
   [ML_POLICY_REVOCATION] = "off soft hard",
+  [ML_POLICY_ONLINE] = "off crl ocsp", /* no order: a locked one is the one */
   [ML_POLICY_MIN_DIGEST] = "sha256 sha384 sha512",
   [ML_POLICY_MIN_CIPHER] = "aes-128-cbc aes-256-cbc aes-128-gcm aes-256-gcm",
 };
@@ -143,6 +146,26 @@ fingerprints(const char *value, GError **error)
   return g_strjoinv(",", (char **)all->pdata);
 }
 
+/* "PKI.Example.org 10.0.0.5" as they are compared: mail/fetch.c takes hosts, not patterns of them. */
+static char *
+hosts(const char *value, GError **error)
+{
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
+  g_auto(GStrv) parts = g_strsplit_set(value, " \t,", WORDS_MAX);
+  for (char **part = parts; *part; part++) {
+    if (!**part)
+      continue;
+    for (const char *p = *part; *p; p++)
+      if (!g_ascii_isalnum(*p) && !strchr("-._:[]", *p)) {
+        wrong(error, "\"%s\" is no host: write its name or address alone, as in pki.example.org", *part);
+        return NULL;
+      }
+    g_ptr_array_add(all, g_ascii_strdown(*part, -1));
+  }
+  g_ptr_array_add(all, NULL);
+  return g_strjoinv(",", (char **)all->pdata);
+}
+
 gboolean
 ml_policy_set(MlPolicy *policy, MlPolicyKey key, const char *value, const char *where, GError **error)
 {
@@ -163,6 +186,12 @@ ml_policy_set(MlPolicy *policy, MlPolicyKey key, const char *value, const char *
       return FALSE;
     if (key == ML_POLICY_ARCHIVE_CERT && strlen(clean) != FINGERPRINT)
       return wrong(error, "archive-cert is one certificate's fingerprint");
+  }
+  if (key == ML_POLICY_INTERNAL_HOSTS) {
+    g_free(clean);
+    clean = hosts(value, error);
+    if (!clean)
+      return FALSE;
   }
   gboolean locked = policy->values[key].locked; /* may have been said before */
   value_clear(&policy->values[key]);
@@ -331,11 +360,11 @@ static char *
 stronger(MlPolicyKey key, const char *locked, const char *user, gboolean *weaker)
 {
   *weaker = TRUE;
-  if (key == ML_POLICY_ARCHIVE_CERT) {
+  if (key == ML_POLICY_ARCHIVE_CERT || key == ML_POLICY_ONLINE) {
     *weaker = strcmp(locked, user) != 0;
     return g_strdup(locked);
   }
-  char *made = key == ML_POLICY_TRUST        ? common(locked, user)
+  char *made = key == ML_POLICY_TRUST || key == ML_POLICY_INTERNAL_HOSTS ? common(locked, user)
                : key == ML_POLICY_MIN_CIPHER ? g_strdup(ml_policy_ciphers(locked, user))
                : ml_policy_strength(key, user) >= ml_policy_strength(key, locked) ? g_strdup(user)
                                                                                   : g_strdup(locked);

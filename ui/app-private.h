@@ -74,6 +74,7 @@ typedef struct {
 struct UiApp {
   UiCli *cli;
   const MlConfig *config;
+  struct MlLists *lists; /* fetches revocation lists; NULL: nobody does */
   GMainLoop *loop;
   UiPrompts *prompts;
   GPtrArray *accounts; /* of UiAccount */
@@ -100,7 +101,7 @@ struct UiApp {
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
-  MlPeople *people[2]; /* by CryptoJobThread: each touched on that thread alone */
+  MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
 /* app.c */
@@ -213,6 +214,7 @@ UiView *ui_index_new(void);
 UiView *ui_folders_new(UiApp *app);
 UiView *ui_parts_new(UiApp *app, UiReader *reader);
 UiView *ui_details_new(UiApp *app, UiReader *reader);
+void ui_details_refresh(UiApp *app, UiReader *reader); /* if they are on top of that reader: it was read anew */
 UiView *ui_help_new(UiContext context, const char *name);
 UiView *ui_log_new(UiApp *app);
 void ui_folders_choose(UiApp *app); /* the folder under the cursor */
@@ -304,6 +306,8 @@ struct UiReader {
   UiHeld *held;
   char *problem; /* why it cannot be shown; NULL */
   gboolean all_headers, open_errant, can_install;
+  gboolean asking;   /* the job waits for the network: any other reading takes its place */
+  gboolean asked;    /* the responders of this message were asked, as the configuration says */
   gint64 since;      /* when it was asked for */
   GCancellable *job; /* of the job under way; NULL */
   guint seen_source;
@@ -311,6 +315,12 @@ struct UiReader {
 void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, or a new one */
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);
+/* Asks the network about its signers (CryptoAskKind bits), and shows what came of it. @by_key: the person wants to hear
+ * of it. FALSE: something else is under way. */
+gboolean ui_reader_ask(UiApp *app, UiReader *reader, guint kinds, gboolean by_key);
+guint ui_online_kinds(const UiApp *app, const MlMessage *message); /* what the configuration lets be asked about it */
+void ui_online_news(gpointer app); /* revocation lists came: what is on the screen is judged anew */
+void ui_online_tell(UiApp *app, const MlMessage *message, gboolean by_key); /* what came of it */
 UiReader *ui_reader_top(UiApp *app); /* the topmost reader; NULL: none */
 /* Keys were forgotten: takes what was decrypted off the screen, the index included, with all that was opened from it,
  * and reads those messages again, without asking. */
@@ -358,7 +368,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
           X(previous_message) X(next_any) X(previous_any) X(delete) X(undelete) X(tag) X(tag_pattern)        \
               X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) X(change_folder)  \
                 X(next_account) X(previous_account)                                                          \
-                  X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(forget_pins) \
+                  X(pipe) X(print) X(link) X(details) X(parts) X(install) X(decrypt) X(trust) X(online) X(forget_pins) \
                       X(headers) X(refresh) X(stop) X(save_part) X(pipe_part)                                      \
                       X(compose) X(reply) X(group_reply) X(list_reply) X(forward) X(bounce) X(edit_as_new)   \
                           X(recall) X(outbox) X(unsend) X(edit_from) X(edit_to) X(edit_cc) X(edit_bcc)       \

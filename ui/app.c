@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/lists.h"
 #include "ui/app-private.h"
 #include "ui/terminal.h"
 
@@ -575,6 +576,7 @@ take_down(UiApp *app)
   ui_prompts_close(app->prompts);
   ui_outbox_stop(app);
   ui_cards_stop(app);
+  ml_lists_stop(app->lists);
   crypto_job_stop();
   g_ptr_array_set_size(app->accounts, 0);
   while (g_main_context_iteration(NULL, FALSE))
@@ -671,6 +673,7 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   set_up(&app, cli);
   crypto_job_start(ask_pin, &app);
   ui_cards_start(&app);
+  app.lists = cli->offline ? NULL : ml_lists_start(cli->config, ui_online_news, &app);
   ui_terminal_watch_signals(on_terminal, &app);
   ui_app_watch_keys(&app, TRUE);
   if (start(&app, folder)) {

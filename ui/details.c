@@ -69,7 +69,7 @@ revocation_words(CryptoRevocation revocation)
   case CRYPTO_REVOCATION_REVOKED:
     return "REVOKED by the authority";
   case CRYPTO_REVOCATION_UNKNOWN:
-    return "not known: no current list of the authority is here";
+    return "not known: no current list of the authority is here (O asks now)";
   default:
     return "not checked";
   }
@@ -205,10 +205,29 @@ ui_details_new(UiApp *app, UiReader *reader)
     add(pager, UI_STYLE_BOLD, "what to do", "%s", verdict->next_step);
   for (guint i = 0; i < verdict->signers->len; i++)
     add_signer(pager, verdict->signers->pdata[i], i + 1, verdict->signers->len);
+  GPtrArray *asked = ml_message_asked(reader->message);
+  for (guint i = 0; asked && i < asked->len; i++) {
+    const CryptoAsked *one = asked->pdata[i];
+    add(pager, one->failure ? UI_STYLE_WARN : UI_STYLE_NORMAL, i ? "" : "asked", "%s: %s", one->url,
+        one->failure ? one->failure : "answered");
+  }
   if (verdict->encryption != ML_ENCRYPTION_NONE)
     add_encryption(pager, verdict);
   add_headers(pager, reader->message);
   return &pane->view;
+}
+
+void
+ui_details_refresh(UiApp *app, UiReader *reader)
+{
+  UiView *view = ui_app_top(app);
+  if (view->type->context != UI_IN_DETAILS || ui_reader_top(app) != reader)
+    return;
+  int top = ((UiPane *)view)->pager.top;
+  ui_app_pop(app);
+  view = ui_details_new(app, reader);
+  ((UiPane *)view)->pager.top = top;
+  ui_app_push(app, view);
 }
 
 /* T: an authority that a chain ends in becomes trusted for mail. */

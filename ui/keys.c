@@ -127,6 +127,7 @@ static const UiBinding table[] = {
   ACT('I', UI_IN_READER | UI_IN_DETAILS, install, "install the signer's certificate, for writing to them"),
   ACT(UI_CTRL('k'), UI_IN_READER | UI_IN_DETAILS, install, "install the signer's certificate, for writing to them"),
   ACT('D', UI_IN_READER, decrypt, "decrypt now: asks for the PIN or password, opens encrypted parts"),
+  ACT('O', UI_IN_READER | UI_IN_DETAILS, online, "ask the network about the signer's chain: revoked? who issued it?"),
   ACT('T', UI_IN_DETAILS, trust, "trust the authority at the end of the chain, by its fingerprint"),
   ACT('h', UI_IN_READER, headers, "show all headers, or the usual ones"),
   ACT('s', UI_IN_PARTS, save_part, "save the part in a file; never overwrites"),

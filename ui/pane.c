@@ -32,7 +32,7 @@ hint(UiApp *app, UiView *view, GString *hint)
 {
   g_string_append(hint, "Space page  / search  n next  ");
   if (view->type->context == UI_IN_DETAILS)
-    g_string_append(hint, "I install  T trust  ");
+    g_string_append(hint, "I install  T trust  O ask  ");
   g_string_append(hint, "q back  ? help");
 }
 

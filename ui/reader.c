@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "mail/addressbook.h"
+#include "mail/fetch.h"
 #include "ui/app-private.h"
 #include "ui/layout.h"
 #include "ui/strip.h"
@@ -17,6 +18,8 @@ typedef struct {
   gint64 received;
   char *message_id;
   gboolean open_errant, all_headers;
+  guint ask; /* CryptoAskKind bits; 0: of what is here already */
+  gboolean by_key;
   MlMessage *message;
   UiPager pager; /* its source is made by the job */
   gboolean can_install;
@@ -107,6 +110,9 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
     .people = people,
     .left = reading->left,
   };
+  CryptoAsker asker = ml_fetch_asker(reading->app->config, reading->ask, cancellable);
+  asker.insist = reading->by_key;
+  options.asker = asker.kinds ? &asker : NULL;
 
   if (!options.received && people && reading->message_id)
     options.received = ml_people_first_seen(people, reading->message_id, reading->raw);
@@ -212,6 +218,7 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
   int top = reader->pager.top;
 
   reader->job = NULL;
+  reader->asking = FALSE;
   g_clear_pointer(&reader->problem, g_free);
   if (reading->error && reading->left && reader->box == app->box && app->box) {
     fetch(app, reader, TRUE); /* it needs all of its bytes after all */
@@ -237,6 +244,12 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
     reader->pager.top = top;
   note_verdict(app, reader);
   start_seen_timer(app, reader);
+  ui_details_refresh(app, reader);
+  if (reading->ask)
+    ui_online_tell(app, reader->message, reading->by_key);
+  guint kinds = reader->asked ? 0 : ui_online_kinds(app, reader->message);
+  if (kinds)
+    reader->asked = ui_reader_ask(app, reader, kinds, FALSE);
 }
 
 static void
@@ -248,6 +261,7 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
   g_ptr_array_remove_fast(readings(), reading);
   if (reader && cancelled && !reading->message) {
     reader->job = NULL;
+    reader->asking = FALSE;
     if (!reader->message)
       reader->problem = g_strdup("Cancelled. Ctrl-R reads it again.");
   } else if (reader)
@@ -262,11 +276,9 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
   g_free(reading);
 }
 
-void
-ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant)
+static void
+start_reading(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant, guint ask, gboolean by_key)
 {
-  if (!reader->raw || reader->job)
-    return;
   Reading *reading = g_new0(Reading, 1);
   reading->app = app;
   reading->reader = reader;
@@ -276,11 +288,38 @@ ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gbool
   reading->received = reader->received;
   reading->message_id = g_strdup(reader->message_id);
   reading->open_errant = open_errant;
+  reading->ask = ask;
+  reading->by_key = by_key;
   reading->all_headers = reader->all_headers;
   ui_pager_init(&reading->pager, TRUE);
   g_ptr_array_add(readings(), reading);
-  reader->job = ui_ops_job(app, thread, thread == CRYPTO_JOB_KEYS ? "Decrypting" : "Checking", read_message,
-                           reading_done, reading);
+  static const char *const words[] = { [CRYPTO_JOB_VERIFY] = "Checking",
+                                       [CRYPTO_JOB_KEYS] = "Decrypting",
+                                       [CRYPTO_JOB_NETWORK] = "Asking about revocation" };
+  reader->job = ui_ops_job(app, thread, words[thread], read_message, reading_done, reading);
+  reader->asking = reader->job && ask;
+}
+
+static void abandon_readings(UiReader *reader);
+
+void
+ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant)
+{
+  if (reader->asking)
+    abandon_readings(reader);
+  if (reader->raw && !reader->job)
+    start_reading(app, reader, thread, open_errant, 0, FALSE);
+}
+
+gboolean
+ui_reader_ask(UiApp *app, UiReader *reader, guint kinds, gboolean by_key)
+{
+  if (reader->asking && by_key)
+    abandon_readings(reader);
+  if (!reader->raw || reader->job)
+    return FALSE;
+  start_reading(app, reader, CRYPTO_JOB_NETWORK, reader->open_errant, kinds, by_key);
+  return TRUE;
 }
 
 static void
@@ -323,6 +362,7 @@ abandon_readings(UiReader *reader)
     }
   }
   reader->job = NULL;
+  reader->asking = FALSE;
 }
 
 /* Leaves the reader as new: what runs for it is told to stop, and will not be heard of any more. */
@@ -342,7 +382,7 @@ forget_message(UiApp *app, UiReader *reader)
   g_clear_pointer(&reader->message_id, g_free);
   ui_pager_clear(&reader->pager);
   ui_pager_init(&reader->pager, TRUE);
-  reader->can_install = FALSE;
+  reader->can_install = reader->asked = FALSE;
   reader->since = g_get_monotonic_time();
 }
 

@@ -57,7 +57,7 @@ test_whole(void)
                                     "[account six]\nimap = imap://u@[::1]:10143\n"
                                     "[account dir]\nmaildir = ~/Maildir\n"
                                     "[ui]\nhints = no\nmark-seen-after = 3\n"
-                                    "[keys]\npin-timeout = 15\n[policy]\nrevocation = hard\ninternal-hosts = pki.example.org\n",
+                                    "[keys]\npin-timeout = 15\n[policy]\nrevocation = hard\nonline = ocsp\ninternal-hosts = pki.example.org\n",
                                     &error);
   g_assert_no_error(error);
   g_assert_cmpuint(config->accounts->len, ==, 4);
@@ -92,6 +92,7 @@ test_whole(void)
   g_assert_cmpuint(config->mark_seen_after, ==, 3);
   g_assert_cmpuint(config->pin_timeout, ==, 15);
   g_assert_cmpstr(config->revocation, ==, "hard");
+  g_assert_cmpstr(config->online, ==, "ocsp");
   g_assert_cmpstr(config->internal_hosts, ==, "pki.example.org");
 }
 
