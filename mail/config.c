@@ -113,14 +113,14 @@ static const Key policy_keys[] = {
   { "min-rsa", KEY_POLICY, ML_POLICY_MIN_RSA, NULL },
   { "min-ec", KEY_POLICY, ML_POLICY_MIN_EC, NULL },
   { "archive-cert", KEY_POLICY, ML_POLICY_ARCHIVE_CERT, NULL },
-  { "trust", KEY_POLICY, ML_POLICY_TRUST, NULL },
+  { "trust", KEY_POLICY, ML_POLICY_TRUST, "list" },
   { "online", KEY_POLICY, ML_POLICY_ONLINE, NULL },
-  { "internal-hosts", KEY_POLICY, ML_POLICY_INTERNAL_HOSTS, NULL },
+  { "internal-hosts", KEY_POLICY, ML_POLICY_INTERNAL_HOSTS, "list" },
   { "locked", KEY_LOCKED, 0, NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
 
-/* Lists: more lines of the same key add to it. */
+/* Lists, as trust and internal-hosts above: more lines of the same key add to it. */
 static const Key rule_keys[] = {
   { "domain", KEY_RULE, ML_RULE_DOMAIN, "list" },
   { "except-domain", KEY_RULE, ML_RULE_EXCEPT, "list" },
@@ -541,7 +541,7 @@ on_value(void *data, const char *section, const char *name, const char *value)
     if (!*value)
       fail(reading, reading->line, "%s has no value", name);
     else if (!g_hash_table_add(reading->given, g_strconcat(reading->section, "\n", name, NULL)) &&
-             key->kind != KEY_LIST && !(key->kind == KEY_RULE && key->choices))
+             key->kind != KEY_LIST && !((key->kind == KEY_RULE || key->kind == KEY_POLICY) && key->choices))
       fail(reading, reading->line, "%s is given twice in [%s]", name, reading->section);
     else if (cut_by_comment(reading, value) && (strstr(name, "command") || strcmp(name, "sendmail") == 0))
       fail(reading, reading->line, "in %s, \" ;\" would begin a comment: put the command into a script",

@@ -193,9 +193,16 @@ ml_policy_set(MlPolicy *policy, MlPolicyKey key, const char *value, const char *
     if (!clean)
       return FALSE;
   }
-  gboolean locked = policy->values[key].locked; /* may have been said before */
+  const MlPolicyValue *before = &policy->values[key];
+  if (before->value && (key == ML_POLICY_TRUST || key == ML_POLICY_INTERNAL_HOSTS)) { /* one more line of a list */
+    char *both = g_strjoin(",", before->value, clean, NULL);
+    g_free(clean);
+    clean = both;
+    where = before->where; /* where it begins */
+  }
+  MlPolicyValue made = { g_steal_pointer(&clean), g_strdup(where), before->locked, NULL }; /* locked may come first */
   value_clear(&policy->values[key]);
-  policy->values[key] = (MlPolicyValue){ g_steal_pointer(&clean), g_strdup(where), locked, NULL };
+  policy->values[key] = made;
   return TRUE;
 }
 

@@ -52,7 +52,7 @@ add_cert(GPtrArray *lines, const CryptoChain *chain, guint index, guint level, g
         : chain->revocation == CRYPTO_REVOCATION_REVOKED
             ? "revoked, says its authority's list"
             : "whether it was revoked is not known: no current list of "
-              "its authority is here (verify --crl FILE)");
+              "its authority is here (O on the screen, or verify --online, asks)");
 }
 
 GPtrArray *

@@ -18,7 +18,7 @@
 const char ui_cmd_doctor_help[] =
     "signet doctor    look at every part: OK, or why not and what to do next\n"
     "\n"
-    "Configuration, folders, certificate database, tokens, keyring, terminal, and each account (unless --offline).\n"
+    "Configuration, policy, folders, certificate database, tokens, keyring, terminal, and each account (unless --offline).\n"
     "Nothing is changed, and no PIN is asked for.\n"
     "\n"
     "Exit codes: 0 all well, 1 something failed (a warning is not a failure), 2 usage.\n";
@@ -79,7 +79,10 @@ look_at_config(Doctor *doctor)
   int code;
 
   if (!ui_cli_config(doctor->cli, &code)) {
-    say(doctor, BAD, "configuration", "see above: mend that line, then run this again");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MlConfig) config = ml_config_load(doctor->cli->config_path, &error);
+    say(doctor, BAD, "configuration", "%s; mend that line, then run this again",
+        error ? error->message : "it cannot be read");
     return FALSE;
   }
   if (!g_file_test(doctor->cli->config_path, G_FILE_TEST_EXISTS))
@@ -91,6 +94,27 @@ look_at_config(Doctor *doctor)
     say(doctor, GOOD, "configuration", "%s, %u account%s", doctor->cli->config_path, doctor->cli->config->accounts->len,
         doctor->cli->config->accounts->len == 1 ? "" : "s");
   return TRUE;
+}
+
+/* Where the system's cannot be understood mail can be read, but none leaves. */
+static void
+look_at_policy(Doctor *doctor)
+{
+  const MlPolicy *policy = doctor->cli->config->policy;
+  guint locked = 0, given = 0;
+
+  for (guint i = 0; i < ML_POLICY_KEYS; i++) {
+    given += policy->values[i].value != NULL;
+    locked += policy->values[i].value && policy->values[i].locked;
+    if (policy->values[i].overruled)
+      say(doctor, WARN, "policy", "%s: %s would weaken what %s locks, and does not count", policy->values[i].overruled,
+          ml_policy_names[i], policy->values[i].where);
+  }
+  if (policy->broken)
+    say(doctor, BAD, "policy", "%s; nothing can be sent until whoever keeps that file mends the line", policy->broken);
+  else if (given || policy->rules->len)
+    say(doctor, GOOD, "policy", "%u setting%s, %u locked, %u rule%s: signet policy test --to ADDRESS says what applies",
+        given, given == 1 ? "" : "s", locked, policy->rules->len, policy->rules->len == 1 ? "" : "s");
 }
 
 /* The nearest folder above that exists: what will be made must be makeable there. */
@@ -301,6 +325,7 @@ ui_cmd_doctor(UiCli *cli, int argc, char **argv)
   }
   look_at_terminal(&doctor);
   if (look_at_config(&doctor)) {
+    look_at_policy(&doctor);
     look_at_folder(&doctor, "data", cli->data_dir);
     look_at_folder(&doctor, "state", cli->state_dir);
     if (look_at_certificates(&doctor))

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "crypto/certdb.h"
 #include "mail/policy.h"
 #include "ui/commands.h"
 #include "ui/json.h"
@@ -12,7 +13,8 @@ const char ui_cmd_policy_help[] =
     "  --subject TEXT\n"
     "  --from ADDRESS     else the address of -A, or of the first account\n"
     "\n"
-    "Each line names the rule with its file and line. Rules are in signet.conf and in the system's policy.conf\n"
+    "Each line names the rule with its file and line; below them is what settings mean for mail that is read: revocation,\n"
+    "whom the screen asks about it, and which authorities may be believed. Rules are in signet.conf and in the system's policy.conf\n"
     "(signet.conf(5)).\n"
     "\n"
     "Exit codes: 0, 2 usage, 78 configuration; 78 too where the system's policy cannot be understood, because then\n"
@@ -31,6 +33,51 @@ given_clear(Given *given)
   g_clear_pointer(&given->to, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Given, given_clear)
+
+/* What holds where no file says anything. NULL: nothing. */
+static const char *
+default_of(MlPolicyKey key)
+{
+  return key == ML_POLICY_REVOCATION ? "soft" : key == ML_POLICY_ONLINE ? "crl" : NULL;
+}
+
+/* What a setting means for who reads mail; NULL: its name says it. Static. */
+static const char *
+meaning(MlPolicyKey key, const char *value)
+{
+  static const struct {
+    MlPolicyKey key;
+    const char *value, *words;
+  } table[] = {
+    { ML_POLICY_REVOCATION, "off", "nobody looks whether a certificate was revoked" },
+    { ML_POLICY_REVOCATION, "soft", "revoked is bad; where it is not known whether it was, the signature counts" },
+    { ML_POLICY_REVOCATION, "hard", "a signature counts only where it is known of the whole chain that it is not revoked" },
+    { ML_POLICY_ONLINE, "off", "nobody is asked but by the key O or verify --online" },
+    { ML_POLICY_ONLINE, "crl", "the screen fetches authorities' lists in the background, at most once a day" },
+    { ML_POLICY_ONLINE, "ocsp", "the screen fetches lists, and asks the authority about each signer of a mail that is opened" },
+    { ML_POLICY_TRUST, "", "nobody is believed: the system's file and the user's name no authority that is in both" },
+    { ML_POLICY_TRUST, NULL, "of the authorities that are trusted for mail these alone are believed" },
+    { ML_POLICY_INTERNAL_HOSTS, NULL, "a certificate that nobody vouches for may send us to these hosts, for its issuer" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(table); i++)
+    if (table[i].key == key && (!table[i].value || strcmp(table[i].value, value) == 0))
+      return table[i].words;
+  return NULL;
+}
+
+/* Who it is that a fingerprint in trust names, as far as it is known here. Transfer full. */
+static char *
+authority(const char *sha256)
+{
+  g_autoptr(GError) unknown = NULL;
+  g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(sha256, &unknown);
+  if (!entry)
+    return g_strdup("not in the certificate database: nobody is believed because of it");
+  const char *name = crypto_cert_common_name(entry->cert);
+  if (entry->flags & CRYPTO_CERT_TRUSTED_MAIL)
+    return g_strdup_printf("%s, trusted for mail", name);
+  return g_strdup_printf("%s, but not trusted for mail here: signet cert trust %.16s", name, sha256);
+}
 
 static void
 json_reasons(JsonBuilder *json, const MlPolicyDecision *decision)
@@ -62,13 +109,15 @@ print_json(const MlPolicy *policy, const MlPolicyDecision *decision)
   ui_json_object(json, "settings");
   for (guint i = 0; ml_policy_names[i]; i++) {
     const MlPolicyValue *value = &policy->values[i];
-    if (!value->value)
+    const char *in_force = value->value ? value->value : default_of((MlPolicyKey)i);
+    if (!in_force)
       continue;
     ui_json_object(json, ml_policy_names[i]);
-    ui_json_string(json, "value", value->value);
+    ui_json_string(json, "value", in_force);
     ui_json_string(json, "where", value->where);
     ui_json_bool(json, "locked", value->locked);
     ui_json_string(json, "overruled", value->overruled);
+    ui_json_string(json, "meaning", meaning((MlPolicyKey)i, in_force));
     json_builder_end_object(json);
   }
   json_builder_end_object(json);
@@ -87,6 +136,25 @@ static void G_GNUC_PRINTF(1, 2) line(const char *format, ...)
 }
 
 static void
+print_setting(const MlPolicyValue *value, MlPolicyKey key)
+{
+  const char *in_force = value->value ? value->value : default_of(key);
+  if (!in_force)
+    return;
+  line("%s = %s   %s%s", ml_policy_names[key], *in_force ? in_force : "(none)", value->where ? value->where : "(no file says otherwise)",
+       value->locked && value->where ? ", locked" : "");
+  if (value->overruled)
+    line("  %s would weaken it and does not count", value->overruled);
+  if (meaning(key, in_force))
+    line("  %s", meaning(key, in_force));
+  g_auto(GStrv) prints = g_strsplit(key == ML_POLICY_TRUST ? in_force : "", ",", -1); /* of nothing: none */
+  for (char **one = prints; *one; one++) {
+    g_autofree char *who = authority(*one);
+    line("  %.16s... %s", *one, who);
+  }
+}
+
+static void
 print_text(const MlPolicy *policy, const MlPolicyDecision *decision)
 {
   line("sign     %s", decision->sign ? "demanded" : "free");
@@ -100,14 +168,8 @@ print_text(const MlPolicy *policy, const MlPolicyDecision *decision)
     g_autofree char *why = ml_policy_words(reason);
     line("  %s by %s", words[reason->what], why);
   }
-  for (guint i = 0; ml_policy_names[i]; i++) {
-    const MlPolicyValue *value = &policy->values[i];
-    if (!value->value)
-      continue;
-    line("%s = %s   %s%s", ml_policy_names[i], value->value, value->where, value->locked ? ", locked" : "");
-    if (value->overruled)
-      line("  %s would weaken it and does not count", value->overruled);
-  }
+  for (guint i = 0; ml_policy_names[i]; i++)
+    print_setting(&policy->values[i], (MlPolicyKey)i);
 }
 
 static int
@@ -118,6 +180,8 @@ test(UiCli *cli, const Given *given)
     return code;
   const MlAccount *account = ml_config_account(cli->config, cli->account);
   const MlPolicy *policy = cli->config->policy;
+  if (ml_policy_value(policy, ML_POLICY_TRUST) && !ui_cli_crypto(cli, FALSE, TRUE, FALSE, &code))
+    return code;
   g_ptr_array_add(given->to, NULL);
   const MlPolicyFacts facts = { given->from ? given->from
                                 : account   ? account->address

@@ -87,6 +87,22 @@ add_candidates(UiVerifyOptions *options, UiCli *cli, int *code)
   return TRUE;
 }
 
+/* What policy locks is the least: an option may ask for more. */
+static gboolean
+may_choose(UiCli *cli, CryptoRevocationMode mode, int *code)
+{
+  static const char *const words[] = { "off", "soft", "hard" };
+  const MlPolicyValue *locked = cli->config ? &cli->config->policy->values[ML_POLICY_REVOCATION] : NULL;
+  for (guint i = mode + 1; locked && locked->locked && locked->value && i < G_N_ELEMENTS(words); i++)
+    if (strcmp(locked->value, words[i]) == 0) {
+      ui_cli_error(cli, "--revocation %s is weaker than revocation = %s, which %s locks: leave the option out",
+                   words[mode], words[i], locked->where);
+      *code = UI_EXIT_PERMISSION;
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 read_mode(UiVerifyOptions *options, UiCli *cli, int *code)
 {
@@ -96,6 +112,8 @@ read_mode(UiVerifyOptions *options, UiCli *cli, int *code)
     word = "soft";
   for (guint i = 0; i < G_N_ELEMENTS(words); i++)
     if (strcmp(word, words[i]) == 0) {
+      if (!may_choose(cli, (CryptoRevocationMode)i, code))
+        return FALSE;
       options->read.revocation = (CryptoRevocationMode)i;
       return TRUE;
     }

@@ -203,6 +203,36 @@ printf '[policy]\nlocked = trust\ntrust = %s\n' "$(fingerprint bob.pem)" >$syste
 printf '[policy]\ntrust = %s\n' "$(fingerprint root.pem)" | user
 run 4 --json verify s && says '"trust_errors":["authority-not-allowed"]'
 ok "not where it is not, whatever the user's file says"
+run 0 policy test --to a@b.example && says 'nobody is believed' && says 'would weaken it and does not count'
+ok "policy test says that nobody is left, and what of the user's does not count"
+user </dev/null
+printf '[policy]\ntrust = %s\ntrust = %s\n' "$(fingerprint root.pem)" "$(fingerprint bob.pem)" >$system
+run 0 policy test --to a@b.example && says 'these alone are believed' && says "... Root, trusted for mail" &&
+  says "... bob, but not trusted for mail here: signet cert trust "
+ok "it names those that may be believed"
+
+# --- revocation, and whom to ask ---
+user </dev/null
+rm $system
+run 0 policy test --to a@b.example && says 'revocation = soft   (no file says otherwise)' && says 'online = crl' && says 'at most once a day'
+ok "policy test says what holds by itself"
+printf '[policy]\nlocked = revocation, online, internal-hosts\nrevocation = hard\nonline = off\ninternal-hosts = pki.example.org, 10.0.0.5\n' >$system
+printf '[policy]\nrevocation = off\nonline = ocsp\ninternal-hosts = 10.0.0.5 10.0.0.6\n' | user
+run 0 --json policy test --to a@b.example && says '"revocation":{"value":"hard"' && says '"online":{"value":"off"' &&
+  says '"internal-hosts":{"value":"10.0.0.5"'
+ok "locked: revocation and online are the system's, and of the hosts those that both name"
+run 7 --json verify s && says '"revocation-unknown"'
+ok "hard, whatever the user's file says"
+run 77 verify --revocation soft s && complains 'weaker than revocation = hard' && complains "$system:3"
+ok "nor does an option weaken it"
+run 0 --offline --batch doctor && grep -q "^WARN *policy.*online.*locks" out && grep -q '^OK *policy *3 settings, 3 locked' out
+ok "doctor counts the settings, and names what does not count"
+printf '[policy]\nrevocation = soft\nlocked = revocation\n' >$system
+run 7 verify --revocation hard s
+ok "more than is locked may be asked for"
+printf '[policy]\ninternal-hosts = http://pki/x\n' | user
+run 78 list INBOX && complains 'signet.conf:7' && complains 'is no host'
+ok "a host is no address of a page"
 
 # --- one that cannot be understood ---
 user </dev/null
@@ -215,6 +245,14 @@ run 78 sign -o s2 m && [ ! -e s2 ]
 ok "and sign"
 run 78 policy test --to a@b.example && complains 'nothing is sent'
 ok "policy test says so"
+run 1 --offline doctor && grep -q "^FAILED *policy *$system:3: unknown key.*nothing can be sent" out && grep -q '^OK *data' out
+ok "doctor names the line, and goes on"
+run 1 --offline --json doctor && grep -q "\"what\":\"policy\",\"health\":\"failed\",\"words\":\"$system:3" out
+ok "in JSON too"
+printf '[policy]\nrevocation = perhaps\n' | user
+run 1 --offline doctor && grep -q "^FAILED *configuration *.*signet.conf:7: .*revocation = perhaps is not known" out
+ok "and a line of the user's own file"
+user </dev/null
 cp m box/anna.new && { echo "From anna $(date)"; cat m; echo; } >box/anna && run 0 show INBOX/1 && says Hello.
 ok "reading goes on"
 rm $system && mkdir $system

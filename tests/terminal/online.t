@@ -64,12 +64,12 @@ wait_for '^ SIGNED BY anna@example.org' 'a certificate whose responder would say
 check 'for nobody was asked' test "$(asked ocsp)" != 1
 keys V
 wait_for 'Security of this message' 'the details open'
-wait_for 'O asks now' 'and say that a key asks'
+wait_for 'O on the screen' 'and say that a key asks'
 keys O
 wait_for 'Asked, and answered' 'O asks, and the bottom line says so'
 wait_for 'wrong +revoked' 'the details are those of the new verdict'
 keys q
-wait_for '^ REVOKED' 'and so is the strip'
+wait_for '^ CERTIFICATE REVOKED' 'and so is the strip'
 check 'the responder was asked once' test "$(asked 'POST /ocsp/responder')" = 1
 keys V
 seen 'Security of this message'

@@ -187,6 +187,29 @@ test_merge(void)
   expect(config, "a@b.example", "c@d.example", "x y", "se"); /* both rules hold, whatever their names */
 }
 
+/* What is asked of the network, and where an unknown certificate may lead. */
+static void
+test_merge_network(void)
+{
+  g_autoptr(MlConfig) config =
+      good("[account x]\nmbox = m\n[policy]\nonline = ocsp\ninternal-hosts = a.example  PKI.example\n"
+           "trust = " A "\ntrust = " B "\n",
+           "[policy]\nonline = crl\ninternal-hosts = z.example\n");
+  value(config, ML_POLICY_ONLINE, "ocsp", "signet.conf:4", NULL);
+  value(config, ML_POLICY_INTERNAL_HOSTS, "a.example,pki.example", "signet.conf:5", NULL);
+  value(config, ML_POLICY_TRUST, A "," B, "signet.conf:6", NULL); /* lines add up */
+  g_assert_cmpstr(config->online, ==, "ocsp");
+  g_assert_cmpstr(config->internal_hosts, ==, "a.example,pki.example");
+  g_autoptr(MlConfig) locked =
+      good("[account x]\nmbox = m\n[policy]\nonline = off\ninternal-hosts = b.example\ninternal-hosts = c.example\n",
+           "[policy]\nlocked = online, internal-hosts\nonline = crl\ninternal-hosts = a.example, b.example\n");
+  value(locked, ML_POLICY_ONLINE, "crl", "policy.conf:3", "signet.conf:4");
+  value(locked, ML_POLICY_INTERNAL_HOSTS, "b.example", "policy.conf:4", "signet.conf:5");
+  g_autoptr(MlConfig) silent = good("[account x]\nmbox = m\n", NULL);
+  g_assert_cmpstr(silent->online, ==, "crl"); /* lists in the background, nobody's certificate named to anybody */
+  g_assert_null(silent->internal_hosts);
+}
+
 static void
 test_broken(void)
 {
@@ -248,6 +271,7 @@ main(int argc, char **argv)
   g_test_add_func("/policy/rules", test_rules);
   g_test_add_func("/policy/allows", test_allows);
   g_test_add_func("/policy/merge", test_merge);
+  g_test_add_func("/policy/merge-network", test_merge_network);
   g_test_add_func("/policy/broken", test_broken);
   g_test_add_func("/policy/algorithms", test_algorithms);
   int code = g_test_run();
