@@ -137,6 +137,7 @@ ml_draft_edit(const MlAccount *account, const MlMessage *message, GError **error
   if (!draft->subject)
     draft->subject = g_strdup("");
   ml_draft_source_protect(message, draft);
+  draft->doubt = ml_draft_doubt(message, ML_REPLY, from);
   g_autofree char *text = ml_draft_source_quote(message);
   g_free(draft->text);
   draft->text = *text ? g_strconcat(text, "\n", NULL) : g_strdup("");

@@ -65,6 +65,10 @@ ml_draft_source_attach(const MlMessage *message, MlDraft *draft); /* its attachm
 void ml_draft_source_protect(const MlMessage *message, MlDraft *draft);
 char *ml_draft_source_base(const char *subject); /* without "Re:" and its kin */
 
+/* draft-doubt.c. Why what was decrypted should not be quoted to @to (of MlAddress); NULL: no doubt. */
+const char *ml_draft_doubt(const MlMessage *message, MlReplyKind kind, GPtrArray *to);
+char *ml_draft_outer_subject(const MlMessage *message); /* NULL: none */
+
 /* draft-reply.c */
 /* As the account spells it; NULL: not its own. Borrowed. */
 const char *ml_draft_own_address(const MlAccount *account, const char *address);

@@ -218,14 +218,40 @@ quoted(const char *text)
   return g_string_free(out, FALSE);
 }
 
-static void
-write_text(MlDraft *draft, const MlAccount *account, const MlMessage *message)
+static char *
+text_of(const MlAccount *account, const MlMessage *message, const char *source)
 {
-  g_autofree char *source = ml_draft_source_quote(message), *quote = quoted(source);
+  g_autofree char *quote = quoted(source);
   g_autofree char *first = *quote ? attribution(message) : g_strdup("");
   g_autofree char *signature = ml_draft_signature(account);
+  return g_strconcat(first, quote, *signature ? "\n\n" : "\n", signature, NULL);
+}
+
+static char *
+subject_of(const char *subject)
+{
+  g_autofree char *base = ml_draft_source_base(subject ? subject : "");
+  return g_strdup_printf("Re: %s", base);
+}
+
+/* In doubt without anything that was decrypted; what it would be with it is kept beside. */
+static void
+write_answer(MlDraft *draft, const MlAccount *account, const MlMessage *message)
+{
+  g_autofree char *source = ml_draft_source_quote(message), *subject = ml_draft_source_text(message, "Subject");
+  g_free(draft->subject);
   g_free(draft->text);
-  draft->text = g_strconcat(first, quote, *signature ? "\n\n" : "\n", signature, NULL);
+  draft->subject = subject_of(subject);
+  draft->text = text_of(account, message, source);
+  if (!draft->doubt)
+    return;
+  g_autofree char *outer = ml_draft_outer_subject(message);
+  draft->quoted_subject = draft->subject;
+  draft->quoted_text = draft->text;
+  draft->subject = subject_of(outer);
+  draft->text = text_of(account, message, "");
+  if (g_str_equal(draft->text, draft->quoted_text) && g_str_equal(draft->subject, draft->quoted_subject))
+    ml_draft_take_quote(draft); /* there is nothing to ask about */
 }
 
 MlDraft *
@@ -240,15 +266,12 @@ ml_draft_reply(const MlAccount *account, const MlMessage *message, MlReplyKind k
   MlDraft *draft = ml_draft_new(account);
   g_free(draft->to);
   g_free(draft->cc);
-  g_free(draft->subject);
   draft->to = ml_draft_join_people(to);
   draft->cc = ml_draft_join_people(cc);
-  g_autofree char *subject = ml_draft_source_text(message, "Subject");
-  g_autofree char *base = ml_draft_source_base(subject ? subject : "");
-  draft->subject = g_strdup_printf("Re: %s", base);
   ml_draft_choose_from(draft, account, message);
   thread_it(draft, message);
   ml_draft_source_protect(message, draft);
-  write_text(draft, account, message);
+  draft->doubt = ml_draft_doubt(message, kind, to);
+  write_answer(draft, account, message);
   return draft;
 }

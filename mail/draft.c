@@ -167,7 +167,8 @@ ml_draft_copy(const MlDraft *draft)
   char **strings[] = { &copy->account,    &copy->from,           &copy->to,           &copy->cc,
                        &copy->bcc,        &copy->reply_to,       &copy->subject,      &copy->in_reply_to,
                        &copy->references, &copy->text,           &copy->sign_cert,    &copy->secret_subject,
-                       &copy->message_id, &copy->source_account, &copy->source_folder, &copy->secret_people };
+                       &copy->message_id, &copy->source_account, &copy->source_folder, &copy->quoted_text,
+                       &copy->quoted_subject, &copy->secret_people };
   for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
     *strings[i] = g_strdup(*strings[i]);
   copy->more = ml_draft_headers_new();
@@ -189,7 +190,8 @@ ml_draft_free(MlDraft *draft)
   char *strings[] = { draft->account,    draft->from,           draft->to,           draft->cc,
                       draft->bcc,        draft->reply_to,       draft->subject,      draft->in_reply_to,
                       draft->references, draft->text,           draft->sign_cert,    draft->secret_subject,
-                      draft->message_id, draft->source_account, draft->source_folder, draft->secret_people };
+                      draft->message_id, draft->source_account, draft->source_folder, draft->quoted_text,
+                      draft->quoted_subject, draft->secret_people };
   for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_ptr_array_unref(draft->more);

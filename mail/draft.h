@@ -57,6 +57,10 @@ typedef struct {
   char *source_account, *source_folder;
   guint32 source_uid, source_uidvalidity; /* 0: not known, then it is not flagged */
   gboolean source_forwarded;
+  /* Of an answer to encrypted mail that nothing binds to whom the answer goes to: text and subject have nothing in them
+   * of what was decrypted; these have. Of such mail edited as new: it is told, no more. Not kept with a draft. */
+  const char *doubt; /* why, a sentence; NULL: no doubt */
+  char *quoted_text, *quoted_subject;
 } MlDraft;
 
 MlDraft *ml_draft_new(const MlAccount *account); /* empty; From and switches by the account */
@@ -67,10 +71,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlDraft, ml_draft_free)
 typedef enum { ML_REPLY, ML_REPLY_ALL, ML_REPLY_LIST } MlReplyKind;
 /* Quotes only what lies in one protection domain (DESIGN 4): the first protected run of text, or all of a message
  * that has but one. From is the address that received it, among the account's. Inner (protected) headers are
- * answered to, and never put outside where the reply is not encrypted. Errors: FAILED with a next step
+ * answered to, and never put outside where the reply is not encrypted. What was decrypted is quoted only to who is shown
+ * to have written it (doubt, above). Errors: FAILED with a next step
  * (ML_REPLY_LIST without List-Post). */
 MlDraft *ml_draft_reply(const MlAccount *account, const MlMessage *message, MlReplyKind kind,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The person says yes to the doubt: with the quote after all. */
+void ml_draft_take_quote(MlDraft *draft);
 /* @raw: the message's octets, attached as message/rfc822 where @as_attachment. */
 MlDraft *ml_draft_forward(const MlAccount *account, const MlMessage *message, GBytes *raw,
                           gboolean as_attachment, GError **error) G_GNUC_WARN_UNUSED_RESULT;

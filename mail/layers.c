@@ -470,7 +470,8 @@ judge_layers(MlMessage *message)
     const MlLayer *layer = g_ptr_array_index(message->layers, i);
     if (layer->kind == ML_LAYER_ENCRYPTED && !layer->error) {
       encrypted = TRUE;
-      authenticated = authenticated || (layer->envelope && layer->envelope->authenticated);
+      /* the innermost counts: who wraps a changed one in his own authenticates his change */
+      authenticated = layer->envelope && layer->envelope->authenticated;
     }
     if (layer->kind == ML_LAYER_SIGNED && (int)i < message->message_signature && !message->outer_broken)
       message->outer_broken = what_broke(layer);

@@ -456,6 +456,8 @@ on_log(const char *domain, GLogLevelFlags level, const char *text, gpointer data
     g_log_default_handler(domain, level, text, NULL);
     return;
   }
+  if (level & (G_LOG_LEVEL_DEBUG | G_LOG_LEVEL_INFO)) /* libraries talk to themselves */
+    return;
   Said *said = g_new(Said, 1);
   *said = (Said){ data, g_strdup(text) };
   g_idle_add_full(G_PRIORITY_DEFAULT, on_said, said, said_free);

@@ -337,7 +337,7 @@ ui_action_toggle_sign(UiApp *app)
 {
   UiComposer *composer = usable(app);
 
-  if (!composer)
+  if (!composer || (composer->draft->sign && ui_composer_forced(composer, ML_POLICY_SIGN)))
     return;
   composer->draft->sign = !composer->draft->sign;
   ui_composer_changed(composer, FALSE);
@@ -380,6 +380,8 @@ ui_action_toggle_encrypt(UiApp *app)
   if (!composer)
     return;
   MlDraft *draft = composer->draft;
+  if (draft->encrypt && ui_composer_forced(composer, ML_POLICY_ENCRYPT))
+    return;
   if (draft->encrypt &&
       (draft->encrypt_demanded || !g_strcmp0(composer->account->account->encrypt, "always"))) {
     ui_compose_ask_plain(composer);

@@ -408,7 +408,7 @@ ui_action_missing_apart(UiApp *app)
 {
   UiComposer *composer = composer_of(app);
 
-  if (!composer)
+  if (!composer || ui_composer_forced(composer, ML_POLICY_ENCRYPT))
     return;
   guint missing = ui_compose_missing(composer), all = composer->found->n;
   if (missing == all) {
@@ -446,7 +446,7 @@ ui_action_missing_plain(UiApp *app)
   UiComposer *composer = composer_of(app);
   const char *explanation[] = { "Unencrypted, to everybody: every server on the way can read it.", NULL };
 
-  if (composer)
+  if (composer && !ui_composer_forced(composer, ML_POLICY_ENCRYPT))
     ui_prompts_ask(app->prompts, UI_PROMPT_LINE, explanation, "Type plain to send it in clear", NULL, NULL,
                    clear_answered, ui_composer_ref(composer));
 }

@@ -27,6 +27,8 @@ struct UiComposer {
   UiFound *found;        /* NULL: not known yet */
   GCancellable *finding; /* the job that finds; NULL: none */
   gboolean find_again;
+  MlPolicyDecision *policy;    /* as it stands; NULL: there is none */
+  gboolean sign_by_policy, encrypt_by_policy; /* that switch was set by it, not by the person */
   gboolean encrypt_set;        /* the person has set the switch: it follows the recipients no more */
   gboolean fresh;              /* the text was never edited */
   gboolean changed;            /* since it was saved last */
@@ -58,6 +60,13 @@ const char *ui_composer_title(const UiComposer *composer);
 CryptoRevocationMode ui_composer_revocation(const UiApp *app);
 char *
 ui_composer_from_address(const MlDraft *draft); /* any thread; NULL: From does not parse. Transfer full */
+
+/* compose-policy.c */
+void ui_composer_follow_policy(UiComposer *composer); /* the draft was changed: sets what is demanded */
+/* "by rule NAME", "by policy"; NULL: nothing demands @what. Transfer full. */
+char *ui_composer_by_policy(const UiComposer *composer, MlPolicyKey what);
+/* TRUE: @what may not be turned off, and the screen says by which rule of which file. */
+gboolean ui_composer_forced(UiComposer *composer, MlPolicyKey what);
 
 /* compose-view.c: the review screen */
 typedef enum {

@@ -17,7 +17,7 @@ typedef struct {
   GPtrArray *raws; /* of GBytes */
   GPtrArray *subjects;
   UiHeld *held; /* as the reader read it; NULL */
-  char *to;     /* BOUNCE */
+  char *to;     /* BOUNCE, FORWARD: as typed; NULL */
   CryptoRevocationMode revocation;
   char *outbox;
   CryptoJobThread thread;
@@ -129,28 +129,100 @@ recall(UiApp *app, Source *source)
   ui_composer_show(composer);
 }
 
+/* To the editor; takes the source. */
+static void
+write_on(Source *source)
+{
+  MlDraft *draft = source->draft;
+  gboolean forward = source->act == FORWARD || source->act == FORWARD_ATTACHED;
+
+  if (source->folder && source->act != EDIT_AS_NEW && source->uids->len == 1) {
+    g_free(draft->source_account);
+    g_free(draft->source_folder);
+    draft->source_account = g_strdup(source->account->account->name);
+    draft->source_folder = g_strdup(source->folder);
+    draft->source_uidvalidity = source->uidvalidity;
+    draft->source_uid = g_array_index(source->uids, guint32, 0);
+    draft->source_forwarded = forward;
+  }
+  if (forward) {
+    g_free(draft->to);
+    draft->to = g_strdup(source->to);
+  }
+  ui_compose_draft(source->app, source->account, g_steal_pointer(&source->draft));
+  source_free(source);
+}
+
+/* "anna@example.org, bob@example.org and 3 more": whom the answer goes to. Transfer full. */
+static char *
+readers_of(const MlDraft *draft)
+{
+  enum { NAMED = 3 };
+  g_autoptr(GPtrArray) mailboxes = ml_draft_mailboxes(draft, NULL);
+  GString *words = g_string_new(mailboxes ? NULL : draft->to);
+
+  for (guint i = 0; mailboxes && i < MIN(mailboxes->len, NAMED); i++)
+    g_string_append_printf(words, "%s%s", i ? ", " : "", ((MlMailbox *)mailboxes->pdata[i])->address);
+  if (mailboxes && mailboxes->len > NAMED)
+    g_string_append_printf(words, " and %u more", mailboxes->len - NAMED);
+  return g_string_free(words, FALSE);
+}
+
+static void
+doubt_answered(const char *answer, gpointer data)
+{
+  Source *source = data;
+
+  if (!answer) {
+    source_free(source);
+    return;
+  }
+  if (*answer == 'y')
+    ml_draft_take_quote(source->draft);
+  write_on(source);
+}
+
+/* Nothing shows that what was decrypted is the text of whom it would go to. An answer may do without its quote; of mail
+ * that is edited as new the text is all there is, so whom it goes to is typed. */
+static void
+ask_doubt(Source *source)
+{
+  MlDraft *draft = source->draft;
+
+  if (source->act == EDIT_AS_NEW) {
+    ui_app_complain(source->app, "%s Say yourself to whom it goes.", draft->doubt);
+    char **fields[] = { &draft->to, &draft->cc, &draft->bcc, &draft->reply_to };
+    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
+      g_clear_pointer(fields[i], g_free);
+    write_on(source);
+    return;
+  }
+  const char *explanation[] = { draft->doubt,
+                                "Who re-sends another's encrypted mail as his own gets its text from a quote.",
+                                NULL };
+  g_autofree char *readers = readers_of(draft);
+  g_autofree char *question = g_strdup_printf("Quote what was decrypted to %s", readers);
+  g_autofree char *safe = ui_text_line(question);
+  ui_prompts_ask(source->app->prompts, UI_PROMPT_YES_NO, explanation, safe, NULL, NULL, doubt_answered, source);
+}
+
 static void
 draft_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   Source *source = data;
 
-  if (source->error)
-    ui_app_error(app, source->error);
-  else if (source->draft && !cancelled && source->act == RECALL && source->folder)
-    recall(app, source);
-  else if (source->draft && !cancelled) {
-    MlDraft *draft = source->draft;
-    if (source->folder && source->act != EDIT_AS_NEW && source->uids->len == 1) {
-      g_free(draft->source_account);
-      g_free(draft->source_folder);
-      draft->source_account = g_strdup(source->account->account->name);
-      draft->source_folder = g_strdup(source->folder);
-      draft->source_uidvalidity = source->uidvalidity;
-      draft->source_uid = g_array_index(source->uids, guint32, 0);
-      draft->source_forwarded = source->act == FORWARD || source->act == FORWARD_ATTACHED;
+  if (source->draft && !cancelled && !source->error) {
+    if (source->act == RECALL && source->folder)
+      recall(app, source);
+    else if (source->draft->doubt && source->act != RECALL) {
+      ask_doubt(source);
+      return;
+    } else {
+      write_on(source);
+      return;
     }
-    ui_compose_draft(app, source->account, g_steal_pointer(&source->draft));
-  }
+  } else if (source->error)
+    ui_app_error(app, source->error);
   source_free(source);
 }
 
@@ -370,7 +442,7 @@ ui_compose_recall(UiApp *app)
 }
 
 static void
-forward_answered(const char *answer, gpointer data)
+how_answered(const char *answer, gpointer data)
 {
   Source *source = data;
 
@@ -382,16 +454,34 @@ forward_answered(const char *answer, gpointer data)
   fetch_next(source);
 }
 
+/* Several are forwarded as attachments anyhow. */
+static void
+forward_answered(const char *answer, gpointer data)
+{
+  Source *source = data;
+
+  if (!answer) {
+    source_free(source);
+    return;
+  }
+  source->to = g_strdup(answer);
+  if (source->uids->len > 1)
+    fetch_next(source);
+  else
+    ui_prompts_ask(source->app->prompts, UI_PROMPT_YES_NO, NULL, "Forward as attachment, as it is", NULL, NULL,
+                   how_answered, source);
+}
+
 void
 ui_action_forward(UiApp *app)
 {
   Source *source = source_of(app, FORWARD_ATTACHED, TRUE);
 
-  if (source && source->uids->len > 1)
-    fetch_next(source);
-  else if (source)
-    ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, NULL, "Forward as attachment, as it is", NULL, NULL,
-                   forward_answered, source);
+  if (!source)
+    return;
+  ui_addresses_refresh(app);
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "To", NULL, ui_compose_complete_address, forward_answered,
+                 source);
 }
 
 static void
@@ -428,7 +518,9 @@ ui_action_bounce(UiApp *app)
 {
   Source *source = source_of(app, BOUNCE, TRUE);
 
-  if (source)
-    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Bounce to", NULL, ui_compose_complete_address,
-                   bounce_answered, source);
+  if (!source)
+    return;
+  ui_addresses_refresh(app);
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Bounce to", NULL, ui_compose_complete_address,
+                 bounce_answered, source);
 }

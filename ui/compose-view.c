@@ -62,7 +62,7 @@ draw_sign(const View *view, int row, int columns)
 {
   const UiComposer *composer = view->composer;
   const UiFound *found = composer->found;
-  g_autofree char *words = NULL;
+  g_autofree char *words = NULL, *forced = ui_composer_by_policy(composer, ML_POLICY_SIGN);
   UiStyle style = UI_STYLE_GOOD;
 
   if (!composer->draft->sign) {
@@ -75,7 +75,8 @@ draw_sign(const View *view, int row, int columns)
     style = UI_STYLE_BAD;
   } else {
     g_autofree char *about = ui_compose_certificate(found->signer, columns - 30);
-    words = g_strdup_printf(" SIGN on      %s, %s, %s", crypto_cert_common_name(found->signer),
+    words = g_strdup_printf(" SIGN on      %s%s%s, %s, %s", forced ? forced : "", forced ? ": " : "",
+                            crypto_cert_common_name(found->signer),
                             found->signer_place ? found->signer_place : "database", about);
   }
   g_autofree char *safe = ui_text_line(words);
@@ -92,17 +93,21 @@ draw_encrypt(const View *view, int row, int columns)
   const UiFound *found = composer->found;
   guint missing = ui_compose_missing(composer), all = found ? found->n : 0;
   const char *own = ui_compose_own_problem(composer);
-  g_autofree char *words = NULL;
+  g_autofree char *words = NULL, *forced = ui_composer_by_policy(composer, ML_POLICY_ENCRYPT);
   UiStyle style = UI_STYLE_GOOD;
 
-  if (!draft->encrypt) {
+  if (!draft->encrypt && forced) {
+    words = g_strdup_printf(" ENCRYPT off  it may not leave so, %s: E encrypts", forced);
+    style = UI_STYLE_BAD;
+  } else if (!draft->encrypt) {
     words = g_strdup_printf(" ENCRYPT off  readable on the way%s",
                             draft->encrypt_demanded ? ", though what it answers was encrypted"
                             : all && !missing       ? ", though all who get it have a certificate"
                                                     : "");
     style = draft->encrypt_demanded ? UI_STYLE_BAD : UI_STYLE_QUIET;
   } else if (!found || (!all && !found->problem)) {
-    words = g_strdup_printf(" ENCRYPT on   %s", found ? "nobody is named yet" : "...");
+    words = g_strdup_printf(" ENCRYPT on   %s%s%s", forced ? forced : "", forced ? ": " : "",
+                            found ? "nobody is named yet" : "...");
   } else if (missing || found->problem || own) {
     if (missing && all == 1)
       words = g_strdup(" ENCRYPT on, but the recipient has no accepted certificate: y helps");
@@ -113,7 +118,8 @@ draw_encrypt(const View *view, int row, int columns)
       words = g_strdup_printf(" ENCRYPT on, but %s", found->problem ? found->problem : own);
     style = UI_STYLE_WARN;
   } else
-    words = g_strdup_printf(" ENCRYPT on   to %u recipient%s, and to yourself", all, all == 1 ? "" : "s");
+    words = g_strdup_printf(" ENCRYPT on   %s%sto %u recipient%s, and to yourself", forced ? forced : "",
+                            forced ? ": " : "", all, all == 1 ? "" : "s");
   g_autofree char *safe = ui_text_line(words);
   g_autofree char *cut = ui_text_cut(safe, columns - 4);
   ui_screen_fill(row, 0, columns, style, cut);

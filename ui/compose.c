@@ -14,6 +14,7 @@ static void
 composer_clear(UiComposer *composer)
 {
   ui_found_free(composer->found);
+  ml_policy_decision_free(composer->policy);
   ml_draft_free(composer->draft);
   g_free(composer->draft_id);
   g_free(composer->recalled_folder);
@@ -57,6 +58,7 @@ ui_composer_new(UiApp *app, UiAccount *account, MlDraft *draft)
   composer->fresh = TRUE;
   composer->lock = -1;
   g_ptr_array_add(app->composers, composer);
+  ui_composer_follow_policy(composer);
   start_finding(composer);
   return composer;
 }
@@ -251,6 +253,7 @@ finding_done(UiApp *app, gboolean cancelled, gpointer data)
     ui_found_free(composer->found);
     composer->found = g_steal_pointer(&finding->found);
     follow_recipients(composer);
+    ui_composer_follow_policy(composer);
     ui_missing_refresh(composer);
   }
   ui_found_free(finding->found);
@@ -276,6 +279,7 @@ void
 ui_composer_changed(UiComposer *composer, gboolean recipients)
 {
   composer->changed = TRUE;
+  ui_composer_follow_policy(composer);
   ui_drafts_save_soon(composer);
   ui_app_dirty(composer->app);
   if (!recipients)

@@ -90,6 +90,8 @@ seen 'A secret|ENCRYPTED'
 keys D
 seen 'combination'
 keys r
+wait_for 'Quote what was decrypted to anna@example.org' 'nothing shows that its sender wrote it: it is asked'
+keys y
 wait_for '^ ENCRYPT on' 'the reply to an encrypted mail is encrypted'
 check 'it quotes the mail' has '^ > *The combination is 4711'
 check 'and goes to its sender' has 'To: .*anna@example.org'

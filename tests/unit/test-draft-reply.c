@@ -383,6 +383,11 @@ test_answer_secret(void)
   g_autoptr(MlMessage) message = encrypt_and_read(draft, NULL);
   g_autoptr(MlDraft) answer = reply(message, ML_REPLY_ALL);
   g_assert_true(answer->encrypt && answer->encrypt_demanded);
+  /* CBC and no signature: who it is from may have been changed, so the quote and the subject are to be asked for */
+  g_assert_nonnull(answer->doubt);
+  g_assert_cmpstr(answer->subject, ==, "Re: [...]");
+  g_assert_null(strstr(answer->text, "thousand"));
+  ml_draft_take_quote(answer);
   g_assert_cmpstr(answer->subject, ==, "Re: Die geheime Übernahme");
   g_assert_nonnull(strstr(answer->text, "> Three thousand"));
   /* turned off after all (a typed confirmation): the Subject was secret, and stays so */
@@ -405,6 +410,111 @@ test_answer_secret(void)
   g_autoptr(MlMessage) inner = read_octets(attached->content, FALSE);
   g_assert_cmpstr(ml_message_header(inner, "Subject"), ==, "Die geheime Übernahme");
   g_assert_cmpstr(ml_message_text(inner), ==, "Three thousand, by Friday.");
+}
+
+typedef struct {
+  const char *name;
+  const char *header;  /* of the message that arrives */
+  const char *signer;  /* inside; NULL: not signed */
+  const char *cipher;
+  gboolean protected_; /* the header lies inside too */
+  gboolean outer_sign; /* signed over the ciphertext */
+  const char *around;  /* cipher of another encryption around it; NULL: none */
+  MlReplyKind kind;
+  const char *doubt;   /* words of it; NULL: none */
+} DoubtRow;
+
+static const DoubtRow doubt_rows[] = {
+  { "unsigned", "From: mallory@x.example\r\n", NULL, "-aes256", FALSE, FALSE, NULL, ML_REPLY, "not signed" },
+  { "unsigned gcm", "From: mallory@x.example\r\n", NULL, "-aes-256-gcm", FALSE, FALSE, NULL, ML_REPLY, "not signed" },
+  { "signed", "From: rsa@test.example\r\n", "rsa", "-aes256", FALSE, FALSE, NULL, ML_REPLY, NULL },
+  { "signed by another", "From: mallory@x.example\r\n", "rsa", "-aes256", FALSE, FALSE, NULL, ML_REPLY,
+    "somebody else" },
+  { "signed over the ciphertext", "From: ec256@test.example\r\n", NULL, "-aes256", FALSE, TRUE, NULL, ML_REPLY,
+    "not signed" },
+  { "redirected", "From: rsa@test.example\r\nReply-To: mallory@x.example\r\n", "rsa", "-aes256", FALSE, FALSE, NULL,
+    ML_REPLY, "unprotected header" },
+  { "follow-up", "From: rsa@test.example\r\nMail-Followup-To: mallory@x.example\r\n", "rsa", "-aes256", FALSE, FALSE,
+    NULL, ML_REPLY_ALL, "unprotected header" },
+  { "all", "From: rsa@test.example\r\nCc: carl@x.example\r\n", "rsa", "-aes256", FALSE, FALSE, NULL, ML_REPLY_ALL,
+    NULL },
+  { "list", "From: rsa@test.example\r\nList-Post: <mailto:all@x.example>\r\n", "rsa", "-aes256", FALSE, FALSE, NULL,
+    ML_REPLY_LIST, "the list" },
+  { "protected", "From: mallory@x.example\r\n", NULL, "-aes-256-gcm", TRUE, FALSE, NULL, ML_REPLY, NULL },
+  { "protected cbc", "From: mallory@x.example\r\n", NULL, "-aes256", TRUE, FALSE, NULL, ML_REPLY, "not signed" },
+  /* who wraps a changed CBC in a GCM of his own authenticates what he changed */
+  { "protected cbc in gcm", "From: mallory@x.example\r\n", NULL, "-aes256", TRUE, FALSE, "-aes-256-gcm", ML_REPLY,
+    "not signed" },
+  { "protected gcm in cbc", "From: mallory@x.example\r\n", NULL, "-aes-256-gcm", TRUE, FALSE, "-aes256", ML_REPLY,
+    NULL },
+};
+
+static char *
+lab_part(const char *type, const char *file)
+{
+  g_autoptr(GBytes) der = pki_read(folder, file);
+  g_autofree char *digits = g_base64_encode(g_bytes_get_data(der, NULL), g_bytes_get_size(der));
+  GString *out = g_string_new(NULL);
+  g_string_printf(out, "Content-Type: application/pkcs7-mime; smime-type=%s; name=smime.p7m\r\n"
+                       "Content-Transfer-Encoding: base64\r\n\r\n", type);
+  for (gsize at = 0; at < strlen(digits); at += 64)
+    g_string_append_printf(out, "%.64s\r\n", digits + at);
+  return g_string_free(out, FALSE);
+}
+
+/* Replaces *part by what openssl makes of it. */
+static void
+wrap(char **part, const char *cipher, const char *signer)
+{
+  pki_write(folder, "inside", *part, -1);
+  if (signer) {
+    g_autofree char *cert = g_strconcat(signer, ".pem", NULL), *key = g_strconcat(signer, ".key", NULL);
+    pki_run(folder, "openssl", "cms", "-sign", "-binary", "-nodetach", "-in", "inside", "-signer", cert, "-inkey", key,
+            "-outform", "DER", "-out", "cms");
+  } else
+    pki_run(folder, "openssl", "cms", "-encrypt", "-binary", cipher, "-in", "inside", "-outform", "DER", "-out", "cms",
+            "rsa.pem");
+  g_free(*part);
+  *part = lab_part(signer ? "signed-data" : strstr(cipher, "gcm") ? "authEnveloped-data" : "enveloped-data", "cms");
+}
+
+/* Somebody's ciphertext sent again under another name: what of it an answer may quote unasked. */
+static void
+test_doubt(gconstpointer data)
+{
+  const DoubtRow *row = data;
+  g_autofree char *part =
+      g_strdup_printf("Content-Type: text/plain%s\r\n%s\r\nthe secret number is 4711\r\n",
+                      row->protected_ ? "; hp=\"cipher\"" : "",
+                      row->protected_ ? "From: rsa@test.example\r\nSubject: number 4711\r\n" : "");
+  if (row->signer)
+    wrap(&part, NULL, row->signer);
+  wrap(&part, row->cipher, NULL);
+  if (row->around)
+    wrap(&part, row->around, NULL);
+  if (row->outer_sign)
+    wrap(&part, NULL, "ec256");
+  g_autofree char *mail =
+      g_strconcat(row->header, "To: anna@example.org\r\nSubject: [...]\r\nMIME-Version: 1.0\r\n", part, NULL);
+  g_autoptr(MlMessage) message = read_text(mail);
+  g_assert_nonnull(strstr(ml_message_text(message), "4711"));
+  g_autoptr(MlDraft) draft = reply(message, row->kind);
+  if (row->doubt) {
+    g_assert_nonnull(draft->doubt);
+    if (!strstr(draft->doubt, row->doubt))
+      g_error("\"%s\" does not say \"%s\"", draft->doubt, row->doubt);
+    g_autofree char *form = ml_draft_to_text(draft);
+    g_assert_null(strstr(form, "4711"));
+    g_autoptr(MlDraft) copy = ml_draft_copy(draft);
+    ml_draft_take_quote(copy);
+    g_assert_null(copy->doubt);
+    g_assert_nonnull(strstr(copy->text, "> the secret number is 4711"));
+  } else {
+    g_assert_null(draft->doubt);
+    g_assert_nonnull(strstr(draft->text, "> the secret number is 4711"));
+    if (row->protected_)
+      g_assert_cmpstr(draft->to, ==, "rsa@test.example"); /* where the author said, not who sent it again */
+  }
 }
 
 /* EFAIL's other way: somebody's ciphertext among harmless parts. Even opened by a key it is not quoted. */
@@ -479,6 +589,10 @@ main(int argc, char **argv)
   g_test_add_func("/reply/secret", test_answer_secret);
   g_test_add_func("/reply/oracle", test_oracle);
   g_test_add_func("/reply/injected", test_injected);
+  for (gsize i = 0; i < G_N_ELEMENTS(doubt_rows); i++) {
+    g_autofree char *path = g_strconcat("/reply/doubt/", doubt_rows[i].name, NULL);
+    g_test_add_data_func(path, &doubt_rows[i], test_doubt);
+  }
   int result = g_test_run();
   lab_close();
   return result;
