@@ -538,3 +538,18 @@ ml_recipients_add_own(GPtrArray *rows, const MlAccount *account, const char *add
   if (account && account->policy_archive)
     ml_recipients_add_archive(rows, account->policy_archive, at, revocation);
 }
+
+GPtrArray *
+ml_recipients_readers(MlPeople *people, GPtrArray *mailboxes, const MlAccount *account, const char *address, gint64 at,
+                      CryptoRevocationMode revocation)
+{
+  GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)ml_recipient_free);
+  for (guint i = 0; i < mailboxes->len; i++) {
+    const MlMailbox *mailbox = mailboxes->pdata[i];
+    MlRecipient *row = row_new(mailbox->address, mailbox->display);
+    row->capabilities = people ? ml_people_capabilities(people, mailbox->address) : NULL;
+    g_ptr_array_add(rows, row);
+  }
+  add_self(rows, account, address, at, revocation);
+  return rows;
+}

@@ -35,6 +35,11 @@ GPtrArray *ml_recipients_find(MlPeople *people, GPtrArray *mailboxes, gint64 at,
 void ml_recipients_add_own(GPtrArray *rows, const MlAccount *account, const char *address, gint64 at,
                            CryptoRevocationMode revocation);
 
+/* For a message that is signed alone: a row for each who reads it, for what it is known to take, and the sender's own, for
+ * the certificate that answers are to be encrypted to. No others have certificates. @people, @account may be NULL. */
+GPtrArray *ml_recipients_readers(MlPeople *people, GPtrArray *mailboxes, const MlAccount *account, const char *address,
+                                 gint64 at, CryptoRevocationMode revocation);
+
 /* An archive's alone, unless it is there. */
 void ml_recipients_add_archive(GPtrArray *rows, const char *fingerprint, gint64 at, CryptoRevocationMode revocation);
 

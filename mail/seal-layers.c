@@ -140,16 +140,14 @@ all_can(GPtrArray *rows, guint capability)
   return rows && rows->len > 0;
 }
 
-/* The signer's chain without its root, which everybody who trusts it has. */
-static GPtrArray *
-chain_of(CryptoCert *cert, gint64 now)
+/* @cert's chain without its root, which everybody who trusts it has. */
+static void
+add_chain(GPtrArray *certs, CryptoCert *cert, CryptoUse use, gint64 now)
 {
-  g_autoptr(CryptoChain) chain = crypto_chain_check(cert, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_OFF, NULL);
-  GPtrArray *certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+  g_autoptr(CryptoChain) chain = crypto_chain_check(cert, use, now, CRYPTO_REVOCATION_OFF, NULL);
   for (guint i = 1; i < chain->certs->len; i++)
     if (!crypto_cert_self_signed(chain->certs->pdata[i]))
       g_ptr_array_add(certs, crypto_cert_ref(chain->certs->pdata[i]));
-  return certs;
 }
 
 /* Which certificate answers should be encrypted to: the one that was given, else the self row's. */
@@ -168,13 +166,17 @@ static GBytes *
 make_signature(const MlSealing *sealing, GBytes *payload, const char *digest, GError **error)
 {
   const MlSealOptions *options = sealing->options;
-  g_autoptr(GPtrArray) chain = chain_of(options->signer, options->now);
+  g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+  CryptoCert *encryption = announced(options);
+  add_chain(chain, options->signer, CRYPTO_USE_SIGN, options->now);
+  if (encryption && encryption != options->signer) /* it may come from another authority */
+    add_chain(chain, encryption, CRYPTO_USE_ENCRYPT, options->now);
   CryptoSignOptions sign = { .signing_time = options->now,
                              .digest = digest,
                              .pss = all_can(options->recipients, CRYPTO_CAN_RSA_PSS),
                              .detached = !sealing->policy->opaque,
                              .chain = chain,
-                             .encryption = announced(options) };
+                             .encryption = encryption };
   g_autoptr(GError) first = NULL;
   GBytes *made = crypto_cms_sign(payload, options->signer, &sign, sealing->pin, &first);
   if (!made && sign.pss && first->code == CRYPTO_ERROR_FAILED) { /* a card that cannot do it */

@@ -11,7 +11,8 @@ typedef struct {
   gint64 now;
   guint64 boundary_seed; /* tests; 0 */
   CryptoCert *signer;    /* needed when the draft's sign is on */
-  GPtrArray *recipients; /* of MlRecipient, self and archive rows included; when encrypt is on, all READY */
+  GPtrArray *recipients; /* of MlRecipient, self and archive rows included; when encrypt is on, all READY. When it is not,
+                          * ml_recipients_readers(), or NULL: nothing is known of anybody */
   CryptoRevocationMode revocation;
   CryptoCert *encryption;     /* announced as the one to write to; NULL: the self row's, if there is one */
   const char *digest;         /* "sha256", ...; NULL: what fits the key */

@@ -19,7 +19,8 @@ typedef struct {
   CryptoCipher chosen;
   MlPeople *people;
   char *from;
-  GPtrArray *rows; /* of MlRecipient */
+  GPtrArray *rows;    /* of MlRecipient: that it is encrypted to */
+  GPtrArray *readers; /* of MlRecipient: of one that is signed alone */
 } Run;
 
 static void
@@ -27,6 +28,7 @@ run_clear(Run *run)
 {
   g_free(run->from);
   g_clear_pointer(&run->rows, g_ptr_array_unref);
+  g_clear_pointer(&run->readers, g_ptr_array_unref);
   crypto_cert_unref(run->seal.signer);
   crypto_cert_unref(run->seal.encryption);
   ml_people_free(run->people);
@@ -121,14 +123,20 @@ add_files(UiCli *cli, Run *run, int *code)
   return TRUE;
 }
 
+static void
+open_people(UiCli *cli, Run *run)
+{
+  g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
+  if (!run->people && g_file_test(file, G_FILE_TEST_EXISTS))
+    run->people = ml_people_open(file, NULL);
+}
+
 /* Everybody that it is encrypted to, the sender too where he can be. */
 static gboolean
 find_recipients(UiCli *cli, Run *run, const MlAccount *account, GPtrArray *mailboxes, int *code)
 {
   g_autoptr(GError) error = NULL;
-  g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
-  if (g_file_test(file, G_FILE_TEST_EXISTS))
-    run->people = ml_people_open(file, NULL);
+  open_people(cli, run);
   run->rows = ml_recipients_find(run->people, mailboxes, run->seal.now, run->seal.revocation, &error);
   if (!run->rows) {
     *code = fail(cli, run->input, error);
@@ -172,7 +180,7 @@ find_recipients(UiCli *cli, Run *run, const MlAccount *account, GPtrArray *mailb
 }
 
 static gboolean
-find_signer(UiCli *cli, Run *run, const MlAccount *account, int *code)
+find_signer(UiCli *cli, Run *run, const MlAccount *account, GPtrArray *mailboxes, int *code)
 {
   g_autoptr(GError) error = NULL;
   if (!run->from) {
@@ -190,6 +198,12 @@ find_signer(UiCli *cli, Run *run, const MlAccount *account, int *code)
   }
   run->seal.encryption = ml_recipients_own(account, run->from, NULL, CRYPTO_USE_ENCRYPT, run->seal.now,
                                            run->seal.revocation, NULL);
+  if (run->given->encrypt)
+    return TRUE;
+  open_people(cli, run);
+  run->readers =
+      ml_recipients_readers(run->people, mailboxes, account, run->from, run->seal.now, run->seal.revocation);
+  run->seal.recipients = run->readers;
   return TRUE;
 }
 
@@ -293,7 +307,7 @@ seal_one(UiCli *cli, Run *run)
   if (!ui_cli_config(cli, &code))
     return code;
   gboolean typed = run->given->to || run->given->files;
-  if (!ml_seal_people(bytes, &run->from, run->given->encrypt && !typed ? &mailboxes : NULL, &error))
+  if (!ml_seal_people(bytes, &run->from, typed ? NULL : &mailboxes, &error))
     return fail(cli, run->input, error);
   const MlAccount *account = account_of(cli, run->from);
   run->seal.now = g_get_real_time() / G_USEC_PER_SEC;
@@ -303,7 +317,7 @@ seal_one(UiCli *cli, Run *run)
   if (!mailboxes)
     mailboxes = typed_mailboxes(run->given->to);
   if ((run->given->encrypt && !find_recipients(cli, run, account, mailboxes, &code)) ||
-      (run->policy.sign && !find_signer(cli, run, account, &code)))
+      (run->policy.sign && !find_signer(cli, run, account, mailboxes, &code)))
     return code;
   g_autoptr(GBytes) sealed = ml_seal_message(bytes, &run->policy, &run->seal, ui_cli_pin_source(cli),
                                              cli->cancellable, &notes, &error);

@@ -90,6 +90,8 @@ seal_part(Sending *sending, Part *part, CryptoPinSource *pin, GCancellable *canc
     ml_recipients_add_own(recipients, sending->account, from, now, sending->revocation);
     if (!all_ready(sending, recipients))
       return FALSE;
+  } else if (part->draft->sign) {
+    recipients = ml_recipients_readers(people, mailboxes, sending->account, from, now, sending->revocation);
   }
   options.signer = signer;
   options.recipients = recipients;

@@ -171,9 +171,18 @@ make_plan(UiCli *cli, const MlAccount *account, const char *from, GPtrArray *mai
     return TRUE;
   plan->seal.signer = ml_recipients_own(account, from, options->cert, CRYPTO_USE_SIGN, plan->seal.now,
                                         plan->seal.revocation, &error);
-  if (!plan->seal.signer)
+  if (!plan->seal.signer) {
     refuse(cli, error, code);
-  return plan->seal.signer != NULL;
+    return FALSE;
+  }
+  if (!plan->encrypt) {
+    g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
+    g_autoptr(MlPeople) people = ml_people_open_to_read(file, NULL);
+    g_clear_pointer(&plan->seal.recipients, g_ptr_array_unref); /* encrypt = when-possible, and it was not */
+    plan->seal.recipients =
+        ml_recipients_readers(people, mailboxes, account, from, plan->seal.now, plan->seal.revocation);
+  }
+  return TRUE;
 }
 
 MlSealed *
