@@ -63,6 +63,9 @@ char *crypto_cert_read_signature_name(CERTCertificate *nss);
 /* SHA-1 of the public key, the identifier that stands in for a missing extension (RFC 5280 4.2.1.2 (1)). */
 gboolean crypto_cert_key_hash(CERTCertificate *nss, guint8 hash[20]);
 
+/* The same octets as a certificate that NSS shares with nobody, and so has no trust. CERT_DestroyCertificate() it. */
+CERTCertificate *crypto_cert_alone(GBytes *der);
+
 /* Logs in to @slot if that is needed. Errors: LOCKED, PIN, CANCELLED. (crypto/pin.c) */
 gboolean crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error);
 void crypto_pin_install(void);

@@ -57,6 +57,15 @@ crypto_cert_wrap(CERTCertificate *nss)
 /* Exported by every NSS since 3.2; its header declares it under a name that the library does not export. */
 extern CERTCertificate *__CERT_DecodeDERCertificate(SECItem *der, PRBool copy, char *nickname);
 
+CERTCertificate *
+crypto_cert_alone(GBytes *der)
+{
+  gsize length = 0;
+  const guint8 *data = g_bytes_get_data(der, &length);
+  SECItem item = { siDERCertBuffer, (guint8 *)data, (unsigned int)length };
+  return __CERT_DecodeDERCertificate(&item, PR_TRUE, NULL);
+}
+
 /* NSS keeps one certificate for an issuer and serial number, and gives the first one's for both. A second one,
  * which is never genuine but which must be seen for what it is, is held apart from NSS's store. */
 static CERTCertificate *

@@ -202,17 +202,32 @@ check_writable(GError **error)
   return FALSE;
 }
 
-/* The copy of @cert in the database itself; NULL: it is not there. CERT_DestroyCertificate() it. */
+/* Is @cert in the database itself, now? Not by PK11_FindCertFromDERCertItem(): it makes NSS forget, for as long as the
+ * process runs, that the certificate is marked as never to be trusted. */
+static gboolean
+is_stored(PK11SlotInfo *slot, CryptoCert *cert)
+{
+  CERTCertificate *alone = crypto_cert_alone(cert->der);
+  if (!alone)
+    return FALSE;
+  gboolean stored = PK11_FindCertInSlot(slot, alone, NULL) != CK_INVALID_HANDLE;
+  CERT_DestroyCertificate(alone);
+  return stored;
+}
+
+/* The copy of @cert in the database, with its trust; NULL: it is not there. CERT_DestroyCertificate() it. */
 static CERTCertificate *
 find_stored(PK11SlotInfo *slot, CryptoCert *cert)
 {
-  SECItem der = { siDERCertBuffer, (guint8 *)g_bytes_get_data(cert->der, NULL), g_bytes_get_size(cert->der) };
-  CERTCertificate *nss = PK11_FindCertFromDERCertItem(slot, &der, NULL);
-  if (nss && (nss->derCert.len != der.len || memcmp(nss->derCert.data, der.data, der.len) != 0)) {
-    CERT_DestroyCertificate(nss);
-    nss = NULL;
-  }
-  return nss;
+  CERTCertList *list = PK11_ListCertsInSlot(slot);
+  CERTCertificate *found = NULL;
+  if (!list)
+    return NULL;
+  for (CERTCertListNode *node = CERT_LIST_HEAD(list); !found && !CERT_LIST_END(node, list); node = CERT_LIST_NEXT(node))
+    if (SECITEM_ItemsAreEqual(&node->cert->derCert, &cert->nss->derCert))
+      found = CERT_DupCertificate(node->cert);
+  CERT_DestroyCertList(list);
+  return found;
 }
 
 /* NSS wants one name for all certificates of one subject, and another for each other subject. */
@@ -314,10 +329,7 @@ crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there
   PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
   if (!slot)
     return FALSE;
-  CERTCertificate *stored = find_stored(slot, cert);
-  gboolean there = stored != NULL, done = TRUE;
-  if (stored)
-    CERT_DestroyCertificate(stored);
+  gboolean there = is_stored(slot, cert), done = TRUE;
   if (was_there)
     *was_there = there;
   CERTIssuerAndSN id = { .derIssuer = cert->nss->derIssuer,
@@ -394,19 +406,16 @@ crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
   if (!slot)
     return FALSE;
-  CERTCertificate *stored = find_stored(slot, cert);
   g_autoptr(GHashTable) own = own_certs();
   gboolean mine = g_hash_table_contains(own, cert->der), done;
   g_clear_pointer(&own, g_hash_table_unref);
-  if (!stored)
+  if (!is_stored(slot, cert))
     done = fail_elsewhere(cert, error);
   else if (mine && !crypto_pin_login(slot, pin, error)) /* without it the key could not be deleted with it */
     done = FALSE;
   else
     done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin,
                   "The certificate cannot be deleted", error);
-  if (stored)
-    CERT_DestroyCertificate(stored);
   PK11_FreeSlot(slot);
   return done;
 }
@@ -467,7 +476,6 @@ crypto_certdb_set_trust(CryptoCert *cert, CryptoTrustWish mail, CryptoTrustWish 
         cert->common_name, cert->issuer_name);
     return FALSE;
   }
-  /* Looked at first: once NSS was asked for the certificate by its octets it forgets that it is distrusted. */
   g_autoptr(CryptoCertEntry) now = crypto_certdb_find(cert->sha256, NULL);
   guint flags = now ? now->flags : 0;
   gboolean was_there;

@@ -229,6 +229,28 @@ check 'it is in the database' sh -c "certutil -L -d 'sql:$LAB/profile/nssdb' | g
 keys q q
 wait_for 'ended with 0' 'ends'
 
+# A certificate that was marked as never to be trusted stays so, whatever a mail with it does.
+make_people trusted
+fill
+"$SIGNET" --profile "$LAB/profile" cert distrust --pin-file "$LAB/pin" "$pki/anna.pem" >"$LAB/out" 2>&1
+start 80 24 --
+wait_for 'INBOX  10 messages  +work' 'opens with a distrusted certificate'
+read_letter signed
+wait_for '^ SIGNED, NOT TRUSTED' 'what it signed is not trusted'
+keys I
+wait_for 'Install this certificate\? \(y/n\)' 'it can be installed'
+keys y
+wait_for '^Password of the certificate database|was there already' 'it is there already'
+has '^Password of' && { typed "$PIN"; keys Enter; }
+wait_for 'was there already' 'and said to be'
+back
+read_letter signed
+wait_for '^ SIGNED, NOT TRUSTED' 'it is still not trusted'
+keys V
+wait_for 'never to be trusted' 'and V says why'
+keys q q q
+wait_for 'ended with 0' 'ends'
+
 # An authority that nobody trusts yet.
 make_people untrusted
 fill

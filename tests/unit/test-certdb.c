@@ -7,6 +7,7 @@
 
 #include "crypto/cert-private.h"
 #include "crypto/certdb.h"
+#include "crypto/chain-private.h"
 #include "crypto/context.h"
 
 /* The certificate database: made, listed, changed, with and without password, damaged, in use elsewhere. */
@@ -521,6 +522,90 @@ test_threads(void)
   close_clean();
 }
 
+/* Is @name marked as never to be trusted, as a mail that brings it, and one of alice's, would be judged? */
+static void
+check_distrusted(const char *name, const char *when)
+{
+  g_autoptr(GError) error = NULL;
+  for (int fresh = 0; fresh < 2; fresh++) {
+    if (fresh)
+      crypto_cert_forget(); /* as when many certificates were read meanwhile */
+    g_autoptr(CryptoCert) cert = load(name);
+    g_autoptr(CryptoCert) alice = load("alice.pem");
+    g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(crypto_cert_sha256(cert), &error);
+    g_assert_no_error(error);
+    if (!(entry->flags & CRYPTO_CERT_DISTRUSTED))
+      g_test_fail_printf("%s, %s: the list has forgotten the mark", name, when);
+    g_autoptr(CryptoChain) chain = crypto_chain_check(
+        alice, CRYPTO_USE_SIGN, g_get_real_time() / G_USEC_PER_SEC, CRYPTO_REVOCATION_SOFT, NULL);
+    if (!(chain->problems & CRYPTO_TRUST_DISTRUSTED))
+      g_test_fail_printf("%s, %s: the verdict has forgotten the mark", name, when);
+  }
+}
+
+/* A mark stays whatever a mail brings: NSS, asked for a certificate by its octets, forgets it in that process. */
+static void
+test_distrusted(void)
+{
+  static const char *const names[] = { "alice.pem", "root.pem" };
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *base = g_strdup_printf("never%u", (guint)i);
+    g_autofree char *nssdb = g_build_filename(folder, base, NULL);
+    g_autoptr(GError) error = NULL;
+    gboolean there;
+    open_at(nssdb, TRUE);
+    g_autoptr(CryptoCert) root = load("root.pem"), cert = load(names[i]);
+    g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+    g_assert_no_error(error);
+    g_assert_true(crypto_certdb_set_trust(cert, CRYPTO_TRUST_NEVER, CRYPTO_TRUST_KEEP, NULL, &error));
+    g_assert_no_error(error);
+    check_distrusted(names[i], "just marked");
+    for (int round = 0; round < 2; round++) {
+      g_assert_true(crypto_certdb_import(cert, "as I in the reader does", &there, NULL, &error));
+      g_assert_no_error(error);
+      g_assert_true(there);
+      check_distrusted(names[i], round ? "installed again, marked before the start" : "installed again");
+      g_assert_true(crypto_certdb_set_trust(cert, CRYPTO_TRUST_KEEP, CRYPTO_TRUST_TRUSTED, NULL, NULL) ||
+                    !strcmp(names[i], "alice.pem")); /* only an authority can be */
+      check_distrusted(names[i], "trusted for servers");
+      g_assert_true(crypto_certdb_set_trust(cert, CRYPTO_TRUST_KEEP, CRYPTO_TRUST_NEUTRAL, NULL, &error));
+      check_distrusted(names[i], "and not any more");
+      g_clear_pointer(&root, crypto_cert_unref);
+      g_clear_pointer(&cert, crypto_cert_unref);
+      close_clean();
+      open_at(nssdb, FALSE);
+      cert = load(names[i]);
+      check_distrusted(names[i], "opened anew");
+    }
+    g_clear_pointer(&cert, crypto_cert_unref);
+    close_clean();
+  }
+}
+
+/* Another program marks a certificate that this process has seen in a mail, and trusted. */
+static void
+test_distrusted_elsewhere(void)
+{
+  g_autofree char *nssdb = g_build_filename(folder, "elsewhere", NULL);
+  g_autofree char *spec = g_strconcat("sql:", nssdb, NULL);
+  g_autoptr(GError) error = NULL;
+  open_at(nssdb, TRUE);
+  g_autoptr(CryptoCert) root = load("root.pem"), alice = load("alice.pem");
+  g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_no_error(error);
+  gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+  g_autoptr(CryptoChain) before =
+      crypto_chain_check(alice, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, NULL);
+  g_assert_cmpuint(before->problems, ==, 0);
+  pki_run(folder, "certutil", "-A", "-d", spec, "-n", "alice", "-t", ",p,", "-i", "alice.pem");
+  crypto_chain_forget_verdicts(); /* they last a minute */
+  check_distrusted("alice.pem", "marked elsewhere");
+  g_clear_pointer(&before, crypto_chain_free);
+  g_clear_pointer(&root, crypto_cert_unref);
+  g_clear_pointer(&alice, crypto_cert_unref);
+  close_clean();
+}
+
 static void
 make_files(void)
 {
@@ -548,6 +633,8 @@ main(int argc, char **argv)
   g_test_add_func("/certdb/session-beside", test_session_beside);
   g_test_add_func("/certdb/pkcs12", test_pkcs12);
   g_test_add_func("/certdb/password", test_password);
+  g_test_add_func("/certdb/distrusted", test_distrusted);
+  g_test_add_func("/certdb/distrusted-elsewhere", test_distrusted_elsewhere);
   g_test_add_func("/certdb/threads", test_threads);
   g_test_add_func("/certdb/unusable", test_unusable);
   g_test_add_func("/certdb/busy", test_busy);
