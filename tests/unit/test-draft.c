@@ -415,6 +415,26 @@ test_missing(void)
   }
 }
 
+/* What an encrypted one says of its outside, and a signed one does not (RFC 9788 2.2); test-protect has the rest. */
+static void
+test_recorded(void)
+{
+  g_autoptr(MlDraft) draft = new_draft("Hello", "Good morning.\n");
+  for (int encrypted = 0; encrypted < 2; encrypted++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MlBuilt) built = ml_draft_build(draft, &options, &error);
+    g_assert_no_error(error);
+    g_autoptr(GPtrArray) outer = NULL;
+    g_autoptr(GBytes) payload = ml_draft_payload(draft, built, encrypted, &outer, &error);
+    g_assert_no_error(error);
+    g_autofree char *text = text_of(payload);
+    g_assert_nonnull(strstr(text, "\r\nSubject: Hello\r\n"));
+    g_assert_cmpint(strstr(text, "\r\nHP-Outer: Subject: [...]\r\n") != NULL, ==, encrypted);
+    g_assert_cmpint(strstr(text, "\r\nHP-Outer: To: Bob Mwangi <bob@example.net>\r\n") != NULL, ==, encrypted);
+    g_assert_cmpint(strstr(text, "HP-Outer") != NULL, ==, encrypted);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -431,5 +451,6 @@ main(int argc, char **argv)
   g_test_add_func("/draft/open", test_open);
   g_test_add_func("/draft/form", test_form);
   g_test_add_func("/draft/missing", test_missing);
+  g_test_add_func("/draft/recorded", test_recorded);
   return g_test_run();
 }

@@ -263,6 +263,23 @@ holds(GBytes *bytes, const char *words)
   return memmem(data, length, words, strlen(words)) != NULL;
 }
 
+/* HP-Outer says which fields stand outside as they do inside: without it all would count as hidden (RFC 9788 4.2). */
+static void
+check_recorded(const MlMessage *message)
+{
+  GPtrArray *lines = ml_message_headers(message);
+  guint hidden = 0;
+  for (guint i = 0; i < lines->len; i++) {
+    const MlHeaderLine *line = lines->pdata[i];
+    hidden += line->encrypted;
+    if (!strcmp(line->name, "Subject"))
+      g_assert_true(line->encrypted);
+    if (!strcmp(line->name, "From") || !strcmp(line->name, "To") || !strcmp(line->name, "Message-ID"))
+      g_assert_false(line->encrypted);
+  }
+  g_assert_cmpuint(hidden, >, 0);
+}
+
 static void
 check_message(GBytes *bytes, const MlDraft *draft)
 {
@@ -282,6 +299,8 @@ check_message(GBytes *bytes, const MlDraft *draft)
   g_assert_nonnull(strstr(ml_message_text(message), "Grüße."));
   g_assert_null(ml_message_outer_differs(message)[0]);
   g_assert_cmpint(holds(bytes, "Subject: [...]"), ==, draft->encrypt);
+  if (draft->encrypt)
+    check_recorded(message);
 }
 
 static void
