@@ -269,6 +269,7 @@ static const OidName algorithm_names[] = {
   { "1.2.840.113549.1.1.11", "RSA SHA-256" },
   { "1.2.840.113549.1.1.12", "RSA SHA-384" },
   { "1.2.840.113549.1.1.13", "RSA SHA-512" },
+  { "1.3.14.3.2.15", "RSA SHA-1" },
   { "1.3.14.3.2.29", "RSA SHA-1" },
   { "1.2.840.10045.4.1", "ECDSA SHA-1" },
   { "1.2.840.10045.4.3.1", "ECDSA SHA-224" },
@@ -277,6 +278,7 @@ static const OidName algorithm_names[] = {
   { "1.2.840.10045.4.3.4", "ECDSA SHA-512" },
   { "1.2.840.10040.4.1", "DSA" },
   { "1.2.840.10040.4.3", "DSA SHA-1" },
+  { "1.3.14.3.2.27", "DSA SHA-1" },
   { "2.16.840.1.101.3.4.3.2", "DSA SHA-256" },
   { "1.2.840.10046.2.1", "DH" },
   { "1.3.101.110", "X25519" },
@@ -337,14 +339,19 @@ pss_digest(const SECItem *parameters)
 }
 
 char *
-crypto_cert_read_signature_name(CERTCertificate *nss)
+crypto_cert_algorithm_name(const SECAlgorithmID *algorithm)
 {
-  SECAlgorithmID *algorithm = &nss->signature;
   if (SECOID_GetAlgorithmTag(algorithm) == SEC_OID_PKCS1_RSA_PSS_SIGNATURE) {
     g_autofree char *digest = pss_digest(&algorithm->parameters);
     return g_strdup_printf("RSA-PSS %s", digest);
   }
   return oid_name(&algorithm->algorithm);
+}
+
+gboolean
+crypto_cert_name_is_weak(const char *name)
+{
+  return g_str_has_suffix(name, " SHA-1") || g_str_has_suffix(name, " MD5") || g_str_has_suffix(name, " MD2");
 }
 
 char *

@@ -58,7 +58,8 @@ char *crypto_cert_name_text(CERTName *name);                  /* RFC 4514 */
 char *crypto_cert_name_part(CERTName *name, SECOidTag type);  /* the most specific of that type; NULL: none */
 char **crypto_cert_read_addresses(CERTCertificate *nss);
 char *crypto_cert_read_key_name(CERTCertificate *nss);
-char *crypto_cert_read_signature_name(CERTCertificate *nss);
+char *crypto_cert_algorithm_name(const SECAlgorithmID *algorithm); /* of a signature: "ECDSA SHA-256" */
+gboolean crypto_cert_name_is_weak(const char *name); /* of such a name: MD5, SHA-1 */
 
 /* SHA-1 of the public key, the identifier that stands in for a missing extension (RFC 5280 4.2.1.2 (1)). */
 gboolean crypto_cert_key_hash(CERTCertificate *nss, guint8 hash[20]);

@@ -46,7 +46,7 @@ crypto_cert_wrap(CERTCertificate *nss)
   cert->serial = crypto_cert_hex(nss->serialNumber.data, MIN(nss->serialNumber.len, 256));
   cert->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, cert->der);
   cert->key_name = crypto_cert_read_key_name(nss);
-  cert->signature_name = crypto_cert_read_signature_name(nss);
+  cert->signature_name = crypto_cert_algorithm_name(&nss->signature);
   PRTime before = 0, after = 0;
   CERT_GetCertTimes(nss, &before, &after); /* fails on dates that do not exist: then 1970, valid never */
   cert->not_before = seconds(before);

@@ -127,8 +127,7 @@ check_key(CryptoCert *cert, gboolean *usable)
 static gboolean
 weakly_signed(CryptoCert *cert)
 {
-  const char *name = crypto_cert_signature_name(cert);
-  return g_str_has_suffix(name, " SHA-1") || g_str_has_suffix(name, " MD5") || g_str_has_suffix(name, " MD2");
+  return crypto_cert_name_is_weak(crypto_cert_signature_name(cert));
 }
 
 guint

@@ -331,15 +331,8 @@ crl_free(gpointer data)
 gboolean
 crypto_crl_is_weak(const SECAlgorithmID *algorithm)
 {
-  switch (SECOID_GetAlgorithmTag(algorithm)) {
-  case SEC_OID_PKCS1_MD2_WITH_RSA_ENCRYPTION:
-  case SEC_OID_PKCS1_MD5_WITH_RSA_ENCRYPTION:
-  case SEC_OID_PKCS1_SHA1_WITH_RSA_ENCRYPTION:
-  case SEC_OID_ANSIX962_ECDSA_SHA1_SIGNATURE:
-    return TRUE;
-  default:
-    return FALSE;
-  }
+  g_autofree char *name = crypto_cert_algorithm_name(algorithm);
+  return crypto_cert_name_is_weak(name);
 }
 
 static Crl *

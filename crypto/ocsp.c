@@ -19,6 +19,7 @@ enum {
 typedef struct {
   CryptoRevocation status; /* NOT_CHECKED: nothing is known */
   gint64 revoked_at, this_update, next_update;
+  gint64 signer_ends; /* of the responder's own certificate; G_MAXINT64: the issuer signed it itself */
   gint64 looked; /* monotonic: when the cache was looked into */
 } Answer;
 
@@ -83,7 +84,7 @@ crypto_ocsp_request(CryptoCert *cert, CryptoCert *issuer, const guint8 nonce[CRY
 /* --- who signed the answer */
 
 static gboolean
-verifies(const CryptoOcspResponse *response, CryptoCert *signer)
+verifies(const CryptoOcspResponse *response, CryptoCert *signer, gboolean *weak)
 {
   PLArenaPool *arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
   SECKEYPublicKey *key = CERT_ExtractPublicKey(signer->nss);
@@ -95,8 +96,8 @@ verifies(const CryptoOcspResponse *response, CryptoCert *signer)
   gboolean good = arena && key &&
                   SEC_QuickDERDecodeItem(arena, &data.signatureAlgorithm, SEC_ASN1_GET(SECOID_AlgorithmIDTemplate),
                                          &algorithm) == SECSuccess &&
-                  !crypto_crl_is_weak(&data.signatureAlgorithm) &&
                   CERT_VerifySignedDataWithPublicKey(&data, key, NULL) == SECSuccess;
+  *weak = good && crypto_crl_is_weak(&data.signatureAlgorithm);
   if (key)
     SECKEY_DestroyPublicKey(key);
   if (arena)
@@ -160,16 +161,20 @@ is_delegate(CryptoCert *cert, CryptoCert *issuer, gint64 at)
          crypto_crl_status(cert, issuer, at, &date) != CRYPTO_REVOCATION_REVOKED;
 }
 
+/* @ends: when its signer's certificate does. @weak: it is signed with SHA-1. */
 static gboolean
-is_authentic(const CryptoOcspResponse *response, CryptoCert *issuer)
+is_authentic(const CryptoOcspResponse *response, CryptoCert *issuer, gint64 *ends, gboolean *weak)
 {
-  if (is_named(response, issuer) && verifies(response, issuer))
+  *ends = G_MAXINT64;
+  if (is_named(response, issuer) && verifies(response, issuer, weak))
     return TRUE;
   for (guint i = 0; i < response->n_certs; i++) {
     g_autoptr(CryptoCert) cert = crypto_cert_new(response->certs[i].start, response->certs[i].total, NULL);
     if (cert && is_named(response, cert) && is_delegate(cert, issuer, response->produced) &&
-        verifies(response, cert))
+        verifies(response, cert, weak)) {
+      *ends = crypto_cert_not_after(cert);
       return TRUE;
+    }
   }
   return FALSE;
 }
@@ -220,16 +225,23 @@ refusal(int status)
   }
 }
 
+/* A responder's key that outlives its certificate could date answers back: they end with it. */
 static gint64
 holds_until(const Answer *answer)
 {
-  return answer->next_update ? answer->next_update : answer->this_update + NO_NEXT_SECONDS;
+  return MIN(answer->next_update ? answer->next_update : answer->this_update + NO_NEXT_SECONDS, answer->signer_ends);
 }
 
 static gint64
 now_seconds(void)
 {
   return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+static int
+badness(const CryptoOcspSingle *single)
+{
+  return single->status == CRYPTO_REVOCATION_REVOKED ? 2 : single->status == CRYPTO_REVOCATION_UNKNOWN ? 1 : 0;
 }
 
 static gboolean
@@ -244,17 +256,23 @@ judge(GBytes *bytes, CryptoCert *cert, CryptoCert *issuer, const guint8 *nonce, 
     return refuse(error, CRYPTO_ERROR_FAILED, refusal(response.status));
   if (!nonce_fits(&response, nonce))
     return refuse(error, CRYPTO_ERROR_REFUSED, "It answers another question than ours (the nonce differs).");
-  if (!is_authentic(&response, issuer))
+  gint64 ends;
+  gboolean weak = FALSE;
+  if (!is_authentic(&response, issuer, &ends, &weak))
     return refuse(error, CRYPTO_ERROR_UNTRUSTED,
                   "The answer is not signed by the certificate's issuer, nor by a responder that it named.");
+  const CryptoOcspSingle *said = NULL; /* the worst, where it says more than one thing */
   for (guint i = 0; i < response.n_singles; i++) {
     const CryptoOcspSingle *single = &response.singles[i];
-    if (!is_about(single, cert, issuer))
-      continue;
-    *answer = (Answer){ single->status, single->revoked_at, single->this_update, single->next_update, 0 };
-    return TRUE;
+    if (is_about(single, cert, issuer) && (!said || badness(single) > badness(said)))
+      said = single;
   }
-  return refuse(error, CRYPTO_ERROR_FAILED, "The answer does not speak of this certificate.");
+  if (!said)
+    return refuse(error, CRYPTO_ERROR_FAILED, "The answer does not speak of this certificate.");
+  if (weak && said->status != CRYPTO_REVOCATION_REVOKED)
+    return refuse(error, CRYPTO_ERROR_REFUSED, "The answer is signed with SHA-1, which is no longer safe.");
+  *answer = (Answer){ said->status, said->revoked_at, said->this_update, said->next_update, ends, 0 };
+  return TRUE;
 }
 
 static void
