@@ -9,7 +9,9 @@
 
 /* Revocation lists (RFC 5280 5), read here and not by NSS: each once in the life of the process, without a copy,
  * into a table of serial numbers, so that a list of 16 MB costs milliseconds once and 4 bytes an entry. A list
- * counts only when the certificate's own issuer has signed it. Everything here runs under the chain lock. */
+ * counts only when the certificate's own issuer has signed it. Doubt is never in the sender's favour: whoever is listed
+ * is revoked, be the list stale, a delta, weakly signed or not understood (as X.509 7.3 has it); that somebody is not
+ * listed counts only where the list is none of these. Everything here runs under the chain lock. */
 enum {
   CRL_BYTES_MAX = 64 << 20,
   ENTRIES_MAX = 4 << 20,
@@ -30,7 +32,9 @@ typedef struct {
   Der issuer;
   gint64 this_update, next_update; /* next_update 0: none is promised, so it never proves anything good */
   gboolean weak;                   /* signed with MD5 or SHA-1 */
-  gboolean unknown_rule;           /* a critical extension that is not understood */
+  gboolean incomplete;             /* who is not listed may be revoked all the same: a delta, one not understood */
+  gboolean delta;                  /* its entries may also take others back, which is not believed */
+  gboolean attributes;             /* of attribute certificates: the numbers are not those of ours */
   gboolean users_only, authorities_only, some_reasons;
   Der point;      /* the distribution point's names, GeneralNames one after the other */
   guint32 *table; /* offsets of serial numbers in bytes; open addressing; 0: free */
@@ -168,10 +172,28 @@ read_extension(Der *extensions, SECOidTag *tag, gboolean *critical, Der *value)
   return der_take(&extension, 0x04, value);
 }
 
-/* An entry that speaks of another issuer's certificate, or in a way not understood, spoils the list. */
+/* GeneralNames with the list's own issuer among them: what follows is again of it. */
 static gboolean
-check_entry(Crl *crl, Der entry)
+names_issuer(const Crl *crl, Der value)
 {
+  Der names, name;
+  guint8 tag;
+  gsize length = (gsize)(crl->issuer.end - crl->issuer.at);
+  if (!der_take(&value, 0x30, &names))
+    return FALSE;
+  while (der_next(&names, &tag, &name))
+    if (tag == 0xa4 && (gsize)(name.end - name.at) == length && memcmp(name.at, crl->issuer.at, length) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* @own: this entry and those after it are of the list's issuer (RFC 5280 5.3.3). @back: a delta takes it off the list.
+ * One that is not understood says nothing of those that are not listed. */
+static gboolean
+check_entry(Crl *crl, Der entry, gboolean *own, gboolean *back)
+{
+  enum { REMOVE_FROM_CRL = 8 };
+  *back = FALSE;
   Der serial, extensions;
   gint64 date;
   if (!der_take(&entry, 0x02, &serial) || serial.at == serial.end || !der_time(&entry, &date))
@@ -186,9 +208,13 @@ check_entry(Crl *crl, Der entry)
     Der value;
     if (!read_extension(&extensions, &tag, &critical, &value))
       return FALSE;
-    if (tag == SEC_OID_X509_CERT_ISSUER ||
-        (critical && tag != SEC_OID_X509_REASON_CODE && tag != SEC_OID_X509_INVALID_DATE))
-      crl->unknown_rule = TRUE;
+    if (tag == SEC_OID_X509_CERT_ISSUER) {
+      *own = names_issuer(crl, value);
+      crl->incomplete = TRUE; /* an indirect list, and only such a one may have it */
+    } else if (tag == SEC_OID_X509_REASON_CODE)
+      *back = crl->delta && value.end - value.at == 3 && value.at[2] == REMOVE_FROM_CRL;
+    else if (critical && tag != SEC_OID_X509_INVALID_DATE)
+      crl->incomplete = TRUE;
   }
   return TRUE;
 }
@@ -208,9 +234,12 @@ read_entries(Crl *crl, Der entries)
   crl->mask = size - 1;
   crl->table = g_new0(guint32, size);
   const guint8 *start = g_bytes_get_data(crl->bytes, NULL);
+  gboolean own = TRUE, back;
   while (entries.at < entries.end) {
-    if (!der_take(&entries, 0x30, &entry) || !check_entry(crl, entry))
+    if (!der_take(&entries, 0x30, &entry) || !check_entry(crl, entry, &own, &back))
       return FALSE;
+    if (!own || back)
+      continue;
     guint32 offset = (guint32)(entry.at - start);
     Der serial;
     if (!der_take(&entry, 0x02, &serial))
@@ -235,7 +264,7 @@ read_point(Crl *crl, Der value)
     switch (tag) {
     case 0xa0: /* DistributionPointName; only fullName [0] is understood */
       if (!der_take(&field, 0xa0, &crl->point))
-        crl->unknown_rule = TRUE;
+        crl->incomplete = TRUE;
       break;
     case 0x81:
       crl->users_only = yes;
@@ -246,8 +275,11 @@ read_point(Crl *crl, Der value)
     case 0x83:
       crl->some_reasons = TRUE;
       break;
-    default: /* indirect, or for attribute certificates */
-      crl->unknown_rule |= yes;
+    case 0x85:
+      crl->attributes |= yes;
+      break;
+    default: /* indirect */
+      crl->incomplete |= yes;
     }
   }
   return TRUE;
@@ -265,9 +297,10 @@ read_extensions(Crl *crl, Der extensions)
     if (tag == SEC_OID_X509_ISSUING_DISTRIBUTION_POINT) {
       if (!read_point(crl, value))
         return FALSE;
-    } else if (tag == SEC_OID_X509_DELTA_CRL_INDICATOR ||
-               (critical && tag != SEC_OID_X509_AUTH_KEY_ID && tag != SEC_OID_X509_CRL_NUMBER)) {
-      crl->unknown_rule = TRUE; /* a delta alone says nothing of what it leaves out */
+    } else if (tag == SEC_OID_X509_DELTA_CRL_INDICATOR) {
+      crl->delta = crl->incomplete = TRUE; /* it says nothing of what it leaves out */
+    } else if (critical && tag != SEC_OID_X509_AUTH_KEY_ID && tag != SEC_OID_X509_CRL_NUMBER) {
+      crl->incomplete = TRUE;
     }
   }
   return TRUE;
@@ -490,7 +523,7 @@ static gboolean
 is_fresh(const Crl *crl, CryptoCert *cert, gint64 at)
 {
   gint64 now = MAX(at, g_get_real_time() / G_USEC_PER_SEC) + CLOCK_SLACK;
-  return !crl->weak && !crl->unknown_rule && !crl->some_reasons && crl->this_update <= now &&
+  return !crl->weak && !crl->incomplete && !crl->some_reasons && crl->this_update <= now &&
          crl->next_update && crl->next_update >= at && crl->this_update <= crypto_cert_not_after(cert);
 }
 
@@ -551,7 +584,9 @@ crypto_crl_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revok
         memcmp(crl->issuer.at, name->data, name->len) != 0 || !signed_by(crl, issuer))
       continue;
     Der serial = { number->data, number->data + number->len };
-    if (!crl->unknown_rule && table_find(crl, serial, revoked_at))
+    if (crl->attributes)
+      continue;
+    if (table_find(crl, serial, revoked_at))
       return CRYPTO_REVOCATION_REVOKED;
     if (covers(crl, cert) && is_fresh(crl, cert, at))
       status = CRYPTO_REVOCATION_GOOD;

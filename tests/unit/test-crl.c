@@ -1,4 +1,5 @@
 /* Revocation lists: what they prove, what spoils them, and how the three modes take it. */
+#include "crypto/ocsp-private.h"
 #include "tests/unit/chain-material.h"
 
 static const Make makes[] = {
@@ -20,24 +21,32 @@ stamp(gint64 time, const char *format)
   return g_date_time_format(when, format);
 }
 
-/* A list by @issuer that names @names ("a b"), made @age days ago for @days. */
+/* A list by @issuer that names @revoked ("a b:certificateHold"), made @age days ago for @days. "-md5 " before it all
+ * signs it so. */
 static GBytes *
 make_crl(const char *issuer, const char *revoked, int age, int days, const char *extensions)
 {
   g_autoptr(GString) index = g_string_new(NULL);
   g_auto(GStrv) split = g_strsplit(revoked, " ", -1);
+  const char *md = "sha256";
   g_autofree char *on = stamp(now - 10 * DAY, "%y%m%d%H%M%SZ");
   for (char **name = split; *name; name++) {
-    if (!**name)
+    if (**name == '-')
+      md = *name + 1;
+    if (!**name || **name == '-')
       continue;
+    char *reason = strchr(*name, ':');
+    if (reason)
+      *reason++ = '\0';
     g_autoptr(CryptoCert) one = cert(*name);
     g_autofree char *serial = g_ascii_strup(crypto_cert_serial(one), -1);
-    g_string_append_printf(index, "R\t400101000000Z\t%s\t%s\tunknown\t/CN=x\n", on, serial);
+    g_string_append_printf(index, "R\t400101000000Z\t%s%s%s\t%s\tunknown\t/CN=x\n", on, reason ? "," : "",
+                           reason ? reason : "", serial);
   }
   put("index.txt", index->str);
-  g_autofree char *config = g_strdup_printf("[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=sha256\n"
+  g_autofree char *config = g_strdup_printf("[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=%s\n"
                                             "crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n%s\n",
-                                            extensions);
+                                            md, extensions);
   put("crl.cnf", config);
   g_autofree char *from = stamp(now - (gint64)age * DAY, "%Y%m%d%H%M%SZ");
   g_autofree char *to = stamp(now + (gint64)(days - age) * DAY, "%Y%m%d%H%M%SZ");
@@ -77,6 +86,30 @@ static const Lists lists[] = {
     CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
   { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nindirectCRL=TRUE",
     CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  /* Who is listed is revoked, whatever else there is about the list; only a sender would have it otherwise. */
+  { "inter", "good:certificateHold", 1, 30, "", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "good:keyCompromise", 1, 30, "1.2.3.4.5=critical,ASN1:NULL", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "good", 1, 30, "2.5.29.27=critical,ASN1:INTEGER:1", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "good:removeFromCRL", 1, 30, "2.5.29.27=critical,ASN1:INTEGER:1", CRYPTO_REVOCATION_UNKNOWN, "",
+    "revocation-unknown" }, /* a delta's word for: no longer */
+  { "inter", "good:removeFromCRL", 1, 30, "", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" }, /* no delta */
+  { "inter", "good", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nfullname=URI:http://x.example/a.crl",
+    CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "good", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlyCA=TRUE", CRYPTO_REVOCATION_REVOKED,
+    "revoked", "revoked" },
+  { "inter", "good", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nindirectCRL=TRUE", CRYPTO_REVOCATION_REVOKED,
+    "revoked", "revoked" },
+  { "inter", "good", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlyAA=TRUE", CRYPTO_REVOCATION_UNKNOWN, "",
+    "revocation-unknown" }, /* numbers of attribute certificates */
+  { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlyAA=TRUE", CRYPTO_REVOCATION_UNKNOWN, "",
+    "revocation-unknown" },
+  { "inter", "", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlysomereasons=keyCompromise",
+    CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "inter", "good", 1, 30, "issuingDistributionPoint=critical,@p\n[p]\nonlysomereasons=keyCompromise",
+    CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "-sha1", 1, 30, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
+  { "inter", "-sha1 good", 1, 30, "", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
+  { "inter", "-md5", 1, 30, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
 };
 
 static CryptoChain *
@@ -115,6 +148,128 @@ test_list(gconstpointer data)
   chain = check_mode(CRYPTO_REVOCATION_HARD, list->hard);
   g_assert_cmpint(chain->revocation, ==, list->leaf);
   crypto_chain_free(chain);
+  end();
+}
+
+/* --- by hand: what openssl does not write */
+
+typedef struct {
+  const char *cert;   /* whose number the entry has */
+  const char *issuer; /* certificateIssuer; NULL: not said */
+  gboolean strange;   /* a critical extension that is not understood */
+} Entry;
+
+static void
+put_name(GByteArray *out, const char *name)
+{
+  CryptoCert *one = cert(name);
+  g_byte_array_append(out, one->nss->derSubject.data, one->nss->derSubject.len);
+  crypto_cert_unref(one);
+}
+
+static void
+put_critical(GByteArray *out, const guint8 *oid, gsize length, const GByteArray *value)
+{
+  static const guint8 yes = 0xff;
+  g_autoptr(GByteArray) extension = g_byte_array_new();
+  crypto_ber_put(extension, CRYPTO_BER_OID, oid, length);
+  crypto_ber_put(extension, CRYPTO_BER_BOOLEAN, &yes, 1);
+  crypto_ber_put_array(extension, CRYPTO_BER_OCTET_STRING, value);
+  crypto_ber_put_array(out, CRYPTO_BER_SEQUENCE, extension);
+}
+
+static void
+put_entry(GByteArray *out, const Entry *one)
+{
+  static const guint8 certificate_issuer[] = { 0x55, 0x1d, 0x1d }, strange[] = { 0x2a, 0x03, 0x04 };
+  g_autoptr(GByteArray) entry = g_byte_array_new(), extensions = g_byte_array_new(), value = g_byte_array_new();
+  CryptoCert *about = cert(one->cert);
+  crypto_ber_put(entry, CRYPTO_BER_INTEGER, about->nss->serialNumber.data, about->nss->serialNumber.len);
+  crypto_cert_unref(about);
+  crypto_ber_put_time(entry, now - 10 * DAY);
+  if (one->issuer) {
+    put_name(value, one->issuer);
+    crypto_ber_wrap(value, CRYPTO_BER_CONTEXT_CONSTRUCTED + 4);
+    crypto_ber_wrap(value, CRYPTO_BER_SEQUENCE);
+    put_critical(extensions, certificate_issuer, sizeof certificate_issuer, value);
+  }
+  if (one->strange)
+    put_critical(extensions, strange, sizeof strange, value);
+  if (extensions->len)
+    crypto_ber_put_array(entry, CRYPTO_BER_SEQUENCE, extensions);
+  crypto_ber_put_array(out, CRYPTO_BER_SEQUENCE, entry);
+}
+
+static GBytes *
+list_of(const Entry *entries)
+{
+  static const guint8 ecdsa_sha256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
+  g_autoptr(GByteArray) algorithm = g_byte_array_new(), tbs = g_byte_array_new(), list = g_byte_array_new(),
+                        bits = g_byte_array_new();
+  crypto_ber_put(algorithm, CRYPTO_BER_OID, ecdsa_sha256, sizeof ecdsa_sha256);
+  crypto_ber_wrap(algorithm, CRYPTO_BER_SEQUENCE);
+  crypto_ber_put_small(tbs, 1);
+  g_byte_array_append(tbs, algorithm->data, algorithm->len);
+  put_name(tbs, "inter");
+  crypto_ber_put_time(tbs, now - DAY);
+  crypto_ber_put_time(tbs, now + DAY);
+  for (; entries->cert; entries++)
+    put_entry(list, entries);
+  crypto_ber_put_array(tbs, CRYPTO_BER_SEQUENCE, list);
+  crypto_ber_wrap(tbs, CRYPTO_BER_SEQUENCE);
+  g_autofree char *file = path("tbs");
+  g_assert_true(g_file_set_contents(file, (const char *)tbs->data, (gssize)tbs->len, NULL));
+  sh("openssl dgst -sha256 -sign inter.key -out sig tbs");
+  g_autoptr(GBytes) signature = get("sig");
+  g_byte_array_append(bits, (const guint8 *)"", 1);
+  g_byte_array_append(bits, g_bytes_get_data(signature, NULL), (guint)g_bytes_get_size(signature));
+  g_byte_array_append(tbs, algorithm->data, algorithm->len);
+  crypto_ber_put_array(tbs, CRYPTO_BER_BIT_STRING, bits);
+  crypto_ber_wrap(tbs, CRYPTO_BER_SEQUENCE);
+  return g_byte_array_free_to_bytes(g_steal_pointer(&tbs));
+}
+
+static const struct {
+  const char *name;
+  Entry entries[4];
+  const char *soft;
+  CryptoRevocation leaf;
+} by_hand[] = {
+  { "plain", { { "bare", NULL, FALSE } }, "", CRYPTO_REVOCATION_GOOD },
+  { "other-authority", { { "bare", "stranger", FALSE }, { "good", NULL, FALSE } }, "", CRYPTO_REVOCATION_UNKNOWN },
+  { "back-to-its-own", { { "bare", "stranger", FALSE }, { "good", "inter", FALSE } }, "revoked",
+    CRYPTO_REVOCATION_REVOKED },
+  { "own-first", { { "good", NULL, FALSE }, { "bare", "stranger", FALSE } }, "revoked", CRYPTO_REVOCATION_REVOKED },
+  { "strange", { { "good", NULL, TRUE } }, "revoked", CRYPTO_REVOCATION_REVOKED },
+  { "strange-elsewhere", { { "bare", NULL, TRUE } }, "", CRYPTO_REVOCATION_UNKNOWN },
+};
+
+static void
+test_by_hand(gconstpointer data)
+{
+  guint i = GPOINTER_TO_UINT(data);
+  begin();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) der = list_of(by_hand[i].entries);
+  g_assert_true(crypto_session_add_crls(der, &error));
+  CryptoChain *chain = check_mode(CRYPTO_REVOCATION_SOFT, by_hand[i].soft);
+  g_assert_cmpint(chain->revocation, ==, by_hand[i].leaf);
+  crypto_chain_free(chain);
+  end();
+}
+
+/* One octet over the limit is not even looked at; what says that it is large and is not ends where it ends. */
+static void
+test_huge(void)
+{
+  begin();
+  gsize length = (64 << 20) + 1;
+  guint8 *zeros = g_malloc0(length);
+  memcpy(zeros, "\x30\x84\x03\xff\xff\xfb", 6);
+  g_autoptr(GBytes) huge = g_bytes_new_take(zeros, length);
+  g_assert_false(crypto_session_add_crls(huge, NULL));
+  g_autoptr(GBytes) promise = g_bytes_new_static("\x30\x84\x03\xff\xff\xfb\x30\x84\x03\xff\xff\x00", 12);
+  g_assert_false(crypto_session_add_crls(promise, NULL));
   end();
 }
 
@@ -205,6 +360,11 @@ main(int argc, char **argv)
     g_autofree char *name = g_strdup_printf("/crl/list/%02d", (int)i);
     g_test_add_data_func(name, &lists[i], test_list);
   }
+  for (guint i = 0; i < G_N_ELEMENTS(by_hand); i++) {
+    g_autofree char *name = g_strdup_printf("/crl/by-hand/%s", by_hand[i].name);
+    g_test_add_data_func(name, GUINT_TO_POINTER(i), test_by_hand);
+  }
+  g_test_add_func("/crl/huge", test_huge);
   g_test_add_func("/crl/revoked-authority", test_revoked_authority);
   g_test_add_func("/crl/bad-lists", test_bad_lists);
   g_test_add_func("/crl/database", test_database_list);
