@@ -10,6 +10,8 @@ static const Make makes[] = {
   { "bare", .extensions = "subjectAltName=email:anna@example.org\n" },
   { "twin", "root", .extensions = CA, .subject = "/CN=inter" },
   { "liar", "stranger", .extensions = CA, .subject = "/CN=inter" },
+  { "rsa", "root", .extensions = CA, .key = "rsa:2048" },
+  { "customer", "rsa", .extensions = MAIL },
 };
 
 /* --- revocation --- */
@@ -21,17 +23,18 @@ stamp(gint64 time, const char *format)
   return g_date_time_format(when, format);
 }
 
-/* A list by @issuer that names @revoked ("a b:certificateHold"), made @age days ago for @days. "-md5 " before it all
- * signs it so. */
+/* A list by @issuer that names @revoked ("a b:certificateHold"), made @age days ago for @days. "-sha1" and "-pss"
+ * among them: so it is signed. */
 static GBytes *
 make_crl(const char *issuer, const char *revoked, int age, int days, const char *extensions)
 {
   g_autoptr(GString) index = g_string_new(NULL);
   g_auto(GStrv) split = g_strsplit(revoked, " ", -1);
   const char *md = "sha256";
+  gboolean pss = strstr(revoked, "-pss") != NULL;
   g_autofree char *on = stamp(now - 10 * DAY, "%y%m%d%H%M%SZ");
   for (char **name = split; *name; name++) {
-    if (**name == '-')
+    if (**name == '-' && strcmp(*name, "-pss") != 0)
       md = *name + 1;
     if (!**name || **name == '-')
       continue;
@@ -51,8 +54,8 @@ make_crl(const char *issuer, const char *revoked, int age, int days, const char 
   g_autofree char *from = stamp(now - (gint64)age * DAY, "%Y%m%d%H%M%SZ");
   g_autofree char *to = stamp(now + (gint64)(days - age) * DAY, "%Y%m%d%H%M%SZ");
   sh("openssl ca -gencrl -config crl.cnf -cert %s.pem -keyfile %s.key -crl_lastupdate %s -crl_nextupdate %s "
-     "-out crl.pem",
-     issuer, issuer, from, to);
+     "-out crl.pem %s",
+     issuer, issuer, from, to, pss ? "-sigopt rsa_padding_mode:pss" : "");
   return get("crl.pem");
 }
 
@@ -109,7 +112,6 @@ static const Lists lists[] = {
     CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
   { "inter", "-sha1", 1, 30, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
   { "inter", "-sha1 good", 1, 30, "", CRYPTO_REVOCATION_REVOKED, "revoked", "revoked" },
-  { "inter", "-md5", 1, 30, "", CRYPTO_REVOCATION_UNKNOWN, "", "revocation-unknown" },
 };
 
 static CryptoChain *
@@ -258,6 +260,40 @@ test_by_hand(gconstpointer data)
   end();
 }
 
+/* What it is signed with: MD5 is no signature, SHA-1 (PSS's own too) proves nobody good. */
+static void
+test_signatures(void)
+{
+  static const struct {
+    const char *revoked;
+    CryptoRevocation leaf;
+  } all[] = {
+    { "", CRYPTO_REVOCATION_GOOD },
+    { "-pss", CRYPTO_REVOCATION_GOOD },
+    { "-sha1", CRYPTO_REVOCATION_UNKNOWN },
+    { "-sha1 -pss", CRYPTO_REVOCATION_UNKNOWN },
+    { "-md5", CRYPTO_REVOCATION_UNKNOWN },
+    { "-md5 customer", CRYPTO_REVOCATION_UNKNOWN },
+    { "-pss customer", CRYPTO_REVOCATION_REVOKED },
+    { "-sha1 customer", CRYPTO_REVOCATION_REVOKED },
+    { "-sha1 -pss customer", CRYPTO_REVOCATION_REVOKED },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+    begin();
+    g_autoptr(GBytes) list = make_crl("rsa", all[i].revoked, 1, 30, "");
+    g_assert_true(crypto_session_add_crls(list, NULL));
+    CryptoCert *leaf = cert("customer");
+    GPtrArray *extra = certs("rsa");
+    CryptoChain *chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, extra);
+    g_test_message("\"%s\"", all[i].revoked);
+    g_assert_cmpint(chain->revocation, ==, all[i].leaf);
+    crypto_chain_free(chain);
+    g_ptr_array_unref(extra);
+    crypto_cert_unref(leaf);
+    end();
+  }
+}
+
 /* One octet over the limit is not even looked at; what says that it is large and is not ends where it ends. */
 static void
 test_huge(void)
@@ -364,6 +400,7 @@ main(int argc, char **argv)
     g_autofree char *name = g_strdup_printf("/crl/by-hand/%s", by_hand[i].name);
     g_test_add_data_func(name, GUINT_TO_POINTER(i), test_by_hand);
   }
+  g_test_add_func("/crl/signatures", test_signatures);
   g_test_add_func("/crl/huge", test_huge);
   g_test_add_func("/crl/revoked-authority", test_revoked_authority);
   g_test_add_func("/crl/bad-lists", test_bad_lists);
