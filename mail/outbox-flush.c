@@ -268,6 +268,8 @@ send_entry(Flush *flush, MlOutboxFile *file)
     conclude(flush, entry);
     if (step == LINE_DOWN)
       line->smtp_down = entry->due;
+    if (g_strcmp0(line->account->sent, "none") == 0)
+      entry->copy_due = FALSE; /* known without asking the mailbox: a record and its sync less */
   }
   gboolean gone = entry->state == ML_OUTBOX_SENT && !entry->copy_due && !entry->mark_due;
   ml_outbox_point("outbox-sent-2");
