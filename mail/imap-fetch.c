@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "crypto/mapping.h"
 #include "crypto/spool.h"
 #include "mail/imap-private.h"
 #include "mail/partial-private.h"
@@ -20,6 +21,7 @@ typedef struct {
   guint64 size;          /* as far as known */
   gint64 received;
   CryptoSpool *data;
+  GBytes *all; /* instead of @data: what a server sent in one piece that ignored the range; owned */
   gsize got; /* of this chunk */
   gboolean cut;
   GError *full; /* there is no memory for it */
@@ -31,6 +33,20 @@ is_of(const MlResponse *response, guint32 wanted)
   guint64 uid;
   return response->kind == ML_RESPONSE_FETCH &&
          ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid) && uid == wanted;
+}
+
+/* Behind what is read of a literal in a spool its pages are given back. */
+static void
+add_octets(Fetch *fetch, const MlNode *body)
+{
+  enum { STEP = 1024 * 1024 };
+  for (gsize at = 0; at < body->length && !fetch->full;) {
+    gsize part = MIN(body->length - at, (gsize)STEP);
+    (void)!crypto_spool_add(fetch->data, body->text + at, part, &fetch->full);
+    if (body->bytes)
+      crypto_mapping_release((const guint8 *)body->text + at, (const guint8 *)body->text + at + part);
+    at += part;
+  }
 }
 
 static void
@@ -56,8 +72,10 @@ on_chunk(MlImapSession *session, const MlResponse *response, gpointer user_data)
     crypto_spool_empty(fetch->data);
   if (crypto_spool_length(fetch->data) + body->length > ML_MESSAGE_MAX)
     fetch->cut = TRUE;
-  else if (!fetch->full)
-    (void)!crypto_spool_add(fetch->data, body->text, body->length, &fetch->full);
+  else if (fetch->whole && body->bytes)
+    fetch->all = g_bytes_ref(body->bytes);
+  else
+    add_octets(fetch, body);
 }
 
 static gboolean
@@ -90,7 +108,7 @@ fetch_chunks(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_data
     }
     /* RFC822.SIZE is a guess on some servers: the end is where less comes than was asked for. */
     gboolean end = fetch->whole || fetch->got < ask;
-    gsize length = crypto_spool_length(fetch->data);
+    gsize length = fetch->all ? g_bytes_get_size(fetch->all) : crypto_spool_length(fetch->data);
     if (func)
       func(length, end ? length : MAX(fetch->size, length), user_data);
     if (end)
@@ -112,7 +130,10 @@ fetch_section(MlImap *imap, Fetch *fetch, MlProgressFunc func, gpointer user_dat
   ml_sieve_set_literals(imap->session->stream->sieve, ML_HEADER_MAX, ML_MESSAGE_MAX);
   if (fetch->full)
     g_propagate_error(error, g_steal_pointer(&fetch->full));
-  return ok ? crypto_spool_finish(data, error) : NULL;
+  g_autoptr(GBytes) all = fetch->all;
+  if (!ok)
+    return NULL;
+  return all ? g_steal_pointer(&all) : crypto_spool_finish(data, error);
 }
 
 GBytes *
@@ -171,7 +192,9 @@ take_sections(Shown *shown, const MlNode *items)
       continue;
     g_autofree char *section = g_strndup(node->text + 5, node->length - 6);
     gboolean text = value->kind == ML_NODE_STRING;
-    g_autoptr(GBytes) bytes = g_bytes_new(text ? value->text : "", text ? value->length : 0);
+    g_autoptr(GBytes) bytes = text && value->bytes
+                                  ? g_bytes_ref(value->bytes)
+                                  : g_bytes_new(text ? value->text : "", text ? value->length : 0);
     shown->cut |= text && value->full > value->length;
     if (shown->structure)
       ml_structure_give(shown->structure, section, bytes);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "crypto/spool.h"
+
 enum {
   TEXT_MAX = 1024 * 1024, /* of a response, without its literals */
   DEPTH_MAX = 32,
@@ -14,8 +16,9 @@ enum {
 typedef struct {
   gsize brace;  /* where {n} begins in the response */
   gsize start;  /* where the octets begin */
-  gsize length; /* kept */
+  gsize length; /* kept in the response */
   gsize full;
+  GBytes *bytes; /* kept in a spool */
 } Literal;
 
 struct MlSieve {
@@ -27,6 +30,8 @@ struct MlSieve {
   gsize line;           /* where its current line begins */
   guint64 literal_left; /* to read */
   gsize literal_keep;   /* of those, to keep */
+  CryptoSpool *spool;   /* for those; NULL: they go into the response */
+  gsize spooled;        /* octets of the response that are in spools */
   gboolean returned;    /* it was given to the caller: begin anew */
   gboolean failed;
   gsize keep, most;
@@ -36,6 +41,12 @@ struct MlSieve {
   MlResponse result;
 };
 
+static void
+literal_clear(gpointer data)
+{
+  g_clear_pointer(&((Literal *)data)->bytes, g_bytes_unref);
+}
+
 MlSieve *
 ml_sieve_new(void)
 {
@@ -43,6 +54,7 @@ ml_sieve_new(void)
   sieve->input = g_byte_array_new();
   sieve->response = g_byte_array_new();
   sieve->literals = g_array_new(FALSE, FALSE, sizeof(Literal));
+  g_array_set_clear_func(sieve->literals, literal_clear);
   sieve->nodes = g_new(MlNode, NODES_MAX);
   sieve->keep = KEEP;
   sieve->most = MOST;
@@ -57,6 +69,7 @@ ml_sieve_free(MlSieve *sieve)
   g_byte_array_unref(sieve->input);
   g_byte_array_unref(sieve->response);
   g_array_unref(sieve->literals);
+  crypto_spool_free(sieve->spool);
   g_free(sieve->nodes);
   g_free(sieve->result.text);
   g_free(sieve);
@@ -124,7 +137,7 @@ begin(MlSieve *sieve)
   }
   g_byte_array_set_size(sieve->response, 0);
   g_array_set_size(sieve->literals, 0);
-  sieve->text = sieve->line = 0;
+  sieve->text = sieve->line = sieve->spooled = 0;
   sieve->returned = FALSE;
 }
 
@@ -177,7 +190,8 @@ literal_follows(MlSieve *sieve, GError **error)
            (int)MIN(last - at, 24), text + at, sieve->most);
     return -1;
   }
-  if (sieve->response->len + MIN((gsize)size, sieve->keep) > sieve->most + text_max(sieve)) {
+  gsize kept = MIN((gsize)size, sieve->keep);
+  if (sieve->response->len + sieve->spooled + kept > sieve->most + text_max(sieve)) {
     refuse(sieve, error, "one response is longer than %" G_GSIZE_FORMAT " octets", sieve->most);
     return -1;
   }
@@ -185,11 +199,48 @@ literal_follows(MlSieve *sieve, GError **error)
     refuse(sieve, error, "one response has more than %d strings", LITERALS_MAX);
     return -1;
   }
-  Literal literal = { at - 1, sieve->response->len, MIN((gsize)size, sieve->keep), (gsize)size };
+  gboolean large = kept && sieve->response->len + kept > ML_SIEVE_HEAP;
+  Literal literal = { at - 1, sieve->response->len, large ? 0 : kept, (gsize)size, NULL };
   g_array_append_val(sieve->literals, literal);
   sieve->literal_left = size;
-  sieve->literal_keep = literal.length;
+  sieve->literal_keep = kept;
+  sieve->spooled += large ? kept : 0;
+  sieve->spool = large ? crypto_spool_new() : NULL;
   return 1;
+}
+
+/* There is no memory for it: ours to say, but what follows cannot be read any more either. */
+static gboolean
+set_full(MlSieve *sieve, GError *why, GError **error)
+{
+  sieve->failed = TRUE;
+  g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED, why->message);
+  g_error_free(why);
+  return FALSE;
+}
+
+/* Octets of the literal that is being read, of which @length are there. */
+static gboolean
+take_literal(MlSieve *sieve, const guint8 *data, gsize length, GError **error)
+{
+  GError *why = NULL;
+  gsize kept = MIN(length, sieve->literal_keep);
+  if (!sieve->spool)
+    g_byte_array_append(sieve->response, data, (guint)kept);
+  else if (!crypto_spool_add(sieve->spool, data, kept, &why))
+    return set_full(sieve, why, error);
+  sieve->literal_keep -= kept;
+  sieve->literal_left -= length;
+  sieve->taken += length;
+  if (sieve->literal_left)
+    return TRUE;
+  sieve->line = sieve->response->len;
+  if (!sieve->spool)
+    return TRUE;
+  Literal *literal = &g_array_index(sieve->literals, Literal, sieve->literals->len - 1);
+  literal->bytes = crypto_spool_finish(sieve->spool, &why);
+  g_clear_pointer(&sieve->spool, crypto_spool_free);
+  return literal->bytes || set_full(sieve, why, error);
 }
 
 /* Moves bytes from the input to the response. 1: it is complete; 0: more are needed; -1: error. */
@@ -200,15 +251,11 @@ collect(MlSieve *sieve, GError **error)
     const char *data = (const char *)sieve->input->data + sieve->taken;
     gsize have = sieve->input->len - sieve->taken;
     if (sieve->literal_left) {
-      gsize n = (gsize)MIN(sieve->literal_left, have), kept = MIN(n, sieve->literal_keep);
+      gsize n = (gsize)MIN(sieve->literal_left, have);
       if (!n)
         return 0;
-      g_byte_array_append(sieve->response, (const guint8 *)data, (guint)kept);
-      sieve->literal_keep -= kept;
-      sieve->literal_left -= n;
-      sieve->taken += n;
-      if (!sieve->literal_left)
-        sieve->line = sieve->response->len;
+      if (!take_literal(sieve, (const guint8 *)data, n, error))
+        return -1;
       continue;
     }
     if (!have)
@@ -250,7 +297,7 @@ node_new(Parser *parser, MlNodeKind kind, const char *text, gsize length)
     return NULL;
   }
   MlNode *node = &parser->sieve->nodes[parser->sieve->used++];
-  *node = (MlNode){ kind, text, length, length, NULL, NULL };
+  *node = (MlNode){ kind, text, length, length, NULL, NULL, NULL };
   return node;
 }
 
@@ -284,9 +331,13 @@ parse_literal(Parser *parser, gsize brace)
     return NULL;
   parser->literal++;
   parser->at = literal->start + literal->length;
-  MlNode *node = node_new(parser, ML_NODE_STRING, parser->text + literal->start, literal->length);
-  if (node)
+  gsize length = literal->length;
+  const char *text = literal->bytes ? g_bytes_get_data(literal->bytes, &length) : parser->text + literal->start;
+  MlNode *node = node_new(parser, ML_NODE_STRING, text, length);
+  if (node) {
     node->full = literal->full;
+    node->bytes = literal->bytes;
+  }
   return node;
 }
 

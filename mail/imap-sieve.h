@@ -12,7 +12,9 @@ MlSieve *ml_sieve_new(void);
 void ml_sieve_free(MlSieve *sieve);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSieve, ml_sieve_free)
 
-/* Of each literal @keep octets are kept; one that says it is longer than @most ends the connection. */
+/* Of each literal @keep octets are kept; one that says it is longer than @most ends the connection. What makes a
+ * response larger than ML_SIEVE_HEAP lies in a spool (crypto/spool.h), outside this process's memory. */
+enum { ML_SIEVE_HEAP = 4 * 1024 * 1024 };
 void ml_sieve_set_literals(MlSieve *sieve, gsize keep, gsize most);
 
 /* While one response may be as large as a hostile mail makes it (BODYSTRUCTURE): its text may have @text octets, and
@@ -27,6 +29,7 @@ typedef struct MlNode {
   const char *text;
   gsize length;
   gsize full; /* of a literal: what the server said; more than @length where it was cut */
+  GBytes *bytes; /* of a literal in a spool: all of @text, to be kept by a reference; else NULL */
   const struct MlNode *next, *child;
 } MlNode;
 

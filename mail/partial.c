@@ -1,5 +1,6 @@
 #include "mail/message-private.h"
 #include "mail/partial-private.h"
+#include "mail/spill.h"
 
 #include <string.h>
 
@@ -143,7 +144,7 @@ ml_left_free(MlLeft *left)
 }
 
 typedef struct {
-  GByteArray *bytes;
+  MlSpill *out;
   GPtrArray *left;    /* of MlLeft */
   GHashTable *starts; /* MlStructure -> where its content begins */
 } Build;
@@ -151,7 +152,7 @@ typedef struct {
 static void
 append(Build *build, const char *text)
 {
-  g_byte_array_append(build->bytes, (const guint8 *)text, (guint)strlen(text));
+  ml_spill_text(build->out, text);
 }
 
 static void
@@ -159,8 +160,7 @@ append_bytes(Build *build, GBytes *bytes)
 {
   gsize size;
   const guint8 *data = g_bytes_get_data(bytes, &size);
-  if (size)
-    g_byte_array_append(build->bytes, data, (guint)size);
+  ml_spill_add(build->out, data, size);
 }
 
 /* Some servers leave the blank line out that ends a header. */
@@ -193,7 +193,7 @@ note_left(Build *build, const MlStructure *part, gboolean within)
 {
   MlLeft *left = g_new0(MlLeft, 1);
   left->section = g_strdup(part->section);
-  left->at = build->bytes->len;
+  left->at = ml_spill_length(build->out);
   left->size = part->size;
   left->within = within;
   g_ptr_array_add(build->left, left);
@@ -206,7 +206,7 @@ build_part(Build *build, const MlStructure *part)
   if (!part->head)
     return FALSE;
   append_head(build, part->head);
-  g_hash_table_insert(build->starts, (gpointer)part, GSIZE_TO_POINTER((gsize)build->bytes->len));
+  g_hash_table_insert(build->starts, (gpointer)part, GSIZE_TO_POINTER(ml_spill_length(build->out)));
   if (part->left) {
     note_left(build, part, FALSE);
     return TRUE;
@@ -279,10 +279,10 @@ ml_structure_build(const MlStructure *root, GPtrArray **left)
 {
   g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_left_free);
   g_autoptr(GHashTable) starts = g_hash_table_new(g_direct_hash, g_direct_equal);
-  Build build = { g_byte_array_new(), all, starts };
+  Build build = { ml_spill_new(), all, starts };
   gboolean ok = build_part(&build, root);
-  g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(build.bytes);
-  g_autoptr(MlEntity) entity = ok ? ml_scan(bytes, TRUE, NULL) : NULL;
+  g_autoptr(GBytes) bytes = ml_spill_end(build.out, NULL);
+  g_autoptr(MlEntity) entity = ok && bytes ? ml_scan(bytes, TRUE, NULL) : NULL;
   if (!entity || !is_same(&build, root, entity))
     return NULL;
   *left = g_steal_pointer(&all);

@@ -53,6 +53,12 @@ ml_spill_text(MlSpill *spill, const char *text)
   ml_spill_add(spill, text, strlen(text));
 }
 
+gsize
+ml_spill_length(const MlSpill *spill)
+{
+  return crypto_spool_length(spill->spool);
+}
+
 GBytes *
 ml_spill_end(MlSpill *spill, GError **error)
 {

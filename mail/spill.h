@@ -14,6 +14,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSpill, ml_spill_free)
 
 void ml_spill_add(MlSpill *spill, const void *data, gsize length); /* a failure is told by ml_spill_end() */
 void ml_spill_text(MlSpill *spill, const char *text);
+gsize ml_spill_length(const MlSpill *spill);
 /* What was added, and frees @spill. NULL: out of memory, in words. */
 GBytes *ml_spill_end(MlSpill *spill, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

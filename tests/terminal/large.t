@@ -1,10 +1,12 @@
 #!/bin/sh
-# Mail of 100 MB on the screen, from a Maildir and from a server, in at most 32 MiB over what the program has idle.
+# Mail of 100 MB on the screen, from a Maildir, from a server and from one that ignores partial ranges, in at most 32 MiB
+# over what the program has idle.
 . "$(dirname "$0")/lib.sh"
 command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
 chmod 711 "$LAB"
 server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
+trap 'stop_whole; stop_dovecot "$server"; finish' EXIT
+stop_whole() { [ ! -e "$server/whole.pid" ] || kill "$(cat "$server/whole.pid")"; }
 sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
 . "$server/env"
 PATIENCE=${PATIENCE:-120}
@@ -37,6 +39,20 @@ plain 'Small' 1 'A small letter.' | deliver small 1
 	openssl cms -encrypt -stream -binary -aes-256-cbc -in part anna.pem
 } | grep -av '^MIME-Version: 1.0$' | deliver encrypted 3
 rm part
+python3 - <<'EOP'
+line = b"A line of a very long letter, as programs write them: as wide as lines are.\n"
+with open("part", "wb") as f:
+    f.write(b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\n")
+    for i in range(100_000_000 // len(line) // 1000):
+        f.write(line * 1000)
+    f.write(b"--b\nContent-Type: application/octet-stream; name=beside.bin\nContent-Transfer-Encoding: base64\n\n")
+    f.write((b"c2lnbmV0" * 9 + b"\n") * 4000 + b"--b--\n")
+EOP
+{
+	letter 'Large text' 4
+	cat part
+} | deliver text 4
+rm part
 mkdir -p "$server/mail/anna/Maildir/cur"
 cp profile/mail/cur/* "$server/mail/anna/Maildir/cur/"
 chown -R "$MAIL_UID:$MAIL_GID" "$server/mail/anna" 2>/dev/null
@@ -62,6 +78,9 @@ read_all() { # read_all WHERE
 	wait_for 'ENCRYPTED to you' "$1: the encrypted one"
 	check "$1: its attachment is listed" seen 'large.bin'
 	little "$1, 100 MB encrypted"
+	keys j
+	wait_for 'A line of a very long letter' "$1: the text"
+	little "$1, 100 MB of text"
 	keys q
 }
 account() { # account LINE: the only one
@@ -69,16 +88,22 @@ account() { # account LINE: the only one
 	start 100 30 --
 }
 account 'maildir = mail'
-wait_for 'INBOX  3 messages' 'the Maildir'
+wait_for '^> *[0-9]' 'the Maildir'
 read_all 'Maildir'
 keys q
 wait_for 'ended with 0' 'and it ends'
-account "imap = imaps://anna@127.0.0.1:$PORT_TLS"
-wait_for '^Password of anna' 'the server asks'
-typed 'secret-anna'
-keys Enter
-wait_for '^> ' 'its folder'
-read_all 'IMAP'
-keys q
-wait_for 'ended with 0' 'and it ends'
+imap() { # imap PORT WHAT
+	account "imap = imaps://anna@127.0.0.1:$1"
+	wait_for '^Password of anna' "$2: the server asks"
+	typed 'secret-anna'
+	keys Enter
+	wait_for '^> *[0-9]' "$2: its folder"
+	read_all "$2"
+	keys q
+	wait_for 'ended with 0' 'and it ends'
+}
+imap "$PORT_TLS" IMAP
+python3 tests/lab/imap-whole.py "$server" 2>"$LAB/whole.log" &
+until_true [ -s "$server/whole.port" ]
+imap "$(cat "$server/whole.port")" 'IMAP without ranges'
 done_testing

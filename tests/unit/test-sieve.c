@@ -180,6 +180,103 @@ test_cut(void)
   g_assert_cmpuint(ml_imap_flags(ml_imap_item(r->data, "FLAGS")), ==, ML_FLAG_SEEN);
 }
 
+/* Octets of this process's own memory, without what it maps of files. */
+static guint64
+own_memory(void)
+{
+  g_autofree char *status = NULL;
+  g_assert_true(g_file_get_contents("/proc/self/status", &status, NULL, NULL));
+  const char *at = strstr(status, "RssAnon:");
+  g_assert_nonnull(at);
+  return g_ascii_strtoull(at + strlen("RssAnon:"), NULL, 10) * 1024;
+}
+
+/* Octets that tell where they stand. */
+static void
+fill(guint8 *piece, gsize length, gsize at)
+{
+  for (gsize i = 0; i < length; i++)
+    piece[i] = (guint8)((at + i) * 2654435761u >> 24);
+}
+
+static void
+feed_text(MlSieve *sieve, const char *text)
+{
+  ml_sieve_feed(sieve, text, strlen(text));
+}
+
+static void
+feed_literal(MlSieve *sieve, gsize length)
+{
+  enum { PIECE = 64 * 1024 };
+  static guint8 piece[PIECE];
+  g_autofree char *head = g_strdup_printf("{%" G_GSIZE_FORMAT "}\r\n", length);
+  feed_text(sieve, head);
+  for (gsize at = 0; at < length; at += PIECE) {
+    gsize part = MIN(length - at, (gsize)PIECE);
+    fill(piece, part, at);
+    ml_sieve_feed(sieve, piece, part);
+    g_assert_null(ml_sieve_next(sieve, NULL));
+  }
+}
+
+static void
+assert_filled(const MlNode *node, gsize length)
+{
+  g_assert_cmpuint(node->length, ==, length);
+  g_autofree guint8 *expected = g_malloc(length);
+  fill(expected, length, 0);
+  g_assert_true(memcmp(node->text, expected, length) == 0);
+}
+
+/* Large literals lie outside this process's memory, one or several; what is around them is read as ever, and so is what
+ * follows. A server that ignores a partial range makes such a response. */
+static void
+test_large(void)
+{
+  enum { LARGE = 48 * 1024 * 1024, MIDDLE = 3 * 1024 * 1024 };
+  g_autoptr(MlSieve) sieve = ml_sieve_new();
+  guint64 before = own_memory();
+  ml_sieve_set_literals(sieve, 100 * 1024 * 1024, 100 * 1024 * 1024);
+  feed_text(sieve, "* 1 FETCH (UID 5 BODY[] ");
+  feed_literal(sieve, LARGE);
+  guint64 after = own_memory();
+  g_assert_cmpuint(after, <, before + LARGE / 2);
+  const MlResponse *r = one(sieve, " FLAGS (\\Seen))\r\n");
+  const MlNode *body = ml_imap_body(r->data);
+  g_assert_nonnull(body->bytes);
+  assert_filled(body, LARGE);
+  g_assert_cmpuint(ml_imap_flags(ml_imap_item(r->data, "FLAGS")), ==, ML_FLAG_SEEN);
+  g_autoptr(GBytes) kept = g_bytes_ref(body->bytes);
+
+  feed_text(sieve, "* 2 FETCH (UID 6 BODY[1] ");
+  feed_literal(sieve, MIDDLE);
+  feed_text(sieve, " BODY[2] ");
+  feed_literal(sieve, MIDDLE);
+  feed_text(sieve, " BODY[3] {3}\r\nabc BODY[4] ");
+  feed_literal(sieve, MIDDLE);
+  r = one(sieve, ")\r\n");
+  assert_filled(ml_imap_item(r->data, "BODY[1]"), MIDDLE);
+  assert_filled(ml_imap_item(r->data, "BODY[2]"), MIDDLE);
+  g_assert_null(ml_imap_item(r->data, "BODY[1]")->bytes);
+  g_assert_nonnull(ml_imap_item(r->data, "BODY[2]")->bytes);
+  g_assert_true(ml_node_is(ml_imap_item(r->data, "BODY[3]"), "abc"));
+  assert_filled(ml_imap_item(r->data, "BODY[4]"), MIDDLE);
+  r = one(sieve, "* 3 EXISTS\r\n");
+  g_assert_cmpuint(r->number, ==, 3);
+  g_assert_cmpuint(g_bytes_get_size(kept), ==, LARGE); /* it outlives the response */
+
+  ml_sieve_set_literals(sieve, LARGE / 2, LARGE);
+  feed_text(sieve, "* 1 FETCH (UID 5 BODY[] ");
+  feed_literal(sieve, LARGE);
+  body = ml_imap_body(one(sieve, ")\r\n")->data);
+  assert_filled(body, LARGE / 2);
+  g_assert_cmpuint(body->full, ==, LARGE);
+  g_assert_true(ml_sieve_is_empty(sieve));
+  feed_text(sieve, "* 1 FETCH (UID 5 BODY[] ");
+  feed_literal(sieve, LARGE / 2); /* and is thrown away half way */
+}
+
 static void
 test_folders(void)
 {
@@ -295,6 +392,7 @@ main(int argc, char **argv)
   g_test_add_func("/sieve/quirks", test_quirks);
   g_test_add_func("/sieve/limits", test_limits);
   g_test_add_func("/sieve/cut", test_cut);
+  g_test_add_func("/sieve/large", test_large);
   g_test_add_func("/sieve/folders", test_folders);
   g_test_add_func("/sieve/utf7", test_utf7);
   g_test_add_func("/sieve/sets", test_sets);
