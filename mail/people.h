@@ -45,7 +45,7 @@ typedef struct {
   gint64 at; /* of the mail */
 } MlBrought;
 GPtrArray *ml_people_brought(MlPeople *people, const char *address, GError **error);
-/* No: it is offered no more, whatever mail brings it again, and a yes said before is taken back. */
+/* No: it is offered no more, whatever mail or directory brings it again, and a yes said before is taken back. */
 gboolean ml_people_forget(MlPeople *people, const char *address, const char *sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Was @address written to, or heard of, since? */
 gboolean ml_people_is_current(MlPeople *people, const char *address, gint64 since);
@@ -55,12 +55,13 @@ GPtrArray *ml_people_issuers(MlPeople *people); /* of CryptoCert: intermediates 
  * @certs that name it, at most 32, and what of @issuers stands above them. Candidates too. (store-offered.c) */
 typedef struct {
   CryptoCert *cert;
-  char *source;
+  char *source, *address;
   gint64 at;
 } MlOffered;
 gboolean ml_people_offer(MlPeople *people, const char *address, const char *source, GPtrArray *certs, GPtrArray *issuers,
                          gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-GPtrArray *ml_people_offered(MlPeople *people, const char *address, GError **error); /* of MlOffered, the newest first */
+/* Of MlOffered, the newest first; @address NULL: to anybody, at most 5,000. */
+GPtrArray *ml_people_offered(MlPeople *people, const char *address, GError **error);
 
 /* SMIMECapabilities (DER) last announced by @address in a verified message. */
 GBytes *ml_people_capabilities(MlPeople *people, const char *address);

@@ -75,7 +75,7 @@ run(MlPeople *people, const char *sql, const char *address, const char *sha256, 
   return statement && (sqlite3_step(statement) == SQLITE_DONE || fail(people, error));
 }
 
-/* The row stays without its octets: mail that brings the certificate again finds it there. */
+/* A row without octets stays: mail that brings the certificate again finds it there. */
 gboolean
 ml_people_forget(MlPeople *people, const char *address, const char *sha256, GError **error)
 {
@@ -84,7 +84,10 @@ ml_people_forget(MlPeople *people, const char *address, const char *sha256, GErr
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s is not a mail address.", address);
     return FALSE;
   }
-  return run(people, "UPDATE brought SET der = x'' WHERE address = ?1 AND cert = ?2", folded, sha256, error) &&
+  return run(people,
+             "INSERT INTO brought(address, cert, der, at) VALUES(?1, ?2, x'', strftime('%s', 'now'))"
+             " ON CONFLICT(address, cert) DO UPDATE SET der = x''",
+             folded, sha256, error) &&
          run(people, "DELETE FROM accepted WHERE address = ?1 AND cert = ?2", folded, sha256, error);
 }
 

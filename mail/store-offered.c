@@ -4,7 +4,7 @@
 #include "mail/store-people-private.h"
 
 /* What directories offered: candidates, kept apart from those that mail brought and from those that were accepted. */
-enum { OFFERED_MAX = 32, CERT_SIZE = 64 * 1024 };
+enum { OFFERED_MAX = 32, OFFERED_AT_ONCE = 64, OFFERED_ALL = 5000, CERT_SIZE = 64 * 1024 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
@@ -24,7 +24,8 @@ prepare(MlPeople *people, const char *sql, const char *address, GError **error)
     fail(people, error);
     return NULL;
   }
-  sqlite3_bind_text(statement, 1, address, -1, SQLITE_TRANSIENT);
+  if (address)
+    sqlite3_bind_text(statement, 1, address, -1, SQLITE_TRANSIENT);
   return statement;
 }
 
@@ -107,6 +108,7 @@ offered_free(gpointer data)
 {
   MlOffered *offered = data;
   crypto_cert_unref(offered->cert);
+  g_free(offered->address);
   g_free(offered->source);
   g_free(offered);
 }
@@ -114,10 +116,15 @@ offered_free(gpointer data)
 GPtrArray *
 ml_people_offered(MlPeople *people, const char *address, GError **error)
 {
-  g_autofree char *folded = ml_address_fold(address);
+  g_autofree char *folded = address ? ml_address_fold(address) : NULL;
   g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(offered_free);
-  g_autoptr(sqlite3_stmt) statement = prepare(
-      people, "SELECT der, source, at FROM offered WHERE address = ?1 ORDER BY at DESC, rowid LIMIT 64", folded ? folded : "", error);
+  /* without those to which the user said no (ml_people_forget) */
+  g_autofree char *sql = g_strdup_printf(
+      "SELECT der, source, at, address FROM offered WHERE%s NOT EXISTS (SELECT 1 FROM brought WHERE"
+      " brought.address = offered.address AND brought.cert = offered.cert AND length(brought.der) = 0)"
+      " ORDER BY at DESC, rowid LIMIT %d",
+      address ? " address = ?1 AND" : "", address ? OFFERED_AT_ONCE : OFFERED_ALL);
+  g_autoptr(sqlite3_stmt) statement = prepare(people, sql, address ? (folded ? folded : "") : NULL, error);
   if (!statement)
     return NULL;
   int step;
@@ -127,7 +134,10 @@ ml_people_offered(MlPeople *people, const char *address, GError **error)
     if (!cert)
       continue;
     MlOffered *offered = g_new0(MlOffered, 1);
-    *offered = (MlOffered){ cert, g_strdup((const char *)sqlite3_column_text(statement, 1)), sqlite3_column_int64(statement, 2) };
+    *offered = (MlOffered){ .cert = cert,
+                            .source = g_strdup((const char *)sqlite3_column_text(statement, 1)),
+                            .at = sqlite3_column_int64(statement, 2),
+                            .address = g_strdup((const char *)sqlite3_column_text(statement, 3)) };
     g_ptr_array_add(all, offered);
   }
   if (step != SQLITE_DONE) {

@@ -101,6 +101,7 @@ struct UiApp {
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
+  GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
   MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
@@ -264,6 +265,10 @@ UiListRow *ui_list_add(UiList *list, UiStyle style, const char *format, ...)
 void ui_list_more(UiListRow *row, const char *text);
 void ui_list_clear(UiList *list);
 void ui_list_open(UiApp *app); /* Enter on the list on top */
+/* One of the rows that are then added is to be chosen: @chosen gets its number and @data, which is its own from then on.
+ * Where nothing is chosen @free_data has it. Borrowed. */
+typedef void (*UiListChosen)(UiApp *app, guint row, gpointer data);
+UiList *ui_list_choose(UiApp *app, const char *title, UiListChosen chosen, gpointer data, GDestroyNotify free_data);
 
 /* compose*.c, drafts.c, outbox.c: writing mail */
 void ui_compose_draft(UiApp *app, UiAccount *account, MlDraft *draft); /* takes it; opens the editor on it */
@@ -383,7 +388,8 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                               X(address) X(search_backwards)         \
                                                                   X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
-                                                                          X(certs_roots) X(certs_refresh)
+                                                                          X(certs_roots) X(certs_refresh)      \
+          X(certs_import) X(certs_export) X(certs_use) X(certs_request) X(certs_trust) X(certs_delete) X(certs_accept)
 GPtrArray *ui_actions_chosen(UiApp *app); /* of UiItem: what a key acts on. It says so where that is nothing */
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);
 UI_ACTIONS(UI_DECLARE)

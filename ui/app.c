@@ -612,6 +612,7 @@ clear(UiApp *app)
   g_ptr_array_unref(app->log);
   g_free(app->status);
   g_free(app->on_reader);
+  g_clear_pointer(&app->outlived, g_ptr_array_unref);
   g_free(app->search);
   g_free(app->before);
   g_main_loop_unref(app->loop);

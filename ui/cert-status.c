@@ -10,7 +10,7 @@ static const struct {
   [UI_CERT_OWN] = { "own", "Own" },
   [UI_CERT_PERSON] = { "person", "People" },
   [UI_CERT_AUTHORITY] = { "authority", "Authorities" },
-  [UI_CERT_CANDIDATE] = { "candidate", "Candidates from signed mail, not accepted" },
+  [UI_CERT_CANDIDATE] = { "candidate", "Candidates from mail and directories, not accepted" },
 };
 
 UiCertGroup

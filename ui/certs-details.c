@@ -98,7 +98,7 @@ add_place(UiPager *pager, const Details *details)
   guint flags = details->entry.flags;
 
   add(pager, UI_STYLE_NORMAL, "lies in", "%s",
-      details->group == UI_CERT_CANDIDATE                  ? "no database: it only came with mail (A accepts it)"
+      details->group == UI_CERT_CANDIDATE                  ? "no database: a candidate (A accepts it)"
       : flags & CRYPTO_CERT_BUILTIN                        ? "NSS's own roots"
       : strcmp(details->entry.token, "database") == 0      ? "the certificate database"
                                                            : details->entry.token);

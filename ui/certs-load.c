@@ -52,7 +52,8 @@ row_new(CryptoCertEntry *entry, UiCertGroup group, const char *address, const ch
   const char *shown = address ? address : n ? addresses[0] : NULL;
   g_autofree char *safe = gated(shown && group != UI_CERT_AUTHORITY ? shown : crypto_cert_common_name(cert));
   g_autofree char *all = g_strjoinv(" ", (char **)addresses);
-  const char *where = group == UI_CERT_CANDIDATE              ? "mail only"
+  const char *where = group == UI_CERT_CANDIDATE
+                          ? (source && g_str_has_prefix(source, "directory") ? "directory" : "mail only")
                       : entry->flags & CRYPTO_CERT_BUILTIN    ? "NSS roots"
                       : strcmp(entry->token, "database") == 0 ? "database"
                                                               : entry->token;
@@ -85,20 +86,33 @@ by_group(gconstpointer a, gconstpointer b)
   return ends ? (ends > 0 ? 1 : -1) : strcmp(crypto_cert_sha256(x->entry->cert), crypto_cert_sha256(y->entry->cert));
 }
 
+/* Once for an address, whoever brought it. */
+static void
+add_candidate(Load *load, GHashTable *kept, CryptoCert *cert, const char *address, const char *source)
+{
+  g_autofree char *key = g_strdup_printf("%s %s", crypto_cert_sha256(cert), address);
+
+  if (g_hash_table_contains(kept, crypto_cert_sha256(cert)) || !g_hash_table_add(kept, g_steal_pointer(&key)))
+    return;
+  CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
+  entry->cert = crypto_cert_ref(cert);
+  g_ptr_array_add(load->rows, row_new(entry, UI_CERT_CANDIDATE, address, source, FALSE));
+}
+
 static void
 add_candidates(Load *load, MlPeople *people, GHashTable *kept)
 {
-  g_autoptr(GPtrArray) brought = ml_people_brought(people, NULL, NULL);
+  g_autoptr(GPtrArray) brought = ml_people_brought(people, NULL, NULL), offered = ml_people_offered(people, NULL, NULL);
 
   for (guint i = 0; brought && i < brought->len; i++) {
     const MlBrought *one = brought->pdata[i];
-    if (g_hash_table_contains(kept, crypto_cert_sha256(one->cert)))
-      continue;
-    CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
     g_autofree char *date = ui_details_date(one->at);
     g_autofree char *source = g_strdup_printf("signed mail of %s", date);
-    entry->cert = crypto_cert_ref(one->cert);
-    g_ptr_array_add(load->rows, row_new(entry, UI_CERT_CANDIDATE, one->address, source, FALSE));
+    add_candidate(load, kept, one->cert, one->address, source);
+  }
+  for (guint i = 0; offered && i < offered->len; i++) {
+    const MlOffered *one = offered->pdata[i];
+    add_candidate(load, kept, one->cert, one->address, one->source);
   }
 }
 
@@ -154,8 +168,11 @@ load_done(UiApp *app, gboolean cancelled, gpointer data)
       certs->extra = g_steal_pointer(&load->extra);
       certs->unknown = certs->all->len;
       ui_certs_filter(certs, certs->limit);
-      if (certs->keep)
+      if (certs->keep && !ui_certs_seek(certs, certs->keep) && certs->reveal) {
+        ui_certs_filter(certs, NULL);
         ui_certs_seek(certs, certs->keep);
+      }
+      certs->reveal = FALSE;
       g_clear_pointer(&certs->keep, g_free);
       ui_certs_work(app, certs);
     }

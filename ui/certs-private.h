@@ -40,6 +40,7 @@ typedef struct {
   guint counts[UI_CERT_GROUPS];
   guint unknown;    /* rows without a status */
   gboolean working; /* a job works out some */
+  gboolean reveal;  /* even if that takes the limit away */
   char *keep;       /* the SHA-256 that the cursor goes back to once the list is read; NULL */
 } UiCerts;
 
@@ -48,7 +49,7 @@ UiCerts *ui_certs_of(UiApp *app);      /* NULL: it is not open */
 UiCertRow *ui_certs_current(UiApp *app); /* under the cursor; it says so where there is none */
 void ui_certs_refresh(UiApp *app);     /* the database has changed: if the screen is open, it is read anew */
 void ui_certs_filter(UiCerts *certs, const char *limit); /* NULL or "": all */
-void ui_certs_seek(UiCerts *certs, const char *sha256);
+gboolean ui_certs_seek(UiCerts *certs, const char *sha256); /* FALSE: it is not in the lines */
 UiStyle ui_certs_style(const UiCertStatus *status);
 
 /* certs-filter.c: words, and ~o own, ~p people, ~a authorities, ~c candidates, ~s signs, ~e can be encrypted to, ~x ends
@@ -61,5 +62,8 @@ void ui_certs_work(UiApp *app, UiCerts *certs); /* some of what is not known yet
 
 /* certs-details.c */
 void ui_certs_show(UiApp *app, const UiCertRow *row);
+
+/* certs-own.c: asks whether the account, for which signet.conf names another, shall use this one */
+void ui_certs_offer(UiApp *app, const MlAccount *account, CryptoCert *cert);
 
 #endif

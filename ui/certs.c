@@ -79,16 +79,17 @@ ui_certs_filter(UiCerts *certs, const char *limit)
   certs->cursor = nearest(certs, certs->cursor, 1);
 }
 
-void
+gboolean
 ui_certs_seek(UiCerts *certs, const char *sha256)
 {
   for (int i = 0; i < (int)certs->lines->len; i++) {
     const UiCertRow *row = row_at(certs, i);
     if (row && !strcmp(crypto_cert_sha256(row->entry->cert), sha256)) {
       certs->cursor = i;
-      return;
+      return TRUE;
     }
   }
+  return FALSE;
 }
 
 void
@@ -433,7 +434,7 @@ ui_action_certs_refresh(UiApp *app)
 static void
 hint(UiApp *app, UiView *view, GString *hint)
 {
-  g_string_append(hint, "Enter details  l limit  / search  Tab group  q back  ? help");
+  g_string_append(hint, "Enter details  i import  e export  T trust  r request  u use  D delete  l limit  q back  ? help");
 }
 
 static void

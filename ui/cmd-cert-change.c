@@ -4,6 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ui/cert-account.h"
+#include "ui/cert-file.h"
+#include "ui/cert-mail.h"
 #include "ui/cmd-cert-private.h"
 #include "ui/commands.h"
 #include "ui/text.h"
@@ -12,26 +15,10 @@
 
 /* --- import */
 
-const char ui_cmd_cert_kinds[] = "a certificate or several as PEM (.pem, .crt), one as DER (.cer, .der), "
-                                 "PKCS#7 (.p7b, .p7c), or PKCS#12 with a "
-                                 "private key (.p12, .pfx)";
-
 typedef struct {
   gboolean trust, tls;
   char *password_file, *name;
 } Import;
-
-/* PFX begins with its version, 3; a certificate or a PKCS#7 with something else. */
-static gboolean
-is_pkcs12(GBytes *file)
-{
-  gsize length = 0;
-  const guint8 *bytes = g_bytes_get_data(file, &length);
-  if (length < 8 || bytes[0] != 0x30)
-    return FALSE;
-  gsize at = 2 + (bytes[1] & 0x80 ? bytes[1] & 0x7f : 0);
-  return at + 3 <= length && bytes[at] == 2 && bytes[at + 1] == 1 && bytes[at + 2] == 3;
-}
 
 static GPtrArray *
 import_pkcs12(UiCli *cli, GBytes *bytes, const char *file, const Import *wanted, GError **error)
@@ -57,20 +44,6 @@ import_pkcs12(UiCli *cli, GBytes *bytes, const char *file, const Import *wanted,
   return certs;
 }
 
-/* An authority whose issuer is not in the same file: trusting it is enough for those below it. */
-static gboolean
-is_top(GPtrArray *certs, CryptoCert *cert)
-{
-  if (!crypto_cert_is_authority(cert))
-    return FALSE;
-  for (guint i = 0; i < certs->len; i++)
-    if (certs->pdata[i] != cert && !crypto_cert_self_signed(cert) &&
-        crypto_cert_is_authority(certs->pdata[i]) &&
-        strcmp(crypto_cert_subject(certs->pdata[i]), crypto_cert_issuer(cert)) == 0)
-      return FALSE;
-  return TRUE;
-}
-
 /* Adds trust, and leaves what is there. */
 static gboolean
 add_trust(UiCli *cli, CryptoCert *cert, gboolean mail, gboolean server, GError **error)
@@ -81,13 +54,9 @@ add_trust(UiCli *cli, CryptoCert *cert, gboolean mail, gboolean server, GError *
                              server || (flags & CRYPTO_CERT_TRUSTED_SERVER), ui_cli_pin_source(cli), error);
 }
 
-static int
-report(UiCli *cli, CryptoCert *cert, const char *word)
+static void
+report_entry(UiCli *cli, const CryptoCertEntry *entry, const char *word)
 {
-  g_autoptr(GError) error = NULL;
-  g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(crypto_cert_sha256(cert), &error);
-  if (!entry)
-    return ui_cmd_cert_fail(cli, error);
   if (cli->json) {
     JsonBuilder *json = ui_json_new();
     ui_json_string(json, "action", word);
@@ -96,37 +65,91 @@ report(UiCli *cli, CryptoCert *cert, const char *word)
   } else {
     ui_cmd_cert_line(entry, word);
   }
+}
+
+static int
+report(UiCli *cli, CryptoCert *cert, const char *word)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(crypto_cert_sha256(cert), &error);
+  if (!entry)
+    return ui_cmd_cert_fail(cli, error);
+  report_entry(cli, entry, word);
   return UI_EXIT_OK;
 }
 
-static gboolean
-is_here(CryptoCert *cert)
+/* SHA-256 -> CryptoCertEntry of what is kept; *entries owns both. */
+static GHashTable *
+kept(GPtrArray **entries)
 {
-  g_autoptr(CryptoCertEntry) entry = crypto_certdb_find(crypto_cert_sha256(cert), NULL);
-  return entry && !(entry->flags & CRYPTO_CERT_BUILTIN);
+  GHashTable *found = g_hash_table_new(g_str_hash, g_str_equal);
+  *entries = crypto_certdb_list(FALSE, NULL);
+  for (guint i = 0; *entries && i < (*entries)->len; i++) {
+    CryptoCertEntry *entry = (*entries)->pdata[i];
+    g_hash_table_insert(found, (char *)crypto_cert_sha256(entry->cert), entry);
+  }
+  return found;
 }
 
-/* Stores, trusts what is to be trusted, and tells of each. */
+/* What a new certificate of ours means for the accounts; to a person, on stderr. */
+static void
+tell_accounts(UiCli *cli, CryptoCert *cert)
+{
+  g_autoptr(GPtrArray) moves = ui_cert_accounts_for(cli->config, cert, g_get_real_time() / G_USEC_PER_SEC);
+  for (guint i = 0; i < moves->len; i++) {
+    const UiCertAccount *move = moves->pdata[i];
+    if (move->takes)
+      ui_cli_error(cli, "%s uses it from now on; old keys stay for reading", move->account->name);
+    else if (move->names_another)
+      ui_cli_error(cli, "%s stays with the certificate that signet.conf names: signet cert use %.16s -A %s moves it",
+                   move->account->name, crypto_cert_sha256(cert), move->account->name);
+    else
+      ui_cli_error(cli, "%s does not use it: %s", move->account->name, move->why_not);
+  }
+}
+
+/* Stores, and trusts what is to be trusted; *trusted counts. -1: go on. */
+static int
+store(UiCli *cli, GPtrArray *certs, gboolean stored, const Import *wanted, GHashTable *before, guint *trusted)
+{
+  for (guint i = 0; i < certs->len; i++) {
+    CryptoCert *cert = certs->pdata[i];
+    g_autoptr(GError) error = NULL;
+    gboolean there = g_hash_table_contains(before, crypto_cert_sha256(cert));
+    if (!stored && !there &&
+        !crypto_certdb_import(cert, wanted->name, &there, ui_cli_pin_source(cli), &error))
+      return ui_cmd_cert_fail(cli, error);
+    if ((wanted->trust || wanted->tls) && ui_cert_file_is_top(certs, cert)) {
+      if (!add_trust(cli, cert, wanted->trust, wanted->tls, &error))
+        return ui_cmd_cert_fail(cli, error);
+      ++*trusted;
+    }
+  }
+  return -1;
+}
+
+/* Stores, trusts what is to be trusted, and tells of each. The database is listed before and after, not for each. */
 static int
 import_certs(UiCli *cli, GPtrArray *certs, gboolean stored, const Import *wanted)
 {
   guint trusted = 0;
-  for (guint i = 0; i < certs->len; i++) {
-    CryptoCert *cert = certs->pdata[i];
-    g_autoptr(GError) error = NULL;
-    gboolean there = !stored && is_here(cert);
-    if (!stored && !there &&
-        !crypto_certdb_import(cert, wanted->name, &there, ui_cli_pin_source(cli), &error))
-      return ui_cmd_cert_fail(cli, error);
-    if ((wanted->trust || wanted->tls) && is_top(certs, cert)) {
-      if (!add_trust(cli, cert, wanted->trust, wanted->tls, &error))
-        return ui_cmd_cert_fail(cli, error);
-      trusted++;
-    }
-    int code = report(cli, cert, there ? "already there" : "imported");
-    if (code != UI_EXIT_OK)
-      return code;
+  g_autoptr(GPtrArray) old = NULL, new = NULL;
+  g_autoptr(GHashTable) before = kept(&old);
+  int code = store(cli, certs, stored, wanted, before, &trusted);
+  g_autoptr(GHashTable) after = kept(&new);
+  for (guint i = 0; i < certs->len; i++) { /* as far as it came */
+    const char *sha256 = crypto_cert_sha256(certs->pdata[i]);
+    const CryptoCertEntry *entry = g_hash_table_lookup(after, sha256);
+    const CryptoCertEntry *was = g_hash_table_lookup(before, sha256);
+    if (!entry)
+      continue;
+    report_entry(cli, entry, was && !stored ? "already there" : "imported");
+    if (entry->flags & CRYPTO_CERT_OWN && !(was && was->flags & CRYPTO_CERT_OWN) &&
+        !(entry->flags & CRYPTO_CERT_AUTHORITY))
+      tell_accounts(cli, entry->cert);
   }
+  if (code >= 0)
+    return code;
   if (!(wanted->trust || wanted->tls) || trusted)
     return UI_EXIT_OK;
   ui_cli_error(cli, "nothing in the file is an authority, so nothing became trusted");
@@ -140,11 +163,11 @@ import_file(UiCli *cli, const char *file, const Import *wanted)
   g_autoptr(GBytes) bytes = ui_cli_read_file(file, &error);
   if (!bytes)
     return ui_cmd_cert_fail(cli, error);
-  gboolean pkcs12 = is_pkcs12(bytes);
+  gboolean pkcs12 = ui_cert_file_is_pkcs12(bytes);
   g_autoptr(GPtrArray) certs =
       pkcs12 ? import_pkcs12(cli, bytes, file, wanted, &error) : crypto_certs_parse(bytes, &error);
   if (!certs && !pkcs12 && g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_MALFORMED)) {
-    ui_cli_error(cli, "%s is none of the files that are taken here: %s", file, ui_cmd_cert_kinds);
+    ui_cli_error(cli, "%s is none of the files that are taken here: %s", file, ui_cert_file_kinds);
     return UI_EXIT_DATA;
   }
   if (!certs)
@@ -152,57 +175,34 @@ import_file(UiCli *cli, const char *file, const Import *wanted)
   return import_certs(cli, certs, pkcs12, wanted);
 }
 
-enum { MUTT_FILES_MAX = 20000 };
-
-/* mutt's ~/.smime: one file a certificate below certificates/, named by its hash. Its keys are apart, each under a
- * password of its own: those come as PKCS#12. */
 static int
 import_mutt(UiCli *cli, const char *folder, const Import *wanted)
 {
   g_autoptr(GError) error = NULL;
-  g_autofree char *place = g_build_filename(folder, "certificates", NULL);
-  g_autoptr(GDir) dir = g_dir_open(place, 0, &error);
-  if (!dir) {
-    ui_cli_error(cli, "%s is no folder as mutt's smime_keys makes it: %s", folder, error->message);
-    return UI_EXIT_NOINPUT;
-  }
-  int code = UI_EXIT_OK;
-  const char *name;
-  for (guint seen = 0; code == UI_EXIT_OK && seen < MUTT_FILES_MAX && (name = g_dir_read_name(dir)); seen++) {
-    if (*name == '.') /* .index, which the certificates say better */
-      continue;
-    g_autofree char *file = g_build_filename(place, name, NULL);
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(GBytes) bytes = ui_cli_read_file(file, &problem);
-    g_autoptr(GPtrArray) certs = bytes ? crypto_certs_parse(bytes, &problem) : NULL;
-    if (certs)
-      code = import_certs(cli, certs, FALSE, wanted);
-    else
-      ui_cli_error(cli, "%s was left out: %s", file, problem->message);
-  }
-  return code;
+  g_autoptr(GString) left_out = g_string_new(NULL);
+  g_autoptr(GPtrArray) certs = ui_cert_file_mutt(folder, left_out, &error);
+  g_auto(GStrv) lines = g_strsplit(left_out->str, "\n", -1);
+  for (guint i = 0; lines[i]; i++)
+    if (*lines[i])
+      ui_cli_error(cli, "%s", lines[i]);
+  if (certs)
+    return import_certs(cli, certs, FALSE, wanted);
+  ui_cli_error(cli, "%s", error->message);
+  return UI_EXIT_NOINPUT;
 }
 
 static int
 import_gpgsm(UiCli *cli, const Import *wanted)
 {
-  static const char *const command[] = { "gpgsm", "--batch", "--armor", "--export", NULL };
   g_autoptr(GError) error = NULL;
-  g_autofree char *output = NULL;
-  int status = 0;
-  if (!g_spawn_sync(NULL, (char **)command, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-                    &output, NULL, &status, &error) ||
-      !g_spawn_check_wait_status(status, &error)) {
-    ui_cli_error(cli, "gpgsm --export did not work: %s", error->message);
+  g_autoptr(GPtrArray) certs = ui_cert_file_gpgsm(&error);
+  if (!certs) {
+    ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_UNAVAILABLE;
   }
-  if (!*output) {
+  if (!certs->len)
     ui_cli_error(cli, "gpgsm keeps no certificate");
-    return UI_EXIT_OK;
-  }
-  g_autoptr(GBytes) bytes = g_bytes_new_static(output, strlen(output));
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(bytes, &error);
-  return certs ? import_certs(cli, certs, FALSE, wanted) : ui_cmd_cert_fail(cli, error);
+  return import_certs(cli, certs, FALSE, wanted);
 }
 
 int
@@ -225,7 +225,7 @@ ui_cmd_cert_import(UiCli *cli, int argc, char **argv)
   if (code >= 0)
     return code;
   if (argc < 2 && !mutt && !gpgsm) {
-    ui_cli_error(cli, "say which file: signet cert import FILE. It is %s", ui_cmd_cert_kinds);
+    ui_cli_error(cli, "say which file: signet cert import FILE. It is %s", ui_cert_file_kinds);
     return UI_EXIT_USAGE;
   }
   if (!ui_cli_crypto(cli, TRUE, FALSE, TRUE, &code)) /* a token may have the key of what comes */
@@ -302,41 +302,6 @@ new_password(UiCli *cli, const Export *wanted, GError **error)
   return first;
 }
 
-/* RFC 2849: a value that is not plain is base64; lines are folded. */
-static void
-ldif_line(GString *out, const char *name, const char *value, gboolean binary)
-{
-  gboolean plain = !binary && g_str_is_ascii(value) && !strpbrk(value, "\r\n") && *value &&
-                   !strchr(" :<", *value) && value[strlen(value) - 1] != ' ';
-  g_autofree char *encoded =
-      plain || binary ? g_strdup(value) : g_base64_encode((const guchar *)value, strlen(value));
-  g_autofree char *line = g_strdup_printf("%s:%s %s", name, plain ? "" : ":", encoded);
-  for (gsize at = 0, length = strlen(line), room = 76; at < length; at += room, room = 75)
-    g_string_append_printf(out, "%s%.*s\n", at ? " " : "", (int)MIN(room, length - at), line + at);
-}
-
-/* What ldapmodify takes: the entry is the person's in the directory, else one of the certificate's own subject. */
-static GString *
-ldif(CryptoCert *cert, const char *dn)
-{
-  gsize length = 0;
-  const guint8 *der = g_bytes_get_data(crypto_cert_der(cert), &length);
-  g_autofree char *base64 = g_base64_encode(der, length);
-  GString *out = g_string_new(NULL);
-  ldif_line(out, "dn", dn ? dn : crypto_cert_subject(cert), FALSE);
-  g_string_append(out, "changetype: modify\nadd: userCertificate;binary\n");
-  ldif_line(out, "userCertificate;binary", base64, TRUE);
-  g_string_append(out, "-\n");
-  return out;
-}
-
-static GBytes *
-text_bytes(GString *text)
-{
-  gsize length = text->len;
-  return g_bytes_new_take(g_string_free(text, FALSE), length);
-}
-
 static GBytes *
 export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
 {
@@ -347,29 +312,13 @@ export_bytes(UiCli *cli, CryptoCert *cert, const Export *wanted, GError **error)
     crypto_pin_wipe(password);
     return bytes;
   }
-  if (wanted->der)
-    return g_bytes_ref(crypto_cert_der(cert));
-  if (wanted->ldif)
-    return text_bytes(ldif(cert, wanted->dn));
-  if (wanted->base64) {
-    gsize size = 0;
-    const guint8 *der = g_bytes_get_data(crypto_cert_der(cert), &size);
-    g_autofree char *base64 = g_base64_encode(der, size);
-    GString *line = g_string_new(base64);
-    return text_bytes(g_string_append_c(line, '\n'));
-  }
-  g_autoptr(GString) pem = g_string_new(NULL);
-  g_autofree char *own = crypto_cert_pem(cert);
-  g_string_append(pem, own);
-  if (wanted->chain) {
-    g_autoptr(CryptoChain) chain = crypto_chain_check(
-        cert, CRYPTO_USE_SIGN, g_get_real_time() / G_USEC_PER_SEC, CRYPTO_REVOCATION_OFF, NULL);
-    for (guint i = 1; i < chain->certs->len; i++) {
-      g_autofree char *text = crypto_cert_pem(chain->certs->pdata[i]);
-      g_string_append(pem, text);
-    }
-  }
-  return text_bytes(g_steal_pointer(&pem));
+  return ui_cert_file_bytes(cert,
+                            wanted->der      ? UI_CERT_DER
+                            : wanted->ldif   ? UI_CERT_LDIF
+                            : wanted->base64 ? UI_CERT_BASE64
+                            : wanted->chain  ? UI_CERT_CHAIN
+                                             : UI_CERT_PEM,
+                            wanted->dn);
 }
 
 int
@@ -493,12 +442,24 @@ ui_cmd_cert_distrust(UiCli *cli, int argc, char **argv)
   return change_trust(cli, argc, argv, &self, CRYPTO_TRUST_NEVER);
 }
 
+static char *
+count_lost(UiCli *cli, CryptoCert *cert)
+{
+  int code = 0;
+  if (!ui_cli_config(cli, &code))
+    return g_strdup("  How much mail becomes unreadable was not counted: the configuration cannot be read.");
+  g_autofree char *words = ui_cert_mail_count_lost(cli->config, cli->state_dir, cert, cli->cancellable);
+  g_auto(GStrv) lines = g_strsplit(words ? words : "Not counted: interrupted.", "\n", -1);
+  g_autofree char *indented = g_strjoinv("\n  ", lines);
+  return g_strconcat("  ", indented, NULL);
+}
+
 /* Says what goes for good, and has it agreed to by a word that nobody types by accident. */
 static gboolean
 is_delete_agreed(UiCli *cli, const CryptoCertEntry *entry, gboolean own, gboolean yes, int *code)
 {
   g_autofree char *fingerprint = ui_cmd_cert_fingerprint(entry->cert);
-  g_autofree char *lost = own ? ui_cmd_cert_count_lost(cli, entry->cert) : NULL;
+  g_autofree char *lost = own ? count_lost(cli, entry->cert) : NULL;
   g_autofree char *shown =
       g_strdup_printf("%s\n  issued by %s\n  SHA-256 %s%s%s", crypto_cert_subject(entry->cert),
                       crypto_cert_issuer(entry->cert), fingerprint, lost ? "\n" : "", lost ? lost : "");

@@ -3,123 +3,12 @@
 
 #include "mail/draft.h"
 #include "mail/recipients.h"
+#include "ui/cert-mail.h"
 #include "ui/cmd-cert-private.h"
 #include "ui/commands.h"
 #include "ui/text.h"
 
-/* What mail says of certificates: whose it brought (harvest), and how much of it one key reads (before a delete). */
-typedef gboolean (*Look)(const MlHeader *header, GBytes *raw, gint64 received, gpointer data);
-
-typedef struct {
-  GPtrArray *headers; /* of MlHeader, as far as they are wanted */
-  guint hint;
-} Wanted;
-
-static gboolean
-on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
-{
-  Wanted *wanted = data;
-  (void)done;
-  (void)total;
-  for (guint i = 0; i < headers->len; i++)
-    if (((MlHeader *)headers->pdata[i])->hints & wanted->hint)
-      g_ptr_array_add(wanted->headers, g_steal_pointer(&headers->pdata[i]));
-  g_ptr_array_unref(headers);
-  return TRUE;
-}
-
-/* @look at every message of @folder whose outermost type promises @hint. */
-static gboolean
-each_message(MlDriver *driver, const char *folder, guint hint, Look look, gpointer data, GError **error)
-{
-  Wanted wanted = { .hint = hint };
-  MlSelected selected;
-  wanted.headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gboolean good = ml_driver_select(driver, folder, &selected, error) &&
-                  ml_driver_headers(driver, 0, 1000, on_headers, &wanted, error);
-  for (guint i = 0; good && i < wanted.headers->len; i++) {
-    const MlHeader *header = wanted.headers->pdata[i];
-    gint64 received = header->received;
-    g_autoptr(GBytes) raw = ml_driver_fetch(driver, header->uid, &received, NULL, NULL, error);
-    good = raw && look(header, raw, received, data);
-  }
-  g_ptr_array_unref(wanted.headers);
-  return good;
-}
-
-static MlMessage *
-read_message(GBytes *raw, gint64 received, MlPeople *people)
-{
-  const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
-                                  .received = received,
-                                  .revocation = CRYPTO_REVOCATION_SOFT,
-                                  .people = people };
-  g_autoptr(GCancellable) cancellable = g_cancellable_new();
-  return ml_message_read(raw, &options, cancellable, NULL);
-}
-
-/* --- how much would become unreadable */
-
-typedef struct {
-  CryptoCert *cert;
-  guint lost, looked_at;
-} Count;
-
-static gboolean
-count_one(const MlHeader *header, GBytes *raw, gint64 received, gpointer data)
-{
-  Count *count = data;
-  (void)header;
-  g_autoptr(MlMessage) message = read_message(raw, received, NULL);
-  const CryptoEnvelope *envelope = message ? ml_message_verdict(message)->envelope : NULL;
-  count->looked_at++;
-  if (envelope && envelope->ours && !envelope->others_ours &&
-      strcmp(crypto_cert_sha256(envelope->ours), crypto_cert_sha256(count->cert)) == 0)
-    count->lost++;
-  return TRUE;
-}
-
-static gboolean
-count_account(UiCli *cli, MlAccount *account, Count *count)
-{
-  int code = 0;
-  g_autoptr(GError) error = NULL;
-  g_autoptr(MlDriver) driver = ui_cli_driver(cli, account, &code);
-  g_autoptr(GPtrArray) folders = driver ? ml_driver_folders(driver, FALSE, &error) : NULL;
-  gboolean all = folders != NULL;
-  for (guint i = 0; folders && i < folders->len; i++) {
-    const MlFolder *folder = folders->pdata[i];
-    g_autoptr(GError) problem = NULL;
-    if (folder->selectable)
-      all = each_message(driver, folder->name, ML_HINT_ENCRYPTED, count_one, count, &problem) && all;
-  }
-  return all;
-}
-
-char *
-ui_cmd_cert_count_lost(UiCli *cli, CryptoCert *cert)
-{
-  int code = 0;
-  Count count = { .cert = cert };
-  g_autoptr(GString) uncounted = g_string_new(NULL);
-  if (!ui_cli_config(cli, &code))
-    return g_strdup("  How much mail becomes unreadable was not counted: the configuration cannot be read.");
-  for (guint i = 0; i < cli->config->accounts->len; i++) {
-    MlAccount *account = cli->config->accounts->pdata[i];
-    if (account->kind == ML_ACCOUNT_IMAP || !count_account(cli, account, &count))
-      g_string_append_printf(uncounted, "%s%s", uncounted->len ? ", " : "", account->name);
-  }
-  GString *words = g_string_new(NULL);
-  g_string_append_printf(
-      words, "  %u of %u encrypted message%s in the accounts that are kept here would become unreadable.",
-      count.lost, count.looked_at, count.looked_at == 1 ? "" : "s");
-  if (uncounted->len)
-    g_string_append_printf(words, "\n  Not counted, because it lies on a server or could not be read: %s.",
-                           uncounted->str);
-  return g_string_free(words, FALSE);
-}
-
-/* --- harvest */
+/* signet cert harvest: whose certificates mail brought. */
 
 typedef struct {
   UiCli *cli;
@@ -134,7 +23,7 @@ harvest_one(const MlHeader *header, GBytes *raw, gint64 received, gpointer data)
 {
   Harvest *harvest = data;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  g_autoptr(MlMessage) message = read_message(raw, received, harvest->people);
+  g_autoptr(MlMessage) message = ui_cert_mail_read(raw, received, harvest->people);
   if (!message)
     return TRUE;
   harvest->signed_mail++;
@@ -227,7 +116,7 @@ harvest_folders(Harvest *harvest, int argc, char **argv)
     g_autoptr(MlDriver) driver = account ? ui_cli_driver(harvest->cli, account, &code) : NULL;
     if (!driver)
       return code;
-    if (!each_message(driver, folder, ML_HINT_SIGNED, harvest_one, harvest, &error)) {
+    if (!ui_cert_mail_each(driver, folder, ML_HINT_SIGNED, harvest_one, harvest, &error)) {
       const GError *why = error ? error : harvest->error;
       ui_cli_error(harvest->cli, "%s: %s", argv[i], why->message);
       return ui_cli_exit_for(why);

@@ -17,7 +17,6 @@ int ui_cmd_cert_expiry(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_harvest(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_request(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv); /* `find` */
-extern const char ui_cmd_cert_kinds[]; /* the files that import takes, for a sentence */
 
 /* Prints @error and gives the exit code for it. */
 int ui_cmd_cert_fail(UiCli *cli, const GError *error);
@@ -29,9 +28,6 @@ CryptoCertEntry *ui_cmd_cert_find(UiCli *cli, const char *what, gboolean *from_f
 char *ui_cmd_cert_fingerprint(CryptoCert *cert); /* "AB:CD:..." */
 gboolean ui_cmd_cert_is_full_fingerprint(const char *what);
 char *ui_cmd_cert_plain_fingerprint(const char *what); /* 8 to 64 digits as crypto_cert_sha256() has them; NULL: is none */
-
-/* How many messages only @cert's key reads, in words: in accounts that are kept here, all folders. Transfer full. */
-char *ui_cmd_cert_count_lost(UiCli *cli, CryptoCert *cert);
 
 /* A line for a person, and the same as fields of an object. */
 void ui_cmd_cert_line(const CryptoCertEntry *entry, const char *word);

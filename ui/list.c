@@ -178,3 +178,46 @@ ui_list_open(UiApp *app)
   if (list->rows->len && list->open)
     list->open(app, list, (guint)list->cursor);
 }
+
+/* --- one of several */
+
+typedef struct {
+  UiListChosen chosen;
+  gpointer data;
+  GDestroyNotify free_data;
+} Choice;
+
+static void
+choice_free(gpointer data)
+{
+  Choice *choice = data;
+
+  if (choice->data && choice->free_data)
+    choice->free_data(choice->data);
+  g_free(choice);
+}
+
+static void
+choice_open(UiApp *app, UiList *list, guint row)
+{
+  Choice *choice = list->data;
+  UiListChosen chosen = choice->chosen;
+  gpointer data = g_steal_pointer(&choice->data);
+
+  ui_app_pop(app);
+  chosen(app, row, data);
+}
+
+UiList *
+ui_list_choose(UiApp *app, const char *title, UiListChosen chosen, gpointer data, GDestroyNotify free_data)
+{
+  UiList *list = ui_list_new(UI_IN_CHOICE, "a choice", title, "Enter chooses  q back  ? help");
+  Choice *choice = g_new(Choice, 1);
+
+  *choice = (Choice){ chosen, data, free_data };
+  list->data = choice;
+  list->free_data = choice_free;
+  list->open = choice_open;
+  ui_app_push(app, &list->view);
+  return list;
+}

@@ -1,0 +1,114 @@
+#include "ui/cert-mail.h"
+
+#include <string.h>
+
+typedef struct {
+  GPtrArray *headers; /* of MlHeader, as far as they are wanted */
+  guint hint;
+} Wanted;
+
+static gboolean
+on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
+{
+  Wanted *wanted = data;
+  (void)done;
+  (void)total;
+  for (guint i = 0; i < headers->len; i++)
+    if (((MlHeader *)headers->pdata[i])->hints & wanted->hint)
+      g_ptr_array_add(wanted->headers, g_steal_pointer(&headers->pdata[i]));
+  g_ptr_array_unref(headers);
+  return TRUE;
+}
+
+gboolean
+ui_cert_mail_each(MlDriver *driver, const char *folder, guint hint, UiCertMailFunc look, gpointer data,
+                  GError **error)
+{
+  Wanted wanted = { .hint = hint };
+  MlSelected selected;
+  wanted.headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  gboolean good = ml_driver_select(driver, folder, &selected, error) &&
+                  ml_driver_headers(driver, 0, 1000, on_headers, &wanted, error);
+  for (guint i = 0; good && i < wanted.headers->len; i++) {
+    const MlHeader *header = wanted.headers->pdata[i];
+    gint64 received = header->received;
+    g_autoptr(GBytes) raw = ml_driver_fetch(driver, header->uid, &received, NULL, NULL, error);
+    good = raw && look(header, raw, received, data);
+  }
+  g_ptr_array_unref(wanted.headers);
+  return good;
+}
+
+MlMessage *
+ui_cert_mail_read(GBytes *raw, gint64 received, MlPeople *people)
+{
+  const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
+                                  .received = received,
+                                  .revocation = CRYPTO_REVOCATION_SOFT,
+                                  .people = people };
+  g_autoptr(GCancellable) cancellable = g_cancellable_new();
+  return ml_message_read(raw, &options, cancellable, NULL);
+}
+
+/* --- how much would become unreadable */
+
+typedef struct {
+  CryptoCert *cert;
+  GCancellable *cancellable;
+  guint lost, looked_at;
+} Count;
+
+static gboolean
+count_one(const MlHeader *header, GBytes *raw, gint64 received, gpointer data)
+{
+  Count *count = data;
+  (void)header;
+  if (g_cancellable_is_cancelled(count->cancellable))
+    return FALSE;
+  g_autoptr(MlMessage) message = ui_cert_mail_read(raw, received, NULL);
+  const CryptoEnvelope *envelope = message ? ml_message_verdict(message)->envelope : NULL;
+  count->looked_at++;
+  if (envelope && envelope->ours && !envelope->others_ours &&
+      strcmp(crypto_cert_sha256(envelope->ours), crypto_cert_sha256(count->cert)) == 0)
+    count->lost++;
+  return TRUE;
+}
+
+static gboolean
+count_account(const MlAccount *account, const char *state_dir, Count *count)
+{
+  const MlDriverHooks hooks = { .state_dir = state_dir };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlDriver) driver = ml_driver_new(account, &hooks);
+  g_autoptr(GPtrArray) folders = ml_driver_folders(driver, FALSE, &error);
+  gboolean all = folders != NULL;
+  for (guint i = 0; folders && i < folders->len && !g_cancellable_is_cancelled(count->cancellable); i++) {
+    const MlFolder *folder = folders->pdata[i];
+    g_autoptr(GError) problem = NULL;
+    if (folder->selectable)
+      all = ui_cert_mail_each(driver, folder->name, ML_HINT_ENCRYPTED, count_one, count, &problem) && all;
+  }
+  return all;
+}
+
+char *
+ui_cert_mail_count_lost(const MlConfig *config, const char *state_dir, CryptoCert *cert, GCancellable *cancellable)
+{
+  Count count = { .cert = cert, .cancellable = cancellable };
+  g_autoptr(GString) uncounted = g_string_new(NULL);
+  for (guint i = 0; i < config->accounts->len; i++) {
+    const MlAccount *account = config->accounts->pdata[i];
+    if (account->kind == ML_ACCOUNT_IMAP || !count_account(account, state_dir, &count))
+      g_string_append_printf(uncounted, "%s%s", uncounted->len ? ", " : "", account->name);
+  }
+  if (g_cancellable_is_cancelled(cancellable))
+    return NULL;
+  GString *words = g_string_new(NULL);
+  g_string_append_printf(words,
+                         "%u of %u encrypted message%s in the accounts that are kept here would become unreadable.",
+                         count.lost, count.looked_at, count.looked_at == 1 ? "" : "s");
+  if (uncounted->len)
+    g_string_append_printf(words, "\nNot counted, because it lies on a server or could not be read: %s.",
+                           uncounted->str);
+  return g_string_free(words, FALSE);
+}
