@@ -15,6 +15,14 @@ void crypto_chain_forget(void);
 void crypto_chain_only(const char *fingerprints); /* at crypto_open(): CryptoOptions.only */
 void crypto_chain_close(void); /* at crypto_close(): drops every reference */
 
+/* What another program takes from the database's trust while we run. (crypto/anchors.c) Under the lock, but for
+ * watch() and close(). */
+void crypto_anchors_watch(const char *nssdb); /* at crypto_open(); NULL: there is none */
+void crypto_anchors_close(void);
+gboolean crypto_anchors_changed(void); /* since it was last asked: what was looked up is stale */
+gboolean crypto_anchors_withdrawn(CryptoCert *cert); /* NSS may remember that it is trusted; it is not */
+gboolean crypto_anchors_distrusted(CryptoCert *cert); /* the same of never */
+
 enum { CRYPTO_PATH_MAX = 10 };
 
 /* A path under the lock: the leaf is links[0]. Certificates are borrowed while it is built. */

@@ -211,6 +211,8 @@ static guint
 check_distrust(CryptoCert *cert)
 {
   CERTCertTrust trust;
+  if (crypto_anchors_distrusted(cert))
+    return CRYPTO_TRUST_DISTRUSTED;
   if (CERT_GetCertTrust(cert->nss, &trust) != SECSuccess)
     return 0;
   guint flags = trust.emailFlags;

@@ -54,13 +54,19 @@ crypto_chain_unlock(void)
   g_mutex_unlock(&chain_mutex);
 }
 
+static void
+forget(void)
+{
+  g_clear_pointer(&subjects, g_hash_table_unref);
+  crypto_chain_forget_verdicts();
+  crypto_crl_forget();
+}
+
 void
 crypto_chain_forget(void)
 {
   crypto_chain_lock();
-  g_clear_pointer(&subjects, g_hash_table_unref);
-  crypto_chain_forget_verdicts();
-  crypto_crl_forget();
+  forget();
   crypto_chain_unlock();
   crypto_cert_forget();
 }
@@ -75,6 +81,7 @@ crypto_chain_close(void)
   crypto_chain_forget_verdicts();
   crypto_crl_close();
   crypto_revocation_close();
+  crypto_anchors_close();
   crypto_chain_unlock();
   crypto_cert_forget();
 }
@@ -173,7 +180,8 @@ static gboolean
 is_anchor(CryptoCert *cert)
 {
   CERTCertTrust trust;
-  return CERT_GetCertTrust(cert->nss, &trust) == SECSuccess && (trust.emailFlags & CERTDB_TRUSTED_CA);
+  return CERT_GetCertTrust(cert->nss, &trust) == SECSuccess && (trust.emailFlags & CERTDB_TRUSTED_CA) &&
+         !crypto_anchors_withdrawn(cert);
 }
 
 static gboolean
@@ -534,6 +542,10 @@ crypto_chain_check(CryptoCert *cert, CryptoUse use, gint64 at, CryptoRevocationM
   search.now.count = 1;
   search.best_cost = G_MAXUINT;
   crypto_chain_lock();
+  if (crypto_anchors_changed()) {
+    forget();
+    crypto_cert_forget();
+  }
   CryptoChain *chain = crypto_chain_recall(cert, use, search.at, mode, extra);
   if (chain) {
     crypto_chain_unlock();

@@ -334,6 +334,7 @@ crypto_open(const CryptoOptions *options, GError **error)
   if (options->roots && !has_roots())
     context.roots = load_module("libnssckbi.so", "signet roots");
   crypto_chain_only(options->only);
+  crypto_anchors_watch(context.database ? options->nssdb : NULL);
   if (options->tokens)
     load_cards();
   if (options->cards)
