@@ -54,7 +54,7 @@ static const Word words[] = {
       "relies on an algorithm that is no longer safe: MD5, SHA-1 or DSA",
       "Ask the sender for a certificate with SHA-256 and a key of RSA 2048 or EC P-256."),
   ROW(CRYPTO_TRUST_REVOCATION_UNKNOWN, "revocation-unknown", "may have been revoked: its status is not known",
-      "Fetch its authority's revocation list, or set revocation = soft."),
+      "Ask for it (O on the screen, verify --online), or set revocation = soft in [policy]."),
   ROW(CRYPTO_TRUST_OTHER, "other", "does not pass the rules", "See the details."),
 };
 

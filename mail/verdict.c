@@ -394,7 +394,7 @@ explain_unverifiable(const MlFacts *facts, MlVerdict *verdict)
   } else {
     verdict->reason =
         g_strdup("It is not known whether the certificate has been revoked, and your policy demands it.");
-    verdict->next_step = g_strdup("Fetch the revocation lists, or set revocation = soft.");
+    verdict->next_step = g_strdup("Ask for it (O on the screen, verify --online), or set revocation = soft in [policy].");
   }
 }
 

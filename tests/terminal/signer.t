@@ -94,6 +94,10 @@ verify "$(message 8)" >"$LAB/out"
 code=$?
 check 'a notice does not change the exit code' test $code -eq 0
 check 'and is said' grep -q 'Signed with a new certificate of another authority' "$LAB/out"
+verify --json "$(message 8)" >"$LAB/out"
+check 'in JSON as a remark' grep -qE '"remarks" *: *\["Signed with a new certificate of another authority: Other CA; until now it was' "$LAB/out"
+verify --json "$(message 2)" >"$LAB/out"
+check 'who signs as before is not remarked on' grep -qE '"remarks" *: *\[\]' "$LAB/out"
 sed 's/^Subject: .*/Subject: Another/; s/^Message-ID: .*/Message-ID: <another@example.org>/' "$(message 6)" >"$LAB/another.eml"
 verify "$LAB/another.eml" >"$LAB/out"
 check 'of a file too' grep -q 'has signed 7 of 8 messages' "$LAB/out"
