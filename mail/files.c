@@ -6,6 +6,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "crypto/mapping.h"
+
+enum { PART = 1024 * 1024 };
+
 void
 ml_files_error(GError **error, int number, const char *doing, const char *path)
 {
@@ -37,13 +41,14 @@ ml_files_write_all(int fd, const void *data, gsize length, const char *path, GEr
 {
   const char *p = data;
   while (length) {
-    ssize_t n = write(fd, p, length);
+    ssize_t n = write(fd, p, MIN(length, (gsize)PART));
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0) {
       ml_files_error(error, n < 0 ? errno : ENOSPC, "written", path);
       return FALSE;
     }
+    crypto_mapping_release((const guint8 *)p, (const guint8 *)p + n);
     p += n;
     length -= (gsize)n;
   }

@@ -1,7 +1,10 @@
 #include <string.h>
 
+#include "crypto/mapping.h"
 #include "mail/imap-private.h"
 #include "mail/lines-private.h"
+
+enum { PART = 256 * 1024 };
 
 /* What a store wants to know of its end. */
 typedef struct {
@@ -37,8 +40,13 @@ send_message(MlImapSession *session, const char *command, GBytes *bytes, gboolea
                 session->host);
     return FALSE;
   }
-  return ml_imap_stream_write(session->stream, data, length, error) &&
-         ml_imap_stream_write(session->stream, "\r\n", 2, error) &&
+  for (gsize at = 0, part; at < length; at += part) {
+    part = MIN(length - at, (gsize)PART);
+    if (!ml_imap_stream_write(session->stream, data + at, part, error))
+      return FALSE;
+    crypto_mapping_release((const guint8 *)data + at, (const guint8 *)data + at + part);
+  }
+  return ml_imap_stream_write(session->stream, "\r\n", 2, error) &&
          ml_imap_session_finish(session, NULL, NULL, error);
 }
 
@@ -92,9 +100,7 @@ ml_imap_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
     return FALSE;
   g_autofree char *quoted = ml_imap_quote(mailbox);
   g_autoptr(GBytes) text = ml_lines_crlf(bytes);
-  gsize length;
-  const char *data = g_bytes_get_data(text, &length);
-  if (length && memchr(data, '\0', length)) {
+  if (ml_lines_have(text, ML_OCTETS_NUL)) {
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
                 "The message holds a NUL octet, which IMAP cannot store: save it to a file instead.");
     return FALSE;

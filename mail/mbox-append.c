@@ -7,6 +7,7 @@
 #include "mail/files.h"
 #include "mail/lines-private.h"
 #include "mail/mbox-private.h"
+#include "mail/spill.h"
 
 /* Where it lies, or would: a file that is not there is made where its name can be one. */
 static char *
@@ -45,22 +46,27 @@ append_from_line(GString *out, const char *sender, gint64 received)
 
 /* mboxrd: every line that looks like the beginning of a message gets one > more. */
 static void
-append_quoted(GString *out, const char *text, gsize length)
+append_quoted(MlSpill *out, const char *text, gsize length)
 {
+  gsize done = 0;
   for (gsize at = 0, end; at < length; at = end) {
     const char *newline = memchr(text + at, '\n', length - at);
     end = newline ? (gsize)(newline - text) + 1 : length;
     gsize mark = at;
     while (mark < end && text[mark] == '>')
       mark++;
-    if (end - mark >= 5 && memcmp(text + mark, "From ", 5) == 0)
-      g_string_append_c(out, '>');
-    g_string_append_len(out, text + at, (gssize)(end - at));
+    if (end - mark < 5 || memcmp(text + mark, "From ", 5) != 0)
+      continue;
+    ml_spill_add(out, text + done, at - done);
+    ml_spill_text(out, ">");
+    done = at;
   }
+  ml_spill_add(out, text + done, length - done);
 }
 
-static char *
-message_text(GBytes *bytes, guint flags, gint64 received, const char *gap)
+/* With a NUL behind it. */
+static GBytes *
+message_text(GBytes *bytes, guint flags, gint64 received, const char *gap, GError **error)
 {
   gsize length;
   g_autoptr(GBytes) text = ml_lines_lf(bytes);
@@ -68,14 +74,17 @@ message_text(GBytes *bytes, guint flags, gint64 received, const char *gap)
   gsize block = ml_header_block_length(data, length);
   MlHeader *header = ml_header_parse(data, block);
   g_autofree char *with_flags = ml_mbox_header_with_flags(data, block, flags);
-  GString *out = g_string_sized_new(length + 512);
-  g_string_append(out, gap);
-  append_from_line(out, header->from_address, received);
+  MlSpill *out = ml_spill_new();
+  g_autoptr(GString) from = g_string_new(gap);
+  append_from_line(from, header->from_address, received);
   ml_header_free(header);
+  ml_spill_add(out, from->str, from->len);
   append_quoted(out, with_flags, strlen(with_flags));
   append_quoted(out, data + block, length - block);
-  g_string_append(out, out->str[out->len - 1] == '\n' ? "\n" : "\n\n");
-  return g_string_free(out, FALSE);
+  const char *end = length > block ? data + length : with_flags + strlen(with_flags);
+  ml_spill_text(out, end[-1] == '\n' ? "\n" : "\n\n");
+  ml_spill_add(out, "", 1);
+  return ml_spill_end(out, error);
 }
 
 /* Through the journal that rewrites use: a run that dies leaves the file as it was, or is finished. */
@@ -84,9 +93,7 @@ ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
                guint32 *uid, GError **error)
 {
   (void)uid;
-  gsize length;
-  const char *data = g_bytes_get_data(bytes, &length);
-  if (length && memchr(data, '\0', length)) {
+  if (ml_lines_have(bytes, ML_OCTETS_NUL)) {
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
                 "The message holds a NUL octet, which an mbox file cannot keep: save it to a file of its own.");
     return FALSE;
@@ -107,9 +114,11 @@ ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
     return FALSE;
   }
   const char *gap = about.st_size < 2 ? "" : last[1] != '\n' ? "\n\n" : last[0] != '\n' ? "\n" : "";
-  g_autofree char *text = message_text(bytes, flags, received, gap);
+  g_autoptr(GBytes) text = message_text(bytes, flags, received, gap, error);
+  if (!text)
+    return FALSE;
   g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(MlMboxPiece));
-  MlMboxPiece piece = { 0, 0, text };
+  MlMboxPiece piece = { 0, 0, (char *)g_bytes_get_data(text, NULL) };
   g_array_append_val(pieces, piece);
   if (!ml_mbox_replace(lock, journal, about.st_size, pieces, error))
     return FALSE;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/mapping.h"
 #include "mail/files.h"
 #include "mail/outbox-private.h"
 
@@ -16,11 +17,10 @@
 enum {
   HEAD_MAX = 16 * 1024 * 1024,
   JOURNAL_MAX = 64 * 1024 * 1024,
-  SUM = 16,         /* octets of a record's check sum, in hex */
   LENGTH_WIDTH = 11, /* "0000012345\n" */
   LOCK_TRIES = 25,
   LOCK_PAUSE_US = 20000,
-  MESSAGES_MAX = 10000,
+  PART = 1024 * 1024, /* octets: a message that is longer stays in its file */
 };
 
 void
@@ -77,137 +77,35 @@ ml_outbox_file_free(MlOutboxFile *file)
   g_free(file);
 }
 
-/* ---- a record: one line, fields parted by tabs */
-
-static void
-add_field(GString *out, const char *text)
-{
-  g_autofree char *escaped = text ? g_strescape(text, NULL) : NULL;
-  g_string_append_printf(out, "\t%s%s", text ? "=" : "", text ? escaped : "");
-}
-
-static void
-add_sum(GString *out, const char *from)
-{
-  g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, from, -1);
-  g_string_append_printf(out, "\t%.*s\n", SUM, sum);
-}
-
-/* A line of its own before the record, for as long as the mark is due: a signet that does not know it passes over it. */
-static void
-add_source(GString *out, const MlSource *source)
-{
-  g_autoptr(GString) line = g_string_new("A");
-  add_field(line, source->account);
-  add_field(line, source->folder);
-  g_string_append_printf(line, "\t%u\t%u\t%d", source->uidvalidity, source->uid, source->forwarded);
-  g_string_append(out, line->str);
-  add_sum(out, line->str);
-}
-
-static char *
-record_text(const MlOutboxEntry *entry, int dot)
-{
-  g_autoptr(GString) all = g_string_new(NULL);
-  GString *out = g_string_new(NULL);
-  if (entry->source && entry->mark_due)
-    add_source(all, entry->source);
-  g_string_append_printf(out, "R\t%d\t%" G_GINT64_FORMAT "\t%u\t%d\t%d", entry->state, entry->due, entry->attempts,
-                         entry->copy_due, dot);
-  add_field(out, entry->words);
-  for (guint i = 0; i < entry->recipients->len; i++) {
-    const MlOutboxRecipient *recipient = g_ptr_array_index(entry->recipients, i);
-    g_string_append_printf(out, "\t%d", recipient->state);
-    add_field(out, recipient->words);
-  }
-  g_autofree char *line = g_strdup(out->str);
-  add_sum(out, line);
-  g_string_prepend_len(out, all->str, (gssize)all->len);
-  return g_string_free(out, FALSE);
-}
-
-static gboolean
-number(const char *text, gint64 least, gint64 most, gint64 *value)
-{
-  return g_ascii_string_to_signed(text, 10, least, most, value, NULL);
-}
-
-static char *
-field(const char *text)
-{
-  if (*text != '=')
-    return NULL;
-  g_autofree char *plain = g_strcompress(text + 1);
-  return g_utf8_make_valid(plain, -1);
-}
-
-/* Its fields, without the check sum. NULL: torn. */
-static char **
-fields_of(const char *line, gsize length)
-{
-  g_autofree char *text = g_strndup(line, length);
-  char *tab = strrchr(text, '\t');
-  if (!tab || strlen(tab + 1) != SUM)
-    return NULL;
-  *tab = '\0';
-  g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
-  return strncmp(sum, tab + 1, SUM) == 0 ? g_strsplit(text, "\t", -1) : NULL;
-}
-
-/* NULL: the line is none, or torn. */
-static MlSource *
-take_source(const char *line, gsize length)
-{
-  g_auto(GStrv) fields = fields_of(line, length);
-  gint64 validity, uid, forwarded;
-  if (!fields || g_strv_length(fields) != 6 || strcmp(fields[0], "A") != 0 ||
-      !number(fields[3], 1, G_MAXUINT32, &validity) || !number(fields[4], 1, G_MAXUINT32, &uid) ||
-      !number(fields[5], 0, 1, &forwarded))
-    return NULL;
-  g_autofree char *account = field(fields[1]), *folder = field(fields[2]);
-  return ml_source_new(account, folder, (guint32)validity, (guint32)uid, forwarded != 0);
-}
-
-/* FALSE: torn, or of another entry; nothing was changed. */
-static gboolean
-take_record(MlOutboxFile *file, const char *line, gsize length)
-{
-  MlOutboxEntry *entry = file->entry;
-  guint count = entry->recipients->len;
-  g_auto(GStrv) fields = fields_of(line, length);
-  gint64 state, due, attempts, copy, dot, each;
-  if (!fields || g_strv_length(fields) != 7 + 2 * count || strcmp(fields[0], "R") != 0 ||
-      !number(fields[1], 0, ML_OUTBOX_SENT, &state) || !number(fields[2], 0, G_MAXINT64, &due) ||
-      !number(fields[3], 0, G_MAXINT, &attempts) || !number(fields[4], 0, 1, &copy) ||
-      !number(fields[5], -1, MESSAGES_MAX, &dot))
-    return FALSE;
-  for (guint i = 0; i < count; i++)
-    if (!number(fields[7 + 2 * i], 0, ML_RCPT_REFUSED, &each))
-      return FALSE;
-  entry->state = (MlOutboxState)state;
-  entry->due = due;
-  entry->attempts = (guint)attempts;
-  entry->copy_due = copy != 0;
-  file->dot = (int)dot;
-  g_free(entry->words);
-  entry->words = field(fields[6]);
-  for (guint i = 0; i < count; i++) {
-    MlOutboxRecipient *recipient = g_ptr_array_index(entry->recipients, i);
-    number(fields[7 + 2 * i], 0, ML_RCPT_REFUSED, &each);
-    recipient->state = (int)each;
-    g_free(recipient->words);
-    recipient->words = field(fields[8 + 2 * i]);
-  }
-  return TRUE;
-}
-
 /* ---- making one */
 
 static void
 digest(GBytes *bytes, char *out)
 {
-  g_autofree char *sum = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, bytes);
-  g_strlcpy(out, sum, 65);
+  gsize length;
+  const guchar *data = g_bytes_get_data(bytes, &length);
+  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+  for (gsize at = 0, part; at < length; at += part) {
+    part = MIN(length - at, (gsize)PART);
+    g_checksum_update(sum, data + at, (gssize)part);
+    crypto_mapping_release(data + at, data + at + part);
+  }
+  g_strlcpy(out, g_checksum_get_string(sum), 65);
+}
+
+static gboolean
+is_same(GBytes *a, GBytes *b)
+{
+  gsize length;
+  const guchar *one = g_bytes_get_data(a, &length), *other = g_bytes_get_data(b, NULL);
+  gboolean same = length == g_bytes_get_size(b);
+  for (gsize at = 0, part; same && one != other && at < length; at += part) {
+    part = MIN(length - at, (gsize)PART);
+    same = memcmp(one + at, other + at, part) == 0;
+    crypto_mapping_release(one + at, one + at + part);
+    crypto_mapping_release(other + at, other + at + part);
+  }
+  return same;
 }
 
 /* One message's line of the head; offsets count from the end of the head. */
@@ -218,9 +116,9 @@ add_message(GString *head, const char *kind, const char *from, GPtrArray *recipi
   digest(bytes, sum);
   g_string_append_printf(head, "%s\t%" G_GOFFSET_FORMAT "\t%" G_GSIZE_FORMAT "\t%s", kind, offset,
                          g_bytes_get_size(bytes), sum);
-  add_field(head, from);
+  ml_outbox_add_field(head, from);
   for (guint i = 0; recipients && i < recipients->len; i++)
-    add_field(head, g_ptr_array_index(recipients, i));
+    ml_outbox_add_field(head, g_ptr_array_index(recipients, i));
   g_string_append_c(head, '\n');
 }
 
@@ -229,7 +127,7 @@ static GBytes *
 own_copy(const MlSealed *sealed)
 {
   MlOutgoing *first = g_ptr_array_index(sealed->outgoing, 0);
-  return sealed->copy && !g_bytes_equal(sealed->copy, first->bytes) ? sealed->copy : NULL;
+  return sealed->copy && !is_same(sealed->copy, first->bytes) ? sealed->copy : NULL;
 }
 
 static char *
@@ -237,9 +135,9 @@ head_text(const MlOutboxEntry *entry, const MlSealed *sealed, guint notify)
 {
   GString *head = g_string_new("E");
   goffset at = 0;
-  add_field(head, entry->account);
-  add_field(head, entry->message_id);
-  add_field(head, entry->subject);
+  ml_outbox_add_field(head, entry->account);
+  ml_outbox_add_field(head, entry->message_id);
+  ml_outbox_add_field(head, entry->subject);
   g_string_append_printf(head, "\t%" G_GINT64_FORMAT "\t%u\n", entry->queued, notify);
   for (guint i = 0; i < sealed->outgoing->len; i++) {
     const MlOutgoing *one = g_ptr_array_index(sealed->outgoing, i);
@@ -250,7 +148,7 @@ head_text(const MlOutboxEntry *entry, const MlSealed *sealed, guint notify)
     add_message(head, "C", NULL, NULL, own_copy(sealed) ? at : 0, sealed->copy);
   g_autofree char *text = g_strdup(head->str);
   g_string_append(head, "S");
-  add_sum(head, text);
+  ml_outbox_add_sum(head, text);
   return g_string_free(head, FALSE);
 }
 
@@ -260,7 +158,7 @@ write_entry(int fd, const char *path, const MlOutboxEntry *entry, const MlSealed
 {
   g_autofree char *head = head_text(entry, sealed, notify);
   g_autofree char *length = g_strdup_printf("%010u\n", (guint)strlen(head));
-  g_autofree char *record = record_text(entry, -1);
+  g_autofree char *record = ml_outbox_record_text(entry, -1);
   GBytes *copy = own_copy(sealed);
   gboolean ok = ml_files_write_all(fd, MAGIC, strlen(MAGIC), path, error) &&
                 ml_files_write_all(fd, length, LENGTH_WIDTH, path, error) &&
@@ -397,17 +295,17 @@ static MlOutboxMessage *
 parse_message(char **fields, goffset base, goffset size)
 {
   gint64 offset, length;
-  if (g_strv_length(fields) < 5 || !number(fields[1], 0, size, &offset) || !number(fields[2], 0, size, &length) ||
+  if (g_strv_length(fields) < 5 || !ml_outbox_number(fields[1], 0, size, &offset) || !ml_outbox_number(fields[2], 0, size, &length) ||
       strlen(fields[3]) != 64 || offset + length > size - base)
     return NULL;
   MlOutboxMessage *message = g_new0(MlOutboxMessage, 1);
   message->offset = base + offset;
   message->length = (gsize)length;
   g_strlcpy(message->sha256, fields[3], sizeof message->sha256);
-  message->from = field(fields[4]);
+  message->from = ml_outbox_field(fields[4]);
   message->recipients = g_ptr_array_new_with_free_func(g_free);
   for (char **address = fields + 5; *address; address++) {
-    char *text = field(*address);
+    char *text = ml_outbox_field(*address);
     g_ptr_array_add(message->recipients, text ? text : g_strdup(""));
   }
   return message;
@@ -437,19 +335,19 @@ parse_head(MlOutboxFile *file, const char *head, goffset base, goffset size)
     return FALSE;
   g_autofree char *signed_part = g_strndup(head, (gsize)(last - head) + 1);
   g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, signed_part, -1);
-  if (strncmp(sum, last + 3, SUM) != 0)
+  if (strncmp(sum, last + 3, ML_OUTBOX_SUM) != 0)
     return FALSE;
   g_auto(GStrv) lines = g_strsplit(signed_part, "\n", -1);
   for (char **line = lines; *line && **line; line++) {
     g_auto(GStrv) fields = g_strsplit(*line, "\t", -1);
     gint64 queued, notify;
     if (line == lines) {
-      if (g_strv_length(fields) != 6 || strcmp(fields[0], "E") != 0 || !number(fields[4], 0, G_MAXINT64, &queued) ||
-          !number(fields[5], 0, 255, &notify))
+      if (g_strv_length(fields) != 6 || strcmp(fields[0], "E") != 0 || !ml_outbox_number(fields[4], 0, G_MAXINT64, &queued) ||
+          !ml_outbox_number(fields[5], 0, 255, &notify))
         return FALSE;
-      entry->account = field(fields[1]);
-      entry->message_id = field(fields[2]);
-      entry->subject = field(fields[3]);
+      entry->account = ml_outbox_field(fields[1]);
+      entry->message_id = ml_outbox_field(fields[2]);
+      entry->subject = ml_outbox_field(fields[3]);
       entry->queued = queued;
       file->notify = (guint)notify;
       continue;
@@ -501,9 +399,9 @@ read_journal(MlOutboxFile *file, goffset start, goffset size, GError **error)
     end = (gsize)(newline - text) + 1;
     if (text[at] == 'A') {
       ml_source_free(source);
-      source = take_source(text + at, end - at - 1);
+      source = ml_outbox_take_source(text + at, end - at - 1);
     }
-    if (!take_record(file, text + at, end - at - 1))
+    if (!ml_outbox_take_record(file, text + at, end - at - 1))
       continue;
     any = TRUE;
     ml_source_free(file->entry->source);
@@ -530,7 +428,7 @@ read_entry(MlOutboxFile *file, GError **error)
     return FALSE;
   begin[strlen(MAGIC) + LENGTH_WIDTH - 1] = '\0';
   if ((gsize)n < fixed || memcmp(begin, MAGIC, strlen(MAGIC)) != 0 ||
-      !number(begin + strlen(MAGIC), 1, MIN(HEAD_MAX, about.st_size), &length))
+      !ml_outbox_number(begin + strlen(MAGIC), 1, MIN(HEAD_MAX, about.st_size), &length))
     return damaged(file->path, error);
   g_autofree char *head = g_malloc0((gsize)length + 1);
   n = ml_files_pread(file->fd, head, (gsize)length, (goffset)fixed, file->path, error);
@@ -614,7 +512,7 @@ ml_outbox_file_open(const char *folder, const char *id, gboolean lock, GError **
 gboolean
 ml_outbox_file_record(MlOutboxFile *file, GError **error)
 {
-  g_autofree char *record = record_text(file->entry, file->dot);
+  g_autofree char *record = ml_outbox_record_text(file->entry, file->dot);
   /* A torn record before it must not swallow it. */
   g_autofree char *line = g_strconcat("\n", record, NULL);
   g_assert(file->locked);
@@ -633,8 +531,22 @@ ml_outbox_file_record(MlOutboxFile *file, GError **error)
   return ok;
 }
 
-GBytes *
-ml_outbox_file_bytes(MlOutboxFile *file, const MlOutboxMessage *message, GError **error)
+static GBytes *
+map(MlOutboxFile *file, const MlOutboxMessage *message, GError **error)
+{
+  g_autoptr(GError) why = NULL;
+  g_autoptr(GBytes) whole = crypto_mapping_new(file->fd, &why);
+  if (!whole)
+    g_set_error_literal(error, ML_ERROR, ML_ERROR_STORE, why->message);
+  else if ((gsize)message->offset + message->length > g_bytes_get_size(whole))
+    damaged(file->path, error);
+  else
+    return g_bytes_new_from_bytes(whole, (gsize)message->offset, message->length);
+  return NULL;
+}
+
+static GBytes *
+load(MlOutboxFile *file, const MlOutboxMessage *message, GError **error)
 {
   char *data = g_try_malloc(message->length + 1);
   if (!data) {
@@ -642,9 +554,19 @@ ml_outbox_file_bytes(MlOutboxFile *file, const MlOutboxMessage *message, GError 
     return NULL;
   }
   gssize n = ml_files_pread(file->fd, data, message->length, message->offset, file->path, error);
-  g_autoptr(GBytes) bytes = g_bytes_new_take(data, n > 0 ? (gsize)n : 0);
+  if (n < 0) {
+    g_free(data);
+    return NULL;
+  }
+  return g_bytes_new_take(data, (gsize)n);
+}
+
+GBytes *
+ml_outbox_file_bytes(MlOutboxFile *file, const MlOutboxMessage *message, GError **error)
+{
+  g_autoptr(GBytes) bytes = message->length > PART ? map(file, message, error) : load(file, message, error);
   char sum[65];
-  if (n < 0)
+  if (!bytes)
     return NULL;
   digest(bytes, sum);
   if (strcmp(sum, message->sha256) != 0) {

@@ -34,6 +34,16 @@ struct MlOutbox {
   GPtrArray *held; /* of MlOutboxPending, between ml_outbox_hold() and _release(); NULL: each is published at once */
 };
 
+/* outbox-record.c: the lines of an entry, fields parted by tabs */
+enum { ML_OUTBOX_SUM = 16 }; /* octets of a check sum, in hex */
+void ml_outbox_add_field(GString *out, const char *text); /* NULL and "" are told apart */
+void ml_outbox_add_sum(GString *out, const char *from);   /* and the line's end */
+char *ml_outbox_field(const char *text);                  /* back; transfer full */
+gboolean ml_outbox_number(const char *text, gint64 least, gint64 most, gint64 *value);
+char *ml_outbox_record_text(const MlOutboxEntry *entry, int dot);
+gboolean ml_outbox_take_record(MlOutboxFile *file, const char *line, gsize length);
+MlSource *ml_outbox_take_source(const char *line, gsize length);
+
 /* outbox-file.c */
 void ml_outbox_file_free(MlOutboxFile *file); /* lets go of the lock */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlOutboxFile, ml_outbox_file_free)

@@ -5,11 +5,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "crypto/mapping.h"
 #include "mail/files.h"
 #include "mail/lines-private.h"
 #include "mail/smtp-private.h"
 
-enum { WORDS_MAX = 1000 };
+enum { WORDS_MAX = 1000, PART = 256 * 1024 };
 
 /* The words of `sendmail =` as a shell would split them, without a shell; -t goes (the recipients are known better
  * here: nobody looks into a Bcc), -f and -- come. */
@@ -88,6 +89,20 @@ end(GSubprocess *process, const char *name, int errors, gboolean dotted, GPtrArr
   return result;
 }
 
+static gboolean
+feed(GOutputStream *in, GBytes *text, GCancellable *cancellable, GError **error)
+{
+  gsize length;
+  const guint8 *data = g_bytes_get_data(text, &length);
+  for (gsize at = 0, part; at < length; at += part) {
+    part = MIN(length - at, (gsize)PART);
+    if (!g_output_stream_write_all(in, data + at, part, NULL, cancellable, error))
+      return FALSE;
+    crypto_mapping_release(data + at, data + at + part);
+  }
+  return TRUE;
+}
+
 MlSmtpResult
 ml_smtp_command(const char *command, const char *from, GPtrArray *recipients, GBytes *message, MlSmtpDotFunc dot,
                 gpointer user_data, GCancellable *cancellable, GError **error)
@@ -112,11 +127,9 @@ ml_smtp_command(const char *command, const char *from, GPtrArray *recipients, GB
     close(errors);
     return ML_SMTP_LATER;
   }
-  gsize length;
   g_autoptr(GBytes) text = ml_lines_lf(message);
-  const void *data = g_bytes_get_data(text, &length);
   GOutputStream *in = g_subprocess_get_stdin_pipe(process);
-  gboolean written = g_output_stream_write_all(in, data, length, NULL, cancellable, &why);
+  gboolean written = feed(in, text, cancellable, &why);
   gboolean gone = !written && !g_error_matches(why, G_IO_ERROR, G_IO_ERROR_CANCELLED); /* it shut its ears */
   gboolean dotted = written && (!dot || dot(user_data, error));
   if (!dotted && !gone)

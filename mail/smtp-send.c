@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "crypto/mapping.h"
+#include "mail/lines-private.h"
 #include "mail/smtp-private.h"
 
 enum {
@@ -12,8 +14,8 @@ typedef struct {
   MlSmtpSession *session;
   const char *from;
   GPtrArray *recipients;
-  const char *data;
-  gsize length;
+  GBytes *message;
+  gsize length; /* of it */
   gboolean eight_bit, utf8;
   guint accepted;
   gboolean data_asked; /* DATA went with the last group */
@@ -69,10 +71,10 @@ refuse_all(Transaction *t, MlSmtpResult result, GError **error, const char *form
 }
 
 static gboolean
-has_eight_bit(const char *data, gsize length)
+is_wide(const char *address)
 {
-  for (gsize i = 0; i < length; i++)
-    if (data[i] & 0x80)
+  for (; *address; address++)
+    if (*address & 0x80)
       return TRUE;
   return FALSE;
 }
@@ -82,12 +84,10 @@ static MlSmtpResult
 look(Transaction *t, GError **error)
 {
   MlSmtpSession *session = t->session;
-  gboolean wide = has_eight_bit(t->from, strlen(t->from));
-  for (guint i = 0; i < t->recipients->len; i++) {
-    const char *address = ((MlSmtpRecipient *)g_ptr_array_index(t->recipients, i))->address;
-    wide |= has_eight_bit(address, strlen(address));
-  }
-  t->eight_bit = has_eight_bit(t->data, t->length);
+  gboolean wide = is_wide(t->from);
+  for (guint i = 0; i < t->recipients->len; i++)
+    wide |= is_wide(((MlSmtpRecipient *)g_ptr_array_index(t->recipients, i))->address);
+  t->eight_bit = ml_lines_have(t->message, ML_OCTETS_8BIT);
   if (wide && !(session->caps & ML_SMTP_UTF8))
     return refuse_all(t, ML_SMTP_REFUSED, error,
                       "%s cannot send to or from an address with letters beyond ASCII (it offers no SMTPUTF8): "
@@ -210,11 +210,12 @@ static gboolean
 body(Transaction *t, GError **error)
 {
   g_autofree char *block = g_malloc(BLOCK + 4);
-  gsize at = 0;
+  const char *data = g_bytes_get_data(t->message, NULL);
+  gsize at = 0, done = 0;
   gboolean start = TRUE;
   for (gsize i = 0; i < t->length; i++) {
-    char c = t->data[i];
-    gboolean crlf = c == '\r' && i + 1 < t->length && t->data[i + 1] == '\n';
+    char c = data[i];
+    gboolean crlf = c == '\r' && i + 1 < t->length && data[i + 1] == '\n';
     if (c == '\r' || c == '\n') {
       block[at++] = '\r';
       block[at++] = '\n';
@@ -229,6 +230,8 @@ body(Transaction *t, GError **error)
     if (at >= BLOCK) {
       if (!ml_smtp_session_write(t->session, block, at, error))
         return FALSE;
+      crypto_mapping_release((const guint8 *)data + done, (const guint8 *)data + i);
+      done = i;
       at = 0;
     }
   }
@@ -311,9 +314,11 @@ MlSmtpResult
 ml_smtp_transact(MlSmtpSession *session, const char *from, GPtrArray *recipients, GBytes *message,
                  MlSmtpDotFunc dot, gpointer user_data, gboolean *stale, GError **error)
 {
-  gsize length;
-  const char *data = g_bytes_get_data(message, &length);
-  Transaction t = { .session = session, .from = from, .recipients = recipients, .data = data, .length = length };
+  Transaction t = { .session = session,
+                    .from = from,
+                    .recipients = recipients,
+                    .message = message,
+                    .length = g_bytes_get_size(message) };
   MlSmtpResult result = look(&t, error);
   *stale = FALSE;
   if (result != ML_SMTP_SENT)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/lines-private.h"
 #include "mail/smtp-private.h"
 
 enum { ADDRESS_MAX = 320, RECIPIENTS_MAX = 10000 };
@@ -204,8 +205,6 @@ is_address(const char *address)
 static gboolean
 check_arguments(const MlSmtp *smtp, const char *from, GPtrArray *recipients, GBytes *message, GError **error)
 {
-  gsize length;
-  const char *data = g_bytes_get_data(message, &length);
   const char *bad = *from && !is_address(from) ? from : NULL;
   for (guint i = 0; i < recipients->len && !bad; i++) {
     const char *address = ((MlSmtpRecipient *)g_ptr_array_index(recipients, i))->address;
@@ -216,7 +215,7 @@ check_arguments(const MlSmtp *smtp, const char *from, GPtrArray *recipients, GBy
   else if (!recipients->len || recipients->len > RECIPIENTS_MAX)
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The message has %s.",
                 recipients->len ? "too many recipients" : "no recipient");
-  else if (length && memchr(data, '\0', length))
+  else if (ml_lines_have(message, ML_OCTETS_NUL))
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
                 "The message holds a NUL octet, which no mail may: send the file as an attachment.");
   else if (!smtp->account->sendmail && !smtp->account->smtp.host)
