@@ -60,13 +60,14 @@ ml_files_pwrite_all(int fd, const void *data, gsize length, goffset at, const ch
 {
   const char *p = data;
   while (length) {
-    ssize_t n = pwrite(fd, p, length, at);
+    ssize_t n = pwrite(fd, p, MIN(length, (gsize)PART), at);
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0) {
       ml_files_error(error, n < 0 ? errno : ENOSPC, "written", path);
       return FALSE;
     }
+    crypto_mapping_release((const guint8 *)p, (const guint8 *)p + n);
     p += n;
     at += n;
     length -= (gsize)n;

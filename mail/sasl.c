@@ -180,7 +180,7 @@ run(const MlSaslLine *line, Mechanism m, const char *user, const char *password,
 
 /* A refusal that a better password would mend. */
 static void
-name_refusal(const MlSaslLine *line, const MlServer *server, Mechanism m, GError **why)
+name_refusal(const MlSaslLine *line, const MlAccount *account, const MlServer *server, Mechanism m, GError **why)
 {
   const char *words = NULL;
   gboolean passing = FALSE;
@@ -191,8 +191,11 @@ name_refusal(const MlSaslLine *line, const MlServer *server, Mechanism m, GError
   if (passing)
     *why = g_error_new(ML_ERROR, ML_ERROR_OFFLINE, "%s cannot check logins just now: %s", line->host, words);
   else
-    *why = g_error_new(ML_ERROR, ML_ERROR_AUTH, "%s refuses the login of %s by %s: %s", line->host,
-                       server->user ? server->user : "this account", mechanisms[m].name, words);
+    *why = g_error_new(ML_ERROR, ML_ERROR_AUTH, "%s refuses the login of %s by %s: %s%s", line->host,
+                       server->user ? server->user : "this account", mechanisms[m].name, words,
+                       m == EXTERNAL && !account->tls_cert
+                           ? " (signet.conf names no certificate for it: write tls-cert = auto, or its fingerprint)"
+                           : "");
 }
 
 static char *
@@ -244,7 +247,7 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
     crypto_pin_wipe(password);
     if (ok)
       return TRUE;
-    name_refusal(line, server, m, &why);
+    name_refusal(line, account, server, m, &why);
     if (m == EXTERNAL || tries + 1 == TRIES || !g_error_matches(why, ML_ERROR, ML_ERROR_AUTH)) {
       g_propagate_error(error, why);
       return FALSE;

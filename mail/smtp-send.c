@@ -13,7 +13,7 @@ enum {
 typedef struct {
   MlSmtpSession *session;
   const char *from;
-  GPtrArray *recipients;
+  GPtrArray *recipients; /* those it can be sent to; a reference */
   GBytes *message;
   gsize length; /* of it */
   gboolean eight_bit, utf8;
@@ -79,21 +79,63 @@ is_wide(const char *address)
   return FALSE;
 }
 
+static gboolean
+has_wide_header(const Transaction *t)
+{
+  const char *data = g_bytes_get_data(t->message, NULL), *end = g_strstr_len(data, (gssize)t->length, "\r\n\r\n");
+  gsize length = end ? (gsize)(end - data) : t->length;
+  g_autoptr(GBytes) header = g_bytes_new_from_bytes(t->message, 0, length);
+  return ml_lines_have(header, ML_OCTETS_8BIT);
+}
+
+/* Without SMTPUTF8: who is written with letters beyond ASCII is refused here; the rest can have it, unless such an
+ * address stands in the message itself. */
+static MlSmtpResult
+without_wide(Transaction *t, const char *first, GError **error)
+{
+  static const char *const words = "%s cannot send to %s, nor from such an address (it offers no SMTPUTF8 for letters "
+                                   "beyond ASCII): send it by another account.";
+  const char *host = t->session->host;
+  if (is_wide(t->from) || has_wide_header(t))
+    return refuse_all(t, ML_SMTP_REFUSED, error,
+                      "%s cannot send a message from or to %s (it offers no SMTPUTF8 for letters beyond ASCII): send "
+                      "it by another account, or without that address.",
+                      host, first);
+  GPtrArray *rest = g_ptr_array_new();
+  for (guint i = 0; i < t->recipients->len; i++) {
+    MlSmtpRecipient *one = g_ptr_array_index(t->recipients, i);
+    g_autofree char *why = g_strdup_printf(words, host, one->address);
+    if (is_wide(one->address))
+      ml_smtp_result(one, ML_SMTP_REFUSED, why);
+    else
+      g_ptr_array_add(rest, one);
+  }
+  g_ptr_array_unref(t->recipients);
+  t->recipients = rest;
+  if (rest->len)
+    return ML_SMTP_SENT;
+  g_set_error(error, ML_ERROR, ML_ERROR_FAILED, words, host, first);
+  return ML_SMTP_REFUSED;
+}
+
 /* What the server must be able to do, before a word is said. */
 static MlSmtpResult
 look(Transaction *t, GError **error)
 {
   MlSmtpSession *session = t->session;
-  gboolean wide = is_wide(t->from);
-  for (guint i = 0; i < t->recipients->len; i++)
-    wide |= is_wide(((MlSmtpRecipient *)g_ptr_array_index(t->recipients, i))->address);
+  const char *wide = is_wide(t->from) ? t->from : NULL;
+  for (guint i = 0; i < t->recipients->len && !wide; i++) {
+    const char *address = ((MlSmtpRecipient *)g_ptr_array_index(t->recipients, i))->address;
+    wide = is_wide(address) ? address : NULL;
+  }
   t->eight_bit = ml_lines_have(t->message, ML_OCTETS_8BIT);
-  if (wide && !(session->caps & ML_SMTP_UTF8))
-    return refuse_all(t, ML_SMTP_REFUSED, error,
-                      "%s cannot send to or from an address with letters beyond ASCII (it offers no SMTPUTF8): "
-                      "send it by another account.",
-                      session->host);
-  t->utf8 = (session->caps & ML_SMTP_UTF8) && (wide || t->eight_bit);
+  if (wide && !(session->caps & ML_SMTP_UTF8)) {
+    MlSmtpResult result = without_wide(t, wide, error);
+    if (result != ML_SMTP_SENT)
+      return result;
+    wide = NULL;
+  }
+  t->utf8 = (session->caps & ML_SMTP_UTF8) && (wide != NULL || t->eight_bit);
   if (t->eight_bit && !(session->caps & ML_SMTP_8BITMIME))
     return refuse_all(t, ML_SMTP_REFUSED, error,
                       "%s takes only 7-bit messages (it offers no 8BITMIME), and this one has 8-bit text: encode "
@@ -309,6 +351,25 @@ hand_over(Transaction *t, MlSmtpDotFunc dot, gpointer user_data, GError **error)
   return overall(t);
 }
 
+static MlSmtpResult
+transact(Transaction *t, MlSmtpDotFunc dot, gpointer user_data, gboolean *stale, GError **error)
+{
+  MlSmtpSession *session = t->session;
+  MlSmtpResult result = look(t, error);
+  if (result != ML_SMTP_SENT)
+    return result;
+  result = ML_SMTP_LATER;
+  gboolean kept = session->used;
+  session->used = TRUE;
+  if (!envelope(t, &result, error)) {
+    *stale = kept && (session->error || session->code == 421) && !t->accepted;
+    if (session->error)
+      all(t, ML_SMTP_LATER, NULL);
+    return result;
+  }
+  return t->accepted ? hand_over(t, dot, user_data, error) : nobody(t, error);
+}
+
 /* *stale: a kept connection was dead, and the server has seen nothing of this message. */
 MlSmtpResult
 ml_smtp_transact(MlSmtpSession *session, const char *from, GPtrArray *recipients, GBytes *message,
@@ -316,21 +377,11 @@ ml_smtp_transact(MlSmtpSession *session, const char *from, GPtrArray *recipients
 {
   Transaction t = { .session = session,
                     .from = from,
-                    .recipients = recipients,
+                    .recipients = g_ptr_array_ref(recipients),
                     .message = message,
                     .length = g_bytes_get_size(message) };
-  MlSmtpResult result = look(&t, error);
   *stale = FALSE;
-  if (result != ML_SMTP_SENT)
-    return result;
-  result = ML_SMTP_LATER;
-  gboolean kept = session->used;
-  session->used = TRUE;
-  if (!envelope(&t, &result, error)) {
-    *stale = kept && (session->error || session->code == 421) && !t.accepted;
-    if (session->error)
-      all(&t, ML_SMTP_LATER, NULL);
-    return result;
-  }
-  return t.accepted ? hand_over(&t, dot, user_data, error) : nobody(&t, error);
+  MlSmtpResult result = transact(&t, dot, user_data, stale, error);
+  g_ptr_array_unref(t.recipients);
+  return result;
 }

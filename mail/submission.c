@@ -8,6 +8,7 @@
 #include "mail/headers-private.h"
 #include "mail/headers-write-private.h"
 #include "mail/lines-private.h"
+#include "mail/spill.h"
 
 enum { HEADER_MAX = 1024 * 1024, RECIPIENTS = 10000 };
 
@@ -370,7 +371,9 @@ ml_submission_read(GBytes *input, const MlAccount *account, const MlSubmissionOp
     body++, body_length--;
   else if (!head && body_length > 1 && memcmp(body, "\r\n", 2) == 0)
     body += 2, body_length -= 2;
-  g_string_append_len(out, body, (gssize)body_length);
-  result->bytes = g_string_free_to_bytes(g_steal_pointer(&out));
-  return g_steal_pointer(&result);
+  MlSpill *whole = ml_spill_new();
+  ml_spill_add(whole, out->str, out->len);
+  ml_spill_add(whole, body, body_length);
+  result->bytes = ml_spill_end(whole, error);
+  return result->bytes ? g_steal_pointer(&result) : NULL;
 }

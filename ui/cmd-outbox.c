@@ -64,13 +64,13 @@ print_entry(const MlOutboxEntry *entry)
                                        [ML_OUTBOX_UNSURE] = "unsure",
                                        [ML_OUTBOX_FAILED] = "failed",
                                        [ML_OUTBOX_SENT] = "sent" };
-  const char *state = ml_outbox_is_partial(entry) ? "sent to some" : words[entry->state];
+  const char *state = ml_outbox_is_partial(entry)                        ? "sent to some"
+                      : entry->state == ML_OUTBOX_SENT && entry->copy_due ? "sent, copy due"
+                      : entry->state == ML_OUTBOX_SENT && entry->mark_due ? "sent, mark due"
+                                                                          : words[entry->state];
   g_autofree char *when = time_text(entry->queued), *to = recipient_words(entry);
   g_autofree char *due = entry->state == ML_OUTBOX_QUEUED ? time_text(entry->due) : NULL;
-  g_autofree char *head = g_strdup_printf("%s  %-7s%s  %s  %s", entry->id, state,
-                                          entry->state == ML_OUTBOX_SENT ? entry->copy_due ? ", copy due" : ", mark due"
-                                                                         : "",
-                                          when, entry->subject);
+  g_autofree char *head = g_strdup_printf("%s  %-7s  %s  %s", entry->id, state, when, entry->subject);
   g_autofree char *line =
       g_strdup_printf("    %s: to %s%s%s", entry->account, to, due ? "; next try " : "", due ? due : "");
   g_autofree char *safe_head = ui_text_line(head), *safe_line = ui_text_line(line);

@@ -8,13 +8,16 @@ before it answers. DIR/stop names where it hangs up (empty or missing: nowhere),
   dot        after the message's dot, not accepted
   kept       after the dot: accepted, and no answer
   answered   right after the answer to the dot
-Recipients that begin with "refuse" get 550, with "later" 451. User anna, password secret-anna.
+Of a message over 20 MB "data" is only the beginning; "size" and "sha256" are of all of it. SMTP_SIZE is the most it takes.
+Recipients that begin with "refuse" get 550, with "later" 451. User anna, password secret-anna. With SMTP_CLIENTS=FILE
+(authorities) only AUTH EXTERNAL: who logs in is the common name of the certificate; DIR/logins has each attempt.
 """
-import base64, json, os, select, socket, ssl, sys, threading
+import base64, hashlib, json, os, select, socket, ssl, sys, threading
 
 folder = sys.argv[1]
 mode = sys.argv[2] if len(sys.argv) > 2 else '--tls'
 lock = threading.Lock()
+LARGE = 20000000
 
 
 class Stop(Exception):
@@ -53,6 +56,10 @@ def serve(raw):
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder + '/cert.pem', folder + '/key.pem')
+    clients = os.environ.get('SMTP_CLIENTS')
+    if clients:
+        context.load_verify_locations(clients)
+        context.verify_mode = ssl.CERT_OPTIONAL
     conn = raw
     try:
         at('connect')
@@ -82,9 +89,9 @@ def serve(raw):
             verb = word.upper()
             if verb.startswith('EHLO'):
                 at('ehlo')
-                caps = ['lab.example', 'SIZE 50000000', '8BITMIME', 'SMTPUTF8', 'DSN', 'PIPELINING']
+                caps = ['lab.example', 'SIZE ' + os.environ.get('SMTP_SIZE', '50000000'), '8BITMIME', 'SMTPUTF8', 'DSN', 'PIPELINING']
                 if secure:
-                    caps.append('AUTH PLAIN LOGIN')
+                    caps.append('AUTH EXTERNAL' if clients else 'AUTH PLAIN LOGIN')
                 else:
                     caps.append('STARTTLS')
                 for i, cap in enumerate(caps):
@@ -96,7 +103,17 @@ def serve(raw):
                 conn = secured(context, conn)
                 stream = conn.makefile('rwb')
                 secure = True
-            elif verb.startswith('AUTH PLAIN'):
+            elif verb.startswith('AUTH EXTERNAL') and clients:
+                at('auth')
+                given = word.split()[2] if len(word.split()) > 2 else '='
+                wanted = base64.b64decode(given).decode() if given != '=' else ''
+                names = [value for rdn in (conn.getpeercert() or {}).get('subject', ()) for key, value in rdn
+                         if key == 'commonName']
+                user = names[0] if names and wanted in ('', names[0]) else None
+                with lock, open(folder + '/logins', 'a') as out:
+                    out.write('%s as %s: %s\n' % (names, wanted or '-', user))
+                say('235 2.7.0 welcome' if user else '535 5.7.8 no certificate of that name')
+            elif verb.startswith('AUTH PLAIN') and not clients:
                 at('auth')
                 good = base64.b64decode(word.split()[2]) == b'\0anna\0secret-anna'
                 user = 'anna' if good else None
@@ -123,19 +140,24 @@ def serve(raw):
                 say('354 go')
                 body = []
                 size = 0
+                digest = hashlib.sha256()
                 while True:
                     line = readline()
                     if not line:
                         return
                     if line == b'.\r\n':
                         break
-                    body.append(line[1:] if line.startswith(b'.') else line)
+                    line = line[1:] if line.startswith(b'.') else line
                     size += len(line)
+                    digest.update(line)
+                    if size <= LARGE:
+                        body.append(line)
                     if size > 100000:
                         at('body')
                 at('dot')
                 with lock, open(folder + '/accepted', 'a') as out:
                     out.write(json.dumps({'from': state['from'], 'to': state['to'],
+                                          'size': size, 'sha256': digest.hexdigest(),
                                           'data': b''.join(body).decode('latin-1')}) + '\n')
                     out.flush()
                     if not os.environ.get("SMTP_NO_SYNC"):

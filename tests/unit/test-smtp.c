@@ -179,6 +179,34 @@ test_session(void)
                   "Subject: y\r\n\r\n.\r\nQUIT\r\n");
 }
 
+/* A server without SMTPUTF8: who cannot be written to there is refused here, and keeps nobody else from getting it,
+ * unless the address stands in the message. */
+static void
+test_no_utf8(void)
+{
+  static const Rule rules[] = { EHLO_BARE, REST, { ".", "250 2.0.0 queued\r\n" }, { NULL, NULL } };
+  static const char *const texts[] = { "Subject: x\r\n\r\nbody\r\n", "To: j\xc3\xb6rg@x\r\n\r\nbody\r\n" };
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) to = recipients("bob@x j\xc3\xb6rg@x carol@x");
+    Server server;
+    guint dots = 0;
+    gboolean stale;
+    MlSmtpSession *session = start(&server, "220 test.example\r\n", rules);
+    g_assert_true(ml_smtp_session_greet(session, &error) && ml_smtp_session_ehlo(session, &error));
+    MlSmtpResult result = send_one(session, to, texts[i], &dots, &stale, &error);
+    g_autofree char *heard = stop(&server, session);
+    const MlSmtpRecipient *bob = g_ptr_array_index(to, 0), *joerg = g_ptr_array_index(to, 1);
+    g_assert_cmpint(result, ==, i ? ML_SMTP_REFUSED : ML_SMTP_SENT);
+    g_assert_cmpint(bob->result, ==, i ? ML_SMTP_REFUSED : ML_SMTP_SENT);
+    g_assert_cmpint(joerg->result, ==, ML_SMTP_REFUSED);
+    g_assert_true(g_pattern_match_simple("test.example cannot send *j\xc3\xb6rg@x*no SMTPUTF8*", joerg->words));
+    g_assert_null(strstr(heard, "j\xc3\xb6rg"));
+    g_assert_cmpint(strstr(heard, "RCPT TO:<carol@x>") != NULL, ==, !i);
+    g_assert_cmpint(error != NULL, ==, (int)i);
+  }
+}
+
 static MlSmtpResult
 run(const Rule *rules, const char *to_words, const char *text, guint dots_before, char **heard, char **words)
 {
@@ -465,6 +493,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_assert_true(crypto_open(&(CryptoOptions){ .nssdb = NULL }, &error));
   g_test_add_func("/smtp/session", test_session);
+  g_test_add_func("/smtp/no-utf8", test_no_utf8);
   g_test_add_func("/smtp/outcomes", test_outcomes);
   g_test_add_func("/smtp/hostile", test_hostile);
   g_test_add_func("/smtp/drip", test_drip);
