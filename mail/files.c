@@ -112,3 +112,44 @@ ml_files_lock(const char *path, GError **error)
   }
   return fd;
 }
+
+/* Several threads take files from the same list. */
+typedef struct {
+  const int *fds;
+  int *numbers; /* errno of each */
+  gint next, n;
+} Syncing;
+
+static gpointer
+sync_some(gpointer data)
+{
+  Syncing *syncing = data;
+  for (gint i; (i = g_atomic_int_add(&syncing->next, 1)) < syncing->n;)
+    if (fsync(syncing->fds[i]) < 0)
+      syncing->numbers[i] = errno;
+  return NULL;
+}
+
+/* All of them are on their way to the disk before the first is waited for, and several are waited for at once: one
+ * flush of the disk serves all that ask for it meanwhile. */
+guint
+ml_files_sync_all(const int *fds, guint n)
+{
+  enum { THREADS = 8 };
+  g_autofree int *numbers = g_new0(int, MAX(n, 1));
+  Syncing syncing = { fds, numbers, 0, (gint)n };
+  GThread *threads[THREADS] = { NULL };
+  for (guint i = 0; i + 1 < n; i++)
+    sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+  for (guint i = 0; i + 1 < n && i < THREADS; i++)
+    threads[i] = g_thread_try_new("sync", sync_some, &syncing, NULL);
+  sync_some(&syncing);
+  for (guint i = 0; i < THREADS; i++)
+    if (threads[i])
+      g_thread_join(threads[i]);
+  guint failed = 0;
+  while (failed < n && !numbers[failed])
+    failed++;
+  errno = failed < n ? numbers[failed] : 0;
+  return failed;
+}

@@ -11,6 +11,8 @@ void ml_files_error(GError **error, int number, const char *doing, const char *p
 
 /* fsync of the folder itself, so that names in it survive a power cut. */
 gboolean ml_files_sync_folder(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* fsync of @n files. Returns which failed, with errno, or @n. */
+guint ml_files_sync_all(const int *fds, guint n) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_files_write_all(int fd, const void *data, gsize length, const char *path, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_files_pwrite_all(int fd, const void *data, gsize length, goffset at, const char *path, GError **error)

@@ -209,52 +209,16 @@ ml_outbox_file_make(const char *folder, const char *id, const MlOutboxEntry *ent
   return pending;
 }
 
-/* Several threads take entries from the same list; each writes to those that it took. */
-typedef struct {
-  GPtrArray *all; /* of MlOutboxPending */
-  gint next;
-} Syncing;
-
-static gpointer
-sync_some(gpointer data)
-{
-  Syncing *syncing = data;
-  for (gint i; (i = g_atomic_int_add(&syncing->next, 1)) < (gint)syncing->all->len;) {
-    MlOutboxPending *pending = g_ptr_array_index(syncing->all, i);
-    if (fsync(pending->fd) < 0)
-      pending->number = errno;
-  }
-  return NULL;
-}
-
-/* All of them are on their way to the disk before the first is waited for, and several are waited for at once: one
- * flush of the disk serves all that ask for it meanwhile. */
-static void
-sync_all(GPtrArray *all)
-{
-  enum { THREADS = 8 };
-  Syncing syncing = { all, 0 };
-  GThread *threads[THREADS] = { NULL };
-  for (guint i = 0; i + 1 < all->len; i++)
-    sync_file_range(((MlOutboxPending *)g_ptr_array_index(all, i))->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-  for (guint i = 0; i + 1 < all->len && i < THREADS; i++)
-    threads[i] = g_thread_try_new("sync", sync_some, &syncing, NULL);
-  sync_some(&syncing);
-  for (guint i = 0; i < THREADS; i++)
-    if (threads[i])
-      g_thread_join(threads[i]);
-}
-
 static gboolean
 publish(const char *folder, GPtrArray *all, GError **error)
 {
-  sync_all(all);
-  for (guint i = 0; i < all->len; i++) {
-    MlOutboxPending *pending = g_ptr_array_index(all, i);
-    if (pending->number) {
-      ml_files_error(error, pending->number, "written", pending->temporary);
-      return FALSE;
-    }
+  g_autofree int *fds = g_new(int, all->len);
+  for (guint i = 0; i < all->len; i++)
+    fds[i] = ((MlOutboxPending *)g_ptr_array_index(all, i))->fd;
+  guint failed = ml_files_sync_all(fds, all->len);
+  if (failed < all->len) {
+    ml_files_error(error, errno, "written", ((MlOutboxPending *)g_ptr_array_index(all, failed))->temporary);
+    return FALSE;
   }
   ml_outbox_point("outbox-add-4");
   for (guint i = 0; i < all->len; i++) {

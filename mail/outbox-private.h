@@ -51,7 +51,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlOutboxFile, ml_outbox_file_free)
  * TRUE, and gone where it fails. */
 typedef struct {
   int fd;
-  int number; /* of the error that its sync met; 0: none */
   char *temporary, *path;
 } MlOutboxPending;
 void ml_outbox_pending_free(MlOutboxPending *pending);
