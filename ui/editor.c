@@ -5,16 +5,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ui/compose-private.h"
 
-enum { LOOK_SECONDS = 3, MAX_TEXT = 32 << 20 };
+enum { LOOK_SECONDS = 3, MAX_TEXT = 32 << 20, NO_WINDOW = 111 /* exit code: tmux opened none */ };
 
 /* One run of an editor. Its file lies alone in a folder, so that what the editor puts beside it goes with it. */
 typedef struct {
   UiApp *app;
-  char *folder, *file, *before;
+  char *folder, *file, *before, *editor;
   struct timespec written_at;
   guint look_source;
   gboolean own_window;
@@ -117,6 +118,7 @@ edit_free(Edit *edit)
   g_free(edit->folder);
   g_free(edit->file);
   g_free(edit->before);
+  g_free(edit->editor);
   g_free(edit);
 }
 
@@ -136,10 +138,28 @@ on_look(gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean start(Edit *edit);
+
+/* Was there no window, or no such program to open one? */
+static gboolean
+no_window(const Edit *edit, int status)
+{
+  return edit->own_window && WIFEXITED(status) &&
+         (WEXITSTATUS(status) == NO_WINDOW || WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127);
+}
+
 static void
 edit_ended(UiApp *app, int status, gpointer data)
 {
   Edit *edit = data;
+
+  if (status > 0 && no_window(edit, status)) {
+    edit->own_window = FALSE;
+    ui_app_complain(app, "No window could be opened (editor-window = %s): it is edited in this terminal.",
+                    app->config->editor_window);
+    if (start(edit))
+      return;
+  }
   g_autofree char *text = status < 0 ? NULL : read_text(edit->file);
 
   if (status > 0)
@@ -198,28 +218,27 @@ editor_command(const UiApp *app)
   return NULL;
 }
 
-/* The command line for sh. In another window of tmux the shell that waits is told by the one in the window, by its end
- * too, so that closing the window is an end like any other. */
+/* The command line for sh. tmux comes back at once: what runs in its window holds a pipe open, and the shell here waits
+ * until nobody does. So an editor that is killed, and a window that is closed, is an end like any other. */
 static char *
-command_line(const UiApp *app, const Edit *edit, const char *editor)
+command_line(const Edit *edit)
 {
-  const char *window = app->config->editor_window;
+  const char *window = edit->app->config->editor_window, *editor = edit->editor;
   g_autofree char *file = g_shell_quote(edit->file);
 
   if (!edit->own_window)
     return g_strdup_printf("%s %s", editor, file);
-  g_autofree char *name = g_path_get_basename(edit->folder);
   gboolean split = !strcmp(window, "tmux-split");
   if (!split && strcmp(window, "tmux") != 0) {
     g_autofree char *inner = g_strdup_printf("exec %s %s", editor, file), *quoted = g_shell_quote(inner);
     return g_strdup_printf("%s sh -c %s", window, quoted);
   }
-  g_autofree char *inner = g_strdup_printf(
-      "trap 'tmux wait-for -S signet-%s' EXIT; trap 'exit 1' HUP INT TERM; %s %s", name, editor, file);
+  g_autofree char *pipe = g_build_filename(edit->folder, "end", NULL), *held = g_shell_quote(pipe);
+  g_autofree char *inner = g_strdup_printf("exec 9>%s; %s %s; echo $? >&9", held, editor, file);
   g_autofree char *quoted = g_shell_quote(inner);
   g_autofree char *directory = g_get_current_dir(), *where = g_shell_quote(directory);
-  return g_strdup_printf("tmux %s -c %s %s && tmux wait-for signet-%s",
-                         split ? "split-window" : "new-window -n signet", where, quoted, name);
+  return g_strdup_printf("mkfifo -m 600 %s && tmux %s -c %s %s || exit %d; code=$(cat %s); exit ${code:-1}", held,
+                         split ? "split-window" : "new-window -n signet", where, quoted, NO_WINDOW, held);
 }
 
 gboolean
@@ -230,6 +249,14 @@ ui_editor_beside(const UiApp *app)
   if (!window || !*window)
     return FALSE;
   return (strcmp(window, "tmux") != 0 && strcmp(window, "tmux-split") != 0) || g_getenv("TMUX");
+}
+
+static gboolean
+start(Edit *edit)
+{
+  g_autofree char *command = command_line(edit);
+
+  return ui_shell_edit(edit->app, command, edit->own_window, edit_ended, edit);
 }
 
 gboolean
@@ -249,8 +276,8 @@ ui_editor_run(UiApp *app, const UiEditorTask *task)
   if (editor && make_file(edit, task, &error)) {
     if (stat(edit->file, &info) == 0)
       edit->written_at = info.st_mtim;
-    g_autofree char *command = command_line(app, edit, editor);
-    if (ui_shell_edit(app, command, edit->own_window, edit_ended, edit)) {
+    edit->editor = g_strdup(editor);
+    if (start(edit)) {
       if (edit->written)
         edit->look_source = g_timeout_add_seconds(LOOK_SECONDS, on_look, edit);
       return TRUE;

@@ -14,6 +14,9 @@ fill() {
 	rm -rf "$LAB/profile/data/drafts" "$LAB/profile/state/drafts" "$LAB/went-on"
 	plain 'An old letter' 1 'Hello Bob,\nhow are you?' | deliver one 1
 }
+# An editor that waits reads a line from here.
+mkfifo "$LAB/end" || exit 1
+exec 8<>"$LAB/end"
 in_drafts() { ls "$LAB/profile/mail/.Drafts/cur" "$LAB/profile/mail/.Drafts/new" 2>/dev/null | grep -c host; }
 drafts_are() { [ "$(find "$LAB/profile/mail/.Drafts/cur" "$LAB/profile/mail/.Drafts/new" -type f | wc -l)" = "$1" ]; }
 here_are() { [ "$(find "$LAB/profile/data/drafts" -name '*.eml' 2>/dev/null | wc -l)" = "$1" ]; }
@@ -123,8 +126,8 @@ seen 'ended with 0'
 
 # Killed while the editor runs: what it had written to its file is there at the next start.
 fill
-printf 'printf "half a sentence\\n" >>"$1"; touch "%s/went-on"; while [ ! -e "%s/end" ]; do sleep 0.2; done\n' "$LAB" "$LAB" >"$LAB/edit"
-rm -f "$LAB/end" "$LAB/went-on"
+printf 'printf "half a sentence\\n" >>"$1"; touch "%s/went-on"; read end <"%s/end"\n' "$LAB" "$LAB" >"$LAB/edit"
+rm -f "$LAB/went-on"
 compose_start 80 24 --
 seen 'INBOX  1 message'
 keys m
@@ -137,7 +140,7 @@ keys Enter
 until_true [ -e "$LAB/went-on" ]
 check 'a draft lies here while the editor runs' until_true here_are 1
 kill -9 "$(signet_pid)"
-touch "$LAB/end"
+echo >&8
 compose_start 80 24 --
 wait_for 'A message of 20.* was left unfinished: R goes on with it' 'the next start tells of it'
 keys R
@@ -160,8 +163,8 @@ cat >"$LAB/window" <<-'END'
 END
 chmod +x "$LAB/window"
 printf '[ui]\neditor-window = %s/window\n' "$LAB" >>"$LAB/profile/signet.conf"
-printf 'while [ ! -e "%s/end" ]; do sleep 0.1; done; cat "%s/words" >>"$1"\n' "$LAB" "$LAB" >"$LAB/edit"
-rm -f "$LAB/end"
+printf 'read end <"%s/end"; cat "%s/words" >>"$1"\n' "$LAB" "$LAB" >"$LAB/edit"
+dd if="$LAB/end" iflag=nonblock of=/dev/null status=none 2>/dev/null # if the one that was killed had not read it
 compose_start 80 24 --
 seen 'INBOX  1 message'
 keys m
@@ -174,7 +177,7 @@ keys Enter
 wait_for 'open in another window' 'the editor runs beside'
 keys Enter
 wait_for 'how are you' 'mail can be read meanwhile'
-touch "$LAB/end"
+echo >&8
 wait_for '"Beside" is written: R goes on with it' 'its end is told, and does not interrupt'
 keys R
 wait_for 'Subject: Beside' 'R opens it'
