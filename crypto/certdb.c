@@ -6,6 +6,7 @@
 
 #include "crypto/cards-private.h"
 #include "crypto/cert-private.h"
+#include "crypto/keyuse-private.h"
 
 enum { FINGERPRINT_MIN = 8, FINGERPRINT_LENGTH = 64 };
 
@@ -408,14 +409,21 @@ crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
     return FALSE;
   g_autoptr(GHashTable) own = own_certs();
   gboolean mine = g_hash_table_contains(own, cert->der), done;
+  CryptoKeyUsing using = { .begun = FALSE };
+  g_autoptr(GError) failed = NULL;
   g_clear_pointer(&own, g_hash_table_unref);
   if (!is_stored(slot, cert))
     done = fail_elsewhere(cert, error);
   else if (mine && !crypto_pin_login(slot, pin, error)) /* without it the key could not be deleted with it */
     done = FALSE;
-  else
-    done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin,
-                  "The certificate cannot be deleted", error);
+  else if (mine && !crypto_keyuse_begin(&using, CRYPTO_KEY_DELETE, cert, NULL, "database", NULL, error))
+    done = FALSE;
+  else {
+    done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin, "The certificate cannot be deleted", &failed);
+    done = crypto_keyuse_end(&using, failed, error) && done;
+    if (failed)
+      g_propagate_error(error, g_steal_pointer(&failed));
+  }
   PK11_FreeSlot(slot);
   return done;
 }

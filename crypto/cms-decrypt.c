@@ -322,21 +322,29 @@ decrypt_content(CryptoCms *cms, const Plan *plan, const guint8 *cek, Output *out
   return good;
 }
 
-/* One recipient of ours. FALSE without an error: the decryption failed; the caller has the sentence. */
+/* One recipient of ours. */
 static gboolean
 try_recipient(CryptoCms *cms, const Plan *plan, const CryptoCmsRecipient *recipient, CryptoCert *cert,
               CryptoPinSource *pin, Output *output, GError **error)
 {
   guint8 cek[KEY_MAX];
   gboolean genuine = FALSE;
-  if (!crypto_cms_unwrap(recipient, cert, pin, cek, plan->cipher->key_length, &genuine, error))
-    return FALSE;
-  output->muted = !genuine; /* one stand-in key in 256 leaves padding that looks right */
-  gboolean good = plan->sound && decrypt_content(cms, plan, cek, output);
+  CryptoKeyUsing using = { .begun = FALSE };
+  g_autoptr(GError) failed = NULL;
+  if (crypto_cms_unwrap(recipient, cert, pin, &using, cek, plan->cipher->key_length, &genuine, &failed)) {
+    output->muted = !genuine; /* one stand-in key in 256 leaves padding that looks right */
+    gboolean good = plan->sound && decrypt_content(cms, plan, cek, output);
+    if (output->stopped)
+      failed = g_steal_pointer(&output->error);
+    else if (!good || !genuine)
+      set_failed(&failed);
+  }
   explicit_bzero(cek, sizeof cek);
-  if (output->stopped)
-    g_propagate_error(error, g_steal_pointer(&output->error));
-  return good && genuine;
+  gboolean written = crypto_keyuse_end(&using, failed, error);
+  gboolean done = written && !failed;
+  if (failed)
+    g_propagate_error(error, g_steal_pointer(&failed));
+  return done;
 }
 
 /* Of several failures the one that the user can do something about is told. */
@@ -344,6 +352,8 @@ static int
 rank(const GError *error)
 {
   switch (error->code) {
+  case CRYPTO_ERROR_JOURNAL:
+    return 6;
   case CRYPTO_ERROR_PIN:
     return 5;
   case CRYPTO_ERROR_LOCKED:
@@ -389,8 +399,6 @@ try_card(CryptoCms *cms, const Plan *plan, const CryptoCmsRecipient *recipient, 
   if (cert && crypto_cards_await(cert, pin, &problem) &&
       try_recipient(cms, plan, recipient, cert, pin, output, &problem))
     return TRUE;
-  if (!problem)
-    set_failed(&problem);
   g_propagate_error(error, g_steal_pointer(&problem));
   return FALSE;
 }
@@ -423,9 +431,7 @@ decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gp
       away = recipient;
     if (try_recipient(cms, &plan, recipient, cert, pin, output, &problem))
       return TRUE;
-    if (!problem)
-      set_failed(&problem);
-    if (problem->code == CRYPTO_ERROR_CANCELLED || output->stopped || (output->given && !restart)) {
+    if (problem->code == CRYPTO_ERROR_CANCELLED || problem->code == CRYPTO_ERROR_JOURNAL || output->stopped || (output->given && !restart)) {
       g_propagate_error(error, g_steal_pointer(&problem));
       return FALSE;
     }

@@ -8,6 +8,7 @@
 #include "crypto/ber.h"
 #include "crypto/cert-private.h"
 #include "crypto/cms.h"
+#include "crypto/keyuse-private.h"
 #include "crypto/oid.h"
 
 enum {
@@ -141,9 +142,10 @@ GByteArray *crypto_cms_attributes_signed(const CryptoBerItem *attributes, gboole
 gboolean crypto_cms_looks_like_attributes(const guint8 *data, gsize length);
 
 /* cms-recipient.c: the content key out of one recipient. @cek has room for @length octets; whatever happens
- * short of an error it is filled, with random octets where unwrapping failed (RFC 3218). *genuine tells. */
-gboolean crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoPinSource *pin, guint8 *cek,
-                           guint length, gboolean *genuine, GError **error);
+ * short of an error it is filled, with random octets where unwrapping failed (RFC 3218). *genuine tells. The use of the
+ * key is begun here, in @using, and ended by the caller, who knows what came of it. */
+gboolean crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoPinSource *pin, CryptoKeyUsing *using,
+                           guint8 *cek, guint length, gboolean *genuine, GError **error);
 char *crypto_cms_transport_name(const CryptoCmsRecipient *recipient, CryptoCert *cert);
 CryptoCert *crypto_cms_recipient_cert(const CryptoCmsRecipient *recipient); /* ours; transfer full, or NULL */
 /* DER of ECC-CMS-SharedInfo (RFC 5753 7.2). */

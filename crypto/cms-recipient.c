@@ -404,8 +404,8 @@ crypto_cms_recipient_cert(const CryptoCmsRecipient *recipient)
 }
 
 gboolean
-crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoPinSource *pin, guint8 *cek,
-                  guint length, gboolean *genuine, GError **error)
+crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoPinSource *pin, CryptoKeyUsing *using,
+                  guint8 *cek, guint length, gboolean *genuine, GError **error)
 {
   *genuine = FALSE;
   if (recipient->kind == CRYPTO_CMS_OTHER_RECIPIENT)
@@ -413,6 +413,10 @@ crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoP
   SECKEYPrivateKey *key = crypto_keys_open(cert, pin, error);
   if (!key)
     return FALSE;
+  if (!crypto_keyuse_begin(using, CRYPTO_KEY_DECRYPT, cert, key, NULL, NULL, error)) {
+    SECKEY_DestroyPrivateKey(key);
+    return FALSE;
+  }
   if (PK11_GenerateRandom(cek, (int)length) != SECSuccess) {
     crypto_error_set_nss(error, PORT_GetError(), "The message cannot be decrypted");
     SECKEY_DestroyPrivateKey(key);

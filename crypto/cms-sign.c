@@ -339,7 +339,18 @@ crypto_cms_sign(GBytes *content, CryptoCert *cert, const CryptoSignOptions *opti
   job.key = crypto_cards_open(cert, pin, error);
   if (!job.key)
     return NULL;
-  g_autoptr(GBytes) made = make_signed(&job, content, error);
+  CryptoKeyUsing using;
+  g_autoptr(GError) failed = NULL;
+  if (!crypto_keyuse_begin(&using, CRYPTO_KEY_SIGN, cert, job.key, NULL, NULL, error)) {
+    SECKEY_DestroyPrivateKey(job.key);
+    return NULL;
+  }
+  g_autoptr(GBytes) made = make_signed(&job, content, &failed);
   SECKEY_DestroyPrivateKey(job.key);
-  return made && check_made(&job, made, content, error) ? g_steal_pointer(&made) : NULL;
+  if (made && !check_made(&job, made, content, &failed))
+    g_clear_pointer(&made, g_bytes_unref);
+  gboolean written = crypto_keyuse_end(&using, failed, error);
+  if (failed)
+    g_propagate_error(error, g_steal_pointer(&failed));
+  return written ? g_steal_pointer(&made) : NULL;
 }

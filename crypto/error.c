@@ -56,6 +56,7 @@ crypto_error_next_step(int code)
     return "ask its owner, or whoever runs the server";
   case CRYPTO_ERROR_OFFLINE:
     return "look at the network, then try again";
+  case CRYPTO_ERROR_JOURNAL: /* never NSS's */
   case CRYPTO_ERROR_FAILED:
     break;
   }

@@ -19,6 +19,7 @@ typedef enum {
   CRYPTO_ERROR_DATABASE,    /* the certificate database cannot be used */
   CRYPTO_ERROR_UNTRUSTED,   /* TLS: the server's certificate does not prove the host */
   CRYPTO_ERROR_OFFLINE,     /* TLS: the connection broke or timed out */
+  CRYPTO_ERROR_JOURNAL,     /* policy wants each use of a key written down, and it cannot be (crypto/keyuse.h) */
 } CryptoError;
 
 #define CRYPTO_ERROR crypto_error_quark()

@@ -10,6 +10,7 @@
 #include "crypto/ber.h"
 #include "crypto/cert-private.h"
 #include "crypto/certdb.h"
+#include "crypto/keyuse-private.h"
 
 /* Certificates and CRLs (RFC 5280), written as DER here and signed by NSS. */
 
@@ -355,12 +356,21 @@ crypto_issue(const CryptoIssue *what, CryptoPinSource *pin, GError **error)
     signer = crypto_keys_open(what->issuer, pin, error);
     ready = signer != NULL;
   }
-  if (ready)
-    key = make_key(slot, what, &public, pin, error);
-  if (key)
-    cert = certify(what, public, signer ? signer : key, error);
-  if (cert && !crypto_certdb_import(cert, what->common_name, &was_there, pin, error))
-    g_clear_pointer(&cert, crypto_cert_unref);
+  CryptoKeyUsing using;
+  g_autoptr(GError) failed = NULL;
+  if (ready &&
+      crypto_keyuse_begin(&using, CRYPTO_KEY_ISSUE, what->issuer, signer, "database", what->common_name, error)) {
+    key = make_key(slot, what, &public, pin, &failed);
+    cert = key ? certify(what, public, signer ? signer : key, &failed) : NULL;
+    if (key && !signer)
+      crypto_keyuse_made(&using, public);
+    if (cert && !crypto_certdb_import(cert, what->common_name, &was_there, pin, &failed))
+      g_clear_pointer(&cert, crypto_cert_unref);
+    if (!crypto_keyuse_end(&using, failed, error))
+      g_clear_pointer(&cert, crypto_cert_unref);
+    if (failed)
+      g_propagate_error(error, g_steal_pointer(&failed));
+  }
   if (key && !cert) /* nobody will ever find that key again */
     PK11_DeleteTokenPrivateKey(g_steal_pointer(&key), PR_TRUE);
   SECKEY_DestroyPrivateKey(key);
@@ -431,9 +441,21 @@ crypto_issue_request(const CryptoIssue *what, const char *token, CryptoPinSource
   if (!slot)
     return NULL;
   SECKEYPublicKey *public = NULL;
-  SECKEYPrivateKey *key =
-      crypto_pin_login(slot, pin, error) ? make_key(slot, what, &public, pin, error) : NULL;
-  GBytes *der = key ? request(what, public, key, error) : NULL;
+  SECKEYPrivateKey *key = NULL;
+  GBytes *der = NULL;
+  CryptoKeyUsing using;
+  g_autoptr(GError) failed = NULL;
+  if (crypto_pin_login(slot, pin, error) &&
+      crypto_keyuse_begin(&using, CRYPTO_KEY_REQUEST, NULL, NULL, token ? token : "database", what->common_name, error)) {
+    key = make_key(slot, what, &public, pin, &failed);
+    der = key ? request(what, public, key, &failed) : NULL;
+    if (key)
+      crypto_keyuse_made(&using, public);
+    if (!crypto_keyuse_end(&using, failed, error))
+      g_clear_pointer(&der, g_bytes_unref);
+    if (failed)
+      g_propagate_error(error, g_steal_pointer(&failed));
+  }
   if (key && !der) /* nobody has its public half */
     PK11_DeleteTokenPrivateKey(g_steal_pointer(&key), PR_TRUE);
   SECKEY_DestroyPrivateKey(key);
@@ -521,10 +543,19 @@ crypto_issue_crl(CryptoCert *issuer, const char *const *serials, gint64 this_upd
   SECKEYPrivateKey *key = crypto_keys_open(issuer, pin, error);
   if (!key)
     return NULL;
-  g_autoptr(GByteArray) tbs = crl_to_be_signed(issuer, serials, this_update, days, signature_tag(key), error);
-  g_autoptr(GBytes) crl = tbs ? sign(tbs, key, error) : NULL;
+  CryptoKeyUsing using;
+  g_autoptr(GError) failed = NULL;
+  if (!crypto_keyuse_begin(&using, CRYPTO_KEY_ISSUE, issuer, key, NULL, NULL, error)) {
+    SECKEY_DestroyPrivateKey(key);
+    return NULL;
+  }
+  g_autoptr(GByteArray) tbs = crl_to_be_signed(issuer, serials, this_update, days, signature_tag(key), &failed);
+  g_autoptr(GBytes) crl = tbs ? sign(tbs, key, &failed) : NULL;
   SECKEY_DestroyPrivateKey(key);
-  if (!crl || !store_crl(crl, pin, error))
+  gboolean written = crypto_keyuse_end(&using, failed, error);
+  if (failed)
+    g_propagate_error(error, g_steal_pointer(&failed));
+  if (!written || !crl || !store_crl(crl, pin, error))
     return NULL;
   return g_steal_pointer(&crl);
 }

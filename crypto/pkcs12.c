@@ -4,6 +4,7 @@
 #include <secoid.h>
 #include <string.h>
 
+#include "crypto/keyuse-private.h"
 #include "crypto/pkcs12-private.h"
 
 /* PKCS#12 into the database and out of it. The format is ours in both directions, the cryptography NSS's. */
@@ -15,11 +16,18 @@ import_own(PK11SlotInfo *slot, CryptoPkcs12Cert *entry, CryptoPinSource *pin, GE
   SECKEY_DestroyPrivateKey(there);
   g_autofree char *nickname = crypto_certdb_nickname(entry->cert, entry->name);
   if (!there) {
-    SECKEYPrivateKey *key =
-        crypto_pkcs12_import_key(entry->key, entry->cert, slot, TRUE, nickname, pin, error);
-    if (!key)
+    CryptoKeyUsing using;
+    g_autoptr(GError) failed = NULL;
+    if (!crypto_keyuse_begin(&using, CRYPTO_KEY_IMPORT, entry->cert, NULL, "database", NULL, error))
       return FALSE;
+    SECKEYPrivateKey *key =
+        crypto_pkcs12_import_key(entry->key, entry->cert, slot, TRUE, nickname, pin, &failed);
+    gboolean written = crypto_keyuse_end(&using, failed, error), done = key != NULL;
     SECKEY_DestroyPrivateKey(key);
+    if (failed)
+      g_propagate_error(error, g_steal_pointer(&failed));
+    if (!done || !written)
+      return FALSE;
   }
   gboolean was_there;
   if (!crypto_certdb_import(entry->cert, nickname, &was_there, pin, error))
@@ -220,15 +228,25 @@ crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, CryptoPinSou
   SECKEYPrivateKey *key = crypto_keys_open(cert, pin, error);
   if (!key)
     return NULL;
+  CryptoKeyUsing using;
+  if (!crypto_keyuse_begin(&using, CRYPTO_KEY_EXPORT, cert, key, NULL, NULL, error)) {
+    SECKEY_DestroyPrivateKey(key);
+    return NULL;
+  }
   CryptoPkcs12Password forms;
   crypto_pkcs12_password_init(&forms, password);
   g_autoptr(GByteArray) safes = g_byte_array_new();
   GBytes *file = put_certs(safes, cert, &forms) && put_key(safes, cert, key, &forms, pin)
                      ? wrap_up(safes, &forms)
                      : NULL;
+  g_autoptr(GError) failed = NULL;
   if (!file)
-    crypto_error_set_nss(error, PORT_GetError(), "The certificate and its key cannot be exported");
+    crypto_error_set_nss(&failed, PORT_GetError(), "The certificate and its key cannot be exported");
   crypto_pkcs12_password_clear(&forms);
   SECKEY_DestroyPrivateKey(key);
+  if (!crypto_keyuse_end(&using, failed, error))
+    g_clear_pointer(&file, g_bytes_unref);
+  if (failed)
+    g_propagate_error(error, g_steal_pointer(&failed));
   return file;
 }

@@ -17,6 +17,7 @@
 #include <sslproto.h>
 
 #include "crypto/cert-private.h"
+#include "crypto/keyuse-private.h"
 #include "crypto/context.h"
 #include "crypto/error-private.h"
 #include "crypto/tls-private.h"
@@ -38,6 +39,8 @@ struct CryptoTls {
   short want; /* what the socket last said it was not ready for: POLLIN, POLLOUT */
   CryptoCert *peer;
   char *refusal; /* the sentence of the certificate that ended the handshake */
+  CryptoKeyUsing using; /* of client_key, in this handshake */
+  GError *unused;       /* why it was not used although the server asked; NULL */
   char *protocol;
 };
 
@@ -364,6 +367,14 @@ on_client_certificate(void *data, PRFileDesc *ssl, CERTDistNames *authorities, C
   CryptoTls *tls = data;
   if (!tls->client_key)
     return SECFailure; /* none is sent; the server decides whether it minds */
+  g_autofree char *peer = g_strdup_printf("%s:%u", tls->host, tls->port);
+  crypto_keyuse_push(peer);
+  gboolean may = crypto_keyuse_begin(&tls->using, CRYPTO_KEY_LOGIN, tls->client_cert, tls->client_key, NULL, NULL, &tls->unused);
+  crypto_keyuse_pop();
+  if (!may) {
+    PORT_SetError(SEC_ERROR_NO_KEY);
+    return SECFailure;
+  }
   *key = SECKEY_CopyPrivateKey(tls->client_key);
   if (!*key)
     return SECFailure;
@@ -475,14 +486,20 @@ crypto_tls_start(CryptoTls *tls, GError **error)
     crypto_error_set_nss(error, PORT_GetError(), "TLS cannot be set up");
     return FALSE;
   }
-  if (!handshake(tls, error)) {
-    tls->failed = TRUE;
-    return FALSE;
+  g_autoptr(GError) failed = NULL;
+  gboolean done = handshake(tls, &failed), written = crypto_keyuse_end(&tls->using, failed, error);
+  if (tls->unused) /* it would only have been a client without a certificate */
+    g_propagate_error(error, g_steal_pointer(&tls->unused));
+  else if (failed)
+    g_propagate_error(error, g_steal_pointer(&failed));
+  else if (done && written) {
+    tls->encrypted = TRUE;
+    g_free(tls->protocol);
+    tls->protocol = describe(tls->ssl);
+    return TRUE;
   }
-  tls->encrypted = TRUE;
-  g_free(tls->protocol);
-  tls->protocol = describe(tls->ssl);
-  return TRUE;
+  tls->failed = TRUE;
+  return FALSE;
 }
 
 /* One try, without waiting. 0 is the end of the stream; -1 with tls->want set, or with an NSPR code. */

@@ -116,6 +116,7 @@ static const Key policy_keys[] = {
   { "trust", KEY_POLICY, ML_POLICY_TRUST, "list" },
   { "online", KEY_POLICY, ML_POLICY_ONLINE, NULL },
   { "internal-hosts", KEY_POLICY, ML_POLICY_INTERNAL_HOSTS, "list" },
+  { "journal", KEY_POLICY, ML_POLICY_JOURNAL, NULL },
   { "locked", KEY_LOCKED, 0, NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };

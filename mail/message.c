@@ -1,3 +1,4 @@
+#include "crypto/keyuse.h"
 #include "mail/headers-private.h"
 #include "mail/message-private.h"
 #include "mail/people.h"
@@ -329,8 +330,13 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
   message->opened = g_hash_table_new(NULL, NULL);
   message->verdict = g_new0(MlVerdict, 1);
   message->root = ml_scan(raw, TRUE, error);
-  if (!message->root || !mark_left(message, options, error) ||
-      !ml_layers_open(message, options, cancellable, error))
+  if (!message->root || !mark_left(message, options, error))
+    return NULL;
+  g_autofree char *id = ml_headers_text(message->root, "Message-ID");
+  crypto_keyuse_push(id);
+  gboolean opened = ml_layers_open(message, options, cancellable, error);
+  crypto_keyuse_pop();
+  if (!opened)
     return NULL;
   ml_protect_read(message, message->signature_intact);
   ml_layout(message, options);

@@ -1,7 +1,9 @@
 #include <string.h>
 
+#include "crypto/keyuse.h"
 #include "crypto/mapping.h"
 #include "mail/draft-private.h"
+#include "mail/headers-private.h"
 #include "mail/message-private.h"
 #include "mail/seal-private.h"
 
@@ -480,7 +482,10 @@ ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *opt
   g_autoptr(GBytes) payload = make_payload(&job, &outer, error);
   if (!payload)
     return NULL;
+  g_autofree char *id = ml_headers_text(job.root, "Message-ID");
+  crypto_keyuse_push(id);
   GBytes *sealed = seal(&job, outer, payload, error);
+  crypto_keyuse_pop();
   if (sealed && notes)
     *notes = g_steal_pointer(&job.notes);
   return sealed;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "crypto/keyuse.h"
 #include "mail/address-private.h"
 #include "mail/seal-private.h"
 
@@ -308,7 +309,9 @@ ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin, GCan
   g_autoptr(GBytes) payload = ml_draft_payload(draft, job.built, draft->encrypt, &outer, error);
   if (!payload)
     return NULL;
+  crypto_keyuse_push(draft->message_id);
   gboolean good =
       draft->encrypt ? seal_encrypted(&job, payload, outer, error) : seal_signed(&job, payload, outer, error);
+  crypto_keyuse_pop();
   return good ? g_steal_pointer(&job.sealed) : NULL;
 }

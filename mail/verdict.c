@@ -222,6 +222,7 @@ judge_encryption(const MlFacts *facts, gboolean *locked)
     case CRYPTO_ERROR_UNSUPPORTED:
       return ML_ENCRYPTION_UNSUPPORTED;
     case CRYPTO_ERROR_REFUSED:
+    case CRYPTO_ERROR_JOURNAL:
       return ML_ENCRYPTION_REFUSED;
     default:
       return ML_ENCRYPTION_MALFORMED;

@@ -13,6 +13,7 @@
 #include "crypto/revocation.h"
 #include "crypto/spool.h"
 #include "keyring/keyring.h"
+#include "mail/journal.h"
 #include "mail/smtp.h"
 #include "ui/password.h"
 #include "ui/text.h"
@@ -49,6 +50,7 @@ ui_cli_exit_for(const GError *error)
     switch ((CryptoError)error->code) {
     case CRYPTO_ERROR_LOCKED:
     case CRYPTO_ERROR_PIN:
+    case CRYPTO_ERROR_JOURNAL:
       return UI_EXIT_PERMISSION;
     case CRYPTO_ERROR_MALFORMED:
       return UI_EXIT_DATA;
@@ -79,6 +81,8 @@ ui_cli_clear(UiCli *cli)
     if (!crypto_close(&error))
       ui_cli_error(cli, "%s", error->message);
   }
+  crypto_keyuse_watch(NULL, NULL);
+  ml_journal_free(g_steal_pointer(&cli->journal));
   g_clear_object(&cli->cancellable);
   g_clear_object(&cli->pin.cancellable);
   crypto_pin_source_clear(&cli->pin);
@@ -170,6 +174,23 @@ ui_cli_account(UiCli *cli, int *code)
   return NULL;
 }
 
+char *
+ui_cli_journal_file(const UiCli *cli)
+{
+  return g_build_filename(cli->state_dir, "journal", NULL);
+}
+
+static void
+keep_journal(UiCli *cli)
+{
+  MlJournalMode mode = ml_journal_mode(cli->config);
+  g_autofree char *file = ui_cli_journal_file(cli);
+  if (mode == ML_JOURNAL_OFF)
+    return;
+  cli->journal = ml_journal_new(file, mode, cli->config->policy->values[ML_POLICY_JOURNAL].where);
+  crypto_keyuse_watch(&ml_journal_watch, cli->journal);
+}
+
 gboolean
 ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean tokens, int *code)
 {
@@ -197,6 +218,7 @@ ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean token
   g_autofree char *cache = g_build_filename(cli->cache_dir, "revocation", NULL);
   crypto_revocation_set_cache(cache);
   cli->crypto_is_open = TRUE;
+  keep_journal(cli);
   return TRUE;
 }
 

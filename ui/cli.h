@@ -33,6 +33,7 @@ typedef struct {
   char *config_path, *data_dir, *state_dir, *cache_dir, *nssdb;
   MlConfig *config;        /* loaded by ui_cli_config() */
   gboolean crypto_is_open;
+  gpointer journal;        /* MlJournal of key uses; NULL: off */
   char *pin_file;          /* --pin-file, or NULL */
   CryptoPinSource pin;     /* of this run; see ui_cli_pin_source() */
   gboolean pin_keep;       /* remember the database's password: */
@@ -70,6 +71,7 @@ int ui_cli_options(UiCli *cli, const UiCommand *command, const UiOption *options
 /* Each prints its error and returns FALSE with the exit code in *code. */
 gboolean ui_cli_config(UiCli *cli, int *code);
 MlAccount *ui_cli_account(UiCli *cli, int *code);       /* -A, else the first */
+char *ui_cli_journal_file(const UiCli *cli); /* once the configuration is loaded; transfer full */
 gboolean ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean tokens, int *code);
 
 /* "anna/INBOX/12", "INBOX/12", a file, "-": the bytes of one message. @received is set from the store. */

@@ -11,6 +11,7 @@
 #include "crypto/token.h"
 #include "keyring/keyring.h"
 #include "mail/directory.h"
+#include "mail/journal.h"
 #include "mail/outbox.h"
 #include "ui/json.h"
 #include "ui/text.h"
@@ -256,6 +257,25 @@ look_at_accounts(Doctor *doctor)
   }
 }
 
+static void
+look_at_journal(Doctor *doctor)
+{
+  static const char *const words[] = { "off: nothing is written of what keys are used for", "on", "required" };
+  MlJournalMode mode = ml_journal_mode(doctor->cli->config);
+  g_autofree char *file = ui_cli_journal_file(doctor->cli);
+  MlJournal *journal = ml_journal_new(file, mode, NULL);
+  g_autoptr(GError) error = NULL;
+  if (mode == ML_JOURNAL_OFF)
+    say(doctor, GOOD, "journal", "%s", words[mode]);
+  else if (ml_journal_check(journal, &error))
+    say(doctor, GOOD, "journal", "%s: %s", words[mode], file);
+  else if (mode == ML_JOURNAL_REQUIRED)
+    say(doctor, BAD, "journal", "required, and %s: no key is used", error->message);
+  else
+    say(doctor, WARN, "journal", "on, and %s", error->message);
+  ml_journal_free(journal);
+}
+
 static char *
 on_directory_password(const MlDirectory *directory, GCancellable *cancellable, gpointer data, GError **error)
 {
@@ -331,6 +351,7 @@ ui_cmd_doctor(UiCli *cli, int argc, char **argv)
     if (look_at_certificates(&doctor))
       look_at_tokens(&doctor);
     look_at_keyring(&doctor);
+    look_at_journal(&doctor);
     look_at_outbox(&doctor);
     look_at_accounts(&doctor);
     look_at_directories(&doctor);

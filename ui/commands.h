@@ -17,6 +17,7 @@ UI_COMMAND(demo);
 UI_COMMAND(doctor);
 UI_COMMAND(encrypt);
 UI_COMMAND(folders);
+UI_COMMAND(journal);
 UI_COMMAND(list);
 UI_COMMAND(outbox);
 UI_COMMAND(policy);

@@ -22,6 +22,7 @@ static const UiCommand commands[] = {
   { "doctor", "look at every part: OK, or why not and what next", ui_cmd_doctor_help, ui_cmd_doctor },
   { "encrypt", "a message, encrypted for its recipients", ui_cmd_encrypt_help, ui_cmd_encrypt },
   { "folders", "the folders of an account", ui_cmd_folders_help, ui_cmd_folders },
+  { "journal", "what your keys were used for", ui_cmd_journal_help, ui_cmd_journal },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
   { "outbox", "what is to leave: list, flush, cancel, add", ui_cmd_outbox_help, ui_cmd_outbox },
   { "policy", "which rules would apply to a message, and why", ui_cmd_policy_help, ui_cmd_policy },
