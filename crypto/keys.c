@@ -6,6 +6,7 @@
 #include "crypto/cards-private.h"
 #include "crypto/cert-private.h"
 #include "crypto/chain-private.h"
+#include "crypto/token.h"
 
 /* Which certificates have a private key of ours, where, and how to open it.
  *
@@ -481,11 +482,12 @@ static void
 fail_no_key(CryptoCert *cert, GError **error)
 {
   g_autofree char *token = crypto_keys_absent(cert);
-  if (token)
+  if (token) {
+    g_autofree char *hint = crypto_token_holder_hint();
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
-                "The private key of “%s” is on the card “%s”: insert it and try again.", cert->common_name,
-                token);
-  else
+                "The private key of “%s” is on the card “%s”: insert it and try again.%s", cert->common_name,
+                token, hint);
+  } else
     g_set_error(
         error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
         "The private key of “%s” is not here. Import it (signet cert import FILE.p12) or insert its card.",

@@ -126,8 +126,9 @@ crypto_token_slot(const char *token, GError **error)
     if (PK11_IsPresent(slot) && strcmp(name, token) == 0)
       return PK11_ReferenceSlot(slot);
   }
+  g_autofree char *hint = crypto_token_holder_hint();
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
-              "There is no token “%s”. Insert the card; signet token list shows what is there.", token);
+              "There is no token “%s”. Insert the card; signet token list shows what is there.%s", token, hint);
   return NULL;
 }
 

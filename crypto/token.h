@@ -19,6 +19,10 @@ GPtrArray *crypto_token_list(GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of Cr
 CryptoToken *crypto_token_find(const char *token, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* NO_KEY: not here */
 gboolean crypto_token_login(const char *token, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void crypto_token_logout_all(void);
+/* "gpg's scdaemon (process 4711)", which may hold a card so that it looks as if it were not there; NULL: it does not run.
+ * Any thread, transfer full. (crypto/token-holder.c) */
+char *crypto_token_holder(void);
+char *crypto_token_holder_hint(void); /* for behind "insert the card.": a sentence with the next step, or "" */
 /* A new PIN, or for "database" a new password: there @old is "" while it has none, and @new "" takes it away. Both NULL
  * for a reader with a keypad of its own. A wrong @old costs one try. Errors: PIN, LOCKED, NO_KEY, REFUSED (a length that
  * the token does not take: no try is spent). (crypto/token-pin.c) */

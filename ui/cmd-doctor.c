@@ -199,6 +199,13 @@ look_at_tokens(Doctor *doctor)
     say(doctor, BAD, "tokens", "%s", error->message);
     return;
   }
+  gboolean empty = FALSE;
+  g_autofree char *holder = crypto_token_holder();
+  for (guint i = 0; i < tokens->len; i++)
+    empty |= !((const CryptoToken *)tokens->pdata[i])->present;
+  if (holder && empty)
+    say(doctor, WARN, "token", "%s runs: a card that it holds looks as if it were not in its reader. gpgconf --kill "
+        "scdaemon lets it go", holder);
   for (guint i = 0; i < tokens->len; i++) {
     const CryptoToken *token = tokens->pdata[i];
     if (token->database || !token->present)

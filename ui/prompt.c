@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "crypto/token.h"
 #include "ui/keys.h"
 #include "ui/text.h"
 
@@ -236,6 +237,9 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
     words = g_strdup_printf("Insert \"%s\"", name);
     explanation[0] =
         "The key for this lies on a card that is not in its reader. It goes on by itself when it is there.";
+    g_autofree char *hint = crypto_token_holder_hint();
+    if (*hint)
+      explanation[1] = g_strchug(hint);
     return ui_prompts_wait(data, UI_PROMPT_WAIT, explanation, words, cancellable);
   }
   if (question->retry)

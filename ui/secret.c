@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "crypto/token.h"
 #include "keyring/keyring.h"
 #include "ui/text.h"
 
@@ -116,7 +117,8 @@ wait_for_card(UiCli *cli, const CryptoPinQuestion *question, GCancellable *cance
   if (fd < 0)
     return NULL;
   close(fd);
-  ui_cli_error(cli, "insert %s; Ctrl-C cancels", question->token);
+  g_autofree char *hint = crypto_token_holder_hint();
+  ui_cli_error(cli, "insert %s; Ctrl-C cancels.%s", question->token, hint);
   if (g_cancellable_make_pollfd(cancellable, &there)) {
     while (!g_cancellable_is_cancelled(cancellable))
       g_poll(&there, 1, -1);

@@ -120,6 +120,19 @@ run 0 token change-pin database --pin-file second --new-pin-file none && says 'n
 run 0 --json token list && grep '"token":"database"' out | grep -q '"needs_login":false'; did 'as before'
 run 0 token logout && [ "$(stat -c %a "$profile/state/forget-pins")" = 600 ]; did 'logout'
 
+# A card that gpg's scdaemon holds looks as if it were not there. One of that name runs here, and is not gpg's.
+cp "$(command -v sleep)" scdaemon
+./scdaemon 600 &
+holder=$!
+until [ "$(cat /proc/$holder/comm)" = scdaemon ]; do :; done
+run 1 token login 'Other' --pin-file pin && complains "gpg's scdaemon (process [0-9]*) may hold it: gpgconf --kill scdaemon"
+did 'whoever may hold a card is named'
+run 0 --json token list && { ! says '"present":false' || { { run 1 --offline doctor || run 0 --offline doctor; } && says '^WARN *token *gpg.s scdaemon (process [0-9]*) runs'; }; }
+did 'doctor speaks of it where a reader is empty'
+kill $holder
+wait $holder 2>/dev/null
+run 1 token login 'Other' --pin-file pin && ! complains "process $holder)"; did 'and not when it is gone'
+
 run 0 token remove card && run 0 token list && ! says 'module card'; did 'remove'
 run 1 token remove card; did 'removed already'
 done_testing
