@@ -5,7 +5,7 @@
 #include "ui/strip.h"
 #include "ui/text.h"
 
-enum { MAX_TEXT = 4 << 20, MAX_ATTACHMENTS = 500, MAX_HEADERS = 500 };
+enum { MAX_TEXT = 4 << 20, MAX_ATTACHMENTS = 500, MAX_HEADERS = 500, FIELD_COLUMNS = 480 };
 
 static char
 gutter_of(gboolean is_signed, gboolean encrypted, gboolean any)
@@ -67,6 +67,18 @@ is_shown(const char *name, const UiLayoutOptions *options)
   return FALSE;
 }
 
+/* Who it is from is never cut: what is real could stand at the end. */
+static gboolean
+may_cut(const char *name, const UiLayoutOptions *options)
+{
+  static const char *const whole[] = { "From", "Sender", "Reply-To", NULL };
+
+  for (guint i = 0; whole[i]; i++)
+    if (!g_ascii_strcasecmp(name, whole[i]))
+      return FALSE;
+  return options->cut && !options->all_headers;
+}
+
 static void
 add_headers(UiPager *pager, const MlMessage *message, const UiLayoutOptions *options)
 {
@@ -76,7 +88,12 @@ add_headers(UiPager *pager, const MlMessage *message, const UiLayoutOptions *opt
     const MlHeaderLine *header = headers->pdata[i];
     if (!is_shown(header->name, options))
       continue;
-    UiLine *line = ui_pager_add_format(pager, UI_STYLE_NORMAL, "%s: %s", header->name, header->value);
+    g_autofree char *safe = may_cut(header->name, options) ? ui_text_line(header->value) : NULL;
+    gboolean long_one = safe && ui_text_width(safe) > FIELD_COLUMNS;
+    g_autofree char *start = long_one ? ui_text_cut(safe, FIELD_COLUMNS) : NULL;
+    UiLine *line =
+        ui_pager_add_format(pager, UI_STYLE_NORMAL, "%s: %s%s", header->name, start ? start : header->value,
+                            start ? " ... (h shows all of it)" : "");
     const char *colon = strchr(line->text, ':');
     line->lead = colon ? (guint)(colon - line->text) + 1 : 0;
     line->indent = 4;

@@ -9,6 +9,7 @@
 typedef struct {
   gboolean all_headers;
   const char *more_headers; /* names, comma separated; NULL: none */
+  gboolean cut; /* thousands of recipients do not push the text off the screen: h shows them all */
 } UiLayoutOptions;
 void ui_layout_message(UiPager *pager, const MlMessage *message, const UiLayoutOptions *options);
 

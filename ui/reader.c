@@ -127,7 +127,7 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
       g_message("people.db: %s", error->message);
   }
   reading->can_install = is_installable(people, reading->message);
-  UiLayoutOptions layout = { reading->all_headers, reading->app->config->pager_headers };
+  UiLayoutOptions layout = { reading->all_headers, reading->app->config->pager_headers, TRUE };
   ui_layout_message(&reading->pager, reading->message, &layout);
 }
 
@@ -595,7 +595,7 @@ ui_reader_top(UiApp *app)
 void
 ui_reader_lay_out(UiApp *app, UiReader *reader)
 {
-  UiLayoutOptions options = { reader->all_headers, app->config->pager_headers };
+  UiLayoutOptions options = { reader->all_headers, app->config->pager_headers, TRUE };
 
   if (!reader->message)
     return;

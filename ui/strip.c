@@ -149,16 +149,18 @@ authority_words(const MlSigner *signer, gboolean whole)
   return ui_text_line(words);
 }
 
-/* The one row of a signature that is as it should be: with the top of the chain where there is room for it. */
+/* The one row of a signature by the author, with the top of the chain where there is room for it. Whoever sees no
+ * colours sees by the words that something is to be read below. */
 static void
 add_signer(GPtrArray *rows, const MlVerdict *verdict, const MlSigner *signer, const char *who, int columns)
 {
   for (gboolean whole = TRUE;; whole = FALSE) {
     g_autofree char *authority = authority_words(signer, whole);
-    g_autofree char *row =
-        g_strdup_printf("SIGNED BY %s%s%s%s%s", who, authority ? ", says " : "", authority ? authority : "",
-                        verdict->expired_since ? "; certificate expired since" : "",
-                        verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
+    g_autofree char *row = g_strdup_printf(
+        "%s %s%s%s%s%s", verdict->indicator == ML_INDICATOR_GOOD ? "SIGNED BY" : "SIGNED, BUT LOOK  by", who,
+        authority ? ", says " : "", authority ? authority : "",
+        verdict->expired_since ? "; certificate expired since" : "",
+        verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
     if (whole && ui_text_width(row) > columns)
       continue;
     add(rows, ui_strip_style(verdict), columns, row);
@@ -172,6 +174,46 @@ is_revoked(const MlVerdict *verdict)
   return g_strv_contains((const char *const *)verdict->trust_errors, "revoked");
 }
 
+/* The message does not have the signer for its one author: who it is instead. */
+static void
+add_stranger(GPtrArray *rows, const MlVerdict *verdict, const MlSigner *signer, const char *from, int columns)
+{
+  g_autofree char *who = signer_words(verdict, signer);
+  g_autofree char *authority = authority_words(signer, TRUE);
+  g_autofree char *address = verdict->signer_address ? ui_text_line(verdict->signer_address) : NULL;
+  g_autofree char *author = ui_text_line(from ? from : "the author");
+  const char *says = authority ? ", says " : "",
+             *open = verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "";
+  UiStyle style = ui_strip_style(verdict);
+
+  if (!address) /* a name is no address, however much it looks like one */
+    add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  a certificate without an address, not %s",
+              author);
+  else if (from && g_ascii_strcasecmp(verdict->signer_address, from) == 0)
+    add_words(rows, style, columns, "SIGNED, THE AUTHOR IS NOT CLEAR  %s is one of several", address);
+  else
+    add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  %s, not %s", address, author);
+  if (address)
+    add_words(rows, UI_STYLE_NORMAL, columns, "The certificate is that of %s%s%s%s.", who, says,
+              authority ? authority : "", open);
+  else
+    add_words(rows, UI_STYLE_NORMAL, columns,
+              "The certificate has the name “%s” and certifies no address%s%s%s.", who, says,
+              authority ? authority : "", open);
+}
+
+/* ", not anna@example.org" where even a trusted certificate would be somebody else's. */
+static char *
+author_otherwise(const MlVerdict *verdict, const char *from)
+{
+  if (verdict->signer_matches_from != ML_NO)
+    return g_strdup("");
+  if (from && g_ascii_strcasecmp(verdict->signer_address ? verdict->signer_address : "", from) == 0)
+    return g_strdup(", one of several authors");
+  g_autofree char *author = ui_text_line(from ? from : "the author");
+  return g_strdup_printf(", not %s", author);
+}
+
 /* The row that names the signer; more rows follow only where something is not as it should be. */
 static void
 add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts, int columns)
@@ -179,26 +221,21 @@ add_signed(GPtrArray *rows, const MlVerdict *verdict, const UiStripFacts *facts,
   const MlSigner *signer = first_signer(verdict);
   g_autofree char *who = signer_words(verdict, signer);
   g_autofree char *authority = authority_words(signer, TRUE);
-  g_autofree char *from = ui_text_line(facts->from ? facts->from : "the author");
+  g_autofree char *otherwise = author_otherwise(verdict, facts->from);
   UiStyle style = ui_strip_style(verdict);
 
   switch (verdict->signature) {
   case ML_SIGNATURE_VALID:
-    if (verdict->signer_matches_from == ML_NO) {
-      g_autofree char *address =
-          verdict->signer_address ? ui_text_line(verdict->signer_address) : g_strdup(who);
-      add_words(rows, style, columns, "SIGNED BY SOMEONE ELSE  %s, not %s", address, from);
-      add_words(rows, UI_STYLE_NORMAL, columns, "The certificate is that of %s%s%s%s.", who,
-                authority ? ", says " : "", authority ? authority : "",
-                verdict->encryption == ML_ENCRYPTION_NONE ? "; not encrypted" : "");
-    } else
+    if (verdict->signer_matches_from == ML_NO)
+      add_stranger(rows, verdict, signer, facts->from, columns);
+    else
       add_signer(rows, verdict, signer, who, columns);
     break;
   case ML_SIGNATURE_UNTRUSTED:
     add_words(rows, style, columns,
-              is_revoked(verdict) ? "CERTIFICATE REVOKED  signed by %s%s%s"
-                                  : "SIGNED, NOT TRUSTED  says it is %s%s%s",
-              who, authority ? ", issued by " : "", authority ? authority : "");
+              is_revoked(verdict) ? "CERTIFICATE REVOKED  signed by %s%s%s%s"
+                                  : "SIGNED, NOT TRUSTED  says it is %s%s%s%s",
+              who, otherwise, authority ? ", issued by " : "", authority ? authority : "");
     break;
   case ML_SIGNATURE_INVALID:
     add_words(rows, style, columns, "BAD SIGNATURE  claims to be by %s", who);

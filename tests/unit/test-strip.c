@@ -141,6 +141,30 @@ test_somebody_else(void)
   has(text, "V details");
   has(text, "I install certificate");
   g_assert_cmpstr(ui_strip_mark(&c.verdict), ==, "S?");
+  /* one of several authors is named like the one author */
+  g_autofree char *several = render(&c, "Mallory@example.net", FALSE, 78, 6);
+  has(several, "W SIGNED, THE AUTHOR IS NOT CLEAR  mallory@example.net is one of several");
+  has_not(several, "not Mallory@example.net");
+  /* a name is no address, though it may be written like one */
+  c.verdict.signer_address = NULL;
+  g_autofree char *nameless = render(&c, "accounts@example.org", FALSE, 78, 6);
+  has(nameless, "W SIGNED BY SOMEONE ELSE  a certificate without an address, not");
+  has(nameless, "certifies no address");
+  end(&c);
+}
+
+/* It is the author's, and still not to be taken as it is: without colours too. */
+static void
+test_look_twice(void)
+{
+  Case c;
+  begin(&c);
+  sign(&c, ML_SIGNATURE_VALID, ML_INDICATOR_WARN, "mallory@example.net", TRUE);
+  c.verdict.reason = (char *)"Signed, but the name looks like somebody else's.";
+  g_autofree char *text = render(&c, "mallory@example.net", FALSE, 78, 6);
+  has(text, "W SIGNED, BUT LOOK  by mallory@example.net; not encrypted");
+  has(text, "looks like somebody else's");
+  has_not(text, "SIGNED BY");
   end(&c);
 }
 
@@ -165,8 +189,11 @@ test_bad(void)
   begin(&c);
   sign(&c, ML_SIGNATURE_UNTRUSTED, ML_INDICATOR_WARN, "anna@example.org", TRUE);
   g_autofree char *untrusted = render(&c, "anna@example.org", FALSE, 78, 6);
-  has(untrusted, "W SIGNED, NOT TRUSTED");
+  has(untrusted, "W SIGNED, NOT TRUSTED  says it is anna@example.org >>");
   has_not(untrusted, "SIGNED BY");
+  c.verdict.signer_matches_from = ML_NO; /* trusting the authority would not make it the author's */
+  g_autofree char *neither = render(&c, "ceo@example.org", FALSE, 78, 6);
+  has(neither, "W SIGNED, NOT TRUSTED  says it is anna@example.org, not ceo@example.org");
   end(&c);
   begin(&c);
   sign(&c, ML_SIGNATURE_UNVERIFIABLE, ML_INDICATOR_WARN, NULL, FALSE);
@@ -303,6 +330,7 @@ main(int argc, char **argv)
   g_test_add_func("/strip/plain", test_plain);
   g_test_add_func("/strip/good-is-quiet", test_good_is_quiet);
   g_test_add_func("/strip/somebody-else", test_somebody_else);
+  g_test_add_func("/strip/look-twice", test_look_twice);
   g_test_add_func("/strip/bad", test_bad);
   g_test_add_func("/strip/encrypted-only", test_encrypted_only);
   g_test_add_func("/strip/encrypted-and-signed", test_encrypted_and_signed);
