@@ -20,7 +20,7 @@ static const Word words[] = {
   ROW(CRYPTO_TRUST_REVOKED, "revoked", "was revoked by its authority",
       "Do not rely on it; ask the sender by another way."),
   ROW(CRYPTO_TRUST_DISTRUSTED, "distrusted", "is marked as never to be trusted",
-      "Do not rely on it; ask the sender by another way."),
+      "Do not rely on it; if the mark is a mistake, `signet cert distrust --remove` takes it away."),
   ROW(CRYPTO_TRUST_NAME_CONSTRAINT, "name-constraint", "names somebody whom its authority may not certify",
       "Do not rely on it; tell the sender, whose authority made a mistake or was tricked."),
   ROW(CRYPTO_TRUST_ISSUER_NOT_CA, "issuer-not-ca",
@@ -40,9 +40,10 @@ static const Word words[] = {
       "belongs to an authority that policy does not let anybody rely on",
       "If it should be, its fingerprint belongs into trust = ... of [policy]."),
   ROW(CRYPTO_TRUST_UNKNOWN_ISSUER, "unknown-issuer", "comes from an authority that is not trusted here",
-      "If you know the authority, import it and trust it for mail: `signet cert import --trust FILE`."),
+      "If you know the authority, trust it for mail: T under V, or `signet cert import --trust FILE`. O, or verify "
+      "--online, looks for one that is missing."),
   ROW(CRYPTO_TRUST_SELF_SIGNED, "self-signed", "vouches for itself and is not trusted for mail",
-      "Compare its fingerprint with the sender's by another way before you trust it."),
+      "Compare its fingerprint with the sender's by another way before you trust it: T under V, or `signet cert trust`."),
   ROW(CRYPTO_TRUST_EXPIRED, "expired-now", "is past its end", "Ask the sender for a current one."),
   ROW(CRYPTO_TRUST_NOT_YET_VALID, "not-yet-valid", "is not valid yet",
       "See whether this computer's clock is right; else ask the sender."),
@@ -55,7 +56,7 @@ static const Word words[] = {
       "Ask the sender for a certificate with SHA-256 and a key of RSA 2048 or EC P-256."),
   ROW(CRYPTO_TRUST_REVOCATION_UNKNOWN, "revocation-unknown", "may have been revoked: its status is not known",
       "Ask for it (O on the screen, verify --online), or set revocation = soft in [policy]."),
-  ROW(CRYPTO_TRUST_OTHER, "other", "does not pass the rules", "See the details."),
+  ROW(CRYPTO_TRUST_OTHER, "other", "does not pass the rules", "Ask the sender for another certificate."),
 };
 
 static const Word *

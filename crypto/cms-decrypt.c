@@ -385,8 +385,8 @@ set_no_key(CryptoCms *cms, GError **error)
   else
     g_set_error_literal(
         error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
-        "The message is not encrypted to any key that is here. Import the right key, or insert the "
-        "card that holds it.");
+        "The message is not encrypted to any key that is here. Import the right one (signet cert import FILE.p12), "
+        "or insert the card that holds it.");
 }
 
 /* Every key of ours is out of reach, and one lies on a card that is away: once that is in its reader, it goes on. */

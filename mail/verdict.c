@@ -388,7 +388,8 @@ explain_unverifiable(const MlFacts *facts, MlVerdict *verdict)
     verdict->reason =
         g_strdup("Signed, but the signer's certificate is neither in the message nor known here, so that "
                  "nothing can be said.");
-    verdict->next_step = g_strdup("Ask the sender for the certificate, or give it with --certs.");
+    verdict->next_step = g_strdup("Ask the sender for the certificate and import it (signet cert import FILE), or give it with "
+                                  "--certs.");
   } else if (signer && signer->reason) {
     verdict->reason = g_strdup(signer->reason);
     verdict->next_step = g_strdup("Ask the sender for a signature by RSA or EC (P-256) with SHA-256.");
@@ -437,14 +438,17 @@ explain_unsigned(const MlFacts *facts, MlVerdict *verdict)
                      ? "Encrypted to you. A signature is there, but not of this text: nothing shows who "
                        "wrote it."
                      : "Encrypted to you, but not signed: nothing shows who sent it.");
+    if (verdict->signature == ML_SIGNATURE_ERRANT)
+      verdict->next_step = g_strdup("Ask the sender to sign first and encrypt then.");
     return;
   default:
     break;
   }
-  if (verdict->signature == ML_SIGNATURE_ERRANT)
+  if (verdict->signature == ML_SIGNATURE_ERRANT) {
     verdict->reason =
         g_strdup("Only a part of this message is signed, so that nothing shows who sent it as a whole.");
-  else if (verdict->encryption == ML_ENCRYPTION_ERRANT)
+    verdict->next_step = g_strdup("v in the reader shows which part; rely on nothing else.");
+  } else if (verdict->encryption == ML_ENCRYPTION_ERRANT)
     verdict->reason = g_strdup("Not signed; a part of it is encrypted by itself.");
   else
     verdict->reason = g_strdup("Not signed: nothing shows who sent it, or whether it was changed.");

@@ -89,7 +89,7 @@ explain_signer(const MlSigner *signer, const char *said)
   if (signer->cms->reason)
     line("    %s", signer->cms->reason);
   if (!signer->now) {
-    line("    The signer's certificate is not here. Ask the sender for it, or give it with --certs.");
+    line("    The signer's certificate is not here: signet cert import FILE keeps it, --certs gives it for once.");
     return;
   }
   g_autoptr(GPtrArray) lines = ui_chain_lines(signer->now);
