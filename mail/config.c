@@ -88,6 +88,9 @@ static const Key ui_keys[] = {
   { "pager-headers", KEY_TEXT, CONFIG(pager_headers), NULL },
   { "address-book", KEY_PATH, CONFIG(address_book), NULL },
   { "keymap", KEY_CHOICE, CONFIG(keymap), "mutt" },
+  { "sort", KEY_CHOICE, CONFIG(sort),
+    "arrival date from subject size threads reverse-arrival reverse-date reverse-from reverse-subject reverse-size "
+    "reverse-threads" },
   { "browser", KEY_TEXT, CONFIG(browser), NULL },
   { "print-command", KEY_TEXT, CONFIG(print_command), NULL },
   { "editor", KEY_TEXT, CONFIG(editor), NULL },

@@ -64,6 +64,7 @@ typedef struct {
   gboolean ascii, hints;
   char *pager_headers;  /* more headers to show, comma separated; NULL: none */
   char *keymap;         /* "mutt" */
+  char *sort;           /* of the message list: "date", "reverse-threads"; NULL: as they arrived */
   char *address_book;   /* file, absolute; NULL: none */
   char *browser, *print_command; /* NULL: $BROWSER, lpr */
   char *editor;         /* NULL: $VISUAL, $EDITOR */

@@ -248,7 +248,10 @@ jump_answered(const char *answer, gpointer data)
     return;
   }
   guint total = MAX(box->total, box->all->len);
-  if (number <= total && total - number < box->all->len &&
+  gboolean sorted = box->order.by != UI_ORDER_ARRIVAL || box->order.reverse; /* numbers are lines then */
+  if (sorted && number <= box->shown->len && ui_box_seek(box, box->shown->pdata[box->shown->len - number]))
+    return;
+  if (!sorted && number <= total && total - number < box->all->len &&
       ui_box_seek(box, box->all->pdata[total - number])) {
     box->placed = TRUE;
     return;

@@ -5,10 +5,12 @@
 #include "crypto/job.h"
 #include "mail/draft.h"
 #include "mail/people.h"
+#include "mail/thread.h"
 #include "mail/worker.h"
 #include "ui/app.h"
 #include "ui/keys.h"
 #include "ui/limit.h"
+#include "ui/order.h"
 #include "ui/pager.h"
 #include "ui/prompt.h"
 #include "ui/screen.h"
@@ -80,6 +82,7 @@ struct UiApp {
   GPtrArray *accounts; /* of UiAccount */
   UiBox *box;          /* the open folder; NULL: none */
   UiSubjects *subjects; /* of messages that were read */
+  UiOrder order;        /* of the folders that are opened */
   GPtrArray *views;    /* of UiView, the topmost last */
   GPtrArray *ops;      /* of UiOp */
   GPtrArray *log;      /* of UiLogLine, the oldest first */
@@ -159,6 +162,10 @@ typedef struct {
   gboolean verified;        /* judged good */
   gboolean gone;            /* about to be taken out of the list */
   guint load;               /* the reading of the list that told of it last */
+  /* in threads: as MlThreaded has it */
+  guint depth, thread_size, thread_unread; /* the last two of the first message alone */
+  guint64 branches;
+  gboolean same_subject, folded; /* folded: the rest of its thread is not shown */
   char mark[4];             /* once judged; else "" */
   UiStyle mark_style;
 } UiItem;
@@ -170,7 +177,11 @@ struct UiBox {
   guint total;                        /* messages */
   guint load;                         /* counts readings of the list: what the last one did not tell of is gone */
   guint32 uidvalidity;
-  GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit */
+  GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit, the bottom line first */
+  UiOrder order;
+  MlThreads *threads;     /* of all; NULL: not needed yet */
+  GArray *threaded;       /* of MlThreaded, as last shown; NULL: in another order */
+  guint unarranged;       /* messages of all that shown does not know of yet */
   GHashTable *by_uid;     /* uid -> UiItem */
   int cursor;             /* index in shown */
   int top, rows;          /* of the view: the first visible line, and how many */
@@ -190,6 +201,9 @@ UiItem *ui_box_item(UiBox *box);                   /* under the cursor; NULL: no
 UiItem *ui_box_by_uid(UiBox *box, guint32 uid);
 gboolean ui_box_seek(UiBox *box, const UiItem *item); /* puts the cursor there, if it is shown */
 void ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words); /* takes the limit */
+void ui_box_set_order(UiBox *box, UiOrder order);
+void ui_box_arrange(UiBox *box, const UiItem *current); /* shown anew, with the cursor there; NULL: where it is */
+gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */
 UiLimitItem ui_box_facts(const UiBox *box, const UiItem *item);
 /* The protected Subject where the message was read, else the one that came with the list. Borrowed; untrusted text. */
 const char *ui_box_subject(const UiBox *box, const UiItem *item);
@@ -200,6 +214,9 @@ guint ui_box_number(const UiBox *box, const UiItem *item); /* as the index shows
 GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one under the cursor */
 void ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove);
 guint ui_box_forget(UiBox *box, const GArray *uids); /* takes them out of the list */
+
+/* order.c */
+void ui_order_show(UiBox *box); /* fills shown from all */
 
 /* sync.c */
 typedef void (*UiThen)(UiApp *app, gpointer data);
@@ -385,7 +402,8 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                   X(outbox_cancel) X(outbox_retry) \
                                                       X(next_unread) X(delete_pattern) X(undelete_pattern)   \
                                                           X(untag_pattern) X(set_flag) X(clear_flag)         \
-                                                              X(address) X(search_backwards)         \
+                                                              X(address) X(search_backwards) X(sort) X(sort_reverse)            \
+                          X(fold) X(fold_all) X(tag_thread) X(delete_thread) X(undelete_thread) X(read_thread)         \
                                                                   X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
                                                                           X(certs_roots) X(certs_refresh)      \

@@ -372,9 +372,11 @@ on_keys(int fd, GIOCondition condition, gpointer data)
     UiPromptShown prompt;
     if (key == UI_KEY_NONE)
       break;
-    if (key == UI_ALT('/') && ui_prompts_shown(app->prompts, &prompt)) { /* typed fast, one after the other */
+    gboolean alt = key > UI_ALT(' ') && key < UI_ALT(0x7f);
+    if (alt && (ui_prompts_shown(app->prompts, &prompt) ||
+                !ui_keys_find(key, ui_app_top(app)->type->context))) { /* Esc and a key, typed fast */
       handle_key(app, UI_KEY_ESC);
-      key = '/';
+      key -= UI_ALT(0);
     }
     handle_key(app, key);
   }
@@ -669,6 +671,8 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   g_autofree char *log = g_build_filename(cli->state_dir, "stderr.log", NULL);
   g_mkdir_with_parents(cli->state_dir, 0700);
   g_mkdir_with_parents(cli->data_dir, 0700);
+  if (cli->config->sort)
+    ui_order_parse(cli->config->sort, &app.order);
   if (!ui_screen_open(cli->config->ascii, log, &error)) {
     ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_USAGE;

@@ -14,6 +14,8 @@ ui_box_free(UiBox *box)
 {
   if (!box)
     return;
+  ml_threads_free(box->threads);
+  g_clear_pointer(&box->threaded, g_array_unref);
   g_hash_table_unref(box->by_uid);
   g_ptr_array_unref(box->shown);
   g_ptr_array_unref(box->all);
@@ -93,29 +95,43 @@ is_within(const UiBox *box, const UiItem *item)
   return !box->limit || ui_limit_matches(box->limit, &facts);
 }
 
-static void
-show_again(UiBox *box)
+gboolean
+ui_box_within(gpointer item, gpointer box)
 {
-  const UiItem *current = ui_box_item(box);
-  int before = box->cursor;
+  return is_within(box, item);
+}
 
+void
+ui_box_arrange(UiBox *box, const UiItem *current)
+{
+  int before = box->cursor;
+  guint at;
+
+  if (!current)
+    current = ui_box_item(box);
   if (!current)
     current = ui_box_by_uid(box, box->last_uid);
   box->last_uid = current ? current->header->uid : 0;
-
-  g_ptr_array_set_size(box->shown, 0);
-  box->cursor = -1;
-  for (guint i = 0; i < box->all->len; i++) {
-    UiItem *item = box->all->pdata[i];
-    if (!is_within(box, item))
-      continue;
-    if (item == current)
-      box->cursor = (int)box->shown->len;
-    g_ptr_array_add(box->shown, item);
-  }
-  if (box->cursor < 0)
-    box->cursor = MIN(before, (int)box->shown->len - 1);
+  ui_order_show(box);
+  box->cursor = current && g_ptr_array_find(box->shown, current, &at) ? (int)at : MIN(before, (int)box->shown->len - 1);
   box->cursor = MAX(box->cursor, 0);
+}
+
+void
+ui_box_set_order(UiBox *box, UiOrder order)
+{
+  box->order = order;
+  if (order.by != UI_ORDER_THREADS) {
+    g_clear_pointer(&box->threads, ml_threads_free);
+    g_clear_pointer(&box->threaded, g_array_unref);
+  }
+  ui_box_arrange(box, NULL);
+}
+
+static gboolean
+is_in_order_of_arrival(const UiBox *box)
+{
+  return box->order.by == UI_ORDER_ARRIVAL && !box->order.reverse;
 }
 
 void
@@ -125,7 +141,7 @@ ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words)
   box->limit = limit;
   g_free(box->limit_words);
   box->limit_words = ui_text_line(words ? words : "");
-  show_again(box);
+  ui_box_arrange(box, NULL);
 }
 
 /* What a limit found by such a Subject is no longer found. */
@@ -133,7 +149,7 @@ void
 ui_box_forget_hidden(UiApp *app)
 {
   if (ui_subjects_forget_hidden(app->subjects) && app->box && app->box->limit)
-    show_again(app->box);
+    ui_box_arrange(app->box, NULL);
   ui_app_dirty(app);
 }
 
@@ -157,6 +173,8 @@ ui_box_number(const UiBox *box, const UiItem *item)
 {
   guint at = 0;
 
+  if (!is_in_order_of_arrival(box))
+    return g_ptr_array_find(box->shown, item, &at) ? box->shown->len - at : 0;
   /* Within a limit the number stays what it is without: it is found by its place among all. */
   if (box->limit) {
     if (!g_ptr_array_find(box->all, item, &at))
@@ -224,7 +242,11 @@ add_item(UiBox *box, MlHeader *header)
   item->load = box->load;
   g_ptr_array_insert(box->all, (int)place_in(box->all, header->uid), item);
   g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
-  if (is_within(box, item)) {
+  if (box->threads)
+    ml_threads_add(box->threads, item, header);
+  if (!is_in_order_of_arrival(box)) {
+    box->unarranged++;
+  } else if (is_within(box, item)) {
     int at = (int)place_in(box->shown, header->uid);
     g_ptr_array_insert(box->shown, at, item);
     if (at <= box->cursor && box->shown->len > 1)
@@ -233,11 +255,21 @@ add_item(UiBox *box, MlHeader *header)
   return item;
 }
 
+/* Sorting all of them for each chunk would take longer and longer: while a list is read, what has come is put in its
+ * place when it is a quarter of what is there. */
+static void
+settle(UiBox *box)
+{
+  if (box->unarranged && (!box->loading || box->unarranged * 4 >= box->shown->len))
+    ui_box_arrange(box, NULL);
+}
+
 static void
 take_headers(UiBox *box, MlEvent *event)
 {
   for (guint i = 0; i < event->headers->len; i++)
     add_item(box, g_steal_pointer(&event->headers->pdata[i]));
+  settle(box);
   if (event->total)
     box->total = MAX((guint)event->total, box->all->len);
   if (!box->placed && box->shown->len)
@@ -257,6 +289,7 @@ take_new(UiApp *app, UiBox *box, MlEvent *event)
     only = item ? item : only;
     added += item != NULL;
   }
+  settle(box);
   box->total += added;
   if (added == 1)
     ui_app_say(app, "New: %s: %s", only->header->from_name, only->header->subject);
@@ -300,11 +333,15 @@ ui_box_forget(UiBox *box, const GArray *uids)
   if (!n)
     return 0;
   box->counted = FALSE;
+  for (guint i = 0; box->threads && i < uids->len; i++)
+    ml_threads_remove(box->threads, ui_box_by_uid(box, g_array_index(uids, guint32, i)));
   g_ptr_array_set_size(box->shown, (int)compact(box->shown, &box->cursor));
   box->cursor = CLAMP(box->cursor, 0, MAX((int)box->shown->len - 1, 0));
   for (guint i = 0; i < uids->len; i++)
     g_hash_table_remove(box->by_uid, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
   g_ptr_array_set_size(box->all, (int)compact(box->all, NULL)); /* frees them */
+  if (box->threads)
+    ui_box_arrange(box, NULL);
   box->total = MAX(box->total - MIN(n, box->total), box->all->len);
   return n;
 }
@@ -344,6 +381,8 @@ ui_box_event(UiApp *app, MlEvent *event)
     /* The connection may have been made anew: what is known already stays, if the numbers are still the same. */
     gboolean same = box->uidvalidity && box->uidvalidity == event->selected.uidvalidity;
     if (!same && box->all->len) {
+      g_clear_pointer(&box->threads, ml_threads_free);
+      g_clear_pointer(&box->threaded, g_array_unref);
       g_ptr_array_set_size(box->shown, 0);
       g_hash_table_remove_all(box->by_uid);
       g_ptr_array_set_size(box->all, 0);
@@ -395,6 +434,7 @@ opened(UiApp *app, const GError *error, gpointer data)
       g_array_append_val(untold, item->header->uid);
   }
   ui_box_forget(box, untold);
+  settle(box);
   if (box->all->len < box->total)
     box->total = box->all->len;
 }
@@ -422,6 +462,7 @@ ui_box_open(UiApp *app, UiAccount *account, const char *folder)
 
   box->account = account;
   box->subjects = app->subjects;
+  box->order = app->order;
   box->folder = g_strdup(folder);
   box->all = g_ptr_array_new_with_free_func((GDestroyNotify)item_free);
   box->shown = g_ptr_array_new();

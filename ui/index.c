@@ -95,13 +95,51 @@ digits(guint number)
   return n;
 }
 
+/* "├─>" and its like before a subject: which message of the thread above it answers. */
+static char *
+branches(const UiItem *item, int width)
+{
+  gboolean ascii = ui_screen_ascii();
+  guint most = (guint)MAX(width / 2 / 2, 2), from = item->depth > most ? item->depth - most : 0;
+  GString *tree = g_string_new(NULL);
+
+  for (guint i = from; i + 1 < item->depth; i++)
+    g_string_append(tree, i < 64 && item->branches >> i & 1 ? (ascii ? "| " : "│ ") : "  ");
+  if (item->depth) {
+    gboolean more = item->depth <= 64 && item->branches >> (item->depth - 1) & 1;
+    g_string_append(tree, more ? (ascii ? "|->" : "├─>") : (ascii ? "`->" : "└─>"));
+  }
+  return g_string_free(tree, FALSE);
+}
+
+/* The subject as the list shows it: in a thread, only where it is another than that of the message above. */
+static char *
+subject_words(const UiBox *box, const UiItem *item, int width)
+{
+  const char *given = ui_box_subject(box, item);
+  gboolean threads = box->order.by == UI_ORDER_THREADS;
+  g_autofree char *subject = ui_text_line(*given ? given : "(no subject)");
+
+  if (!threads)
+    return g_steal_pointer(&subject);
+  g_autofree char *tree = branches(item, width);
+  if (item->folded && item->thread_size > 1)
+    return item->thread_unread ? g_strdup_printf("[+%u, %u new] %s", item->thread_size - 1, item->thread_unread, subject)
+                               : g_strdup_printf("[+%u] %s", item->thread_size - 1, subject);
+  /* A protected subject that was read is always said. */
+  gboolean hide = item->same_subject && given == item->header->subject;
+  return g_strdup_printf("%s%s%s", tree, *tree && !hide ? " " : "", hide ? "" : subject);
+}
+
 static void
 draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
 {
   const UiItem *item = box->shown->pdata[at];
   const MlHeader *header = item->header;
   gboolean current = (int)at == box->cursor;
-  guint total = MAX(box->total, box->all->len), number = box->limit ? ui_box_number(box, item) : total - at;
+  gboolean sorted = box->order.by != UI_ORDER_ARRIVAL || box->order.reverse;
+  guint total = MAX(box->total, box->all->len);
+  guint number = sorted ? box->shown->len - at : box->limit ? ui_box_number(box, item) : total - at;
   int number_width = MAX(digits(total), 3), narrow = columns < 60;
   int from_width = narrow ? columns / 4 : CLAMP((columns - 40) / 3, 12, 30), date_width = narrow ? 0 : 9;
   char letters[4];
@@ -111,11 +149,10 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
   g_autofree char *date_fit = ui_text_fit(date, date_width);
   g_autofree char *from = ui_text_line(header->from_name);
   g_autofree char *from_fit = ui_text_fit(from, from_width);
-  const char *words = ui_box_subject(box, item);
-  g_autofree char *subject = ui_text_line(*words ? words : "(no subject)");
   g_autofree char *size = narrow ? g_strdup("") : ui_text_size(header->size);
   int before = 1 + number_width + 1 + 3 + 1 + 3 + 1 + date_width + (date_width ? 2 : 0) + from_width + 2;
   int subject_width = MAX(columns - before - (narrow ? 0 : 7), 1);
+  g_autofree char *subject = subject_words(box, item, subject_width);
   g_autofree char *subject_fit = ui_text_fit(subject, subject_width);
   g_autofree char *line =
       g_strdup_printf("%c%*u %s %-3s %s%s%s  %s %6s", current ? '>' : ' ', number_width, number, letters,

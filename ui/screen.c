@@ -332,10 +332,10 @@ ui_screen_end(int row, int column, gboolean show)
   refresh();
 }
 
-/* The rest of a sequence that no key is known for: its letters are not what the person typed. FALSE: it was Esc. *alt:
- * it was Alt-/, the one such key that is bound. */
-static gboolean
-swallow_sequence(gboolean *alt)
+/* What stands behind an Esc: with a character it is Alt and that character, which is returned; the rest of a sequence that
+ * no key is known for is thrown away (UI_KEY_RESIZE), for its letters are not what the person typed; else it was Esc. */
+static int
+after_escape(void)
 {
   wint_t key;
 
@@ -343,32 +343,29 @@ swallow_sequence(gboolean *alt)
   if (result == KEY_CODE_YES)
     ungetch((int)key);
   if (result != OK)
-    return FALSE;
-  if (key == '/') {
-    *alt = TRUE;
-    return TRUE;
+    return UI_KEY_ESC;
+  if (key == '[') {
+    for (int i = 0; i < 32 && get_wch(&key) == OK; i++)
+      if (key >= 0x40 && key <= 0x7e)
+        break;
+    return UI_KEY_RESIZE; /* nothing, but more may follow */
   }
-  if (key != '[') {
-    unget_wch((wchar_t)key);
-    return FALSE;
-  }
-  for (int i = 0; i < 32 && get_wch(&key) == OK; i++)
-    if (key >= 0x40 && key <= 0x7e)
-      break;
-  return TRUE;
+  if (key > ' ' && key < 0x7f)
+    return UI_ALT((int)key);
+  unget_wch((wchar_t)key);
+  return UI_KEY_ESC;
 }
 
 int
 ui_screen_key(void)
 {
   wint_t key;
-  gboolean alt = FALSE;
   int result = get_wch(&key);
 
   if (result == ERR || term.suspended)
     return UI_KEY_NONE;
-  if (result == OK && key == UI_KEY_ESC && swallow_sequence(&alt))
-    return alt ? UI_ALT('/') : UI_KEY_RESIZE; /* nothing, but more may follow */
+  if (result == OK && key == UI_KEY_ESC)
+    return after_escape();
   if (result == OK)
     return key == '\n' || key == '\r' ? UI_KEY_ENTER : key == 8 ? UI_KEY_BACKSPACE : (int)key;
   switch (key) {

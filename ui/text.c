@@ -302,6 +302,8 @@ ui_text_date(gint64 when, gint64 now, int columns)
     format = columns < 9 ? "%H:%M" : "%a %H:%M";
   else if (g_date_time_get_year(then) == g_date_time_get_year(today))
     format = "%e %b";
+  else if (columns < 10)
+    format = "%b %Y"; /* the whole date does not fit */
   g_autofree char *text = g_date_time_format(then, columns < 6 ? "%H:%M" : format);
   g_autofree char *safe = ui_text_line(text); /* the locale's month names */
   return ui_text_cut(g_strchug(safe), columns);

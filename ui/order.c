@@ -1,0 +1,362 @@
+#include "ui/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/app-private.h"
+
+static const struct {
+  const char *word;
+  char letter;
+} orders[] = {
+  [UI_ORDER_ARRIVAL] = { "arrival", 'r' }, [UI_ORDER_DATE] = { "date", 'd' }, [UI_ORDER_FROM] = { "from", 'f' },
+  [UI_ORDER_SUBJECT] = { "subject", 's' }, [UI_ORDER_SIZE] = { "size", 'z' }, [UI_ORDER_THREADS] = { "threads", 't' },
+};
+const char ui_order_choices[] = "arrival, date, from, subject, size, threads";
+
+gboolean
+ui_order_parse(const char *words, UiOrder *order)
+{
+  const char *word = g_str_has_prefix(words, "reverse-") ? words + strlen("reverse-") : words;
+
+  for (guint i = 0; i < G_N_ELEMENTS(orders); i++) {
+    if (strcmp(word, orders[i].word) != 0 && !(word[0] == orders[i].letter && !word[1]))
+      continue;
+    *order = (UiOrder){ (UiOrderBy)i, word != words };
+    return TRUE;
+  }
+  return FALSE;
+}
+
+char *
+ui_order_words(UiOrder order)
+{
+  return g_strconcat(order.reverse ? "reverse-" : "", orders[order.by].word, NULL);
+}
+
+/* ---- sorting */
+
+static int
+by_arrival(const UiItem *one, const UiItem *other)
+{
+  return one->header->uid < other->header->uid ? -1 : one->header->uid > other->header->uid;
+}
+
+static int
+by_date(const UiItem *one, const UiItem *other)
+{
+  gint64 a = one->header->date, b = other->header->date;
+  return a < b ? -1 : a > b ? 1 : by_arrival(one, other);
+}
+
+/* What is compared, worked out once a message. */
+typedef struct {
+  UiItem *item;
+  char *key; /* folded; NULL: none is needed */
+} Sorted;
+
+static int
+compare(const void *a, const void *b, void *user_data)
+{
+  const Sorted *one = a, *other = b;
+  int result = 0;
+
+  switch (*(const UiOrderBy *)user_data) {
+  case UI_ORDER_FROM:
+  case UI_ORDER_SUBJECT:
+    result = strcmp(one->key, other->key);
+    break;
+  case UI_ORDER_SIZE:
+    result = one->item->header->size < other->item->header->size   ? -1
+             : one->item->header->size > other->item->header->size ? 1
+                                                                   : 0;
+    break;
+  case UI_ORDER_ARRIVAL:
+    return by_arrival(one->item, other->item);
+  default:
+    break;
+  }
+  return result ? result : by_date(one->item, other->item);
+}
+
+static char *
+key_of(const UiBox *box, const UiItem *item)
+{
+  gboolean reply;
+
+  if (box->order.by == UI_ORDER_SUBJECT)
+    return ml_thread_subject(ui_box_subject(box, item), &reply);
+  return box->order.by == UI_ORDER_FROM ? ui_limit_fold(item->header->from_name) : NULL;
+}
+
+static void
+clear_sorted(gpointer data)
+{
+  g_free(((Sorted *)data)->key);
+}
+
+static void
+show_sorted(UiBox *box)
+{
+  g_autoptr(GArray) sorted = g_array_sized_new(FALSE, FALSE, sizeof(Sorted), box->all->len);
+
+  g_array_set_clear_func(sorted, clear_sorted);
+  for (guint i = 0; i < box->all->len; i++) {
+    Sorted one = { box->all->pdata[i], NULL };
+    if (!ui_box_within(one.item, box))
+      continue;
+    one.key = key_of(box, one.item);
+    g_array_append_val(sorted, one);
+  }
+  if (box->order.by != UI_ORDER_ARRIVAL)
+    qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &box->order.by);
+  gboolean from_end = (box->order.by == UI_ORDER_ARRIVAL) == box->order.reverse; /* all: the newest first */
+  for (guint i = 0; i < sorted->len; i++)
+    g_ptr_array_add(box->shown, g_array_index(sorted, Sorted, from_end ? sorted->len - 1 - i : i).item);
+}
+
+/* ---- threads */
+
+static void
+make_threads(UiBox *box)
+{
+  box->threads = ml_threads_new();
+  for (guint i = 0; i < box->all->len; i++) {
+    UiItem *item = box->all->pdata[i];
+    ml_threads_add(box->threads, item, item->header);
+  }
+}
+
+/* One thread, its first message last: box->shown has the bottom line of the screen first. */
+static void
+show_thread(UiBox *box, GArray *threaded, guint start, guint size)
+{
+  UiItem *head = g_array_index(threaded, MlThreaded, start).item;
+
+  head->thread_unread = 0;
+  for (guint i = start + size; i-- > start;) {
+    const MlThreaded *one = &g_array_index(threaded, MlThreaded, i);
+    UiItem *item = one->item;
+    item->depth = one->depth;
+    item->branches = one->more;
+    item->thread_size = one->size;
+    item->same_subject = one->same_subject;
+    if (i == start || !head->folded)
+      g_ptr_array_add(box->shown, item);
+    if (!(item->header->flags & ML_FLAG_SEEN))
+      head->thread_unread++;
+  }
+}
+
+static void
+show_threads(UiBox *box)
+{
+  if (!box->threads)
+    make_threads(box);
+  g_clear_pointer(&box->threaded, g_array_unref);
+  box->threaded = ml_threads_order(box->threads, ui_box_within, box);
+  GArray *threaded = box->threaded;
+  if (box->order.reverse) { /* as stored, the screen's bottom first */
+    for (guint start = 0; start < threaded->len; start += g_array_index(threaded, MlThreaded, start).size)
+      show_thread(box, threaded, start, g_array_index(threaded, MlThreaded, start).size);
+    return;
+  }
+  for (guint end = threaded->len; end > 0;) {
+    guint start = end - 1;
+    while (g_array_index(threaded, MlThreaded, start).depth)
+      start--;
+    show_thread(box, threaded, start, end - start);
+    end = start;
+  }
+}
+
+void
+ui_order_show(UiBox *box)
+{
+  g_ptr_array_set_size(box->shown, 0);
+  box->unarranged = 0;
+  if (box->order.by == UI_ORDER_THREADS)
+    show_threads(box);
+  else
+    show_sorted(box);
+}
+
+/* The messages of a thread, from its first; NULL: threads are not shown. Array of UiItem, transfer full. */
+static GPtrArray *
+thread_of(UiBox *box, const UiItem *item)
+{
+  if (!box->threaded)
+    return NULL;
+  g_autoptr(GPtrArray) thread = g_ptr_array_new();
+  gboolean found = FALSE;
+  for (guint i = 0; i < box->threaded->len; i++) {
+    const MlThreaded *one = &g_array_index(box->threaded, MlThreaded, i);
+    if (!one->depth && found)
+      break;
+    if (!one->depth)
+      g_ptr_array_set_size(thread, 0);
+    g_ptr_array_add(thread, one->item);
+    found |= one->item == item;
+  }
+  return found ? g_steal_pointer(&thread) : NULL;
+}
+
+/* ---- keys */
+
+static void
+set_order(UiApp *app, const char *answer, gboolean reverse)
+{
+  UiOrder order;
+
+  if (!ui_order_parse(answer, &order)) {
+    ui_app_complain(app, "There is no order %s: %s; reverse- before one turns it round.", answer, ui_order_choices);
+    return;
+  }
+  order.reverse ^= reverse;
+  app->order = order;
+  ui_box_set_order(app->box, order);
+  g_autofree char *words = ui_order_words(order);
+  ui_app_say(app, "Sorted by %s.", words);
+}
+
+static void
+order_answered(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+  if (answer && *answer && app->box)
+    set_order(app, answer, FALSE);
+}
+
+static void
+reverse_answered(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+  if (answer && *answer && app->box)
+    set_order(app, answer, TRUE);
+}
+
+static char *
+complete_order(const char *typed, gpointer user_data)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(orders); i++)
+    if (*typed && g_str_has_prefix(orders[i].word, typed))
+      return g_strdup(orders[i].word);
+  return NULL;
+}
+
+static void
+ask_order(UiApp *app, const char *question, UiPromptDone done)
+{
+  if (app->box)
+    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, question, NULL, complete_order, done, app);
+}
+
+void
+ui_action_sort(UiApp *app)
+{
+  ask_order(app, "Sort by d(ate), f(rom), s(ubject), z (size), t(hreads) or r (arrival)", order_answered);
+}
+
+void
+ui_action_sort_reverse(UiApp *app)
+{
+  ask_order(app, "Sort, the other way round, by d, f, s, z, t or r", reverse_answered);
+}
+
+static GPtrArray *
+current_thread(UiApp *app)
+{
+  UiItem *item = app->box ? ui_box_item(app->box) : NULL;
+  GPtrArray *thread = item ? thread_of(app->box, item) : NULL;
+
+  if (!thread)
+    ui_app_say(app, item ? "Threads are not shown: o and t show them." : "There is no message here.");
+  return thread;
+}
+
+void
+ui_action_fold(UiApp *app)
+{
+  g_autoptr(GPtrArray) thread = current_thread(app);
+
+  if (!thread)
+    return;
+  UiItem *head = thread->pdata[0];
+  if (thread->len < 2) {
+    ui_app_say(app, "This thread has one message.");
+    return;
+  }
+  head->folded = !head->folded;
+  ui_box_arrange(app->box, head);
+  ui_app_dirty(app);
+}
+
+/* Folds all, or unfolds all where the cursor's is folded. */
+void
+ui_action_fold_all(UiApp *app)
+{
+  g_autoptr(GPtrArray) thread = current_thread(app);
+
+  if (!thread)
+    return;
+  UiItem *head = thread->pdata[0];
+  gboolean fold = !head->folded;
+  GArray *threaded = app->box->threaded;
+  for (guint i = 0; i < threaded->len; i++) {
+    const MlThreaded *one = &g_array_index(threaded, MlThreaded, i);
+    ((UiItem *)one->item)->folded = fold && one->size > 1;
+  }
+  ui_box_arrange(app->box, head);
+  ui_app_dirty(app);
+}
+
+void
+ui_action_tag_thread(UiApp *app)
+{
+  g_autoptr(GPtrArray) thread = current_thread(app);
+
+  if (!thread)
+    return;
+  gboolean on = !((UiItem *)thread->pdata[0])->tagged;
+  for (guint i = 0; i < thread->len; i++)
+    ((UiItem *)thread->pdata[i])->tagged = on;
+  ui_app_say(app, on ? "%u tagged: after ; the next key acts on all tagged ones." : "%u untagged.", thread->len);
+}
+
+static void
+delete_thread(UiApp *app, gboolean on)
+{
+  g_autoptr(GPtrArray) thread = current_thread(app);
+
+  if (!thread)
+    return;
+  if (app->box->read_only && on) {
+    ui_app_complain(app, "This folder is read-only: nothing can be deleted in it.");
+    return;
+  }
+  for (guint i = 0; i < thread->len; i++)
+    ((UiItem *)thread->pdata[i])->deleted = on;
+  app->box->counted = FALSE;
+  ui_app_say(app, on ? "%u marked to be deleted: $ does it." : "%u undeleted.", thread->len);
+}
+
+void
+ui_action_delete_thread(UiApp *app)
+{
+  delete_thread(app, TRUE);
+}
+
+void
+ui_action_undelete_thread(UiApp *app)
+{
+  delete_thread(app, FALSE);
+}
+
+void
+ui_action_read_thread(UiApp *app)
+{
+  g_autoptr(GPtrArray) thread = current_thread(app);
+
+  if (thread)
+    ui_box_set_flags(app, thread, ML_FLAG_SEEN, 0);
+}
