@@ -1,4 +1,4 @@
-/* The two crypto threads: exactly one done() for each job, in the posting thread; cancel; the order of the end. */
+/* The crypto threads: exactly one done() for each job, in the posting thread; cancel; the order of the end. */
 #include "crypto/job.h"
 
 enum { MANY = 5000, PATIENCE_S = 30 };
@@ -193,6 +193,32 @@ test_storm(void)
   }
 }
 
+/* A server that does not answer holds up neither a reading nor a key; and no job of that thread can ask for a PIN. */
+static void
+test_network(void)
+{
+  GMutex gate;
+  int started = 0;
+  Work hangs = { .gate = &gate, .started = &started }, verifies = { NULL }, keys = { NULL };
+  g_mutex_init(&gate);
+  g_mutex_lock(&gate);
+  total_done = 0;
+  crypto_job_start(ask, NULL);
+  crypto_job_post(CRYPTO_JOB_NETWORK, run, done, &hangs, NULL);
+  crypto_job_post(CRYPTO_JOB_VERIFY, run, done, &verifies, NULL);
+  crypto_job_post(CRYPTO_JOB_KEYS, run, done, &keys, NULL);
+  loop_until(2);
+  g_assert_cmpint(verifies.done + keys.done, ==, 2);
+  g_assert_cmpint(hangs.done, ==, 0);
+  g_mutex_unlock(&gate);
+  loop_until(3);
+  g_assert_false(hangs.had_source);
+  g_assert_true(keys.had_source);
+  g_assert_true(hangs.ran_on != verifies.ran_on && hangs.ran_on != keys.ran_on);
+  crypto_job_stop();
+  g_mutex_clear(&gate);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -202,5 +228,6 @@ main(int argc, char **argv)
   g_test_add_func("/job/cancel-waiting", test_cancel_waiting);
   g_test_add_func("/job/stop", test_stop);
   g_test_add_func("/job/storm", test_storm);
+  g_test_add_func("/job/network", test_network);
   return g_test_run();
 }
