@@ -278,6 +278,7 @@ static void
 logout_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   ui_reader_shut(app);
+  ui_drafts_forget_titles(app);
   ui_app_say(app, "PINs and the database's password are forgotten.");
 }
 

@@ -101,6 +101,7 @@ struct UiApp {
   gpointer secrets;    /* ui/ask.c */
   gpointer forget_monitor; /* ui/cards.c */
   GPtrArray *composers; /* of UiComposer: messages that are being written */
+  GHashTable *draft_titles; /* id of an encrypted draft that was open here -> its subject, until ^F; NULL */
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
@@ -292,6 +293,7 @@ void ui_compose_draft(UiApp *app, UiAccount *account, MlDraft *draft); /* takes 
 void ui_compose_open(UiApp *app);                                      /* Enter in the review screen */
 void ui_compose_free(UiApp *app);
 gboolean ui_compose_leaving(UiApp *app, UiThen then); /* FALSE: @then may run at once; else it is asked first */
+void ui_drafts_forget_titles(UiApp *app);             /* what they say lies encrypted */
 void ui_drafts_start(UiApp *app);                     /* says what was left unfinished */
 void ui_addresses_start(UiApp *app);
 void ui_addresses_refresh(UiApp *app); /* mail was read meanwhile */

@@ -153,18 +153,19 @@ write_on(Source *source)
   source_free(source);
 }
 
-/* "anna@example.org, bob@example.org and 3 more": whom the answer goes to. Transfer full. */
+/* "It would go to anna@example.org, bob@example.org and 3 more." In lines of its own: none may be cut. Transfer full. */
 static char *
 readers_of(const MlDraft *draft)
 {
   enum { NAMED = 3 };
   g_autoptr(GPtrArray) mailboxes = ml_draft_mailboxes(draft, NULL);
-  GString *words = g_string_new(mailboxes ? NULL : draft->to);
+  GString *words = g_string_new("It would go to ");
 
   for (guint i = 0; mailboxes && i < MIN(mailboxes->len, NAMED); i++)
     g_string_append_printf(words, "%s%s", i ? ", " : "", ((MlMailbox *)mailboxes->pdata[i])->address);
   if (mailboxes && mailboxes->len > NAMED)
     g_string_append_printf(words, " and %u more", mailboxes->len - NAMED);
+  g_string_append(words, mailboxes ? "." : draft->to);
   return g_string_free(words, FALSE);
 }
 
@@ -197,13 +198,12 @@ ask_doubt(Source *source)
     write_on(source);
     return;
   }
+  g_autofree char *readers = readers_of(draft), *safe = ui_text_line(readers);
   const char *explanation[] = { draft->doubt,
                                 "Who re-sends another's encrypted mail as his own gets its text from a quote.",
-                                NULL };
-  g_autofree char *readers = readers_of(draft);
-  g_autofree char *question = g_strdup_printf("Quote what was decrypted to %s", readers);
-  g_autofree char *safe = ui_text_line(question);
-  ui_prompts_ask(source->app->prompts, UI_PROMPT_YES_NO, explanation, safe, NULL, NULL, doubt_answered, source);
+                                safe, NULL };
+  ui_prompts_ask(source->app->prompts, UI_PROMPT_YES_NO, explanation, "Quote what was decrypted", NULL, NULL,
+                 doubt_answered, source);
 }
 
 static void

@@ -431,4 +431,5 @@ ui_compose_free(UiApp *app)
   while (app->composers->len)
     ui_composer_close(app->composers->pdata[app->composers->len - 1]);
   g_ptr_array_unref(app->composers);
+  ui_drafts_forget_titles(app);
 }

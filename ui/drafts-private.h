@@ -25,6 +25,7 @@ void ui_drafts_note(const UiApp *app, const char *id, const UiDraftCopy *copy); 
 UiDraftCopy *ui_drafts_noted(const UiApp *app, const char *id);                 /* NULL: there is none */
 char *ui_drafts_of_copy(UiApp *app, const char *account, const char *folder,
                         const char *message_id);   /* its id; NULL */
+const char *ui_drafts_title(const UiApp *app, const char *id); /* NULL: it was not open here. Borrowed */
 void ui_drafts_delete(UiApp *app, const char *id); /* everywhere */
 
 #endif

@@ -165,6 +165,26 @@ delete_local(UiApp *app, const char *id)
 }
 
 static void
+note_title(UiApp *app, const char *id, const UiComposer *composer)
+{
+  if (!app->draft_titles)
+    app->draft_titles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_replace(app->draft_titles, g_strdup(id), g_strdup(ui_composer_title(composer)));
+}
+
+const char *
+ui_drafts_title(const UiApp *app, const char *id)
+{
+  return app->draft_titles ? g_hash_table_lookup(app->draft_titles, id) : NULL;
+}
+
+void
+ui_drafts_forget_titles(UiApp *app)
+{
+  g_clear_pointer(&app->draft_titles, g_hash_table_unref);
+}
+
+static void
 save_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   Save *save = data;
@@ -173,8 +193,10 @@ save_done(UiApp *app, gboolean cancelled, gpointer data)
   composer->saving = FALSE;
   if (save->saved && composer->forgotten)
     delete_local(app, save->saved->id); /* it was sent, or thrown away, meanwhile */
-  else if (save->saved)
+  else if (save->saved) {
+    note_title(app, save->saved->id, composer);
     take_saved(composer, save);
+  }
   if (save->error) {
     composer->changed = TRUE;
     if (g_strcmp0(composer->save_problem, save->error->message) != 0) { /* said once */

@@ -184,8 +184,10 @@ fill(UiApp *app, UiList *list, GPtrArray *entries)
     Choice *choice = g_new0(Choice, 1);
     choice->id = g_strdup(entry->id);
     choice->saved = entry->saved;
+    const char *title = ui_drafts_title(app, entry->id);
     add_choice(list, lock == UI_DRAFT_LEFT ? "unfinished" : "draft", entry->saved, entry->to,
                entry->subject     ? entry->subject
+               : title            ? title
                : entry->encrypted ? "(encrypted)"
                                   : "(no subject)",
                choice);

@@ -90,7 +90,7 @@ seen 'A secret|ENCRYPTED'
 keys D
 seen 'combination'
 keys r
-wait_for 'Quote what was decrypted to anna@example.org' 'nothing shows that its sender wrote it: it is asked'
+wait_for 'It would go to anna@example.org' 'nothing shows that its sender wrote it: it is asked'
 keys y
 wait_for '^ ENCRYPT on' 'the reply to an encrypted mail is encrypted'
 check 'it quotes the mail' has '^ > *The combination is 4711'

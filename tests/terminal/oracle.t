@@ -45,7 +45,7 @@ has_either() { has '^ SIGN ' || has 'Quote what was decrypted'; }
 drafted() {
 	until_true has_either
 	if [ "$asked" ]; then
-		check "$1: it is asked" has "Quote what was decrypted to .*$asked"
+		check "$1: it is asked" has "It would go to .*$asked"
 		keys n
 	else
 		check "$1: nothing is asked" has_not 'Quote what'

@@ -183,7 +183,8 @@ wait_for 'Bounce this message to carol@example.org' 'and whether really'
 keys y
 wait_for 'Bounced to carol@example.org' 'it is said'
 until_true [ -e "$LAB/delivered" ]
-check 'delivered to Carol' until_true [ -n "$(ls "$LAB"/carol/mail/new)" ]
+in_her_box() { [ -n "$(ls "$LAB/carol/mail/new")" ]; }
+check 'delivered to Carol' until_true in_her_box
 check 'and to nobody else' [ "$(wc -l <"$LAB/delivered")" = 1 ]
 until_true sh -c "ls '$LAB'/delivered.* >/dev/null 2>&1"
 tr -d '\r' <"$(ls "$LAB"/delivered.*)" >"$LAB/out"
@@ -223,7 +224,8 @@ doubted() { # doubted SUBJECT WHY
 	only "~s '$1'" "$1"
 	rm -f "$LAB/given"
 	keys r
-	wait_for 'Quote what was decrypted to mallory@evil.example' "$1: it is asked, and said who would read it"
+	wait_for 'Quote what was decrypted' "$1: it is asked"
+	check "$1: and said who would read it" has 'It would go to mallory@evil.example\.'
 	check "$1: and why" has "$2"
 	keys Enter
 	wait_for '^ ENCRYPT on' "$1: Enter is no"
@@ -235,7 +237,7 @@ doubted() { # doubted SUBJECT WHY
 	keys Escape
 	wait_gone 'Quote what was' "$1: Esc answers nothing"
 	keys g
-	wait_for 'Quote what was decrypted to mallory@evil.example, carol@example.org' "$1: g names all"
+	wait_for 'It would go to mallory@evil.example, carol@example.org\.' "$1: g names all"
 	keys y
 	wait_for '^ ENCRYPT on' "$1: y quotes"
 	check "$1: it is there" given '^> The combination is 4711'
