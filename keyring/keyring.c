@@ -12,6 +12,8 @@ typedef struct {
   __typeof__(&secret_password_free) free;
   __typeof__(&secret_service_get_sync) service;
   __typeof__(&secret_error_get_quark) quark;
+  __typeof__(&secret_collection_for_alias_sync) collection;
+  __typeof__(&secret_collection_get_locked) locked;
 } Secret;
 
 static const SecretSchema schema = {
@@ -41,7 +43,9 @@ load(gpointer unused)
   *(void **)&secret.free = dlsym(library, "secret_password_free");
   *(void **)&secret.service = dlsym(library, "secret_service_get_sync");
   *(void **)&secret.quark = dlsym(library, "secret_error_get_quark");
-  if (!secret.lookup || !secret.store || !secret.clear || !secret.free || !secret.service || !secret.quark)
+  *(void **)&secret.collection = dlsym(library, "secret_collection_for_alias_sync");
+  *(void **)&secret.locked = dlsym(library, "secret_collection_get_locked");
+  if (!secret.collection || !secret.locked || !secret.lookup || !secret.store || !secret.clear || !secret.free || !secret.service || !secret.quark)
     return NULL;
   return &secret;
 }
@@ -78,6 +82,14 @@ translate(const Secret *secret, GError *from, GError **error)
   g_error_free(from);
 }
 
+static void
+set_locked(GError **error)
+{
+  g_set_error(error, KEYRING_ERROR, KEYRING_ERROR_LOCKED,
+              "The desktop's keyring is locked, and was not unlocked: log in to the desktop, or use password-command "
+              "in signet.conf");
+}
+
 char *
 keyring_lookup(const char *account, const char *server, GCancellable *cancellable, GError **error)
 {
@@ -93,6 +105,8 @@ keyring_lookup(const char *account, const char *server, GCancellable *cancellabl
   }
   char *password = g_strdup(stored);
   secret->free(stored);
+  if (!password && keyring_is_locked(cancellable))
+    set_locked(error);
   return password;
 }
 
@@ -109,7 +123,11 @@ keyring_store(const char *account, const char *server, const char *password, GCa
   if (secret->store(&schema, SECRET_COLLECTION_DEFAULT, label, password, cancellable, &local, "account", account,
                     "server", server, NULL))
     return TRUE;
-  translate(secret, local, error);
+  if (keyring_is_locked(cancellable)) {
+    g_error_free(local);
+    set_locked(error);
+  } else
+    translate(secret, local, error);
   return FALSE;
 }
 
@@ -143,6 +161,20 @@ keyring_available(GCancellable *cancellable, GError **error)
   }
   g_object_unref(service);
   return TRUE;
+}
+
+gboolean
+keyring_is_locked(GCancellable *cancellable)
+{
+  const Secret *secret = get_library(NULL);
+  SecretService *service = secret ? secret->service(SECRET_SERVICE_OPEN_SESSION, cancellable, NULL) : NULL;
+  SecretCollection *collection =
+      service ? secret->collection(service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, cancellable, NULL) : NULL;
+  gboolean locked = collection && secret->locked(collection);
+
+  g_clear_object(&collection);
+  g_clear_object(&service);
+  return locked;
 }
 
 void

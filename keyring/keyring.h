@@ -15,7 +15,8 @@ typedef enum {
 #define KEYRING_ERROR keyring_error_quark()
 GQuark keyring_error_quark(void);
 
-/* Transfer full; wipe with keyring_wipe(). NULL without error: none is stored. @server: "imaps://host:993". */
+/* Transfer full; wipe with keyring_wipe(). NULL without error: none is stored; LOCKED: nobody can tell. @server:
+ * "imaps://host:993". */
 char *keyring_lookup(const char *account, const char *server, GCancellable *cancellable, GError **error);
 gboolean keyring_store(const char *account, const char *server, const char *password, GCancellable *cancellable,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -23,6 +24,7 @@ gboolean keyring_forget(const char *account, const char *server, GCancellable *c
 
 /* Does a service answer? For `signet doctor`. */
 gboolean keyring_available(GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean keyring_is_locked(GCancellable *cancellable); /* FALSE also where there is none */
 
 void keyring_wipe(char *password); /* overwrites and frees; NULL is fine */
 

@@ -234,6 +234,10 @@ on_password(const MlAccount *account, const MlServer *server, gboolean retry, GC
   cli->password_given = TRUE;
   if (stored)
     return stored;
+  if (local && g_error_matches(local, KEYRING_ERROR, KEYRING_ERROR_LOCKED)) {
+    ui_cli_error(cli, "%s", local->message);
+    g_clear_error(&local);
+  }
   if (local) {
     g_propagate_error(error, g_steal_pointer(&local));
     return NULL;

@@ -224,7 +224,10 @@ look_at_keyring(Doctor *doctor)
 {
   g_autoptr(GError) error = NULL;
 
-  if (keyring_available(doctor->cli->cancellable, &error))
+  if (keyring_is_locked(doctor->cli->cancellable))
+    say(doctor, WARN, "passwords",
+        "asked for, or password-command: the desktop's keyring is locked. Log in to the desktop to unlock it");
+  else if (keyring_available(doctor->cli->cancellable, &error))
     say(doctor, GOOD, "passwords", "the desktop's keyring answers; without a stored one they are asked for");
   else
     say(doctor, GOOD, "passwords", "asked for, or password-command. (%s)", error->message);

@@ -11,8 +11,11 @@ set -e
 printf secret | gnome-keyring-daemon --unlock --foreground --components=secrets >/dev/null 2>"$tmp/daemon.log" &
 daemon=\$!
 trap 'kill \$daemon 2>/dev/null; wait \$daemon 2>/dev/null || :' EXIT
-until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
-	string:org.freedesktop.secrets 2>/dev/null | grep -q 'boolean true'; do
+owned() {
+	dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+		string:org.freedesktop.secrets 2>/dev/null | grep -q 'boolean true'
+}
+until owned; do
 	kill -0 \$daemon || { cat "$tmp/daemon.log"; exit 1; }
 	perl -e 'select undef, undef, undef, 0.05'
 done
@@ -42,6 +45,24 @@ certutil -W -d "sql:\$p/nssdb" -f "$tmp/pw" -@ "$tmp/pw2" >/dev/null 2>&1
 code=0; mail changed || code=\$?
 echo "changed: \$code"
 echo "doctor: \$("$signet" --profile "$tmp/p" doctor | grep passwords)"
+# Another session, in which nobody has unlocked it, and nobody can be asked
+"$signet" --profile "\$p" token login database --keep --pin-file "$tmp/pw2" >/dev/null
+kill \$daemon
+wait \$daemon || :
+while owned; do perl -e 'select undef, undef, undef, 0.05'; done
+gnome-keyring-daemon --foreground --components=secrets >/dev/null 2>"$tmp/daemon.log" &
+daemon=\$!
+until owned; do
+	kill -0 \$daemon || { cat "$tmp/daemon.log"; exit 1; }
+	perl -e 'select undef, undef, undef, 0.05'
+done
+code=0; mail locked || code=\$?
+echo "locked: \$code"
+code=0; "$signet" --profile "\$p" token login database --keep --pin-file "$tmp/pw2" 2>&1 || code=\$?
+echo "keep: \$code"
+echo "locked doctor: \$("$signet" --profile "$tmp/p" doctor | grep passwords)"
+code=0; SIGNET_PIN='new horse' mail typed || code=\$?
+echo "typed: \$code"
 S
 out=$(env HOME="$tmp/home" XDG_RUNTIME_DIR="$tmp/run" XDG_DATA_HOME="$tmp/home/data" XDG_CONFIG_HOME="$tmp/home/config" \
 	dbus-run-session -- sh "$tmp/inside" 2>&1 </dev/null)
@@ -52,4 +73,9 @@ like "$out" '^kept: 0 [1-9]' "with it in the keyring (token login --keep) the ma
 like "$out" 'keyring has forgotten the password that was refused' "a wrong one is taken out of the keyring"
 like "$out" '^changed: 75' "and nothing leaves unsigned"
 like "$out" 'doctor: OK .*keyring answers' "doctor says that it serves"
+like "$out" '^signet: The desktop.s keyring is locked, and was not unlocked: log in' "a locked keyring is named, with what to do"
+like "$out" '^locked: 75' "the mail is not sent without its signature"
+like "$out" 'the password is not kept: The desktop.s keyring is locked' "nothing is kept in a locked one"
+like "$out" 'locked doctor: WARN .*keyring is locked' "doctor says so"
+like "$out" '^typed: 0' "a password from elsewhere serves"
 done_testing
