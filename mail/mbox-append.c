@@ -64,7 +64,6 @@ append_quoted(MlSpill *out, const char *text, gsize length)
   ml_spill_add(out, text + done, length - done);
 }
 
-/* With a NUL behind it. */
 static GBytes *
 message_text(GBytes *bytes, guint flags, gint64 received, const char *gap, GError **error)
 {
@@ -83,7 +82,6 @@ message_text(GBytes *bytes, guint flags, gint64 received, const char *gap, GErro
   append_quoted(out, data + block, length - block);
   const char *end = length > block ? data + length : with_flags + strlen(with_flags);
   ml_spill_text(out, end[-1] == '\n' ? "\n" : "\n\n");
-  ml_spill_add(out, "", 1);
   return ml_spill_end(out, error);
 }
 
@@ -118,7 +116,7 @@ ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
   if (!text)
     return FALSE;
   g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(MlMboxPiece));
-  MlMboxPiece piece = { 0, 0, (char *)g_bytes_get_data(text, NULL) };
+  MlMboxPiece piece = { 0, (goffset)g_bytes_get_size(text), (char *)g_bytes_get_data(text, NULL) };
   g_array_append_val(pieces, piece);
   if (!ml_mbox_replace(lock, journal, about.st_size, pieces, error))
     return FALSE;

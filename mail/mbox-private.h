@@ -45,7 +45,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMboxLock, ml_mbox_unlock)
 /* One stretch of the new text: bytes of the old file, or words of ours. */
 typedef struct {
   goffset from, to; /* of the old file */
-  char *text;       /* instead of them; NULL: the file's */
+  char *text;       /* instead of them; NULL: the file's. `to`: its length, or 0 */
 } MlMboxPiece;
 
 /* Replaces everything from @from to the end by @pieces, in place, since others may wait for a lock on this

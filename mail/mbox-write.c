@@ -207,7 +207,7 @@ make_journal(MlMboxLock *lock, const char *journal, goffset from, GArray *pieces
     ml_files_error(error, errno, "read", lock->path);
   for (guint i = 0; ok && i < pieces->len; i++) {
     MlMboxPiece *piece = &g_array_index(pieces, MlMboxPiece, i);
-    goffset length = piece->text ? (goffset)strlen(piece->text) : piece->to - piece->from;
+    goffset length = piece->text && !piece->to ? (goffset)strlen(piece->text) : piece->to - piece->from;
     ok = piece->text ? ml_files_pwrite_all(fd, piece->text, (gsize)length, at, temporary, error)
                      : copy_range(lock->fd, lock->path, piece->from, piece->to, fd, temporary, at, error);
     at += length;

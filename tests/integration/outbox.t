@@ -119,6 +119,16 @@ like "$out" 'next try ' "and when it is tried again"
 exits 66 "no such entry" $s outbox cancel zzz
 exits 2 "usage" $s outbox
 
+# Two signets at one outbox: each entry leaves once.
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo text | $s send --queue -s "shared-$i-" bob@example.org; done
+$s outbox flush --now >/dev/null 2>&1 &
+first=$!
+$s outbox flush --now >/dev/null 2>&1 &
+wait $! $first
+is "$(grep -c 'Subject: shared-' "$smtp_dir/accepted")" 12 "twelve messages, two signets: twelve were sent"
+is "$(grep -o 'Subject: shared-[0-9]*-' "$smtp_dir/accepted" | sort -u | wc -l | tr -d ' ')" 12 "each of them"
+is "$(grep -l '^Subject: shared-' "$p"/Mail/.Sent/cur/* | wc -l | tr -d ' ')" 12 "and one copy of each"
+
 # A full disk: nothing half, and the exit code says so.
 if [ "$(id -u)" = 0 ] && mkdir "$p/small" && mount -t tmpfs -o size=64k none "$p/small" 2>/dev/null; then
 	mv "$p/data" "$p/data.kept"

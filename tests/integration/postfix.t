@@ -143,7 +143,53 @@ is "$(count carol "by policy too")" 0 "does not leave"
 
 # Letters beyond ASCII in an address
 conf "smtps://anna@127.0.0.1:$PORT_TLS"
-echo x | $s send -s utf8 'jörg@example.org' 2>"$tmp/err"
+echo x | $s send -s utf8 'jürgen@example.org' 2>"$tmp/err"
 is $? 69 "an address beyond ASCII is asked for (SMTPUTF8), and refused by its server"
-like "$(cat "$tmp/err")" 'jörg@example.org was refused: 55' "with its words"
+like "$(cat "$tmp/err")" 'jürgen@example.org was refused: 55' "with its words"
+echo x | $s send -s "utf8 there" 'Jörg <jörg@example.org>' 2>"$tmp/err"
+is $? 0 "one that exists is accepted"
+wait_until 60 sh -c "grep -rq 'Subject: utf8 there' '$tmp/dovecot/mail/carol/Maildir/new'"
+like "$(cat $(arrived carol "utf8 there"))" '^To: .*<jörg@example.org>' "and it arrives, the address as it is"
+is "$(sent "utf8 there")" 1 "its copy is in Sent"
+postconf -c "$tmp/postfix/etc" -e smtputf8_enable=no
+sh tests/lab/postfix.sh again "$tmp/postfix"
+echo x | $s send -s "no utf8" -b 'jörg@example.org' bob@example.org 2>"$tmp/err"
+is $? 69 "a server without SMTPUTF8"
+like "$(cat "$tmp/err")" 'jörg@example.org was refused: 127.0.0.1 cannot send to jörg@example.org.*no SMTPUTF8.*another account' "is said to be that"
+wait_until 60 sh -c "grep -rq 'Subject: no utf8' '$tmp/dovecot/mail/bob/Maildir/new'"
+is "$(count bob "no utf8")" 1 "the others get it"
+
+# 8-bit text, and what the size is asked for
+printf 'To: bob@example.org\nSubject: eight\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nÄpfel\n' >"$tmp/mail"
+exits 0 "8-bit text" sh -c "$s sendmail -t -i <'$tmp/mail'"
+wait_until 60 sh -c "grep -rq 'Subject: eight' '$tmp/dovecot/mail/bob/Maildir/new'"
+like "$(cat $(arrived bob eight))" '^Äpfel' "arrives as it is (8BITMIME)"
+{
+	printf 'To: bob@example.org\nSubject: too large\n\n'
+	head -c 21000000 /dev/zero | tr '\0' x | fold -w 72
+} >"$tmp/mail"
+exits 69 "larger than the server takes" sh -c "$s sendmail -t -i <'$tmp/mail'"
+like "$err" 'octets, and 127.0.0.1 takes at most 20000000: send the attachment in another way' "is told by the numbers"
+unlike "$(cat "$tmp/postfix/log")" 'exceeds' "without the server having been asked to take it"
+exits 0 "the mail is kept" $s outbox list
+like "$out" 'failed .*too large' "in the outbox"
+
+# Delivery status
+echo x | $s send -s reported --notify success bob@example.org
+wait_until 60 sh -c "grep -rq '^Action: delivered' '$tmp/dovecot/mail/anna/Maildir/new'"
+is "$(grep -rl '^Action: delivered' "$tmp/dovecot/mail/anna/Maildir/new" | wc -l | tr -d ' ')" 1 "--notify success: the server reports the delivery"
+
+# The mailbox is away when the copy is to be stored.
+good=$imap imap=1
+conf "smtps://anna@127.0.0.1:$PORT_TLS"
+echo x | $s send -s "copy later" bob@example.org 2>"$tmp/err"
+is $? 0 "sent, though its copy cannot be stored"
+like "$(cat "$tmp/err")" 'Sent; its copy could not be stored in the Sent folder and will be tried again: .*reached' "which is told"
+exits 0 "the outbox" $s outbox list
+like "$out" 'sent, copy due .*copy later' "says what is due"
+imap=$good
+conf "smtps://anna@127.0.0.1:$PORT_TLS"
+$s outbox flush --now >/dev/null 2>&1
+is "$(sent "copy later")/$(count bob "copy later")" "1/1" "the copy is stored by a later flush, and nothing sent again"
+unlike "$($s outbox list)" 'copy later' "then it is done"
 done_testing

@@ -1,9 +1,9 @@
 #!/bin/sh
 # A Postfix of our own beside tests/lab/dovecot.sh's: `postfix.sh start DIR DOVECOT_DIR` starts it on free ports of
-# 127.0.0.1 and writes DIR/env (PORT_TLS, PORT_STARTTLS); `postfix.sh stop DIR` ends it. Root only, as Postfix is; it
-# touches nothing outside DIR but the mailboxes of the Dovecot lab, into which it delivers for anna, bob and carol at
-# example.org. Logins are those of the Dovecot lab, asked by its socket. refused@example.org is refused by policy; mail
-# to anywhere else goes nowhere.
+# 127.0.0.1 and writes DIR/env (PORT_TLS, PORT_STARTTLS); `postfix.sh stop DIR` ends it, `postfix.sh again DIR` starts it
+# anew on the same ports. Root only, as Postfix is; it touches nothing outside DIR but the mailboxes of the Dovecot lab,
+# into which it delivers for anna, bob and carol at example.org (jörg's mail is carol's). Logins are those of the Dovecot
+# lab, asked by its socket. refused@example.org is refused by policy; mail to anywhere else goes nowhere.
 set -eu
 umask 022
 what=$1
@@ -19,10 +19,27 @@ stop() {
 	done
 }
 
+run() {
+	postfix -c "$dir/etc" start >"$dir/out" 2>&1 </dev/null || {
+		cat "$dir/out" "$dir/log" >&2
+		exit 1
+	}
+	i=0
+	until python3 -c "import socket; socket.create_connection(('127.0.0.1', $PORT_TLS), 1)" 2>/dev/null; do
+		i=$((i + 1))
+		[ $i -lt 200 ] || {
+			cat "$dir/out" "$dir/log" >&2
+			exit 1
+		}
+		perl -e 'select undef, undef, undef, 0.05'
+	done
+}
+
 config() {
 	mkdir -p "$dir/etc" "$dir/spool" "$dir/data"
 	chown postfix "$dir/data"
 	for name in anna bob carol; do echo "$name@example.org $name/Maildir/"; done >"$dir/etc/mailboxes"
+	echo "jörg@example.org carol/Maildir/" >>"$dir/etc/mailboxes"
 	cat >"$dir/etc/main.cf" <<-EOF
 		compatibility_level = 3.6
 		queue_directory = $dir/spool
@@ -95,26 +112,19 @@ a.bind(("127.0.0.1", 0)); b.bind(("127.0.0.1", 0))
 print(a.getsockname()[1], b.getsockname()[1])')
 	PORT_TLS=$1 PORT_STARTTLS=$2
 	config
-	postfix -c "$dir/etc" start >"$dir/out" 2>&1 </dev/null || {
-		cat "$dir/out" "$dir/log" >&2
-		exit 1
-	}
-	i=0
-	until python3 -c "import socket; socket.create_connection(('127.0.0.1', $PORT_TLS), 1)" 2>/dev/null; do
-		i=$((i + 1))
-		[ $i -lt 200 ] || {
-			cat "$dir/out" "$dir/log" >&2
-			exit 1
-		}
-		perl -e 'select undef, undef, undef, 0.05'
-	done
+	run
 	printf 'PORT_TLS=%s\nPORT_STARTTLS=%s\n' "$PORT_TLS" "$PORT_STARTTLS" >"$dir/env"
+	;;
+again)
+	. "$dir/env"
+	stop
+	run
 	;;
 stop)
 	stop
 	;;
 *)
-	echo "usage: postfix.sh start DIR DOVECOT_DIR | stop DIR" >&2
+	echo "usage: postfix.sh start DIR DOVECOT_DIR | again DIR | stop DIR" >&2
 	exit 2
 	;;
 esac
