@@ -105,13 +105,11 @@ check 'once' is_one 'Re: A question'
 # Forwarded
 on 'A report'
 keys f
-seen 'Forward as attachment'
-keys y
-seen '^ SIGN'
-keys t
-seen 'To:'
+seen '^(Forward to|To):?'
 typed 'dora@example.org'
 keys Enter
+seen 'Forward as attachment'
+keys y
 wait_for 'To: dora@example.org' 'a forward'
 keys y
 seen 'Sent: '
