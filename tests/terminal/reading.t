@@ -74,7 +74,7 @@ session() { # session COLUMNS ROWS
 	wait_gone 'Message-ID:' "$size: h hides them"
 	keys '?'
 	wait_for 'Help: keys in the reader' "$size: help for the reader"
-	typed '/certificate'
+	typed '/install the'
 	keys Enter
 	wait_for "install the signer.s certificate" "$size: help is searched"
 	keys q q
