@@ -88,7 +88,9 @@ verifies(const CryptoOcspResponse *response, CryptoCert *signer, gboolean *weak)
 {
   PLArenaPool *arena = PORT_NewArena(DER_DEFAULT_CHUNKSIZE);
   SECKEYPublicKey *key = CERT_ExtractPublicKey(signer->nss);
-  CERTSignedData data = { .data = { siBuffer, (guint8 *)response->tbs.start, (guint)response->tbs.total } };
+  CERTSignedData data;
+  memset(&data, 0, sizeof data);
+  data.data = (SECItem){ siBuffer, (guint8 *)response->tbs.start, (guint)response->tbs.total };
   SECItem algorithm = { siBuffer, (guint8 *)response->algorithm.start, (guint)response->algorithm.total };
   /* NSS counts a signature's length in bits. */
   data.signature.data = (guint8 *)response->signature.data + 1;

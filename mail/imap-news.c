@@ -60,7 +60,7 @@ listen_once(MlImap *imap, int timeout_ms, int wake_fd, gboolean *woken, gboolean
   *woken = *timeout = FALSE;
   CryptoTlsWait what = CRYPTO_TLS_DATA;
   if (ml_sieve_is_empty(session->stream->sieve))
-    what = crypto_tls_wait(session->stream->tls, timeout_ms, wake_fd);
+    what = crypto_tls_wait(session->stream->wire.tls, timeout_ms, wake_fd);
   *woken = what == CRYPTO_TLS_WOKEN;
   *timeout = what == CRYPTO_TLS_TIMEOUT;
   if (*woken || *timeout)

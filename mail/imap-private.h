@@ -1,11 +1,9 @@
 #ifndef ML_IMAP_PRIVATE_H
 #define ML_IMAP_PRIVATE_H
 
-#include <libetpan/libetpan.h>
-
-#include "crypto/tls.h"
 #include "mail/driver-private.h"
 #include "mail/imap-sieve.h"
+#include "mail/wire-private.h"
 
 /* ---- imap-stream.c: libetpan's low stream over crypto's TLS, with the sieve between */
 
@@ -13,15 +11,11 @@
 typedef gboolean (*MlImapResponseFunc)(const MlResponse *response, gpointer user_data, GError **error);
 
 typedef struct {
-  CryptoTls *tls;      /* owned */
+  MlWire wire;
   MlSieve *sieve;      /* owned */
-  mailstream *stream;  /* libetpan's; the session closes it */
   MlImapResponseFunc func;
   gpointer user_data;
-  GString *pass;       /* what libetpan may read: our own words for what the server said */
-  gsize passed;
   gboolean greeted;
-  GError *error;       /* why it is dead */
 } MlImapStream;
 
 MlImapStream *ml_imap_stream_new(CryptoTls *tls, MlImapResponseFunc func, gpointer user_data); /* takes @tls */

@@ -81,14 +81,14 @@ refused(gpointer user_data, const char **words, gboolean *passing)
   MlImapSession *session = user_data;
   *words = session->words;
   *passing = session->code && g_ascii_strcasecmp(session->code, "UNAVAILABLE") == 0;
-  return session->status == ML_RESPONSE_NO && !session->stream->error;
+  return session->status == ML_RESPONSE_NO && !session->stream->wire.error;
 }
 
 gboolean
 ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
               GCancellable *cancellable, char **mechanism, GError **error)
 {
-  if (!crypto_tls_is_encrypted(session->stream->tls)) {
+  if (!crypto_tls_is_encrypted(session->stream->wire.tls)) {
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
                 "No login is sent to %s over a connection that is not encrypted.", session->host);
     return FALSE;

@@ -264,8 +264,8 @@ ml_imap_session_is_broken(const GError *error)
 static gboolean
 outcome(MlImapSession *session, int result, const char *what, GError **error)
 {
-  if (session->stream->error) {
-    g_propagate_error(error, g_error_copy(session->stream->error));
+  if (session->stream->wire.error) {
+    g_propagate_error(error, g_error_copy(session->stream->wire.error));
     return FALSE;
   }
   if (result == MAILIMAP_NO_ERROR)
@@ -338,7 +338,7 @@ ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer us
 gboolean
 ml_imap_session_greet(MlImapSession *session, GError **error)
 {
-  int result = mailimap_connect(session->imap, session->stream->stream);
+  int result = mailimap_connect(session->imap, session->stream->wire.stream);
   if (result == MAILIMAP_NO_ERROR_AUTHENTICATED || result == MAILIMAP_NO_ERROR_NON_AUTHENTICATED)
     result = MAILIMAP_NO_ERROR;
   return outcome(session, result, "its greeting", error);
@@ -383,7 +383,7 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
                "STARTTLS", error))
     return FALSE;
   GError *why = NULL;
-  if (!crypto_tls_start(session->stream->tls, &why)) {
+  if (!crypto_tls_start(session->stream->wire.tls, &why)) {
     ml_imap_stream_fail(session->stream);
     ml_line_error(why, error);
     return FALSE;
@@ -418,7 +418,7 @@ ml_imap_session_select(MlImapSession *session, const char *folder, const char *p
     ok = outcome(session, mailimap_select(session->imap, mailbox), folder, error);
   }
   if (!ok) {
-    if (session->status == ML_RESPONSE_NO && !session->stream->error) {
+    if (session->status == ML_RESPONSE_NO && !session->stream->wire.error) {
       g_clear_error(error);
       g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s",
                   session->host, folder, session->words);
@@ -504,7 +504,7 @@ ml_imap_session_free(MlImapSession *session)
   gboolean taken = session->imap->imap_stream != NULL;
   mailimap_free(session->imap);
   if (!taken)
-    mailstream_close(session->stream->stream);
+    mailstream_close(session->stream->wire.stream);
   ml_imap_stream_free(session->stream);
   g_free(session->host);
   g_ptr_array_unref(session->auths);

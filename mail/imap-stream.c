@@ -1,33 +1,13 @@
 #include "mail/imap-private.h"
-#include "mail/line-private.h"
 
 #include <string.h>
 
 enum { READ_SIZE = 64 * 1024, PASS_CAPABILITIES = 200 };
 
-/* Keeps the first reason; what fails afterwards fails because of it. */
-static void
-die(MlImapStream *stream, GError *why)
-{
-  if (stream->error)
-    g_error_free(why);
-  else
-    stream->error = why;
-}
-
 void
 ml_imap_stream_fail(MlImapStream *stream)
 {
-  if (!stream->error)
-    stream->error = g_error_new(ML_ERROR, ML_ERROR_OFFLINE, "The connection is closed.");
-}
-
-static gboolean
-is_dead(MlImapStream *stream, GError **error)
-{
-  if (stream->error)
-    g_propagate_error(error, g_error_copy(stream->error));
-  return stream->error != NULL;
+  ml_wire_close(&stream->wire);
 }
 
 /* A response that is complete already. NULL: none, or the stream died. */
@@ -37,40 +17,33 @@ take(MlImapStream *stream)
   GError *why = NULL;
   const MlResponse *response = ml_sieve_next(stream->sieve, &why);
   if (why) {
-    die(stream, why);
+    ml_wire_die(&stream->wire, why);
     return NULL;
   }
   if (response && !stream->func(response, stream->user_data, &why)) {
-    die(stream, why);
+    ml_wire_die(&stream->wire, why);
     return NULL;
   }
   return response;
 }
 
-static gboolean
+static void
 fill(MlImapStream *stream)
 {
   char buffer[READ_SIZE];
-  GError *why = NULL;
-  gssize n = crypto_tls_read(stream->tls, buffer, sizeof buffer, &why);
-  if (n > 0) {
-    ml_sieve_feed(stream->sieve, buffer, (gsize)n);
-    return TRUE;
-  }
-  GError *ours = NULL;
-  ml_line_error(why, &ours);
-  die(stream, ours);
-  return FALSE;
+  gsize n = ml_wire_read(&stream->wire, buffer, sizeof buffer);
+  if (n)
+    ml_sieve_feed(stream->sieve, buffer, n);
 }
 
 const MlResponse *
 ml_imap_stream_next(MlImapStream *stream, GError **error)
 {
-  while (!is_dead(stream, error)) {
+  while (!ml_wire_is_dead(&stream->wire, error)) {
     const MlResponse *response = take(stream);
     if (response)
       return response;
-    if (!stream->error)
+    if (!stream->wire.error)
       fill(stream);
   }
   return NULL;
@@ -79,13 +52,13 @@ ml_imap_stream_next(MlImapStream *stream, GError **error)
 const MlResponse *
 ml_imap_stream_ready(MlImapStream *stream, GError **error)
 {
-  while (!is_dead(stream, error)) {
+  while (!ml_wire_is_dead(&stream->wire, error)) {
     const MlResponse *response = take(stream);
     if (response)
       return response;
-    if (stream->error)
+    if (stream->wire.error)
       continue;
-    CryptoTlsWait what = crypto_tls_wait(stream->tls, 0, -1);
+    CryptoTlsWait what = crypto_tls_wait(stream->wire.tls, 0, -1);
     if (what == CRYPTO_TLS_TIMEOUT)
       return NULL;
     fill(stream); /* where it is broken, this says why */
@@ -96,30 +69,17 @@ ml_imap_stream_ready(MlImapStream *stream, GError **error)
 gboolean
 ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GError **error)
 {
-  if (is_dead(stream, error))
+  if (ml_wire_is_dead(&stream->wire, error))
     return FALSE;
-  if (mailstream_flush(stream->stream) < 0)
-    return !is_dead(stream, error);
-  while (length) {
-    GError *why = NULL;
-    gssize n = crypto_tls_write(stream->tls, data, length, &why);
-    if (n <= 0) {
-      GError *ours = NULL;
-      ml_line_error(why, &ours);
-      die(stream, ours);
-      return !is_dead(stream, error);
-    }
-    data += n;
-    length -= (gsize)n;
-  }
-  return TRUE;
+  if (mailstream_flush(stream->wire.stream) < 0)
+    return !ml_wire_is_dead(&stream->wire, error);
+  return ml_wire_write(&stream->wire, data, length, error);
 }
 
 gboolean
 ml_imap_stream_is_clean(MlImapStream *stream)
 {
-  return ml_sieve_is_empty(stream->sieve) && stream->passed == stream->pass->len &&
-         stream->stream->read_buffer_len == 0 && stream->stream->write_buffer_len == 0;
+  return ml_sieve_is_empty(stream->sieve) && ml_wire_is_clean(&stream->wire);
 }
 
 /* ---- what libetpan reads: never the server's words, only ours for what they mean */
@@ -146,11 +106,9 @@ pass_capabilities(GString *pass, const MlNode *data)
 static void
 pass_on(MlImapStream *stream, const MlResponse *response)
 {
-  GString *pass = stream->pass;
+  GString *pass = stream->wire.pass;
   gboolean greeting = !stream->greeted;
   stream->greeted = TRUE;
-  g_string_truncate(pass, 0);
-  stream->passed = 0;
   switch (response->kind) {
   case ML_RESPONSE_TAGGED:
     g_string_append_printf(pass, "%s %s done\r\n", response->tag,
@@ -180,84 +138,25 @@ pass_on(MlImapStream *stream, const MlResponse *response)
   }
 }
 
-/* Never 0: libetpan would spin on it. */
-static ssize_t
-low_read(mailstream_low *low, void *buffer, size_t length)
+static gboolean
+refill(gpointer user_data)
 {
-  MlImapStream *stream = low->data;
-  while (stream->passed == stream->pass->len) {
-    const MlResponse *response = ml_imap_stream_next(stream, NULL);
-    if (!response)
-      return -1;
+  MlImapStream *stream = user_data;
+  const MlResponse *response = ml_imap_stream_next(stream, NULL);
+  if (response)
     pass_on(stream, response);
-  }
-  size_t n = MIN(length, stream->pass->len - stream->passed);
-  memcpy(buffer, stream->pass->str + stream->passed, n);
-  stream->passed += n;
-  return (ssize_t)n;
+  return response != NULL;
 }
-
-static ssize_t
-low_write(mailstream_low *low, const void *data, size_t length)
-{
-  MlImapStream *stream = low->data;
-  if (stream->error)
-    return -1;
-  GError *why = NULL;
-  gssize n = crypto_tls_write(stream->tls, data, length, &why);
-  if (n > 0)
-    return n;
-  GError *ours = NULL;
-  ml_line_error(why, &ours);
-  die(stream, ours);
-  return -1;
-}
-
-static int
-low_close(mailstream_low *low)
-{
-  ml_imap_stream_fail(low->data);
-  return 0;
-}
-
-static int
-low_get_fd(mailstream_low *low)
-{
-  (void)low;
-  return -1; /* nobody waits for it but we */
-}
-
-static void
-low_free(mailstream_low *low)
-{
-  free(low); /* libetpan's own allocation; what it points to is the session's */
-}
-
-static void
-low_cancel(mailstream_low *low)
-{
-  crypto_tls_interrupt(((MlImapStream *)low->data)->tls);
-}
-
-static mailstream_low_driver low_driver = { .mailstream_read = low_read,
-                                            .mailstream_write = low_write,
-                                            .mailstream_close = low_close,
-                                            .mailstream_get_fd = low_get_fd,
-                                            .mailstream_free = low_free,
-                                            .mailstream_cancel = low_cancel };
 
 MlImapStream *
 ml_imap_stream_new(CryptoTls *tls, MlImapResponseFunc func, gpointer user_data)
 {
   MlImapStream *stream = g_new0(MlImapStream, 1);
-  stream->tls = tls;
+  ml_wire_init(&stream->wire, tls, refill, stream);
+  stream->wire.dies_closed = TRUE;
   stream->sieve = ml_sieve_new();
   stream->func = func;
   stream->user_data = user_data;
-  stream->pass = g_string_new(NULL);
-  mailstream_low *low = mailstream_low_new(stream, &low_driver);
-  stream->stream = low ? mailstream_new(low, 8192) : NULL;
-  g_assert(stream->stream != NULL); /* as g_malloc() does when there is no memory */
   return stream;
 }
 
@@ -266,9 +165,7 @@ ml_imap_stream_free(MlImapStream *stream)
 {
   if (!stream)
     return;
-  crypto_tls_free(stream->tls);
+  ml_wire_clear(&stream->wire);
   ml_sieve_free(stream->sieve);
-  g_string_free(stream->pass, TRUE);
-  g_clear_error(&stream->error);
   g_free(stream);
 }

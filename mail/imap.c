@@ -24,7 +24,7 @@ static gboolean
 imap_connected(MlDriver *driver)
 {
   MlImap *imap = (MlImap *)driver;
-  return imap->session && !imap->session->stream->error;
+  return imap->session && !imap->session->stream->wire.error;
 }
 
 /* What was told of the folder is kept for the comparison; what waits to be compared already stays. */
@@ -82,7 +82,7 @@ secure(MlImap *imap, GError **error)
   MlImapSession *session = imap->session;
   GError *why = NULL;
   if (imap->base.account->imap.tls == ML_TLS_IMPLICIT) {
-    if (crypto_tls_start(session->stream->tls, &why))
+    if (crypto_tls_start(session->stream->wire.tls, &why))
       return ml_imap_session_greet(session, error);
     ml_imap_stream_fail(session->stream);
     ml_line_error(why, error);
@@ -148,7 +148,7 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
     ok = secure(imap, &why);
   }
   if (ok) {
-    tell(step, user_data, at, crypto_tls_protocol(imap->session->stream->tls));
+    tell(step, user_data, at, crypto_tls_protocol(imap->session->stream->wire.tls));
     ok = log_in(imap, step, user_data, &at, &why);
   }
   if (ok)

@@ -3,9 +3,9 @@
 
 #include <libetpan/libetpan.h>
 
-#include "crypto/tls.h"
 #include "mail/line-private.h"
 #include "mail/smtp.h"
+#include "mail/wire-private.h"
 
 /* ---- smtp-reply.c: cuts what an SMTP server sends into replies, within limits; the first reader of bytes that may be
  * hostile. Pure: no input or output of its own. */
@@ -34,20 +34,16 @@ enum {
 
 typedef struct {
   mailsmtp *smtp;     /* libetpan's; it reads only our own words for what the server said */
-  mailstream *stream; /* libetpan's, over: */
-  CryptoTls *tls;     /* owned */
+  MlWire wire;
   MlReplies *replies;
   char *host;
   guint caps;
   guint64 size_max; /* 0: none was named */
   GPtrArray *auths; /* of char *, upper case */
-  GString *pass;    /* what libetpan may read */
-  gsize passed;
   guint code; /* of the last reply */
   char *words;
   guint patience_ms; /* for one reply */
   gboolean used;     /* a message went over it before */
-  GError *error;     /* why it is dead */
 } MlSmtpSession;
 
 MlSmtpSession *ml_smtp_session_new(CryptoTls *tls, const char *host); /* takes @tls */

@@ -299,7 +299,7 @@ nobody(Transaction *t, GError **error)
   if (t->data_asked && ml_smtp_session_reply(session, session->patience_ms, NULL) == 354 &&
       ml_smtp_session_write(session, ".\r\n", 3, NULL))
     ml_smtp_session_reply(session, session->patience_ms, NULL);
-  if (!session->error)
+  if (!session->wire.error)
     ml_smtp_session_reset(session, NULL);
   return result;
 }
@@ -362,8 +362,8 @@ transact(Transaction *t, MlSmtpDotFunc dot, gpointer user_data, gboolean *stale,
   gboolean kept = session->used;
   session->used = TRUE;
   if (!envelope(t, &result, error)) {
-    *stale = kept && (session->error || session->code == 421) && !t->accepted;
-    if (session->error)
+    *stale = kept && (session->wire.error || session->code == 421) && !t->accepted;
+    if (session->wire.error)
       all(t, ML_SMTP_LATER, NULL);
     return result;
   }

@@ -9,49 +9,19 @@ enum {
   CAPS_MAX = 100,
 };
 
-/* Keeps the first reason; what fails afterwards fails because of it. */
 static void
-die(MlSmtpSession *session, GError *why)
-{
-  if (session->error)
-    g_error_free(why);
-  else
-    session->error = why;
-}
-
-static gboolean
-is_dead(MlSmtpSession *session, GError **error)
-{
-  if (session->error)
-    g_propagate_error(error, g_error_copy(session->error));
-  return session->error != NULL;
-}
-
-static void
-die_of(MlSmtpSession *session, GError *crypto)
-{
-  GError *ours = NULL;
-  ml_line_error(crypto, &ours);
-  die(session, ours);
-}
-
-static gboolean
 fill(MlSmtpSession *session, gint64 deadline)
 {
   char buffer[READ_SIZE];
-  GError *why = NULL;
   gint64 left = (deadline - g_get_monotonic_time()) / 1000;
-  if (left <= 0 || crypto_tls_wait(session->tls, (int)MIN(left, G_MAXINT), -1) == CRYPTO_TLS_TIMEOUT) {
-    die(session, g_error_new(ML_ERROR, ML_ERROR_OFFLINE, "%s does not answer (the answer took too long).",
-                             session->host));
-    return FALSE;
+  if (left <= 0 || crypto_tls_wait(session->wire.tls, (int)MIN(left, G_MAXINT), -1) == CRYPTO_TLS_TIMEOUT) {
+    ml_wire_die(&session->wire, g_error_new(ML_ERROR, ML_ERROR_OFFLINE,
+                                            "%s does not answer (the answer took too long).", session->host));
+    return;
   }
-  gssize n = crypto_tls_read(session->tls, buffer, sizeof buffer, &why);
-  if (n > 0)
-    ml_replies_feed(session->replies, buffer, (gsize)n);
-  else
-    die_of(session, why);
-  return n > 0;
+  gsize n = ml_wire_read(&session->wire, buffer, sizeof buffer);
+  if (n)
+    ml_replies_feed(session->replies, buffer, n);
 }
 
 static const MlReply *
@@ -59,7 +29,7 @@ next_reply(MlSmtpSession *session, guint patience_ms, GError **error)
 {
   gint64 deadline = g_get_monotonic_time() + (gint64)patience_ms * 1000;
   session->code = 0;
-  while (!is_dead(session, error)) {
+  while (!ml_wire_is_dead(&session->wire, error)) {
     GError *why = NULL;
     const MlReply *reply = ml_replies_next(session->replies, &why);
     if (reply) {
@@ -69,7 +39,7 @@ next_reply(MlSmtpSession *session, guint patience_ms, GError **error)
       return reply;
     }
     if (why)
-      die(session, why);
+      ml_wire_die(&session->wire, why);
     else
       fill(session, deadline);
   }
@@ -85,92 +55,31 @@ ml_smtp_session_reply(MlSmtpSession *session, guint patience_ms, GError **error)
 gboolean
 ml_smtp_session_write(MlSmtpSession *session, const char *data, gsize length, GError **error)
 {
-  while (length && !session->error) {
-    GError *why = NULL;
-    gssize n = crypto_tls_write(session->tls, data, length, &why);
-    if (n <= 0) {
-      die_of(session, why);
-      break;
-    }
-    data += n;
-    length -= (gsize)n;
-  }
-  return !is_dead(session, error);
+  return ml_wire_write(&session->wire, data, length, error);
 }
 
-/* ---- what libetpan reads: never the server's words, only ours for what they mean */
-
-/* Never 0: libetpan would spin on it. */
-static ssize_t
-low_read(mailstream_low *low, void *buffer, size_t length)
+static gboolean
+refill(gpointer user_data)
 {
-  MlSmtpSession *session = low->data;
-  if (session->passed == session->pass->len) {
-    if (!ml_smtp_session_reply(session, session->patience_ms, NULL))
-      return -1;
-    g_string_printf(session->pass, "%03u done\r\n", session->code);
-    session->passed = 0;
-  }
-  size_t n = MIN(length, session->pass->len - session->passed);
-  memcpy(buffer, session->pass->str + session->passed, n);
-  session->passed += n;
-  return (ssize_t)n;
+  MlSmtpSession *session = user_data;
+  if (!ml_smtp_session_reply(session, session->patience_ms, NULL))
+    return FALSE;
+  g_string_printf(session->wire.pass, "%03u done\r\n", session->code);
+  return TRUE;
 }
-
-static ssize_t
-low_write(mailstream_low *low, const void *data, size_t length)
-{
-  return ml_smtp_session_write(low->data, data, length, NULL) ? (ssize_t)length : -1;
-}
-
-static int
-low_close(mailstream_low *low)
-{
-  (void)low; /* the session closes it */
-  return 0;
-}
-
-static int
-low_get_fd(mailstream_low *low)
-{
-  (void)low;
-  return -1; /* nobody waits for it but we */
-}
-
-static void
-low_free(mailstream_low *low)
-{
-  free(low); /* libetpan's own allocation; what it points to is ours */
-}
-
-static void
-low_cancel(mailstream_low *low)
-{
-  crypto_tls_interrupt(((MlSmtpSession *)low->data)->tls);
-}
-
-static mailstream_low_driver low_driver = { .mailstream_read = low_read,
-                                            .mailstream_write = low_write,
-                                            .mailstream_close = low_close,
-                                            .mailstream_get_fd = low_get_fd,
-                                            .mailstream_free = low_free,
-                                            .mailstream_cancel = low_cancel };
 
 MlSmtpSession *
 ml_smtp_session_new(CryptoTls *tls, const char *host)
 {
   MlSmtpSession *session = g_new0(MlSmtpSession, 1);
-  session->tls = tls;
+  ml_wire_init(&session->wire, tls, refill, session);
   session->host = g_strdup(host);
   session->replies = ml_replies_new();
   session->auths = g_ptr_array_new_with_free_func(g_free);
-  session->pass = g_string_new(NULL);
   session->words = g_strdup("");
   session->patience_ms = PATIENCE_MS;
   session->smtp = mailsmtp_new(0, NULL);
-  mailstream_low *low = mailstream_low_new(session, &low_driver);
-  session->stream = low ? mailstream_new(low, READ_SIZE) : NULL;
-  g_assert(session->smtp != NULL && session->stream != NULL); /* as g_malloc() does when there is no memory */
+  g_assert(session->smtp != NULL); /* as g_malloc() does when there is no memory */
   return session;
 }
 
@@ -180,18 +89,15 @@ ml_smtp_session_free(MlSmtpSession *session)
   if (!session)
     return;
   /* Dead before libetpan lets go of it, so that its QUIT goes nowhere and waits for nothing. */
-  if (!session->error)
-    session->error = g_error_new(ML_ERROR, ML_ERROR_OFFLINE, "The connection is closed.");
-  if (!session->smtp->stream && session->stream)
-    mailstream_close(session->stream);
+  ml_wire_close(&session->wire);
+  if (!session->smtp->stream && session->wire.stream)
+    mailstream_close(session->wire.stream);
   mailsmtp_free(session->smtp);
-  crypto_tls_free(session->tls);
+  ml_wire_clear(&session->wire);
   ml_replies_free(session->replies);
   g_free(session->host);
   g_free(session->words);
   g_ptr_array_unref(session->auths);
-  g_string_free(session->pass, TRUE);
-  g_error_free(session->error);
   g_free(session);
 }
 
@@ -201,10 +107,10 @@ ml_smtp_session_quit(MlSmtpSession *session)
   if (!session)
     return;
   session->patience_ms = GOODBYE_MS;
-  if (!session->error && session->smtp->stream) {
+  if (!session->wire.error && session->smtp->stream) {
     mailsmtp_quit(session->smtp); /* lets go of the stream, whatever it came to */
     session->smtp->stream = NULL;
-    session->stream = NULL;
+    session->wire.stream = NULL;
   }
   ml_smtp_session_free(session);
 }
@@ -214,7 +120,7 @@ ml_smtp_session_quit(MlSmtpSession *session)
 static gboolean
 refused(MlSmtpSession *session, const char *what, GError **error)
 {
-  if (is_dead(session, error))
+  if (ml_wire_is_dead(&session->wire, error))
     return FALSE;
   gboolean passing = session->code < 500;
   g_set_error(error, ML_ERROR, passing ? ML_ERROR_OFFLINE : ML_ERROR_FAILED, "%s refuses %s%s: %s", session->host,
@@ -226,8 +132,8 @@ refused(MlSmtpSession *session, const char *what, GError **error)
 gboolean
 ml_smtp_session_greet(MlSmtpSession *session, GError **error)
 {
-  int result = mailsmtp_connect(session->smtp, session->stream);
-  session->stream = session->smtp->stream; /* NULL: it has closed it */
+  int result = mailsmtp_connect(session->smtp, session->wire.stream);
+  session->wire.stream = session->smtp->stream; /* NULL: it has closed it */
   return result == MAILSMTP_NO_ERROR || refused(session, "connections", error);
 }
 
@@ -246,8 +152,10 @@ take_capability(MlSmtpSession *session, const char *line)
   static const struct {
     const char *word;
     guint cap;
-  } words[] = { { "STARTTLS", ML_SMTP_STARTTLS }, { "8BITMIME", ML_SMTP_8BITMIME }, { "SMTPUTF8", ML_SMTP_UTF8 },
-                { "SIZE", ML_SMTP_SIZE },         { "DSN", ML_SMTP_DSN },           { "PIPELINING", ML_SMTP_PIPELINING } };
+  } words[] = {
+    { "STARTTLS", ML_SMTP_STARTTLS }, { "8BITMIME", ML_SMTP_8BITMIME }, { "SMTPUTF8", ML_SMTP_UTF8 },
+    { "SIZE", ML_SMTP_SIZE },         { "DSN", ML_SMTP_DSN },           { "PIPELINING", ML_SMTP_PIPELINING },
+  };
   gsize length = strcspn(line, " \t=");
   for (guint i = 0; i < G_N_ELEMENTS(words); i++)
     if (strlen(words[i].word) == length && g_ascii_strncasecmp(line, words[i].word, length) == 0)
@@ -292,23 +200,22 @@ ml_smtp_session_starttls(MlSmtpSession *session, GError **error)
   }
   session->smtp->esmtp |= MAILSMTP_ESMTP | MAILSMTP_ESMTP_STARTTLS; /* our EHLO asked, not libetpan's */
   int result = mailesmtp_starttls(session->smtp);
-  if (session->error || session->code != 220)
+  if (session->wire.error || session->code != 220)
     return refused(session, "STARTTLS", error);
   /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
   if (result != MAILSMTP_NO_ERROR || !ml_replies_is_empty(session->replies) ||
-      session->passed != session->pass->len || session->stream->read_buffer_len ||
-      session->stream->write_buffer_len) {
-    die(session,
+      !ml_wire_is_clean(&session->wire)) {
+    ml_wire_die(&session->wire,
         g_error_new(ML_ERROR, ML_ERROR_PROTOCOL,
                     "The mail server %s broke the rules of SMTP: it sends data between STARTTLS and the "
                     "encryption, which may be an attack. The connection was closed.",
                     session->host));
-    return !is_dead(session, error);
+    return !ml_wire_is_dead(&session->wire, error);
   }
   GError *why = NULL;
-  if (!crypto_tls_start(session->tls, &why)) {
-    die_of(session, why);
-    return !is_dead(session, error);
+  if (!crypto_tls_start(session->wire.tls, &why)) {
+    ml_wire_die_of(&session->wire, why);
+    return !ml_wire_is_dead(&session->wire, error);
   }
   return TRUE;
 }
@@ -390,14 +297,14 @@ auth_refused(gpointer user_data, const char **words, gboolean *passing)
   MlSmtpSession *session = user_data;
   *words = session->words;
   *passing = session->code < 500;
-  return !session->error;
+  return !session->wire.error;
 }
 
 gboolean
 ml_smtp_session_login(MlSmtpSession *session, const MlAccount *account, const MlDriverHooks *hooks,
                       GCancellable *cancellable, char **mechanism, GError **error)
 {
-  if (!crypto_tls_is_encrypted(session->tls)) {
+  if (!crypto_tls_is_encrypted(session->wire.tls)) {
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
                 "No login is sent to %s over a connection that is not encrypted.", session->host);
     return FALSE;

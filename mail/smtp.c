@@ -74,7 +74,7 @@ secure(MlSmtp *smtp, GError **error)
   MlSmtpSession *session = smtp->session;
   if (smtp->account->smtp.tls == ML_TLS_IMPLICIT) {
     GError *why = NULL;
-    if (crypto_tls_start(session->tls, &why))
+    if (crypto_tls_start(session->wire.tls, &why))
       return ml_smtp_session_greet(session, error);
     ml_line_error(why, error);
     return FALSE;
@@ -239,7 +239,7 @@ send_by_server(MlSmtp *smtp, const char *from, GPtrArray *recipients, GBytes *me
     MlSmtpResult result =
         ml_smtp_transact(smtp->session, from, recipients, message, dot, user_data, &stale, &why);
     /* Only a connection whose last word was understood is good for another message. */
-    if (smtp->session->error || smtp->session->code == 421 ||
+    if (smtp->session->wire.error || smtp->session->code == 421 ||
         (why && !g_error_matches(why, ML_ERROR, ML_ERROR_FAILED) && smtp->session->code < 400))
       disconnect(smtp);
     if (!stale || tries || g_cancellable_is_cancelled(cancellable)) {

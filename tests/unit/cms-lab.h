@@ -120,4 +120,22 @@ lab_close(void)
   g_free(folder);
 }
 
+/* What main() of such a program begins with, and ends with. */
+static inline void
+lab_begin(int *argc, char ***argv)
+{
+  g_test_init(argc, argv, NULL);
+  make_people();
+  import_keys();
+  lab_open();
+}
+
+static inline int
+lab_run(void)
+{
+  int result = g_test_run();
+  lab_close();
+  return result;
+}
+
 #endif

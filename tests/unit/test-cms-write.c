@@ -268,10 +268,7 @@ test_encrypt_refused(void)
 int
 main(int argc, char **argv)
 {
-  g_test_init(&argc, &argv, NULL);
-  make_people();
-  import_keys();
-  lab_open();
+  lab_begin(&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS(sign_cases); i++) {
     g_autofree char *path = g_strconcat("/cms-write/sign/", sign_cases[i].name, NULL);
     g_test_add_data_func(path, &sign_cases[i], test_sign);
@@ -282,7 +279,5 @@ main(int argc, char **argv)
   g_test_add_func("/cms-write/encrypt", test_encrypt);
   g_test_add_func("/cms-write/encrypt-sizes", test_encrypt_sizes);
   g_test_add_func("/cms-write/encrypt-refused", test_encrypt_refused);
-  int result = g_test_run();
-  lab_close();
-  return result;
+  return lab_run();
 }

@@ -607,10 +607,7 @@ test_malformed(void)
 int
 main(int argc, char **argv)
 {
-  g_test_init(&argc, &argv, NULL);
-  make_people();
-  import_keys();
-  lab_open();
+  lab_begin(&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS(sign_cases); i++) {
     g_autofree char *path = g_strconcat("/cms/openssl-signs/", sign_cases[i].name, NULL);
     g_test_add_data_func(path, &sign_cases[i], test_openssl_signs);
@@ -632,7 +629,5 @@ main(int argc, char **argv)
   g_test_add_func("/cms/password", test_password);
   g_test_add_func("/cms/mislabelled-gcm", test_mislabelled_gcm);
   g_test_add_func("/cms/compressed", test_compressed);
-  int result = g_test_run();
-  lab_close();
-  return result;
+  return lab_run();
 }

@@ -569,10 +569,7 @@ test_injected(void)
 int
 main(int argc, char **argv)
 {
-  g_test_init(&argc, &argv, NULL);
-  make_people();
-  import_keys();
-  lab_open();
+  lab_begin(&argc, &argv);
   for (gsize i = 0; i < G_N_ELEMENTS(people_rows); i++) {
     g_autofree char *path = g_strconcat("/reply/people/", people_rows[i].name, NULL);
     g_test_add_data_func(path, &people_rows[i], test_people);
@@ -593,7 +590,5 @@ main(int argc, char **argv)
     g_autofree char *path = g_strconcat("/reply/doubt/", doubt_rows[i].name, NULL);
     g_test_add_data_func(path, &doubt_rows[i], test_doubt);
   }
-  int result = g_test_run();
-  lab_close();
-  return result;
+  return lab_run();
 }

@@ -373,10 +373,7 @@ test_damaged(Fixture *fixture, gconstpointer data)
 int
 main(int argc, char **argv)
 {
-  g_test_init(&argc, &argv, NULL);
-  make_people();
-  import_keys();
-  lab_open();
+  lab_begin(&argc, &argv);
 #define ADD(name, func) g_test_add("/drafts/" name, Fixture, NULL, set_up, func, tear_down)
   ADD("clear", test_clear);
   ADD("encrypted", test_encrypted);
@@ -384,7 +381,5 @@ main(int argc, char **argv)
   ADD("killed", test_killed);
   ADD("killed-moving", test_killed_moving);
   ADD("damaged", test_damaged);
-  int result = g_test_run();
-  lab_close();
-  return result;
+  return lab_run();
 }

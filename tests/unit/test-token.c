@@ -413,6 +413,32 @@ wait_for(CryptoCert *alice, gboolean there)
 }
 
 /* A card is pulled and put back, locked, about to be locked, and behind a reader with keys of its own. */
+/* The last try is told before it is made, and a locked card is not asked. */
+static void
+check_last_try(CryptoCert *alice, Asked *asked)
+{
+  g_autoptr(GError) error = NULL;
+  crypto_token_logout_all();
+  set_state("final-try", TRUE);
+  asked->answer = "0000";
+  CryptoPinSource second = SOURCE(*asked);
+  g_assert_null(crypto_keys_open(alice, &second, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN);
+  g_assert_nonnull(strstr(error->message, "One more wrong PIN locks it"));
+  g_clear_error(&error);
+  g_assert_true(asked->last.final_try);
+  set_state("locked", TRUE);
+  *asked = (Asked){ .answer = "1234", .token = asked->token };
+  CryptoPinSource third = SOURCE(*asked);
+  g_assert_null(crypto_keys_open(alice, &third, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
+  g_assert_nonnull(strstr(error->message, "PUK"));
+  g_clear_error(&error);
+  g_assert_cmpuint(asked->calls, ==, 0);
+  set_state("locked", FALSE);
+  set_state("final-try", FALSE);
+}
+
 static void
 test_reader(void)
 {
@@ -463,25 +489,7 @@ test_reader(void)
   check_sign_and_decrypt(key, alice);
   SECKEY_DestroyPrivateKey(key);
 
-  crypto_token_logout_all();
-  set_state("final-try", TRUE);
-  asked.answer = "0000";
-  CryptoPinSource second = SOURCE(asked);
-  g_assert_null(crypto_keys_open(alice, &second, &error));
-  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN);
-  g_assert_nonnull(strstr(error->message, "One more wrong PIN locks it"));
-  g_clear_error(&error);
-  g_assert_true(asked.last.final_try);
-  set_state("locked", TRUE);
-  asked = (Asked){ .answer = "1234", .token = asked.token };
-  CryptoPinSource third = SOURCE(asked);
-  g_assert_null(crypto_keys_open(alice, &third, &error));
-  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
-  g_assert_nonnull(strstr(error->message, "PUK"));
-  g_clear_error(&error);
-  g_assert_cmpuint(asked.calls, ==, 0);
-  set_state("locked", FALSE);
-  set_state("final-try", FALSE);
+  check_last_try(alice, &asked);
   g_clear_pointer(&alice, crypto_cert_unref);
   close_clean();
 
