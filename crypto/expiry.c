@@ -93,7 +93,9 @@ crypto_expiry_find(gint64 now, gint64 within, guint flags, GError **error)
                        g_hash_table_contains(used, crypto_cert_sha256(entry->cert)) ||
                        (!(entry->flags & CRYPTO_CERT_BUILTIN) &&
                         entry->flags & (CRYPTO_CERT_TRUSTED_MAIL | CRYPTO_CERT_TRUSTED_SERVER));
-    if (seconds > within || !matters || (flags && !(entry->flags & flags)) ||
+    gboolean wanted = flags == CRYPTO_EXPIRY_LEAVES ? entry->flags & CRYPTO_CERT_OWN || !authority
+                                                    : !flags || entry->flags & flags;
+    if (seconds > within || !matters || !wanted ||
         g_hash_table_contains(gone, entry) || entry->flags & CRYPTO_CERT_DISTRUSTED)
       continue;
     CryptoExpiry *expiry = g_new0(CryptoExpiry, 1);

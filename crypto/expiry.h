@@ -13,7 +13,10 @@ typedef struct {
 void crypto_expiry_free(CryptoExpiry *expiry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoExpiry, crypto_expiry_free)
 
-/* Array of CryptoExpiry, the nearest end first. @flags: CRYPTO_CERT_OWN alone looks at those; 0: at all. */
+enum { CRYPTO_EXPIRY_LEAVES = 1 << 30 }; /* our own and people's, not what stands above them: no chain is built */
+
+/* Array of CryptoExpiry, the nearest end first. @flags: CRYPTO_CERT_OWN alone looks at those, CRYPTO_EXPIRY_LEAVES at
+ * those and people's; 0: at all. */
 GPtrArray *crypto_expiry_find(gint64 now, gint64 within, guint flags, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

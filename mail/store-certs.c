@@ -75,20 +75,33 @@ run(MlPeople *people, const char *sql, const char *address, const char *sha256, 
   return statement && (sqlite3_step(statement) == SQLITE_DONE || fail(people, error));
 }
 
+static char *
+folded_address(const char *address, GError **error)
+{
+  char *folded = ml_address_fold(address);
+  if (!folded)
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s is not a mail address.", address);
+  return folded;
+}
+
+gboolean
+ml_people_unaccept(MlPeople *people, const char *address, const char *sha256, GError **error)
+{
+  g_autofree char *folded = folded_address(address, error);
+  return folded && run(people, "DELETE FROM accepted WHERE address = ?1 AND cert = ?2", folded, sha256, error);
+}
+
 /* A row without octets stays: mail that brings the certificate again finds it there. */
 gboolean
 ml_people_forget(MlPeople *people, const char *address, const char *sha256, GError **error)
 {
-  g_autofree char *folded = ml_address_fold(address);
-  if (!folded) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s is not a mail address.", address);
-    return FALSE;
-  }
-  return run(people,
+  g_autofree char *folded = folded_address(address, error);
+  return folded &&
+         run(people,
              "INSERT INTO brought(address, cert, der, at) VALUES(?1, ?2, x'', strftime('%s', 'now'))"
              " ON CONFLICT(address, cert) DO UPDATE SET der = x''",
              folded, sha256, error) &&
-         run(people, "DELETE FROM accepted WHERE address = ?1 AND cert = ?2", folded, sha256, error);
+         ml_people_unaccept(people, folded, sha256, error);
 }
 
 gboolean

@@ -96,7 +96,7 @@ struct UiApp {
   char *before; /* the folder that was left last, as ui_account_split() takes it; NULL: none */
   gboolean dirty, ending, apply_to_tagged;
   int key; /* that is being handled */
-  guint keys_source, draw_source, tick_source, logout_source;
+  guint keys_source, draw_source, tick_source, logout_source, notice_source;
   int exit_code;
   gpointer secrets;    /* ui/ask.c */
   gpointer forget_monitor; /* ui/cards.c */
@@ -105,6 +105,7 @@ struct UiApp {
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
+  char *notice; /* in the status line while nothing else is said; through the gate; NULL */
   GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
   MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };
@@ -235,6 +236,9 @@ UiView *ui_parts_new(UiApp *app, UiReader *reader);
 UiView *ui_details_new(UiApp *app, UiReader *reader);
 void ui_details_refresh(UiApp *app, UiReader *reader); /* if they are on top of that reader: it was read anew */
 UiView *ui_help_new(UiContext context, const char *name);
+/* A hint is keys with two blanks between them. Where they do not all fit, those before the last two (the way back and
+ * the help) go, the last of them first. */
+void ui_help_fit(GString *hint, int columns);
 UiView *ui_log_new(UiApp *app);
 void ui_folders_choose(UiApp *app); /* the folder under the cursor */
 UiAccount *ui_folders_seek(UiApp *app, int step); /* to the next account's line; NULL: the list is not open */
@@ -378,6 +382,7 @@ void ui_cards_stop(UiApp *app);  /* before they end */
 /* certs*.c: the certificate screen */
 void ui_certs_open(UiApp *app, const char *limit); /* limit: as typed at `l`; NULL: all */
 
+void ui_certs_notice_start(UiApp *app); /* once: what ends soon, in the status line */
 void ui_certs_show_current(UiApp *app);
 void ui_certs_show_all(UiApp *app);
 

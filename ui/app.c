@@ -275,23 +275,6 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
   return top - 1;
 }
 
-/* A hint is keys with two blanks between them. Where they do not all fit, those before the last two (the way back and
- * the help) go, the last of them first. */
-static void
-fit_hint(GString *hint, int columns)
-{
-  g_auto(GStrv) keys = g_strsplit(hint->str, "  ", -1);
-  guint n = g_strv_length(keys);
-  while (n > 2 && ui_text_width(hint->str) > columns) {
-    g_free(keys[n - 3]);
-    for (guint i = n - 3; i < n; i++)
-      keys[i] = keys[i + 1];
-    n--;
-    g_autofree char *shorter = g_strjoinv("  ", keys);
-    g_string_assign(hint, shorter);
-  }
-}
-
 static void
 draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
 {
@@ -300,7 +283,7 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
   if (hints) {
     g_autoptr(GString) hint = g_string_new(" ");
     view->type->hint(app, view, hint);
-    fit_hint(hint, columns - 1);
+    ui_help_fit(hint, columns - 1);
     ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
   }
   g_autofree char *running = app->on_reader ? g_strdup(app->on_reader) : ui_ops_words(app);
@@ -308,9 +291,13 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
   g_autofree char *words = ui_text_cut(running       ? running
                                        : app->status ? app->status
                                        : leaving     ? leaving
+                                       : app->notice ? app->notice
                                                      : "",
                                        MAX(columns - 1, 1));
-  ui_screen_put(rows - 1, 0, columns, running || !app->status ? UI_STYLE_NORMAL : app->status_style, words);
+  UiStyle style = running || (!app->status && (leaving || !app->notice)) ? UI_STYLE_NORMAL
+                  : app->status                                          ? app->status_style
+                                                                         : UI_STYLE_WARN;
+  ui_screen_put(rows - 1, 0, columns, style, words);
 }
 
 static void
@@ -570,6 +557,7 @@ take_down(UiApp *app)
   app->ending = TRUE;
   ui_app_watch_keys(app, FALSE);
   remove_source(&app->logout_source);
+  remove_source(&app->notice_source);
   remove_source(&app->draw_source);
   remove_source(&app->tick_source);
   for (guint i = 0; i < app->ops->len; i++) {
@@ -614,6 +602,7 @@ clear(UiApp *app)
   g_ptr_array_unref(app->log);
   g_free(app->status);
   g_free(app->on_reader);
+  g_free(app->notice);
   g_clear_pointer(&app->outlived, g_ptr_array_unref);
   g_free(app->search);
   g_free(app->before);
@@ -648,6 +637,7 @@ start(UiApp *app, const char *folder)
   ui_outbox_start(app);
   ui_drafts_start(app);
   ui_addresses_start(app);
+  ui_certs_notice_start(app);
   return TRUE;
 }
 

@@ -191,7 +191,7 @@ forget_addresses(Change *change)
   if (change->group == UI_CERT_CANDIDATE)
     return ml_people_forget(people, change->mail, sha256, &change->error);
   for (guint i = 0; addresses[i]; i++)
-    if (!ml_people_forget(people, addresses[i], sha256, NULL))
+    if (!ml_people_unaccept(people, addresses[i], sha256, NULL))
       continue; /* no address that anybody could have accepted */
   return TRUE;
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "ui/cert-candidates.h"
 #include "ui/certs-private.h"
 
 enum {
@@ -86,33 +87,17 @@ by_group(gconstpointer a, gconstpointer b)
   return ends ? (ends > 0 ? 1 : -1) : strcmp(crypto_cert_sha256(x->entry->cert), crypto_cert_sha256(y->entry->cert));
 }
 
-/* Once for an address, whoever brought it. */
-static void
-add_candidate(Load *load, GHashTable *kept, CryptoCert *cert, const char *address, const char *source)
-{
-  g_autofree char *key = g_strdup_printf("%s %s", crypto_cert_sha256(cert), address);
-
-  if (g_hash_table_contains(kept, crypto_cert_sha256(cert)) || !g_hash_table_add(kept, g_steal_pointer(&key)))
-    return;
-  CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
-  entry->cert = crypto_cert_ref(cert);
-  g_ptr_array_add(load->rows, row_new(entry, UI_CERT_CANDIDATE, address, source, FALSE));
-}
-
 static void
 add_candidates(Load *load, MlPeople *people, GHashTable *kept)
 {
-  g_autoptr(GPtrArray) brought = ml_people_brought(people, NULL, NULL), offered = ml_people_offered(people, NULL, NULL);
+  g_autoptr(GPtrArray) all = ui_cert_candidates(people, kept);
 
-  for (guint i = 0; brought && i < brought->len; i++) {
-    const MlBrought *one = brought->pdata[i];
-    g_autofree char *date = ui_details_date(one->at);
-    g_autofree char *source = g_strdup_printf("signed mail of %s", date);
-    add_candidate(load, kept, one->cert, one->address, source);
-  }
-  for (guint i = 0; offered && i < offered->len; i++) {
-    const MlOffered *one = offered->pdata[i];
-    add_candidate(load, kept, one->cert, one->address, one->source);
+  for (guint i = 0; i < all->len; i++) {
+    const UiCertCandidate *candidate = all->pdata[i];
+    CryptoCertEntry *entry = g_new0(CryptoCertEntry, 1);
+    entry->cert = crypto_cert_ref(candidate->cert);
+    g_ptr_array_add(load->rows,
+                    row_new(entry, UI_CERT_CANDIDATE, candidate->address, candidate->source, FALSE));
   }
 }
 

@@ -467,5 +467,9 @@ ui_certs_open(UiApp *app, const char *limit)
 void
 ui_action_certs(UiApp *app)
 {
-  ui_certs_open(app, NULL);
+  g_autofree char *notice = g_steal_pointer(&app->notice); /* it leads here, once */
+
+  ui_certs_open(app, notice ? "~x" : NULL);
+  if (notice)
+    ui_app_say(app, "What ends within 30 days, or has ended: Esc shows all.");
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mail/people.h"
 #include "ui/cert-account.h"
 #include "ui/cert-file.h"
 #include "ui/cert-mail.h"
@@ -477,6 +478,21 @@ is_delete_agreed(UiCli *cli, const CryptoCertEntry *entry, gboolean own, gboolea
              : ui_cli_confirm(cli, "Delete it? [y/N]");
 }
 
+/* What mail brought is a candidate again, and not one that was accepted. */
+static void
+take_back_yes(UiCli *cli, CryptoCert *cert)
+{
+  const char *const *addresses = crypto_cert_addresses(cert);
+  g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
+  g_autoptr(MlPeople) people = g_file_test(file, G_FILE_TEST_EXISTS) ? ml_people_open(file, NULL) : NULL;
+  for (guint i = 0; people && addresses[i]; i++) {
+    g_autoptr(GError) error = NULL;
+    if (!ml_people_unaccept(people, addresses[i], crypto_cert_sha256(cert), &error) &&
+        !g_error_matches(error, ML_ERROR, ML_ERROR_FAILED)) /* no address that anybody could have accepted */
+      ui_cli_error(cli, "%s", error->message);
+  }
+}
+
 int
 ui_cmd_cert_delete(UiCli *cli, int argc, char **argv)
 {
@@ -510,6 +526,7 @@ ui_cmd_cert_delete(UiCli *cli, int argc, char **argv)
   g_autoptr(GError) error = NULL;
   if (!crypto_certdb_delete(entry->cert, ui_cli_pin_source(cli), &error))
     return ui_cmd_cert_fail(cli, error);
+  take_back_yes(cli, entry->cert);
   if (cli->json) {
     JsonBuilder *json = ui_json_new();
     ui_json_string(json, "action", "deleted");

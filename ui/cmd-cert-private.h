@@ -18,6 +18,10 @@ int ui_cmd_cert_harvest(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_request(UiCli *cli, int argc, char **argv);
 int ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv); /* `find` */
 
+int ui_cmd_cert_use(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_accept(UiCli *cli, int argc, char **argv);
+int ui_cmd_cert_forget(UiCli *cli, int argc, char **argv);
+
 /* Prints @error and gives the exit code for it. */
 int ui_cmd_cert_fail(UiCli *cli, const GError *error);
 
@@ -31,6 +35,7 @@ char *ui_cmd_cert_plain_fingerprint(const char *what); /* 8 to 64 digits as cryp
 
 /* A line for a person, and the same as fields of an object. */
 void ui_cmd_cert_line(const CryptoCertEntry *entry, const char *word);
+void ui_cmd_cert_line_with(const CryptoCertEntry *entry, const char *word, const char *behind); /* both may be NULL */
 void ui_cmd_cert_fields(JsonBuilder *json, const CryptoCertEntry *entry);
 
 #endif

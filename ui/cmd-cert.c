@@ -7,9 +7,14 @@
 #include "ui/text.h"
 
 const char ui_cmd_cert_help[] =
-    "signet cert list [--own|--people|--authorities] [--builtin] [WORD]\n"
-    "    what is in the certificate database and on tokens; WORD: only what has it in name, address or "
-    "issuer\n"
+    "signet cert list [--own|--people|--authorities|--candidates] [--builtin] [WORD]\n"
+    "    what is in the certificate database and on tokens, with its use and its status; WORD: only what has\n"
+    "    it in name, address or issuer. --candidates: what only came with mail or from a directory\n"
+    "signet cert accept CANDIDATE | forget CANDIDATE\n"
+    "    a candidate (fingerprint or address) is kept for writing to them, or never offered again\n"
+    "signet cert use CERT [-A ACCOUNT] [--sign] [--encrypt] | --auto\n"
+    "    the account signs with this certificate of yours, and is written to at it (written into signet.conf);\n"
+    "    --auto: the newest valid one, which is what happens without any such setting\n"
     "signet cert show CERT|FILE\n"
     "    everything about one, its chain, and what it is good for\n"
     "signet cert expiry [--within 30d] [--own]\n"
@@ -62,6 +67,7 @@ static const struct {
   { "export", ui_cmd_cert_export },   { "trust", ui_cmd_cert_trust },   { "distrust", ui_cmd_cert_distrust },
   { "delete", ui_cmd_cert_delete },   { "expiry", ui_cmd_cert_expiry }, { "harvest", ui_cmd_cert_harvest },
   { "request", ui_cmd_cert_request }, { "find", ui_cmd_cert_find_in_directories },
+  { "use", ui_cmd_cert_use },         { "accept", ui_cmd_cert_accept }, { "forget", ui_cmd_cert_forget },
 };
 
 /* The verb is the first word that is no option: options may stand before it. */
@@ -78,8 +84,8 @@ ui_cmd_cert(UiCli *cli, int argc, char **argv)
   int code = ui_cli_options(cli, &self, NULL, &argc, argv);
   if (code >= 0)
     return code;
-  ui_cli_error(cli, "say signet cert list, show, expiry, import, find, harvest, request, export, trust, distrust "
-                    "or delete (signet cert --help)");
+  ui_cli_error(cli, "say signet cert list, show, expiry, import, find, harvest, accept, forget, use, request, export, "
+                    "trust, distrust or delete (signet cert --help)");
   return UI_EXIT_USAGE;
 }
 
@@ -186,6 +192,12 @@ date(gint64 when)
 void
 ui_cmd_cert_line(const CryptoCertEntry *entry, const char *word)
 {
+  ui_cmd_cert_line_with(entry, word, NULL);
+}
+
+void
+ui_cmd_cert_line_with(const CryptoCertEntry *entry, const char *word, const char *behind)
+{
   char letters[6];
   flag_letters(entry->flags, letters);
   const char *const *addresses = crypto_cert_addresses(entry->cert);
@@ -196,7 +208,9 @@ ui_cmd_cert_line(const CryptoCertEntry *entry, const char *word)
       addresses[0] ? ">" : "", addresses[0] && addresses[1] ? " and more" : "",
       entry->token && strcmp(entry->token, "database") != 0 ? "  on " : "",
       entry->token && strcmp(entry->token, "database") != 0 ? entry->token : "");
-  g_autofree char *whole = word ? g_strdup_printf("%-14s %s", word, line) : g_strdup(line);
+  g_autofree char *first = word ? g_strdup_printf("%-14s ", word) : g_strdup("");
+  g_autofree char *whole =
+      g_strdup_printf("%s%s%s%s", first, line, behind ? "  " : "", behind ? behind : "");
   g_autofree char *safe = ui_text_line(whole);
   puts(safe);
 }
@@ -224,79 +238,6 @@ ui_cmd_cert_fields(JsonBuilder *json, const CryptoCertEntry *entry)
   ui_json_bool(json, "builtin", (entry->flags & CRYPTO_CERT_BUILTIN) != 0);
   ui_json_string(json, "token", entry->token);
   ui_json_string(json, "nickname", entry->nickname);
-}
-
-/* --- list */
-
-static gboolean
-contains(const char *text, const char *folded_word)
-{
-  g_autofree char *folded = g_utf8_casefold(text, -1);
-  return strstr(folded, folded_word) != NULL;
-}
-
-static gboolean
-has_word(CryptoCert *cert, const char *folded_word)
-{
-  if (contains(crypto_cert_subject(cert), folded_word) ||
-      contains(crypto_cert_common_name(cert), folded_word) ||
-      contains(crypto_cert_issuer_name(cert), folded_word) ||
-      g_str_has_prefix(crypto_cert_sha256(cert), folded_word))
-    return TRUE;
-  for (const char *const *a = crypto_cert_addresses(cert); *a; a++)
-    if (contains(*a, folded_word))
-      return TRUE;
-  return FALSE;
-}
-
-int
-ui_cmd_cert_list(UiCli *cli, int argc, char **argv)
-{
-  gboolean own = FALSE, people = FALSE, authorities = FALSE, builtin = FALSE;
-  const UiOption options[] = { { "own", 0, UI_OPTION_FLAG, &own },
-                               { "people", 0, UI_OPTION_FLAG, &people },
-                               { "authorities", 0, UI_OPTION_FLAG, &authorities },
-                               { "builtin", 0, UI_OPTION_FLAG, &builtin },
-                               { NULL, 0, 0, NULL } };
-  static const UiCommand self = { "cert list", NULL, ui_cmd_cert_help, NULL };
-  int code = ui_cli_options(cli, &self, options, &argc, argv);
-  if (code >= 0)
-    return code;
-  if (argc > 2) {
-    ui_cli_error(cli, "signet cert list takes one word at most");
-    return UI_EXIT_USAGE;
-  }
-  if (!ui_cli_crypto(cli, FALSE, builtin, TRUE, &code))
-    return code;
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) entries = crypto_certdb_list(builtin, &error);
-  if (!entries)
-    return ui_cmd_cert_fail(cli, error);
-  g_autofree char *word = argc == 2 ? g_utf8_casefold(argv[1], -1) : NULL;
-  gboolean all = !own && !people && !authorities;
-  guint shown = 0;
-  for (guint i = 0; i < entries->len; i++) {
-    const CryptoCertEntry *entry = entries->pdata[i];
-    gboolean is_own = (entry->flags & CRYPTO_CERT_OWN) != 0,
-             is_authority = (entry->flags & CRYPTO_CERT_AUTHORITY) != 0;
-    gboolean wanted =
-        all || (own && is_own) || (authorities && is_authority) || (people && !is_own && !is_authority);
-    if (!wanted || (word && !has_word(entry->cert, word)))
-      continue;
-    shown++;
-    if (cli->json) {
-      JsonBuilder *json = ui_json_new();
-      ui_cmd_cert_fields(json, entry);
-      ui_json_print(json);
-    } else {
-      ui_cmd_cert_line(entry, NULL);
-    }
-  }
-  if (!shown && !cli->json)
-    ui_cli_error(
-        cli, word ? "no certificate here has that word in it"
-                  : "no certificate is here yet: signet cert import FILE takes PEM, DER, PKCS#7 and PKCS#12");
-  return UI_EXIT_OK;
 }
 
 /* --- show */

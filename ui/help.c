@@ -100,3 +100,18 @@ ui_help_new(UiContext context, const char *name)
     add_compose_words(&pane->pager);
   return &pane->view;
 }
+
+void
+ui_help_fit(GString *hint, int columns)
+{
+  g_auto(GStrv) keys = g_strsplit(hint->str, "  ", -1);
+  guint n = g_strv_length(keys);
+  while (n > 2 && ui_text_width(hint->str) > columns) {
+    g_free(keys[n - 3]);
+    for (guint i = n - 3; i < n; i++)
+      keys[i] = keys[i + 1];
+    n--;
+    g_autofree char *shorter = g_strjoinv("  ", keys);
+    g_string_assign(hint, shorter);
+  }
+}

@@ -170,11 +170,26 @@ run 0 cert import --from-gpgsm && says 'imported.*gert@example.org'; did "import
 gpgconf --kill all >/dev/null 2>&1
 
 # Harvest: candidates out of signed mail.
+leaf bob2 email:bob@example.org '/CN=Bob Mwangi'
 run 0 cert delete bob@example.org --yes; did 'a correspondent goes without more ado'
 openssl cms -sign -in plain -signer mallory.pem -inkey mallory.key -from mallory@example.org -to anna@example.org -subject s -out "$profile/mail/cur/3.a:2,S"
 sed 's/<1@x>/<4@x>/' plain | openssl cms -sign -signer bob.pem -inkey bob.key -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/4.a:2,S"
 run 0 cert harvest INBOX && says '^candidate .*bob@example.org' && complains '2 signed messages read'
 did 'harvest tells who signed'
+run 0 cert list --candidates && says '^[0-9a-f]* ----- .*bob@example.org.*both, .*, from signed mail of 20'
+did 'list --candidates: what mail brought, and from where'
+run 0 --json cert list --candidates && says '"group":"candidate","use":"both"' && says '"source":"signed mail of'; did '... as JSON'
+run 0 cert list && ! says bob@example.org; did 'candidates are apart from what is kept'
+run 1 cert accept nobody@example.org && complains 'list --candidates'; did 'accept: none of that name'
+run 2 cert accept; did 'accept: usage'
+sed 's/<1@x>/<5@x>/' plain | openssl cms -sign -signer bob2.pem -inkey bob2.key -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/5.a:2,S"
+run 0 cert harvest INBOX && [ "$(grep -c '^candidate .*bob@example.org' out)" = 2 ]; did 'a second one'
+run 1 cert accept bob@example.org && complains '2 candidates fit'; did 'accept: which of both'
+run 0 cert forget "$(fingerprint bob2.pem)" && says '^forgotten .*bob@'; did 'forget'
+run 0 cert harvest INBOX && [ "$(grep -c '^candidate .*bob@example.org' out)" = 1 ]; did 'it is not offered again'
+run 0 cert accept bob@example.org && says '^accepted .*bob@'; did 'accept'
+run 0 --json cert list --people bob@ && says '"accepted":true,"source":"signed mail of'; did 'list tells that it was accepted, and from where'
+run 0 cert delete bob@example.org --yes && run 0 cert list --candidates && says bob@example.org; did 'deleted: a candidate again'
 run 0 --json cert harvest anna/INBOX --accept && says '"address":"bob@example.org","state":"kept","source":"mail"'
 did 'harvest --accept keeps what a trusted authority issued'
 run 0 cert list bob@example.org && says bob; did '... in the database'

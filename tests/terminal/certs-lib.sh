@@ -4,7 +4,7 @@ nss="sql:$LAB/profile/nssdb"
 make_certs() {
 	mkdir -p "$pki"
 	python3 tests/terminal/certs-pki.py "$pki" || { echo 'Bail out! no certificates'; exit 1; }
-	for name in bob bobold; do
+	for name in bob bobold bobsoon; do
 		openssl pkcs12 -export -inkey "$pki/keys/$name.key.pem" -in "$pki/$name.pem" -passout pass:secret -name "$name" \
 			-out "$pki/$name.p12"
 	done

@@ -141,4 +141,50 @@ resized() {
 	wait_for 'ended with 0' 'ends'
 }
 resized
+
+# What ends soon is said once the first screen is there, and leads to the certificates.
+notice() { # notice COLUMNS ROWS
+	size="$1x$2"
+	make_profile
+	certutil -A -d "$nss" -n root -t ,C, -i "$pki/root.pem"
+	certutil -A -d "$nss" -n gina -t ,, -i "$pki/gina.pem"
+	certutil -A -d "$nss" -n anna -t ,, -i "$pki/anna.pem"
+	{
+		letter 'From Gina' 2 'Gina <gina@example.org>'
+		printf 'Content-Type: text/plain\n\nHello.\n'
+	} | deliver two 2
+	start "$1" "$2" --
+	seen '^> *1 '
+	keys Enter
+	seen '^ *.?.?Hello'
+	keys q q
+	seen 'ended with 0'
+	start "$1" "$2" --
+	wait_for '^The certificate of gina@example.org ends in 9 days: S shows it' "$size: somebody who wrote lately"
+	keys q
+	seen 'ended with 0'
+	pk12util -i "$pki/bobsoon.p12" -d "$nss" -W secret >/dev/null
+	start "$1" "$2" --
+	wait_for '^Your certificate for bob@example.org ends in 9 days, 1 more too: S shows them' "$size: ours comes first"
+	keys @
+	wait_for '^Gina <gina@|^.*gina@example.org' "$size: what is said goes before it"
+	keys Home
+	wait_for '^Your certificate for bob' "$size: and it comes back"
+	keys S
+	wait_for '^ Certificates  1 own, 1 of people  limit: ~x' "$size: S leads to those that end"
+	keys Escape
+	wait_for '^ Certificates  1 own, 2 of people, 1 authority' "$size: Esc shows all"
+	keys q
+	seen '^ *INBOX'
+	check "$size: it was looked at, and is not said again" has_not 'ends in'
+	pk12util -i "$pki/bob.p12" -d "$nss" -W secret >/dev/null
+	keys q
+	seen 'ended with 0'
+	start "$1" "$2" --
+	wait_for '^The certificate of gina' "$size: a successor of ours is here: nothing is said of it"
+	keys q
+	wait_for 'ended with 0' "$size: ends"
+}
+notice 80 24
+notice 120 40
 done_testing

@@ -139,6 +139,9 @@ test_accepted_all(Fixture *fixture, gconstpointer data)
   g_assert_no_error(error);
   g_autoptr(GPtrArray) left = ml_people_accepted_all(people, &error);
   g_assert_cmpuint(left->len, ==, 1);
+  g_assert_true(ml_people_unaccept(people, "Carl@example.org", "bb", &error));
+  g_autoptr(GPtrArray) nothing = ml_people_accepted_all(people, &error);
+  g_assert_cmpuint(nothing->len, ==, 0);
   g_assert_false(ml_people_forget(people, "nobody", "aa", &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
 }
