@@ -362,6 +362,15 @@ ml_submission_read(GBytes *input, const MlAccount *account, const MlSubmissionOp
     return NULL;
   if (!result->subject)
     result->subject = g_strdup("");
+  if (ml_lines_have(text, ML_OCTETS_NUL)) {
+    malformed(error, "The message holds a NUL octet, which no mail may: send the file as an attachment.");
+    return NULL;
+  }
+  for (const char *p = options->sender; p && *p; p++)
+    if (g_ascii_iscntrl(*p) || strchr("<> ", *p)) {
+      malformed(error, "The sender given by -f is no address: it holds a blank, an angle bracket or a line end.");
+      return NULL;
+    }
   gboolean usable = options->sender && (strchr(options->sender, '@') || account->sendmail);
   result->sender = g_strdup(usable ? options->sender : result->from);
   g_string_append(out, "\r\n");

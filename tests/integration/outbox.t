@@ -116,6 +116,14 @@ like "$(cat "$tmp/err")" 'refuse@example.org was refused: 550 5.1.1 no such user
 exits 0 "the outbox has it" $s outbox list
 like "$out" 'bob@example.org \(sent\), refuse@example.org \(refused\), later@example.org' "each recipient by itself"
 like "$out" 'next try ' "and when it is tried again"
+nl='
+'
+exits 65 "a line end in the sender is refused before anything is queued" sh -c "echo x | $s sendmail -f 'an${nl}na@example.org' bob@example.org"
+like "$err" 'sender given by -f is no address' "and that is said"
+exits 65 "in a recipient too" sh -c "echo x | $s send -s t 'bob@example.org${nl}RCPT TO:<x@example.org>'"
+exits 65 "and in a subject" sh -c "echo x | $s send -s 'a${nl}Bcc: x@example.org' bob@example.org"
+exits 65 "a NUL in the text" sh -c "printf 'To: bob@example.org\n\na\000b\n' | $s sendmail -t -i"
+like "$err" 'holds a NUL octet, which no mail may: send the file as an attachment' "and what to do"
 exits 66 "no such entry" $s outbox cancel zzz
 exits 2 "usage" $s outbox
 
