@@ -87,10 +87,9 @@ set_words(MlOutboxEntry *entry, const char *words)
 }
 
 static gint64
-backoff(Flush *flush, MlOutboxEntry *entry)
+backoff(const Flush *flush, const MlOutboxEntry *entry)
 {
-  guint shift = MIN(entry->attempts, 10);
-  entry->attempts++;
+  guint shift = MIN(MAX(entry->attempts, 1) - 1, 10);
   return flush->now + MIN(BACKOFF_FIRST << shift, BACKOFF_MOST);
 }
 
@@ -250,16 +249,19 @@ send_entry(Flush *flush, MlOutboxFile *file)
   Line *line = line_for(flush, entry->account);
   g_autoptr(GError) why = NULL;
   Step step = GO_ON;
+  guint attempts = entry->attempts + 1;
   if (!line) {
     g_autofree char *words = g_strdup_printf(
         "There is no account %s in signet.conf any more: put it back, or cancel this message.", entry->account);
     set_words(entry, words);
+    entry->attempts = attempts;
     entry->due = backoff(flush, entry);
   } else if (line->smtp_down) {
     wake_at(flush, MAX(entry->due, line->smtp_down));
     return FALSE;
   } else {
     entry->state = ML_OUTBOX_SENDING;
+    entry->attempts = attempts;
     tell(flush, entry);
     for (guint i = 0; i < file->messages->len && step == GO_ON; i++)
       step = send_message(flush, file, line, i);
@@ -400,8 +402,10 @@ follow_up(Flush *flush, MlOutboxFile *file, gboolean again)
   g_autofree char *words = NULL;
   Follow copied = store_copy(flush, file, again, &words), marked = mark_source(flush, entry);
   gboolean left = entry->copy_due || entry->mark_due;
-  if (copied == FAILED || marked == FAILED)
+  if (copied == FAILED || marked == FAILED) {
+    entry->attempts++;
     entry->due = backoff(flush, entry);
+  }
   if (left)
     wake_at(flush, MAX(entry->due, flush->now + BACKOFF_FIRST));
   if (copied != DONE && copied != FAILED && marked != DONE && marked != FAILED)

@@ -512,6 +512,7 @@ test_partial(void)
   g_autoptr(GPtrArray) entries = list(&f);
   MlOutboxEntry *entry = g_ptr_array_index(entries, 0);
   g_assert_true(ml_outbox_is_partial(entry));
+  g_assert_cmpuint(entry->attempts, ==, 1);
   g_autofree char *outcome = ml_outbox_outcome(entry);
   g_assert_true(g_str_has_prefix(outcome, "sent to 2 of 3; REFUSED: no@example.org ("));
   g_assert_nonnull(strstr(outcome, "550 no such user)."));
