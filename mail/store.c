@@ -8,7 +8,7 @@
 #include "mail/files.h"
 #include "mail/store-private.h"
 
-enum { SCHEMA = 1, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
+enum { SCHEMA = 2, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
 
 /* A message's id is its folder's number and its own: (folder << 32) | uid. So the lines of a folder lie side by side
  * in the order in which they are read, and no index beside the table is needed. */
@@ -22,7 +22,9 @@ static const char schema[] =
     " date INTEGER NOT NULL, received INTEGER NOT NULL, size INTEGER NOT NULL, sender TEXT NOT NULL,"
     " sender_name TEXT NOT NULL, sender_address TEXT NOT NULL, recipient TEXT NOT NULL, cc TEXT NOT NULL,"
     " subject TEXT NOT NULL, message_id TEXT NOT NULL, refs TEXT NOT NULL);"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE body(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, received INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE TRIGGER gone AFTER DELETE ON message BEGIN DELETE FROM body WHERE id = old.id; END;"
+    "PRAGMA user_version = 2;";
 
 void
 ml_store_point(const char *name)

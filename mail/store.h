@@ -51,6 +51,15 @@ gboolean ml_store_apply(MlStore *store, const char *folder, const MlStoreStep *s
 gboolean ml_store_change_flags(MlStore *store, const char *folder, const GArray *uids, guint add, guint remove,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whole messages that were read, as they came, up to ML_STORE_BODY octets each; where they come to more than
+ * ML_STORE_BODIES those that were kept longest ago go. Of a message that no list has, nothing is kept. */
+enum { ML_STORE_BODY = 1024 * 1024, ML_STORE_BODIES = 512 * 1024 * 1024 };
+gboolean ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 received,
+                      GBytes *bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* NULL without an error: it is not here. @uidvalidity 0: of the folder as it was seen last. */
+GBytes *ml_store_get(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 *received,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The list of folders as it was seen last: array of MlFolder, empty where it was never. */
 GPtrArray *ml_store_folders(MlStore *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Forgets the messages of those that are not in it any more. */

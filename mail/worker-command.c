@@ -158,6 +158,8 @@ run_fetch(MlWorker *worker, MlCommand *command, GError **error)
   command->last_progress = g_get_monotonic_time();
   if (!need_folder(worker, command->folder, error))
     return FALSE;
+  if (command->kind == ML_COMMAND_FETCH && ml_worker_tell_kept(worker, command))
+    return TRUE;
   GPtrArray *left = NULL;
   gboolean part = command->kind == ML_COMMAND_FETCH_PART;
   GBytes *bytes = part ? ml_driver_fetch_part(worker->driver, command->uid, command->section, command->size,
@@ -166,6 +168,13 @@ run_fetch(MlWorker *worker, MlCommand *command, GError **error)
                                                on_progress, &fetch, error);
   if (!bytes)
     return FALSE;
+  if (!part && !left)
+    ml_worker_keep_message(worker, command, received, bytes);
+  if (command->ahead) {
+    g_bytes_unref(bytes);
+    g_clear_pointer(&left, g_ptr_array_unref);
+    return TRUE;
+  }
   MlEvent *event =
       ml_worker_event(worker, part ? ML_EVENT_PART : ML_EVENT_MESSAGE, command, command->folder);
   event->uid = command->uid;
@@ -404,6 +413,11 @@ ml_worker_run(MlWorker *worker, MlCommand *command)
   g_autoptr(GError) error = NULL;
   if (command->kind == ML_COMMAND_OPEN)
     ml_worker_tell_stored(worker, command);
+  if (command->kind == ML_COMMAND_FETCH && worker->state != ML_STATE_ONLINE && ml_worker_tell_kept(worker, command)) {
+    end(worker, 0);
+    ml_worker_post_done(worker, command, NULL);
+    return;
+  }
   gboolean ok = FALSE, online = ml_worker_go_online(worker, command, &error);
   while (online && !(ok = execute(worker, command, &error))) {
     learn(worker, error);

@@ -30,6 +30,7 @@ typedef struct {
   char *section;      /* FETCH_PART */
   guint64 size;       /* FETCH_PART, FETCH: 0: whole */
   gboolean counts;
+  gboolean ahead;     /* FETCH: only to be kept; nobody waits for it */
   GBytes *bytes;      /* APPEND */
   gint64 received;
   gboolean cancelled; /* under the lock */
@@ -70,6 +71,8 @@ struct MlWorker {
   guint32 top;          /* greatest number told of the open folder */
   MlStore *store;       /* NULL: none, or not opened yet */
   gboolean store_tried;
+  char *told;           /* the folder that was told from it last, and which one it was */
+  guint32 told_validity;
   char *store_said;     /* the last failure of it that was told */
 };
 
@@ -90,6 +93,9 @@ void ml_worker_tell_stored(MlWorker *worker, MlCommand *command); /* an OPEN, be
 gboolean ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error);
 void ml_worker_keep_changes(MlWorker *worker, const MlChanges *changes);
 void ml_worker_keep_new(MlWorker *worker, const GPtrArray *headers);
+/* A FETCH from what is kept; FALSE: it is not. */
+gboolean ml_worker_tell_kept(MlWorker *worker, const MlCommand *command);
+void ml_worker_keep_message(MlWorker *worker, const MlCommand *command, gint64 received, GBytes *bytes);
 void ml_worker_keep_flags(MlWorker *worker, const MlCommand *command);
 
 /* worker-command.c: runs one command to its DONE event; takes it */

@@ -67,6 +67,9 @@ ml_worker_tell_stored(MlWorker *worker, MlCommand *command)
   }
   MlSelected selected = { .uidvalidity = about.point.uidvalidity, .total = about.total };
   post_opened(worker, command, &selected);
+  g_free(worker->told);
+  worker->told = g_strdup(command->folder);
+  worker->told_validity = selected.uidvalidity;
   guint size = MAX(command->first, 1);
   for (guint32 below = 0; !ml_worker_cancelled(worker, command);) {
     GPtrArray *headers = ml_store_headers(store, command->folder, below, size, &why);
@@ -178,5 +181,49 @@ ml_worker_keep_flags(MlWorker *worker, const MlCommand *command)
   GError *why = NULL;
   if (ml_worker_store(worker) &&
       !ml_store_change_flags(worker->store, command->folder, command->uids, command->add, command->remove, &why))
+    ml_worker_store_failed(worker, why);
+}
+
+/* Numbers of another folder under the same name name other messages: which one was told of? 0: none. */
+static guint32
+validity_of(const MlWorker *worker, const MlCommand *command)
+{
+  if (g_strcmp0(worker->open, command->folder) == 0)
+    return worker->opened.uidvalidity;
+  return g_strcmp0(worker->told, command->folder) == 0 ? worker->told_validity : 0;
+}
+
+gboolean
+ml_worker_tell_kept(MlWorker *worker, const MlCommand *command)
+{
+  MlStore *store = ml_worker_store(worker);
+  GError *why = NULL;
+  gint64 received = 0;
+  guint32 validity = validity_of(worker, command);
+  GBytes *bytes = store && validity ? ml_store_get(store, command->folder, validity, command->uid, &received, &why) : NULL;
+  if (why)
+    ml_worker_store_failed(worker, why);
+  if (command->ahead) {
+    gboolean here = bytes != NULL;
+    g_clear_pointer(&bytes, g_bytes_unref);
+    return here || !store || worker->state != ML_STATE_ONLINE;
+  }
+  if (!bytes)
+    return FALSE;
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_MESSAGE, command, command->folder);
+  event->uid = command->uid;
+  event->received = received;
+  event->bytes = bytes;
+  ml_worker_post(worker, event);
+  return TRUE;
+}
+
+void
+ml_worker_keep_message(MlWorker *worker, const MlCommand *command, gint64 received, GBytes *bytes)
+{
+  MlStore *store = ml_worker_store(worker);
+  guint32 validity = validity_of(worker, command);
+  GError *why = NULL;
+  if (store && validity && !ml_store_put(store, command->folder, validity, command->uid, received, bytes, &why))
     ml_worker_store_failed(worker, why);
 }

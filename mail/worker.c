@@ -297,6 +297,7 @@ ml_worker_free(MlWorker *worker)
   ml_driver_free(worker->driver);
   ml_store_free(worker->store);
   g_free(worker->store_said);
+  g_free(worker->told);
   g_main_context_unref(worker->context);
   g_mutex_clear(&worker->lock);
   close(worker->wake_fd);
@@ -356,6 +357,16 @@ ml_worker_fetch_shown(MlWorker *worker, const char *folder, guint32 uid, guint64
   MlCommand *command = command_new(ML_COMMAND_FETCH, folder, NULL, NULL);
   command->uid = uid;
   command->size = size;
+  return give(worker, command);
+}
+
+guint64
+ml_worker_fetch_ahead(MlWorker *worker, const char *folder, guint32 uid, guint64 size)
+{
+  MlCommand *command = command_new(ML_COMMAND_FETCH, folder, NULL, NULL);
+  command->uid = uid;
+  command->size = size;
+  command->ahead = TRUE;
   return give(worker, command);
 }
 

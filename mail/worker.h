@@ -67,6 +67,8 @@ guint64 ml_worker_open(MlWorker *worker, const char *folder, guint first); /* OP
 guint64 ml_worker_fetch(MlWorker *worker, const char *folder, guint32 uid); /* PROGRESS..., MESSAGE */
 /* MESSAGE with @left where parts of a large message stayed on the server (ml_driver_fetch_shown). */
 guint64 ml_worker_fetch_shown(MlWorker *worker, const char *folder, guint32 uid, guint64 size);
+/* Fetches a message only to have it here when it is opened; where nothing is kept, or it is large, it does nothing. */
+guint64 ml_worker_fetch_ahead(MlWorker *worker, const char *folder, guint32 uid, guint64 size);
 guint64 ml_worker_fetch_part(MlWorker *worker, const char *folder, guint32 uid, const char *section,
                              guint64 size); /* PROGRESS..., PART */
 guint64 ml_worker_flags(MlWorker *worker, const char *folder, GArray *uids, guint add, guint remove);

@@ -341,6 +341,7 @@ struct UiReader {
   guint seen_source;
 };
 void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, or a new one */
+void ui_reader_fetch_ahead(UiApp *app, const UiBox *box); /* the messages at the cursor */
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);
 /* Asks the network about its signers (CryptoAskKind bits), and shows what came of it. @by_key: the person wants to hear

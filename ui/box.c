@@ -437,6 +437,7 @@ opened(UiApp *app, const GError *error, gpointer data)
   settle(box);
   if (box->all->len < box->total)
     box->total = box->all->len;
+  ui_reader_fetch_ahead(app, box);
 }
 
 static void

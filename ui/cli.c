@@ -15,6 +15,7 @@
 #include "keyring/keyring.h"
 #include "mail/journal.h"
 #include "mail/smtp.h"
+#include "mail/store.h"
 #include "ui/password.h"
 #include "ui/text.h"
 
@@ -325,12 +326,33 @@ split_place(UiCli *cli, const char *input, char **folder, guint32 *uid, int *cod
   return TRUE;
 }
 
+/* With --offline: one that was read here before. */
+static GBytes *
+kept_message(UiCli *cli, const MlAccount *account, const char *folder, guint32 uid, gint64 *received, int *code)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *directory = g_build_filename(cli->data_dir, "store", NULL);
+  g_autoptr(MlStore) store = ml_store_open_to_read(directory, account, &error);
+  GBytes *bytes = store ? ml_store_get(store, folder, 0, uid, received, &error) : NULL;
+
+  if (error) {
+    ui_cli_error(cli, "%s", error->message);
+    *code = ui_cli_exit_for(error);
+  } else if (!bytes) {
+    ui_cli_error(cli, "%s/%u is on the server, not here, and --offline was given", folder, uid);
+    *code = UI_EXIT_UNAVAILABLE;
+  }
+  return bytes;
+}
+
 static GBytes *
 fetch_message(UiCli *cli, const char *folder, guint32 uid, gint64 *received, int *code)
 {
   g_autoptr(GError) error = NULL;
   MlSelected selected;
   MlAccount *account = ui_cli_account(cli, code);
+  if (account && account->kind == ML_ACCOUNT_IMAP && cli->offline)
+    return kept_message(cli, account, folder, uid, received, code);
   g_autoptr(MlDriver) driver = account ? ui_cli_driver(cli, account, code) : NULL;
   GBytes *bytes = NULL;
 

@@ -342,6 +342,8 @@ fetched(UiApp *app, const GError *error, gpointer data)
 
   if (!error && reader->raw) {
     ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, FALSE);
+    if (reader->box && reader->box == app->box)
+      ui_reader_fetch_ahead(app, app->box);
     return;
   }
   reader->problem = g_strdup(!error || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)
@@ -398,6 +400,23 @@ fetch(UiApp *app, UiReader *reader, gboolean whole)
   op->event = on_message;
   op->finished = fetched;
   op->data = reader;
+}
+
+/* What is likely to be read next, the way down and the way up, so that it is here then. */
+void
+ui_reader_fetch_ahead(UiApp *app, const UiBox *box)
+{
+  enum { SMALL = 128 * 1024 };
+  static const int steps[] = { 0, -1, 1 };
+
+  if (box->account->account->kind != ML_ACCOUNT_IMAP || box->account->state != ML_STATE_ONLINE)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+    int at = box->cursor + steps[i];
+    const UiItem *item = at >= 0 && at < (int)box->shown->len ? box->shown->pdata[at] : NULL;
+    if (item && item->header->size <= SMALL)
+      ml_worker_fetch_ahead(box->account->worker, box->folder, item->header->uid, item->header->size);
+  }
 }
 
 static void

@@ -24,31 +24,49 @@ password-command = echo secret-anna
 system-tokens = no
 END
 "$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+{
+	plain 'Letter 0' 0 'A large one.'
+	perl -e 'print "0123456789abcdef" x 4, "\n" for 1 .. 3000'
+} | post 1700000000.letter S
 for i in 1 2 3 4; do
 	plain "Letter $i" $i "Text $i." | post 170000000$i.letter S
 done
 
 start 80 24 --
-wait_for '^>  *4 ' 'four letters, read from the server'
+wait_for '^>  *5 ' 'five letters, read from the server'
 wait_for 'far  online' 'which is there'
+keys Home Down Enter
+wait_for 'Text 1' 'the second is read'
+keys q
+wait_for '^> *2 ' 'back to the list'
+kept() { "$SIGNET" --profile "$LAB/profile" --offline show "INBOX/$1" >/dev/null 2>&1; }
+check 'the one below it was fetched ahead' until_true kept 3
+check 'and the newest, when the list was there' until_true kept 5
 keys q
 wait_for 'ended with 0' 'it ends'
 
 start 80 24 -- --offline
-wait_for '^>  *4 ' 'with --offline they are there again'
-check 'all of them' sh -c "[ \"\$(tmux -S '$LAB/tmux$terminals' capture-pane -p | grep -c 'Letter [1-4]')\" = 4 ]"
+wait_for '^>  *5 ' 'with --offline they are there again'
+check 'all of them' sh -c "[ \"\$(tmux -S '$LAB/tmux$terminals' capture-pane -p | grep -c 'Letter [0-4]')\" = 5 ]"
 wait_for 'far  offline' 'and the line says offline'
-keys Enter
+keys Home Down Enter
+wait_for 'Text 1' 'what was read is here'
+keys j
+wait_for 'Text 2' 'what was fetched ahead as well'
+keys q
+wait_for '^> *3 ' 'back to the list'
+keys Home Enter
 wait_for 'was not asked: signet was started with --offline' 'a message that is not here says why'
 check 'the server was asked for nothing' sh -c "[ \$(grep -c 'Login: user=<anna>' '$server/log') = 1 ]"
 keys q
-wait_for '^>  *4 ' 'back to the list'
+wait_for '^> *1 ' 'and the list is there again'
 keys q
 wait_for 'ended with 0' 'it ends'
+check 'from a script too' kept 3
 
 stop_dovecot "$server"
 start 120 40 --
-wait_for '^>  *4 ' 'with the server down the list is there as well'
+wait_for '^>  *5 ' 'with the server down the list is there as well'
 wait_for 'far  offline' 'marked as offline'
 wait_for 'Connection refused|cannot be reached' 'with the reason'
 # Meanwhile, elsewhere: one read anew, one gone, one new.
@@ -61,7 +79,7 @@ wait_for 'far  online' 'the server is there again'
 wait_for 'Letter 5' 'what is new has come'
 wait_gone 'Letter 2' 'what has gone is gone'
 wait_for 'F .*Letter 1' 'what was flagged is flagged'
-wait_for 'INBOX  4 messages, 1 new' 'and the count is right'
+wait_for 'INBOX  5 messages, 1 new' 'and the count is right'
 keys q
 wait_for 'ended with 0' 'it ends'
 
@@ -69,7 +87,7 @@ echo 'no database' >"$LAB/profile/data/store/far.db"
 rm -f "$LAB"/profile/data/store/far.db-*
 start 80 24 NO_COLOR=1 --
 wait_for 'Letter 5' 'a damaged store takes nothing away'
-wait_for '^> .*4 ' 'not a line'
+wait_for '^> .*5 ' 'not a line'
 keys q
 wait_for 'ended with 0' 'it ends'
 done_testing

@@ -265,6 +265,69 @@ test_damaged(Fixture *fixture, gconstpointer data)
   g_assert_cmpuint(about(other, "INBOX").total, ==, 5); /* it has noticed */
 }
 
+static GBytes *
+get(MlStore *store, const char *folder, guint32 validity, guint32 uid, gint64 *received)
+{
+  g_autoptr(GError) error = NULL;
+  GBytes *bytes = ml_store_get(store, folder, validity, uid, received, &error);
+  g_assert_no_error(error);
+  return bytes;
+}
+
+static void
+put(MlStore *store, const char *folder, guint32 validity, guint32 uid, gsize size)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *data = g_malloc(size);
+  memset(data, 'a' + (int)(uid % 26), size);
+  g_autoptr(GBytes) bytes = g_bytes_new(data, size);
+  gboolean ok = ml_store_put(store, folder, validity, uid, 1000 + uid, bytes, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static void
+test_bodies(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  gint64 received = 0;
+  fill(store, "INBOX", 9, 1, 10);
+  fill(store, "Sent", 9, 1, 10);
+  put(store, "INBOX", 9, 3, 5000);
+  g_autoptr(GBytes) third = get(store, "INBOX", 9, 3, &received);
+  g_assert_nonnull(third);
+  g_assert_cmpuint(g_bytes_get_size(third), ==, 5000);
+  g_assert_cmpint(*(const char *)g_bytes_get_data(third, NULL), ==, 'd');
+  g_assert_cmpint(received, ==, 1003);
+  g_autoptr(GBytes) seen_last = get(store, "INBOX", 0, 3, &received);
+  g_assert_nonnull(seen_last);
+
+  /* Another message of that number is not it. */
+  g_assert_null(get(store, "Sent", 9, 3, &received));
+  g_assert_null(get(store, "INBOX", 8, 3, &received));
+  g_assert_null(get(store, "INBOX", 9, 4, &received));
+  /* What no list has is not kept, nor what is large. */
+  put(store, "INBOX", 9, 99, 10);
+  put(store, "INBOX", 8, 5, 10);
+  put(store, "None", 9, 5, 10);
+  put(store, "INBOX", 9, 6, ML_STORE_BODY + 1);
+  g_assert_null(get(store, "INBOX", 0, 99, &received));
+  g_assert_null(get(store, "INBOX", 0, 5, &received));
+  g_assert_null(get(store, "INBOX", 0, 6, &received));
+
+  /* It goes with its line, and with its folder. */
+  const guint32 gone = 3;
+  g_autoptr(GArray) vanished = g_array_new(FALSE, FALSE, sizeof gone);
+  g_array_append_val(vanished, gone);
+  const MlStoreStep step = { .uidvalidity = 9, .vanished = vanished };
+  g_assert_true(ml_store_apply(store, "INBOX", &step, &error));
+  g_assert_null(get(store, "INBOX", 0, 3, &received));
+  put(store, "Sent", 9, 4, 10);
+  fill(store, "Sent", 10, 1, 10);
+  g_assert_null(get(store, "Sent", 0, 4, &received));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -273,6 +336,7 @@ main(int argc, char **argv)
   ADD("lines", test_lines);
   ADD("steps", test_steps);
   ADD("folders", test_folders);
+  ADD("bodies", test_bodies);
   ADD("useless", test_useless);
   ADD("damaged", test_damaged);
   return g_test_run();

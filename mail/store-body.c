@@ -1,0 +1,89 @@
+#include "mail/store-private.h"
+
+/* Whole messages, as they came: what was encrypted stays so. */
+
+enum { PRUNE_STEP = 200 };
+
+static gint64
+number(MlStore *store, const char *sql, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, sql, error);
+  if (!statement)
+    return -1;
+  if (sqlite3_step(statement) == SQLITE_ROW)
+    return sqlite3_column_int64(statement, 0);
+  ml_store_fail(store, error);
+  return -1;
+}
+
+/* Those that were kept longest ago go, once more than ML_STORE_BODIES is used. */
+static gboolean
+prune(MlStore *store, GError **error)
+{
+  gint64 used = number(store, "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM "
+                              "pragma_freelist_count)", error);
+  gint64 page = used < 0 ? -1 : number(store, "SELECT page_size FROM pragma_page_size", error);
+  if (page < 0)
+    return FALSE;
+  if (used * page <= ML_STORE_BODIES)
+    return TRUE;
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store, "DELETE FROM body WHERE id IN (SELECT id FROM body ORDER BY at LIMIT ?1)", error);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_int(statement, 1, PRUNE_STEP);
+  return ml_store_step(store, statement, error);
+}
+
+gboolean
+ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 received, GBytes *bytes,
+             GError **error)
+{
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+  if (size > ML_STORE_BODY)
+    return TRUE;
+  if (!ml_store_begin(store, error))
+    return FALSE;
+  /* Only of a message that the list knows: what goes from there takes its text with it. */
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store,
+      "INSERT OR REPLACE INTO body(id, at, received, bytes) SELECT message.id, ?4, ?5, ?6 FROM message, folder"
+      " WHERE folder.name = ?1 AND folder.uidvalidity = ?2 AND message.id = (folder.id << 32) + ?3",
+      error);
+  gboolean ok = statement != NULL;
+  if (ok) {
+    sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, uidvalidity);
+    sqlite3_bind_int64(statement, 3, uid);
+    sqlite3_bind_int64(statement, 4, g_get_real_time() / G_USEC_PER_SEC);
+    sqlite3_bind_int64(statement, 5, received);
+    sqlite3_bind_blob64(statement, 6, data, size, SQLITE_STATIC);
+    ok = ml_store_step(store, statement, error) && prune(store, error);
+  }
+  return ml_store_end(store, ok, error);
+}
+
+GBytes *
+ml_store_get(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 *received, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store,
+      "SELECT body.received, body.bytes FROM body, folder WHERE folder.name = ?1"
+      " AND (?2 = 0 OR folder.uidvalidity = ?2) AND body.id = (folder.id << 32) + ?3",
+      error);
+  if (!statement)
+    return NULL;
+  sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(statement, 2, uidvalidity);
+  sqlite3_bind_int64(statement, 3, uid);
+  int code = sqlite3_step(statement);
+  if (code != SQLITE_ROW) {
+    if (code != SQLITE_DONE)
+      ml_store_fail(store, error);
+    return NULL;
+  }
+  *received = sqlite3_column_int64(statement, 0);
+  const void *data = sqlite3_column_blob(statement, 1);
+  return g_bytes_new(data, (gsize)sqlite3_column_bytes(statement, 1));
+}
