@@ -7,6 +7,7 @@
 #include "crypto/tls.h"
 #include "mail/address-private.h"
 #include "mail/directory-private.h"
+#include "mail/headers-write-private.h"
 #include "mail/line-private.h"
 
 enum {
@@ -337,6 +338,17 @@ text_of(const struct berval *value)
   return value && value->bv_len ? g_utf8_make_valid(value->bv_val, (gssize)MIN(value->bv_len, (ber_len_t)WORDS_MAX)) : NULL;
 }
 
+/* A name as it may be typed: what does not print is a blank. */
+static char *
+name_of(const struct berval *value)
+{
+  g_autofree char *text = text_of(value);
+  g_autoptr(GString) name = g_string_new(NULL);
+  for (const char *p = text; p && *p; p = g_utf8_next_char(p))
+    g_string_append_unichar(name, g_unichar_isprint(g_utf8_get_char(p)) ? g_utf8_get_char(p) : ' ');
+  return g_strstrip(g_strdup(name->str));
+}
+
 static void
 add_people(MlDirectoryAnswer *answer, struct berval **mails, const char *name)
 {
@@ -345,7 +357,7 @@ add_people(MlDirectoryAnswer *answer, struct berval **mails, const char *name)
     if (!folded)
       continue;
     MlDirectoryPerson *person = g_new0(MlDirectoryPerson, 1);
-    *person = (MlDirectoryPerson){ g_steal_pointer(&address), g_strdup(name) };
+    *person = (MlDirectoryPerson){ g_strdup(address), ml_headers_write_mailbox(name ? name : "", address) };
     g_ptr_array_add(answer->people, person);
   }
 }
@@ -368,7 +380,7 @@ take_entry(Connection *connection, LDAPMessage *message, MlDirectoryAnswer *answ
     else if (is_attribute(attribute, "userSMIMECertificate"))
       take_certs(answer, values, TRUE, entry, &room);
     else if (is_attribute(attribute, "cn") && !name)
-      name = text_of(values ? values[0] : NULL);
+      name = name_of(values ? values[0] : NULL);
     else if (is_attribute(attribute, "mail") && !mails)
       mails = g_steal_pointer(&values);
     if (values)

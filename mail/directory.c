@@ -92,7 +92,7 @@ person_free(gpointer data)
 {
   MlDirectoryPerson *person = data;
   g_free(person->address);
-  g_free(person->name);
+  g_free(person->display);
   g_free(person);
 }
 

@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
   char *address;
-  char *name; /* NULL: none. Both the server's words */
+  char *display; /* "Anna Keller <anna@example.org>", quoted where it must be. Both are the server's words */
 } MlDirectoryPerson;
 
 enum { ML_DIRECTORY_ENTRIES = 64, ML_DIRECTORY_CERTS = 32 }; /* of an answer; of an entry */

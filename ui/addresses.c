@@ -115,6 +115,33 @@ last_start(const char *typed)
   return start;
 }
 
+/* Whom a directory has behind those that we know, each once. */
+static void
+add_directory(GPtrArray *all, GPtrArray *displays)
+{
+  guint known = all->len;
+
+  for (guint i = 0; displays && i < displays->len; i++) {
+    const char *display = displays->pdata[i], *address = strrchr(display, '<');
+    gboolean there = FALSE;
+    for (guint k = 0; k < known && !there; k++)
+      there = strstr(all->pdata[k], address ? address : display) != NULL;
+    if (!there)
+      g_ptr_array_add(all, (char *)display);
+  }
+}
+
+void
+ui_addresses_found(UiApp *app, const char *typed)
+{
+  const Addresses *addresses = app->addresses;
+
+  if (!addresses || addresses->result || g_strcmp0(addresses->typed, typed) != 0)
+    return;
+  g_autofree char *text = g_strconcat(addresses->before, typed, NULL);
+  ui_prompts_complete(app->prompts, text);
+}
+
 char *
 ui_compose_complete_address(const char *typed, gpointer data)
 {
@@ -135,10 +162,13 @@ ui_compose_complete_address(const char *typed, gpointer data)
   }
   g_autoptr(GPtrArray) found = ml_addressbook_complete(addresses->book, addresses->typed, SUGGESTIONS,
                                                        g_get_real_time() / G_USEC_PER_SEC);
+  g_autoptr(GPtrArray) all = g_ptr_array_new();
+  for (guint i = 0; i < found->len; i++)
+    g_ptr_array_add(all, ((MlSuggestion *)found->pdata[i])->display);
+  add_directory(all, ui_directory_complete(app, addresses->typed));
   g_clear_pointer(&addresses->result, g_free);
-  if (!found->len)
+  if (!all->len)
     return NULL;
-  const MlSuggestion *suggestion = found->pdata[addresses->index % found->len];
-  addresses->result = g_strconcat(addresses->before, suggestion->display, NULL);
+  addresses->result = g_strconcat(addresses->before, (char *)all->pdata[addresses->index % all->len], NULL);
   return g_strdup(addresses->result);
 }

@@ -104,6 +104,7 @@ struct UiApp {
   GHashTable *draft_titles; /* id of an encrypted draft that was open here -> its subject, until ^F; NULL */
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
+  gpointer directories; /* ui/directory.c */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
   char *notice; /* in the status line while nothing else is said; through the gate; NULL */
   GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
@@ -299,7 +300,10 @@ void ui_compose_free(UiApp *app);
 gboolean ui_compose_leaving(UiApp *app, UiThen then); /* FALSE: @then may run at once; else it is asked first */
 void ui_drafts_forget_titles(UiApp *app);             /* what they say lies encrypted */
 void ui_drafts_start(UiApp *app);                     /* says what was left unfinished */
+void ui_directory_start(UiApp *app);
+void ui_directory_stop(UiApp *app); /* waits for its threads; before crypto/ closes */
 void ui_addresses_start(UiApp *app);
+void ui_addresses_found(UiApp *app, const char *typed); /* directories have answered for it */
 void ui_addresses_refresh(UiApp *app); /* mail was read meanwhile */
 void ui_addresses_sent(UiApp *app, const MlDraft *draft); /* its recipients rank first from now on */
 void ui_addresses_free(UiApp *app);
@@ -405,7 +409,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                               X(edit_reply_to) X(edit_subject) X(edit_text) X(attach) X(detach) X(rename)    \
                                   X(describe) X(retype) X(toggle_sign) X(toggle_encrypt) X(choose_signer)    \
                                       X(send) X(postpone) X(discard) X(missing_remove)                       \
-                                          X(missing_remove_all) X(missing_accept) X(missing_import)          \
+                                          X(missing_remove_all) X(missing_accept) X(missing_directory) X(missing_import)          \
                                               X(missing_apart) X(missing_plain) X(draft_delete)              \
                                                   X(outbox_cancel) X(outbox_retry) \
                                                       X(next_unread) X(delete_pattern) X(undelete_pattern)   \

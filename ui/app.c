@@ -567,6 +567,7 @@ take_down(UiApp *app)
   }
   ui_prompts_close(app->prompts);
   ui_outbox_stop(app);
+  ui_directory_stop(app);
   ui_cards_stop(app);
   ml_lists_stop(app->lists);
   crypto_job_stop();
@@ -638,6 +639,7 @@ start(UiApp *app, const char *folder)
   ui_drafts_start(app);
   ui_addresses_start(app);
   ui_certs_notice_start(app);
+  ui_directory_start(app);
   return TRUE;
 }
 

@@ -286,22 +286,10 @@ look_at_journal(Doctor *doctor)
   ml_journal_free(journal);
 }
 
-static char *
-on_directory_password(const MlDirectory *directory, GCancellable *cancellable, gpointer data, GError **error)
-{
-  g_autoptr(GError) local = NULL;
-  char *password = ui_password_directory(directory, cancellable, &local);
-  if (!password)
-    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "%s", local ? local->message
-                                                            : "it wants a password, and none is kept: signet cert find ADDRESS "
-                                                              "--keep-password, or password-command in signet.conf");
-  return password;
-}
-
 static void
 look_at_directories(Doctor *doctor)
 {
-  const MlDirectoryHooks hooks = { on_directory_password, NULL };
+  const MlDirectoryHooks hooks = { ui_password_for_directory, NULL };
   for (guint i = 0; i < doctor->cli->config->directories->len; i++) {
     const MlDirectory *directory = doctor->cli->config->directories->pdata[i];
     g_autoptr(GError) error = NULL;

@@ -84,7 +84,7 @@ void
 ui_missing_open(UiComposer *composer)
 {
   static const char *const footer[] = {
-    "D removes the recipient, X all of these. i takes a certificate from a file.",
+    "D removes the recipient, X all of these. l asks directories, i takes a file.",
     "2 sends two messages: encrypted to those who can read it, in clear to these.",
     "p sends it to everybody in clear.",
     NULL,
@@ -110,6 +110,12 @@ composer_of(UiApp *app)
   UiList *list = table_of(app);
 
   return list ? ((Missing *)list->data)->composer : NULL;
+}
+
+UiComposer *
+ui_missing_composer(UiApp *app)
+{
+  return composer_of(app);
 }
 
 static const MlRecipient *

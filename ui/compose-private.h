@@ -53,6 +53,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UiComposer, ui_composer_unref)
 UiComposer *ui_composer_new(UiApp *app, UiAccount *account, MlDraft *draft); /* takes the draft; borrowed */
 void ui_composer_close(UiComposer *composer); /* and its view; the draft is kept by who holds it */
 void ui_composer_changed(UiComposer *composer, gboolean recipients); /* saves soon; finds certificates anew */
+void ui_composer_look(UiComposer *composer); /* finds certificates anew: others are known now */
 void ui_composer_show(UiComposer *composer);                         /* its review screen, on top */
 void ui_composer_edit(UiComposer *composer);
 UiComposer *ui_composer_top(UiApp *app); /* of the view on top, if it is one's; NULL */
@@ -94,8 +95,15 @@ void ui_compose_ask_plain(UiComposer *composer);                    /* a typed w
 char *ui_compose_complete_address(const char *typed, gpointer app); /* addresses.c */
 char *ui_compose_complete_file(const char *typed, gpointer app);
 
+/* directory.c: LDAP directories, on threads of their own. How many recipients are being asked about: of @by_itself only
+ * where a directory says ask = auto, and nobody twice within ten minutes. */
+guint ui_directory_find(UiComposer *composer, gboolean by_itself);
+/* Of char *: whom directories have for what was typed; NULL: not known, and now being asked. Borrowed. */
+GPtrArray *ui_directory_complete(UiApp *app, const char *typed);
+
 /* compose-missing.c: the table of recipients without a certificate */
 void ui_missing_open(UiComposer *composer);
+UiComposer *ui_missing_composer(UiApp *app); /* of the open table; NULL: none is */
 typedef gboolean (*UiDropFunc)(const UiComposer *composer, const char *address, gpointer data);
 void ui_compose_drop(MlDraft *draft, const UiComposer *composer, UiDropFunc drop,
                      gpointer data);           /* recipients for whom it says so */

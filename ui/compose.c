@@ -255,6 +255,8 @@ finding_done(UiApp *app, gboolean cancelled, gpointer data)
     follow_recipients(composer);
     ui_composer_follow_policy(composer);
     ui_missing_refresh(composer);
+    if (composer->draft->encrypt || g_strcmp0(composer->account->account->encrypt, "never") != 0)
+      ui_directory_find(composer, TRUE);
   }
   ui_found_free(finding->found);
   ml_draft_free(finding->draft);
@@ -276,18 +278,23 @@ start_finding(UiComposer *composer)
 }
 
 void
+ui_composer_look(UiComposer *composer)
+{
+  if (composer->finding)
+    composer->find_again = TRUE;
+  else
+    start_finding(composer);
+}
+
+void
 ui_composer_changed(UiComposer *composer, gboolean recipients)
 {
   composer->changed = TRUE;
   ui_composer_follow_policy(composer);
   ui_drafts_save_soon(composer);
   ui_app_dirty(composer->app);
-  if (!recipients)
-    return;
-  if (composer->finding)
-    composer->find_again = TRUE;
-  else
-    start_finding(composer);
+  if (recipients)
+    ui_composer_look(composer);
 }
 
 /* The editor. */

@@ -41,6 +41,7 @@ static const UiBinding table[] = {
   ACT('D', UI_IN_MISSING, missing_remove, "remove the recipient"),
   ACT('X', UI_IN_MISSING, missing_remove_all, "remove all recipients without a certificate"),
   ACT('A', UI_IN_MISSING, missing_accept, "accept the certificate seen in their signed mail"),
+  ACT('l', UI_IN_MISSING, missing_directory, "ask the LDAP directories for certificates"),
   ACT('i', UI_IN_MISSING, missing_import, "take a certificate from a file"),
   ACT('2', UI_IN_MISSING, missing_apart, "send two messages: encrypted, and in clear to these"),
   ACT('p', UI_IN_MISSING, missing_plain, "send it to everybody in clear"),

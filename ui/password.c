@@ -142,3 +142,16 @@ ui_password_directory(const MlDirectory *directory, GCancellable *cancellable, G
     g_propagate_error(error, g_steal_pointer(&local));
   return stored;
 }
+
+char *
+ui_password_for_directory(const MlDirectory *directory, GCancellable *cancellable, gpointer unused, GError **error)
+{
+  g_autoptr(GError) local = NULL;
+  char *password = ui_password_directory(directory, cancellable, &local);
+
+  if (!password)
+    g_set_error(error, ML_ERROR, ML_ERROR_AUTH, "The directory %s wants a password: %s", directory->name,
+                local ? local->message
+                      : "none is kept. Run signet cert find ADDRESS --keep-password once, or set password-command in signet.conf.");
+  return password;
+}

@@ -16,6 +16,8 @@ const char *ui_password_source_words(UiPasswordSource source); /* "from the keyr
 
 /* The same for an LDAP directory's bind, whose environment variable there is none; and its account in the keyring. */
 char *ui_password_directory(const MlDirectory *directory, GCancellable *cancellable, GError **error);
+/* The same as a MlDirectoryPassword, for where nobody is asked: none stored is an error that says what to do. */
+char *ui_password_for_directory(const MlDirectory *directory, GCancellable *cancellable, gpointer unused, GError **error);
 char *ui_password_directory_account(const MlDirectory *directory); /* transfer full */
 
 /* "imaps://anna@mail.example.org:993": how the keyring and the prompts name a server. Transfer full. */

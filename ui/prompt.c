@@ -327,6 +327,15 @@ complete(UiPrompts *prompts)
     ui_edit_set(&prompts->edit, more);
 }
 
+void
+ui_prompts_complete(UiPrompts *prompts, const char *text)
+{
+  if (!prompts->shown || !prompts->shown->complete || strcmp(prompts->edit.text, text) != 0)
+    return;
+  complete(prompts);
+  prompts->changed(prompts->user_data);
+}
+
 static void
 type(UiPrompts *prompts, int key)
 {

@@ -38,6 +38,9 @@ void
 ui_prompts_ask(UiPrompts *prompts, UiPromptKind kind, const char *const *explanation, const char *question,
                const char *initial, UiPromptComplete complete, UiPromptDone done, gpointer data);
 
+/* What Tab could not complete at once is known now: the same as Tab, if @text is still all that is typed. UI thread. */
+void ui_prompts_complete(UiPrompts *prompts, const char *text);
+
 /* From any other thread: waits for the answer, for @cancellable (may be NULL) or for the end. Transfer full, to be
  * wiped by crypto_pin_wipe(); NULL: given up. */
 char *ui_prompts_wait(UiPrompts *prompts, UiPromptKind kind, const char *const *explanation,
