@@ -524,6 +524,49 @@ test_candidate(void)
   g_assert_true(crypto_certdb_import(certs[9], NULL, &there, NULL, &error)); /* the other tests want it */
 }
 
+/* A new certificate for the same address: it is taken by itself, and what came to the old one is still read. */
+static void
+test_renewal(void)
+{
+  static const Person old = { "renate", "P-256", TRUE, TRUE, -300, 20, FALSE };
+  static const Person new = { "renate", NULL, TRUE, TRUE, -1, 300, FALSE };
+  static const Person later = { "renate", "P-384", TRUE, TRUE, 5, 600, FALSE };
+  static const char *const names[] = { "renate", NULL };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CryptoCert) first = issue(&old);
+  g_autoptr(CryptoCert) before = own("renate@example.org", NULL, CRYPTO_USE_ENCRYPT, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(crypto_cert_sha256(before), ==, crypto_cert_sha256(first));
+  g_autoptr(MlDraft) draft = new_draft("renate@example.org", NULL, NULL);
+  set(&draft->from, "renate@example.org");
+  draft->sign = draft->encrypt = TRUE;
+  g_autoptr(GPtrArray) who = mailboxes(names);
+  g_autoptr(GPtrArray) rows = ml_recipients_find(NULL, who, now, CRYPTO_REVOCATION_SOFT, &error);
+  ml_recipients_add_own(rows, NULL, "renate@example.org", now, CRYPTO_REVOCATION_SOFT);
+  const MlSealOptions options = {
+    .now = now, .signer = first, .recipients = rows, .revocation = CRYPTO_REVOCATION_SOFT
+  };
+  g_autoptr(MlSealed) sealed = ml_seal(draft, &options, NULL, NULL, &error);
+  g_assert_no_error(error);
+
+  g_autoptr(CryptoCert) second = issue(&new), third = issue(&later);
+  static const CryptoUse uses[] = { CRYPTO_USE_SIGN, CRYPTO_USE_ENCRYPT };
+  for (guint i = 0; i < G_N_ELEMENTS(uses); i++) {
+    g_autoptr(CryptoCert) taken = own("renate@example.org", NULL, uses[i], &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(crypto_cert_sha256(taken), ==, crypto_cert_sha256(second)); /* the third has not begun */
+  }
+  g_autoptr(GPtrArray) again = ml_recipients_find(NULL, who, now, CRYPTO_REVOCATION_SOFT, &error);
+  const MlRecipient *row = again->pdata[0];
+  g_assert_cmpint(row->state, ==, ML_CERT_READY);
+  g_assert_cmpstr(crypto_cert_sha256(row->cert), ==, crypto_cert_sha256(second));
+  const MlOutgoing *outgoing = sealed->outgoing->pdata[0];
+  check_message(outgoing->bytes, draft);
+  check_message(sealed->copy, draft);
+  g_autoptr(MlMessage) message = read_back(outgoing->bytes);
+  g_assert_cmpstr(crypto_cert_sha256(ml_message_verdict(message)->envelope->ours), ==, crypto_cert_sha256(first));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -531,6 +574,7 @@ main(int argc, char **argv)
   set_up();
   g_test_add_func("/recipients/own", test_own);
   g_test_add_func("/recipients/rows", test_rows);
+  g_test_add_func("/recipients/renewal", test_renewal);
   static const char *const forms[] = {
     "plain",       "signed",        "encrypted", "signed-encrypted",
     "plain-again", "opaque-signed", "",          "opaque-signed-encrypted"
