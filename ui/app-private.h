@@ -96,6 +96,7 @@ struct UiApp {
   char *before; /* the folder that was left last, as ui_account_split() takes it; NULL: none */
   gboolean dirty, ending, apply_to_tagged;
   int key; /* that is being handled */
+  guint64 keys; /* pressed so far */
   guint keys_source, draw_source, tick_source, logout_source, notice_source;
   int exit_code;
   gpointer secrets;    /* ui/ask.c */

@@ -328,6 +328,7 @@ handle_key(UiApp *app, int key)
 
   if (key == UI_KEY_RESIZE)
     return;
+  app->keys++;
   if (ui_prompts_shown(app->prompts, &prompt)) {
     ui_prompts_key(app->prompts, key);
     if (app->typing && ui_prompts_shown(app->prompts, &prompt) && prompt.kind == UI_PROMPT_LINE)

@@ -33,6 +33,7 @@ struct UiComposer {
   gboolean fresh;              /* the text was never edited */
   gboolean changed;            /* since it was saved last */
   gboolean editing;            /* an editor has it */
+  guint64 keys;                /* app->keys when that began */
   gboolean busy;               /* it is being signed, encrypted and queued */
   gboolean closed;             /* out of app->composers */
   char *draft_id;              /* as it is autosaved; NULL: not yet */

@@ -341,6 +341,19 @@ unreadable_answered(const char *answer, gpointer data)
   ui_app_say(composer->app, "What was written above the text is in the text now.");
 }
 
+/* An editor in another window has ended: whoever reads, answers a question or is at another message meanwhile is not
+ * interrupted, lest the next key be for the wrong one. Where no key was pressed nobody is. */
+static gboolean
+may_show(const UiComposer *composer)
+{
+  UiApp *app = composer->app;
+  UiPromptShown prompt;
+
+  if (app->keys == composer->keys || ui_composer_top(app) == composer)
+    return TRUE;
+  return ui_app_top(app)->type->context == UI_IN_INDEX && !ui_prompts_shown(app->prompts, &prompt);
+}
+
 static void
 editor_done(UiApp *app, const char *text, gboolean changed, gpointer data)
 {
@@ -372,12 +385,10 @@ editor_done(UiApp *app, const char *text, gboolean changed, gpointer data)
                    edited_unchanged, ui_composer_ref(composer));
     return;
   }
-  /* From another window: whoever reads meanwhile is not interrupted. */
-  UiContext context = ui_app_top(app)->type->context;
-  if (ui_editor_beside(app) && context != UI_IN_COMPOSE && context != UI_IN_INDEX)
-    ui_app_say(app, "\"%s\" is written: R goes on with it.", ui_composer_title(composer));
-  else
+  if (may_show(composer))
     ui_composer_show(composer);
+  else
+    ui_app_say(app, "\"%s\" is written: R goes on with it.", ui_composer_title(composer));
 }
 
 static void
@@ -399,6 +410,7 @@ run_editor(UiComposer *composer, const char *text)
                         .data = ui_composer_ref(composer) };
 
   composer->editing = TRUE;
+  composer->keys = composer->app->keys;
   if (ui_editor_run(composer->app, &task)) {
     if (ui_editor_beside(composer->app))
       ui_app_say(composer->app, "The editor is open in another window; R comes back to the message.");

@@ -18,6 +18,8 @@ fill() {
 	} | deliver two 2
 	rm -f "$LAB"/anna/mail/new/* "$LAB"/anna/mail/cur/*
 	printf 'a,b\n1,2\n' >"$LAB/figures.csv"
+	printf 'Annabel Lee <annabel@house.example>\nalias theteam The Team <team@house.example>\n' >"$LAB/addresses"
+	printf '[ui]\naddress-book = %s/addresses\n' "$LAB" >>"$LAB/profile/signet.conf"
 }
 
 # Compose, attach, switches, a recipient without certificate removed, sent, read at both ends.
@@ -183,12 +185,24 @@ wait_for 'Nothing was written' 'an untouched text is asked about'
 keys n
 wait_for 'Dropped' 'and dropped'
 
-# Addresses are completed from mail that was sent.
+# Addresses are completed from mail that was sent, and from a file; those written to most come first.
 keys m
 seen '^To:'
 typed 'ann'
 keys Tab
-wait_for '^To: .*anna@example.org' 'Tab completes an address'
+wait_for '^To: .*(annabel@house.example|anna@example.org)' 'Tab completes an address'
+first=$(screen | sed -n 's/^To: //p')
+other() { has '^To: .*(annabel@house.example|anna@example.org)' && [ "$(screen | sed -n 's/^To: //p')" != "$first" ]; }
+keys Tab
+check 'Tab again goes to the next: one out of the file, one who was written to' until_true other
+keys C-u
+typed 'annab'
+keys Tab
+wait_for '^To: Annabel Lee <annabel@house.example>' 'with the name in the file'
+keys C-u
+typed 'dora@x.example, the tea'
+keys Tab
+wait_for '^To: dora@x.example, .*team@house.example' 'an alias of the file is known, after a comma too'
 keys Escape
 seen '^ Enter read'
 
@@ -209,6 +223,24 @@ until_true sh -c "[ \"\$(grep -cx carol@example.org '$LAB/delivered')\" = 1 ]"
 check 'Carol got it once' [ "$(sent_to carol@example.org)" = 1 ]
 check 'Anna got it once' [ "$(sent_to anna@example.org)" = 1 ]
 check 'one of the two is encrypted, the other is not' sh -c "[ \$(grep -l enveloped-data '$LAB'/delivered.* | wc -l) = 1 ] && [ \$(grep -l 'this is a letter' '$LAB'/delivered.* | wc -l) = 1 ]"
+rm -f "$LAB"/delivered*
+begin 'anna@example.org, carol@example.org' 'In clear'
+keys E
+seen 'ENCRYPT on, but'
+keys y
+seen 'Cannot be encrypted to 1 of 2'
+keys p
+wait_for 'Type plain to send it in clear' 'p asks for a typed word'
+typed 'yes'
+keys Enter
+wait_for 'Nothing was sent: only the word plain' 'another word sends nothing'
+check 'indeed' [ ! -e "$LAB/delivered" ]
+keys p
+seen 'Type plain'
+typed 'plain'
+keys Enter
+wait_for 'Sent: In clear' 'the word plain sends it'
+check 'to both, in clear' grep -q 'this is a letter' "$LAB"/delivered.*
 person carol >/dev/null 2>&1
 begin 'carol@example.org' 'From a file'
 keys E
@@ -225,5 +257,12 @@ keys y
 wait_for 'Everybody can read it' 'and accepted'
 keys y
 seen 'Sent: From a file'
+wait_for '^> ' 'the list is back'
+keys m
+seen '^To:'
+typed 'ann'
+keys Tab
+wait_for '^To: .*anna@example.org' 'who was written to more often comes first now'
+keys Escape
 
 done_testing

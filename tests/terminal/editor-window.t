@@ -26,12 +26,15 @@ start_in() { # start_in COLUMNS ROWS: tmux passes $TMUX on, as it does to anybod
 	compose_start "$1" "$2" --
 	wait_for '^> *1 .*|^> *2 .*' "$window $1x$2: the messages are there"
 }
-# new_letter SUBJECT [ALREADY]: its editor writes ALREADY at once, then waits at a fifo for what type_it gives it.
-new_letter() {
+# editor_for SUBJECT [ALREADY], new_letter SUBJECT [ALREADY]: its editor writes ALREADY at once, then waits at a fifo for what type_it gives it.
+editor_for() {
 	rm -f "$LAB/editor.pid" "$LAB/type.$1"
 	mkfifo "$LAB/type.$1"
 	printf 'echo "%s" >>"$1"; echo $$ >"%s/editor.pid"; cat "%s/type.%s" >>"$1"\n' "$2" "$LAB" "$LAB" "$1" >"$LAB/edit.new"
 	mv "$LAB/edit.new" "$LAB/edit"
+}
+new_letter() {
+	editor_for "$@"
 	keys m
 	seen '^To:'
 	typed 'anna@example.org'
@@ -100,6 +103,45 @@ for window in tmux tmux-split; do
 	wait_for 'two of two' "$window: then the other"
 	keys q n
 	seen 'Dropped'
+
+	# One ends while another is reviewed, and while a question stands: neither is interrupted. An answer from the reader
+	# comes back to its review by itself where nothing else was done.
+	new_letter Slow
+	new_letter Quick
+	type_it Quick 'quick words\n'
+	seen 'Subject: Quick'
+	type_it Slow 'slow words\n'
+	wait_for '"Slow" is written: R goes on with it' "$window: the message under review stays"
+	check "$window: the keys are for it" has 'Subject: Quick'
+	keys q n
+	seen 'Dropped'
+	keys R
+	wait_for 'slow words' "$window: R opens the other"
+	keys q n
+	seen 'Dropped'
+	new_letter Asked
+	keys b
+	seen '^Bounce to'
+	type_it Asked 'asked words\n'
+	seen '"Asked" is written'
+	check "$window: a question stays" has '^Bounce to'
+	keys Escape
+	seen 'INBOX'
+	keys R
+	seen 'asked words'
+	keys q n
+	seen 'Dropped'
+	editor_for Answer
+	keys Enter
+	seen 'Something new|Are you still|how are you'
+	keys r
+	until_true is_running
+	type_it Answer 'the answer\n'
+	wait_for '^ the answer' "$window: an answer comes back to its review"
+	keys q n
+	seen 'Dropped'
+	keys q
+	seen 'INBOX'
 
 	# The editor is killed; its window is closed by the person.
 	new_letter Killed 'half a sentence'
