@@ -30,6 +30,7 @@ SECKEYPrivateKey *crypto_cards_open(CryptoCert *cert, CryptoPinSource *pin, GErr
 void crypto_cards_close(void); /* waits for the threads that look, at crypto_close() */
 
 char *crypto_keys_absent(CryptoCert *cert); /* the token of a card that is not here; NULL: not so. (crypto/keys.c) */
+GPtrArray *crypto_keys_absent_cards(void); /* of CryptoCard: all that are not here. Transfer full */
 void crypto_keys_remember(const char *file); /* cards of earlier runs; once, at crypto_open() */
 
 #endif

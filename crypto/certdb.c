@@ -122,6 +122,31 @@ crypto_certdb_list(gboolean builtin, GError **error)
   return entries;
 }
 
+void
+crypto_certdb_add_absent(GPtrArray *entries)
+{
+  g_autoptr(GPtrArray) cards = crypto_keys_absent_cards();
+  for (guint i = 0; i < cards->len; i++) {
+    CryptoCard *card = cards->pdata[i];
+    CryptoCertEntry *entry = NULL;
+    for (guint j = 0; j < entries->len && !entry; j++)
+      if (g_bytes_equal(((CryptoCertEntry *)entries->pdata[j])->cert->der, card->cert->der))
+        entry = entries->pdata[j];
+    if (!entry) {
+      entry = g_new0(CryptoCertEntry, 1);
+      entry->cert = crypto_cert_ref(card->cert);
+      entry->nickname = g_strdup("");
+      entry->flags = trust_flags(card->cert->nss);
+      g_ptr_array_add(entries, entry);
+    }
+    if (entry->flags & CRYPTO_CERT_OWN)
+      continue;
+    entry->flags |= CRYPTO_CERT_OWN | CRYPTO_CERT_ABSENT;
+    g_free(entry->token);
+    entry->token = g_utf8_make_valid(card->token, -1);
+  }
+}
+
 /* Hex digits alone, lower case; NULL: @what is no fingerprint. */
 static char *
 fingerprint_digits(const char *what)
@@ -174,6 +199,7 @@ crypto_certdb_find(const char *what, GError **error)
   g_autoptr(GPtrArray) entries = crypto_certdb_list(digits != NULL, error);
   if (!entries)
     return NULL;
+  crypto_certdb_add_absent(entries);
   g_autoptr(GPtrArray) fitting = g_ptr_array_new();
   for (guint i = 0; i < entries->len; i++) {
     CryptoCertEntry *entry = entries->pdata[i];

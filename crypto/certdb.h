@@ -14,6 +14,7 @@ typedef enum {
   CRYPTO_CERT_DISTRUSTED = 1 << 4,     /* never to be trusted for mail */
   CRYPTO_CERT_BUILTIN = 1 << 5,   /* one of NSS's own roots */
   CRYPTO_CERT_DISTRUSTED_SERVER = 1 << 6, /* never to be trusted for servers */
+  CRYPTO_CERT_ABSENT = 1 << 7,    /* ours, and its key lies on a card that is not in its reader: "token" names it */
 } CryptoCertFlags;
 
 typedef struct {
@@ -28,6 +29,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoCertEntry, crypto_cert_entry_free)
 /* Array of CryptoCertEntry. Own, people and authorities of the database and of tokens that need no login for
  * it; built-in roots only if @builtin. */
 GPtrArray *crypto_certdb_list(gboolean builtin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Adds to such a list what is ours by a card that was seen once and is not in its reader now; one that is listed already,
+ * without its key, is marked. */
+void crypto_certdb_add_absent(GPtrArray *entries);
 
 /* By SHA-256 fingerprint (hex, colons and case ignored, a unique prefix of 8 or more digits is enough) or by
  * address. Errors: FAILED with a sentence when none or several fit. */

@@ -477,6 +477,22 @@ crypto_keys_absent(CryptoCert *cert)
   return token;
 }
 
+GPtrArray *
+crypto_keys_absent_cards(void)
+{
+  GPtrArray *cards = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_card_free);
+  g_mutex_lock(&lock);
+  refresh_locked();
+  for (guint i = 0; absent && i < absent->len; i++) {
+    const KeyEntry *entry = absent->pdata[i];
+    CryptoCard *card = g_new0(CryptoCard, 1);
+    *card = (CryptoCard){ crypto_cert_ref(entry->cert), g_strdup(entry->token) };
+    g_ptr_array_add(cards, card);
+  }
+  g_mutex_unlock(&lock);
+  return cards;
+}
+
 /* On a card that is away it is ours all the same, and locked until the card is there. */
 static void
 fail_no_key(CryptoCert *cert, GError **error)

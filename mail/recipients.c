@@ -118,6 +118,15 @@ by_age(gconstpointer a, gconstpointer b)
   return newer(x->cert, y->cert);
 }
 
+/* What is here comes before what lies on a card that is away. */
+static int
+by_presence(gconstpointer a, gconstpointer b)
+{
+  const Known *x = *(Known *const *)a, *y = *(Known *const *)b;
+  gboolean away = (x->flags & CRYPTO_CERT_ABSENT) != 0, other_away = (y->flags & CRYPTO_CERT_ABSENT) != 0;
+  return away != other_away ? (away ? 1 : -1) : by_age(a, b);
+}
+
 /* --- everybody's certificates, by address --- */
 
 typedef struct {
@@ -161,6 +170,8 @@ index_new(gboolean own, GError **error)
   g_autoptr(GPtrArray) entries = crypto_certdb_list(FALSE, error);
   if (!entries)
     return NULL;
+  if (own)
+    crypto_certdb_add_absent(entries);
   Index *index = g_new0(Index, 1);
   index->all = g_ptr_array_new_with_free_func((GDestroyNotify)known_free);
   index->by_address =
@@ -476,7 +487,7 @@ ml_recipients_own(const MlAccount *account, const char *address, const char *fin
   GPtrArray *found = index_find(index, address);
   const Known *nearest = NULL;
   if (found)
-    g_ptr_array_sort(found, by_age);
+    g_ptr_array_sort(found, by_presence);
   for (guint i = 0; found && i < found->len; i++) {
     Known *known = found->pdata[i];
     judge(known, use, at, revocation, NULL);

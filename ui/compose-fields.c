@@ -254,6 +254,8 @@ run_signers(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   Signers *signers = data;
 
   signers->entries = crypto_certdb_list(FALSE, &signers->error);
+  if (signers->entries)
+    crypto_certdb_add_absent(signers->entries);
 }
 
 static void
@@ -278,8 +280,9 @@ add_signer(UiList *list, Choice *choice, const CryptoCertEntry *entry)
   g_autofree char *about = ui_compose_certificate(entry->cert, 80);
   g_autofree char *addresses = g_strjoinv(", ", (char **)crypto_cert_addresses(entry->cert));
   g_autofree char *print = ui_details_fingerprint(crypto_cert_sha256(entry->cert));
-  UiListRow *row = ui_list_add(list, UI_STYLE_NORMAL, " %s <%s>, %s, %s",
-                               crypto_cert_common_name(entry->cert), addresses, entry->token, about);
+  UiListRow *row = ui_list_add(list, UI_STYLE_NORMAL, " %s <%s>, %s%s, %s",
+                               crypto_cert_common_name(entry->cert), addresses, entry->token,
+                               entry->flags & CRYPTO_CERT_ABSENT ? " (not in its reader)" : "", about);
   g_autofree char *more =
       g_strdup_printf("from %s, SHA-256 %.19s...", crypto_cert_issuer_name(entry->cert), print);
 

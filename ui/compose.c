@@ -164,7 +164,7 @@ place_of(CryptoCert *cert)
 {
   g_autoptr(CryptoCertEntry) entry = cert ? crypto_certdb_find(crypto_cert_sha256(cert), NULL) : NULL;
 
-  return entry ? g_strdup(entry->token) : NULL;
+  return entry ? g_strconcat(entry->token, entry->flags & CRYPTO_CERT_ABSENT ? " (not in its reader)" : "", NULL) : NULL;
 }
 
 static void

@@ -200,8 +200,12 @@ ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli
 {
   const char *given = g_getenv("SIGNET_PIN");
 
-  if (question->absent)
-    return cli->pin_file || (given && *given) ? NULL : wait_for_card(cli, question, cancellable);
+  if (question->absent) {
+    if (!cli->batch && !cli->pin_file && !(given && *given))
+      return wait_for_card(cli, question, cancellable);
+    ui_cli_error(cli, "the key lies on the card %s, which is not in its reader: insert it and try again", question->token);
+    return NULL;
+  }
   if (question->locked) {
     ui_cli_error(cli, "the token %s is locked: signet token unblock gives it a new PIN, by its PUK", question->token);
     return NULL;
