@@ -17,6 +17,7 @@ typedef enum {
   KEY_TEXT,
   KEY_BOOL,
   KEY_NUMBER,
+  KEY_MINUTES,
   KEY_CHOICE,
   KEY_SERVER,
   KEY_LIST,
@@ -102,7 +103,7 @@ static const Key ui_keys[] = {
 static const Key keys_keys[] = {
   { "nssdb", KEY_PATH, CONFIG(nssdb), NULL },
   { "system-tokens", KEY_BOOL, CONFIG(system_tokens), NULL },
-  { "pin-timeout", KEY_NUMBER, CONFIG(pin_timeout), NULL },
+  { "pin-timeout", KEY_MINUTES, CONFIG(pin_timeout), NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
 
@@ -412,6 +413,19 @@ set_number(Reading *reading, guint *field, const char *name, const char *value)
     *field = (guint)number;
 }
 
+/* Minutes, or seconds with an s behind; kept in seconds. */
+static void
+set_minutes(Reading *reading, guint *field, const char *name, const char *value)
+{
+  guint64 number;
+  gboolean seconds = g_str_has_suffix(value, "s");
+  g_autofree char *digits = g_strndup(value, strlen(value) - (seconds || g_str_has_suffix(value, "m")));
+  if (!g_ascii_string_to_unsigned(digits, 10, 0, 86400, &number, NULL))
+    fail(reading, reading->line, "%s = %s is not a number of minutes from 0 to 86400 (or of seconds: 90s)", name, value);
+  else
+    *field = (guint)number * (seconds ? 1 : 60);
+}
+
 static void
 set_bool(Reading *reading, gboolean *field, const char *name, const char *value)
 {
@@ -486,6 +500,9 @@ set_value(Reading *reading, const Key *key, const char *value)
     break;
   case KEY_NUMBER:
     set_number(reading, field, key->name, value);
+    break;
+  case KEY_MINUTES:
+    set_minutes(reading, field, key->name, value);
     break;
   case KEY_CHOICE:
     set_choice(reading, field, key, value);

@@ -73,7 +73,7 @@ typedef struct {
   /* [keys] */
   char *nssdb;          /* absolute; NULL: the default */
   gboolean system_tokens; /* load p11-kit's modules: yes */
-  guint pin_timeout;    /* minutes; 0: until ^F, removal or the end */
+  guint pin_timeout;    /* seconds; 0: until ^F, removal or the end */
   /* [policy] */
   char *revocation;     /* "off", "soft", "hard" */
   char *online;         /* whom the screen asks about it: "off", "crl", "ocsp" */

@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "crypto/token.h"
 #include "ui/app-private.h"
 
 /* What keys do in every view: moving about, searching, help. */
@@ -266,26 +265,6 @@ ui_action_jump(UiApp *app)
 
   if (app->box)
     ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Go to message", digit, NULL, jump_answered, app);
-}
-
-static void
-run_logout(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
-{
-  crypto_token_logout_all();
-}
-
-static void
-logout_done(UiApp *app, gboolean cancelled, gpointer data)
-{
-  ui_reader_shut(app);
-  ui_drafts_forget_titles(app);
-  ui_app_say(app, "PINs and the database's password are forgotten.");
-}
-
-void
-ui_action_forget_pins(UiApp *app)
-{
-  ui_ops_job(app, CRYPTO_JOB_KEYS, "Logging out", run_logout, logout_done, NULL);
 }
 
 void

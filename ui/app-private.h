@@ -98,6 +98,7 @@ struct UiApp {
   int key; /* that is being handled */
   guint64 keys; /* pressed so far */
   guint keys_source, draw_source, tick_source, logout_source, notice_source;
+  gint64 last_touch; /* a key, or a PIN that was given: ui/idle.c */
   int exit_code;
   gpointer secrets;    /* ui/ask.c */
   gpointer forget_monitor; /* ui/cards.c */
@@ -380,6 +381,10 @@ void ui_ask_free(gpointer secrets);
 void ui_ask_anew(gpointer secrets, const MlAccount *account);
 void ui_ask_hooks(UiApp *app, MlDriverHooks *hooks);
 void ui_ask_online(UiApp *app, const MlAccount *account); /* the login worked: a typed password may be kept */
+
+/* idle.c: forgets PINs, by ^F, by `signet token logout`, and after pin-timeout without a key. */
+void ui_idle_touch(UiApp *app);     /* a key was pressed */
+void ui_idle_pin_given(UiApp *app); /* any thread: from now on the clock runs */
 
 /* cards.c: says when one comes or goes, and forgets PINs when `signet token logout` says so. */
 void ui_cards_start(UiApp *app); /* the jobs have started */

@@ -329,6 +329,7 @@ handle_key(UiApp *app, int key)
   if (key == UI_KEY_RESIZE)
     return;
   app->keys++;
+  ui_idle_touch(app);
   if (ui_prompts_shown(app->prompts, &prompt)) {
     ui_prompts_key(app->prompts, key);
     if (app->typing && ui_prompts_shown(app->prompts, &prompt) && prompt.kind == UI_PROMPT_LINE)
@@ -459,28 +460,6 @@ prompts_changed(gpointer data)
   ui_app_dirty(data);
 }
 
-/* Logs out of every token when it has been idle for pin-timeout minutes. */
-static gboolean
-on_idle_keys(gpointer data)
-{
-  ui_action_forget_pins(data);
-  ((UiApp *)data)->logout_source = 0;
-  return G_SOURCE_REMOVE;
-}
-
-/* The PIN came from the person: from now on the clock of pin-timeout runs. */
-static gboolean
-restart_pin_clock(gpointer data)
-{
-  UiApp *app = data;
-
-  if (app->logout_source)
-    g_source_remove(app->logout_source);
-  app->logout_source =
-      app->config->pin_timeout ? g_timeout_add_seconds(app->config->pin_timeout * 60, on_idle_keys, app) : 0;
-  return G_SOURCE_REMOVE;
-}
-
 typedef struct {
   UiApp *app;
   char *token;
@@ -519,8 +498,8 @@ ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer d
     *shown = (OnReader){ app, g_strdup(question->token ? question->token : "") };
     g_idle_add_full(G_PRIORITY_DEFAULT, show_on_reader, shown, on_reader_free);
   }
-  if (pin && !app->ending)
-    g_idle_add(restart_pin_clock, app);
+  if (pin)
+    ui_idle_pin_given(app);
   return pin;
 }
 

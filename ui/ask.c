@@ -258,6 +258,17 @@ ask_exception(const CryptoTlsProblem *problem, gpointer user_data)
   return yes;
 }
 
+static char *
+ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer data)
+{
+  UiApp *app = data;
+  char *pin = ui_prompts_pin(question, cancellable, app->prompts);
+
+  if (pin)
+    ui_idle_pin_given(app);
+  return pin;
+}
+
 /* The key of a TLS client certificate: asked for before the handshake, which itself never asks. */
 static gboolean
 unlock(CryptoCert *cert, GCancellable *cancellable, gpointer user_data, GError **error)
@@ -266,7 +277,7 @@ unlock(CryptoCert *cert, GCancellable *cancellable, gpointer user_data, GError *
   g_autofree char *name = g_strconcat(KEY_PREFIX, crypto_cert_sha256(cert), NULL);
   g_autoptr(GCancellable) own = cancellable ? g_object_ref(cancellable) : g_cancellable_new();
   g_autoptr(GError) local = NULL;
-  CryptoPinSource pin = { .func = ui_prompts_pin, .user_data = secrets->app->prompts, .cancellable = own };
+  CryptoPinSource pin = { .func = ask_pin, .user_data = secrets->app, .cancellable = own };
 
   if (crypto_certdb_unlock(cert, was_declined(secrets, name) ? NULL : &pin, &local))
     return TRUE;

@@ -90,7 +90,7 @@ test_whole(void)
   g_assert_null(ml_config_account(config, "nobody"));
   g_assert_false(config->hints);
   g_assert_cmpuint(config->mark_seen_after, ==, 3);
-  g_assert_cmpuint(config->pin_timeout, ==, 15);
+  g_assert_cmpuint(config->pin_timeout, ==, 15 * 60);
   g_assert_cmpstr(config->revocation, ==, "hard");
   g_assert_cmpstr(config->online, ==, "ocsp");
   g_assert_cmpstr(config->internal_hosts, ==, "pki.example.org");
@@ -128,6 +128,8 @@ test_refused(void)
   refused("[ui]\nhints = maybe\n", 2, "yes nor no");
   refused("[policy]\nrevocation = harder\n", 2, "off, soft, hard");
   refused("[keys]\npin-timeout = -1\n", 2, "number");
+  refused("[keys]\npin-timeout = s\n", 2, "number");
+  refused("[keys]\npin-timeout = 10sm\n", 2, "seconds");
   refused("[ui]\nbrowser =\n", 2, "no value");
   refused("[account a]\nmaildir = x\npassword-command = a ; b\n", 3, "script");
   g_autofree char *filler = g_strnfill(400, 'x');
