@@ -1,10 +1,12 @@
 #include "crypto/pin.h"
 
 #include <pk11pub.h>
+#include <secerr.h>
 #include <secmodt.h>
 #include <string.h>
 
 #include "crypto/cert-private.h"
+#include "crypto/token.h"
 
 /* The token whose last login was refused, so that the next job's question can say so. Only compared, never
  * followed. */
@@ -190,6 +192,14 @@ fail_refused(PK11SlotInfo *slot, GError **error)
   return FALSE;
 }
 
+/* The reader or the module failed: nothing is said of the PIN. */
+static gboolean
+is_no_answer(int code)
+{
+  return code == SEC_ERROR_PKCS11_DEVICE_ERROR || code == SEC_ERROR_PKCS11_GENERAL_ERROR ||
+         code == SEC_ERROR_PKCS11_FUNCTION_FAILED || code == SEC_ERROR_IO || code == SEC_ERROR_NO_TOKEN;
+}
+
 gboolean
 crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
 {
@@ -224,6 +234,14 @@ crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
   }
   if (pin->cancelled || g_cancellable_is_cancelled(pin->cancellable)) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");
+    return FALSE;
+  }
+  if (pin->asked && !pin->refused && is_no_answer(code)) {
+    g_autofree char *hint = crypto_token_holder_hint();
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
+                "“%s” did not answer the PIN: whether it is right is not known. Another program may be using the card; take "
+                "it out, put it back and try again.%s",
+                PK11_GetTokenName(slot), hint);
     return FALSE;
   }
   if (pin->refused || pin->asked) {

@@ -25,6 +25,16 @@ crypto_token_free(CryptoToken *token)
   g_free(token);
 }
 
+CryptoToken *
+crypto_token_copy(const CryptoToken *token)
+{
+  CryptoToken *copy = g_memdup2(token, sizeof *token);
+  char **strings[] = { &copy->token, &copy->slot, &copy->module, &copy->manufacturer, &copy->model, &copy->serial };
+  for (gsize i = 0; i < G_N_ELEMENTS(strings); i++)
+    *strings[i] = g_strdup(*strings[i]);
+  return copy;
+}
+
 /* PKCS#11 pads its fields with blanks and ends them with nothing. */
 char *
 crypto_token_field(const CK_UTF8CHAR *text, gsize size)
@@ -163,6 +173,18 @@ crypto_token_logout_all(void)
 {
   PK11_LogoutAll();
   crypto_keys_forget();
+}
+
+gboolean
+crypto_token_logout(const char *token, GError **error)
+{
+  PK11SlotInfo *slot = crypto_token_slot(token, error);
+  if (!slot)
+    return FALSE;
+  PK11_Logout(slot);
+  PK11_FreeSlot(slot);
+  crypto_keys_forget();
+  return TRUE;
 }
 
 /* --- modules */

@@ -84,6 +84,7 @@ ui_action_open(UiApp *app)
   case UI_IN_DRAFTS:
   case UI_IN_OUTBOX:
   case UI_IN_CHOICE:
+  case UI_IN_TOKENS:
     ui_list_open(app);
     break;
   default:

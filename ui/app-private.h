@@ -397,6 +397,8 @@ void ui_certs_notice_start(UiApp *app); /* once: what ends soon, in the status l
 void ui_certs_show_current(UiApp *app);
 void ui_certs_show_all(UiApp *app);
 
+void ui_tokens_refresh(UiApp *app); /* tokens.c: a card came or went, or PINs were forgotten */
+
 /* keep.c: asks whether a password that was right is to go to the keyring, where there is one. Takes @password. */
 void ui_keep_offer(UiApp *app, const char *account, const char *server, char *password);
 
@@ -425,6 +427,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                                   X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
                                                                           X(certs_roots) X(certs_refresh)      \
+          X(tokens) X(token_login) X(token_logout) X(token_change) X(token_unblock) X(tokens_refresh)           \
           X(certs_import) X(certs_export) X(certs_use) X(certs_request) X(certs_trust) X(certs_delete) X(certs_accept)
 GPtrArray *ui_actions_chosen(UiApp *app); /* of UiItem: what a key acts on. It says so where that is nothing */
 #define UI_DECLARE(name) void ui_action_##name(UiApp *app);

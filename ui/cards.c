@@ -28,9 +28,11 @@ on_event(gpointer data)
     ui_app_say(event->app, "The card \"%s\" is here.", event->token);
   } else {
     ui_reader_shut(event->app);
+    ui_drafts_forget_titles(event->app);
     ui_app_say(event->app, "The card \"%s\" was pulled: its PIN is forgotten.", event->token);
   }
   ui_app_note(event->app, UI_STYLE_NORMAL, "%s", event->app->status);
+  ui_tokens_refresh(event->app);
   return G_SOURCE_REMOVE;
 }
 

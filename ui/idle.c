@@ -17,6 +17,7 @@ logout_done(UiApp *app, gboolean cancelled, gpointer data)
 
   ui_reader_shut(app);
   ui_drafts_forget_titles(app);
+  ui_tokens_refresh(app);
   ui_app_say(app, "%sPINs and the database's password are forgotten.", why ? why : "");
 }
 

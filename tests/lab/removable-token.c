@@ -1,6 +1,6 @@
 /* A PKCS#11 module for tests: SoftHSM2 (named by $REMOVABLE_MODULE) as a card in a reader. Files in the folder
- * $REMOVABLE_FOLDER say what state it is in: "present", "locked", "final-try", "pinpad", with
- * "nobody-types" for as long as its keypad waits, "always" (private keys want their PIN for every use), "pull-on-sign"
+ * $REMOVABLE_FOLDER say what state it is in: "present", "locked", "final-try", "pinpad", "fails-login" (answers a PIN with a device
+ * error), with "nobody-types" for as long as its keypad waits, "always" (private keys want their PIN for every use), "pull-on-sign"
  * (the card goes in mid-signature). "logins" gets a line for each PIN that reaches the card: "user" or "again". */
 #include <dlfcn.h>
 #include <nss.h>
@@ -91,6 +91,8 @@ login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULON
     return CKR_DEVICE_REMOVED;
   if (is_set("locked"))
     return CKR_PIN_LOCKED;
+  if (is_set("fails-login"))
+    return CKR_DEVICE_ERROR;
   while (is_set("pinpad") && !pin && is_set("nobody-types"))
     poll(NULL, 0, 20);
   note(user == CKU_CONTEXT_SPECIFIC ? "again" : "user");
