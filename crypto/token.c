@@ -9,7 +9,7 @@
 #include "crypto/context.h"
 #include "crypto/token-private.h"
 
-enum { NAME_MAX_BYTES = 64 };
+enum { NAME_MAX_BYTES = 64, BARE_KEYS_MAX = 100 };
 
 void
 crypto_token_free(CryptoToken *token)
@@ -185,6 +185,41 @@ crypto_token_logout(const char *token, GError **error)
   PK11_FreeSlot(slot);
   crypto_keys_forget();
   return TRUE;
+}
+
+static char *
+key_words(SECKEYPrivateKey *key)
+{
+  char *label = PK11_GetPrivateKeyNickname(key);
+  g_autofree char *name = g_utf8_make_valid(label ? label : "", -1);
+  int octets = PK11_GetPrivateModulusLen(key);
+  PORT_Free(label);
+  g_autofree char *kind = key->keyType == rsaKey && octets > 0 ? g_strdup_printf("RSA %d", octets * 8)
+                                                              : g_strdup(key->keyType == ecKey    ? "EC"
+                                                                         : key->keyType == rsaKey ? "RSA"
+                                                                                                  : "other");
+  return g_strdup_printf("%s%s%s", kind, *name ? "  " : "", name);
+}
+
+GPtrArray *
+crypto_token_bare_keys(const char *token, GError **error)
+{
+  PK11SlotInfo *slot = crypto_token_slot(token, error);
+  SECKEYPrivateKeyList *list = slot ? PK11_ListPrivKeysInSlot(slot, NULL, NULL) : NULL;
+  GPtrArray *keys = slot ? g_ptr_array_new_with_free_func(g_free) : NULL;
+  for (SECKEYPrivateKeyListNode *node = list ? PRIVKEY_LIST_HEAD(list) : NULL;
+       list && !PRIVKEY_LIST_END(node, list) && keys->len < BARE_KEYS_MAX; node = PRIVKEY_LIST_NEXT(node)) {
+    CERTCertificate *cert = PK11_GetCertFromPrivateKey(node->key);
+    if (cert)
+      CERT_DestroyCertificate(cert);
+    else
+      g_ptr_array_add(keys, key_words(node->key));
+  }
+  if (list)
+    SECKEY_DestroyPrivateKeyList(list);
+  if (slot)
+    PK11_FreeSlot(slot);
+  return keys;
 }
 
 /* --- modules */

@@ -20,6 +20,9 @@ CryptoToken *crypto_token_copy(const CryptoToken *token);
 GPtrArray *crypto_token_list(GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of CryptoToken */
 CryptoToken *crypto_token_find(const char *token, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* NO_KEY: not here */
 gboolean crypto_token_login(const char *token, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Of char *: the private keys on an open token that have no certificate there, in words: untrusted text. A token that is
+ * not logged in to may show none. */
+GPtrArray *crypto_token_bare_keys(const char *token, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void crypto_token_logout_all(void);
 gboolean crypto_token_logout(const char *token, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of this one alone */
 /* "gpg's scdaemon (process 4711)", which may hold a card so that it looks as if it were not there; NULL: it does not run.

@@ -129,6 +129,37 @@ offer(Setup *setup, const MlAccount *account, const char *key, const char *now, 
   setup->failed = TRUE;
 }
 
+static void
+print_bare_keys(UiCli *cli, const char *token)
+{
+  g_autoptr(GPtrArray) keys = crypto_token_bare_keys(token, NULL);
+  for (guint i = 0; keys && i < keys->len; i++) {
+    const char *words = keys->pdata[i];
+    if (cli->json) {
+      JsonBuilder *json = ui_json_new();
+      ui_json_string(json, "kind", "key");
+      ui_json_string(json, "token", token);
+      ui_json_string(json, "key", words);
+      ui_json_print(json);
+      continue;
+    }
+    g_autofree char *line = g_strdup_printf("%-16s  %s: a private key without a certificate on the card", "-", words);
+    g_autofree char *safe = ui_text_line(line);
+    puts(safe);
+  }
+}
+
+/* Of CryptoCertEntry, borrowed of @all. */
+static void
+take_own(GPtrArray *certs, GPtrArray *all, const char *token)
+{
+  for (guint i = 0; i < all->len; i++) {
+    const CryptoCertEntry *entry = all->pdata[i];
+    if ((entry->flags & CRYPTO_CERT_OWN) && !strcmp(entry->token, token))
+      g_ptr_array_add(certs, all->pdata[i]);
+  }
+}
+
 int
 ui_cmd_token_setup(UiCli *cli, const UiTokenOptions *options, const char *token)
 {
@@ -142,10 +173,15 @@ ui_cmd_token_setup(UiCli *cli, const UiTokenOptions *options, const char *token)
     return ui_cmd_token_fail(cli, error);
   g_autoptr(GPtrArray) certs = g_ptr_array_new();
   Setup setup = { .cli = cli, .options = options, .certs = certs };
-  for (guint i = 0; i < all->len; i++) {
-    const CryptoCertEntry *entry = all->pdata[i];
-    if ((entry->flags & CRYPTO_CERT_OWN) && !strcmp(entry->token, token))
-      g_ptr_array_add(certs, all->pdata[i]);
+  take_own(certs, all, token);
+  if (!certs->len && found->needs_login) { /* some cards show nothing before the PIN */
+    if (!crypto_token_login(token, ui_cli_pin_source(cli), &error))
+      return ui_cmd_token_fail(cli, error);
+    g_ptr_array_unref(all);
+    all = crypto_certdb_list(FALSE, &error);
+    if (!all)
+      return ui_cmd_token_fail(cli, error);
+    take_own(certs, all, token);
   }
   for (guint i = 0; i < certs->len; i++)
     print_cert(cli, certs->pdata[i]);
@@ -157,9 +193,10 @@ ui_cmd_token_setup(UiCli *cli, const UiTokenOptions *options, const char *token)
     if (options->tls && account->kind == ML_ACCOUNT_IMAP)
       offer(&setup, account, "tls-cert", account->tls_cert, sign);
   }
+  print_bare_keys(cli, token);
   if (!certs->len)
-    ui_cli_error(cli, "there is no certificate with its key on %s; some cards show them only after signet token login",
-                 token);
+    ui_cli_error(cli, "there is no certificate with its key on %s: import yours (signet cert import FILE), or request one "
+                      "for a new key there (signet cert request)", token);
   else if (!setup.offered)
     ui_cli_error(cli, "no account has an address of these certificates that are valid today");
   if (setup.written && !cli->json)

@@ -133,6 +133,13 @@ kill $holder
 wait $holder 2>/dev/null
 run 1 token login 'Other' --pin-file pin && ! complains "process $holder)"; did 'and not when it is gone'
 
+# A key without a certificate on its card is told; it is seen only after the PIN.
+quiet softhsm2-util --module "$module" --init-token --free --label 'Bare' --pin 1234 --so-pin 12345678
+quiet pkcs11-tool --module "$module" --token-label 'Bare' --login --pin 1234 --keypairgen --key-type rsa:2048 --label 'old key' --id 07
+run 1 token setup 'Bare' --pin-file pin && says 'RSA 2048  old key: a private key without a certificate' && complains 'cert request'
+did 'setup lists keys without a certificate'
+run 77 --batch token setup 'Bare'; did 'setup: nobody to ask for the PIN'
+
 run 0 token remove card && run 0 token list && ! says 'module card'; did 'remove'
 run 1 token remove card; did 'removed already'
 done_testing
