@@ -198,6 +198,14 @@ ml_config_free(MlConfig *config)
   g_free(config);
 }
 
+CryptoRevocationMode
+ml_config_revocation(const MlConfig *config)
+{
+  return g_strcmp0(config->revocation, "off") == 0    ? CRYPTO_REVOCATION_OFF
+         : g_strcmp0(config->revocation, "hard") == 0 ? CRYPTO_REVOCATION_HARD
+                                                      : CRYPTO_REVOCATION_SOFT;
+}
+
 MlAccount *
 ml_config_account(const MlConfig *config, const char *name)
 {

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "crypto/chain.h"
 #include "mail/policy.h"
 
 /* signet.conf (signet.conf(5)): INI, sections [account NAME], [directory NAME], [ui], [keys], [policy], [rule NAME]. An unknown
@@ -91,6 +92,7 @@ const char *ml_config_system_policy(void); /* "/etc/signet/policy.conf", as it w
 void ml_config_free(MlConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlConfig, ml_config_free)
 
+CryptoRevocationMode ml_config_revocation(const MlConfig *config);
 MlAccount *ml_config_account(const MlConfig *config, const char *name); /* borrowed; NULL name: the first; NULL: none */
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -152,4 +153,15 @@ ml_files_sync_all(const int *fds, guint n)
     failed++;
   errno = failed < n ? numbers[failed] : 0;
   return failed;
+}
+
+gboolean
+ml_files_rename(const char *from, const char *to)
+{
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    return TRUE;
+  if (errno != EINVAL && errno != ENOSYS)
+    return FALSE;
+  /* A file system that does not know the flag: two names for a moment, never none. */
+  return link(from, to) == 0 && unlink(from) == 0;
 }

@@ -18,6 +18,9 @@ gboolean ml_files_write_all(int fd, const void *data, gsize length, const char *
 gboolean ml_files_pwrite_all(int fd, const void *data, gsize length, goffset at, const char *path, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* Never over a file that is there: FALSE with errno EEXIST. */
+gboolean ml_files_rename(const char *from, const char *to) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Up to @length bytes from @at; fewer at the end of the file. -1: error. */
 gssize ml_files_pread(int fd, void *buffer, gsize length, goffset at, const char *path, GError **error);
 

@@ -99,7 +99,7 @@ ml_maildir_append(MlDriver *driver, const char *folder, GBytes *bytes, guint fla
   g_autofree char *final = g_build_filename(where, name, NULL);
   if (!write_file(temporary, text, received, error))
     return FALSE;
-  if (!ml_maildir_rename(temporary, final)) {
+  if (!ml_files_rename(temporary, final)) {
     ml_files_error(error, errno, "written", final);
     unlink(temporary);
     return FALSE;

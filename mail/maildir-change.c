@@ -60,7 +60,7 @@ flag_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
     return 0;
   g_autofree char *from = ml_maildir_entry_path(maildir, entry);
   g_autofree char *to = g_build_filename(maildir->path, "cur", name, NULL);
-  if (!ml_maildir_rename(from, to))
+  if (!ml_files_rename(from, to))
     return errno;
   g_free(entry->name);
   entry->name = g_steal_pointer(&name);
@@ -107,7 +107,7 @@ copy_file(const char *from, const char *folder, const char *name)
     if (futimens(out, times) < 0 || fsync(out) < 0)
       number = errno;
   }
-  if (!number && !ml_maildir_rename(temporary, final))
+  if (!number && !ml_files_rename(temporary, final))
     number = errno;
   if (number && out >= 0)
     unlink(temporary);
@@ -140,7 +140,7 @@ move_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
   const char *info = strrchr(entry->name, ':');
   g_autofree char *name = info ? g_strdup(entry->name) : g_strconcat(entry->name, ":2,", NULL);
   g_autofree char *to = g_build_filename(work->path, "cur", name, NULL);
-  int number = ml_maildir_rename(from, to) ? 0 : errno;
+  int number = ml_files_rename(from, to) ? 0 : errno;
   if (number == EXDEV || number == EEXIST) {
     number = copy_entry(maildir, entry, data);
     if (!number && unlink(from) < 0 && errno != ENOENT)

@@ -219,14 +219,3 @@ ml_maildir_unique(void)
                          (int)(now % G_USEC_PER_SEC), (int)getpid(), g_atomic_int_add(&counter, 1),
                          g_random_int(), host);
 }
-
-gboolean
-ml_maildir_rename(const char *from, const char *to)
-{
-  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-    return TRUE;
-  if (errno != EINVAL && errno != ENOSYS)
-    return FALSE;
-  /* A file system that does not know the flag: two names for a moment, never none. */
-  return link(from, to) == 0 && unlink(from) == 0;
-}

@@ -21,9 +21,6 @@ guint ml_maildir_name_flags(const char *name); /* MlFlags */
 char *ml_maildir_name_with(const char *name, guint add, guint remove); /* for cur/; letters we do not know stay */
 char *ml_maildir_unique(void);
 
-/* rename(2) that never takes the place of another file. FALSE with errno. */
-gboolean ml_maildir_rename(const char *from, const char *to);
-
 /* A Maildir. Other programs move its files at any time: a name is only a hint, the part before the colon
  * is the message, and a file that is not where it was is looked for again before it counts as gone. */
 typedef struct {

@@ -223,10 +223,11 @@ publish(const char *folder, GPtrArray *all, GError **error)
   ml_outbox_point("outbox-add-4");
   for (guint i = 0; i < all->len; i++) {
     MlOutboxPending *pending = g_ptr_array_index(all, i);
-    if (rename(pending->temporary, pending->path) < 0) {
+    if (!ml_files_rename(pending->temporary, pending->path)) {
       ml_files_error(error, errno, "written", pending->path);
       return FALSE;
     }
+    pending->published = TRUE;
   }
   ml_outbox_point("outbox-add-5");
   return ml_files_sync_folder(folder, error);
@@ -238,8 +239,7 @@ ml_outbox_file_publish(const char *folder, GPtrArray *all, GError **error)
   gboolean ok = publish(folder, all, error);
   for (guint i = 0; !ok && i < all->len; i++) { /* what is not said to be queued must not be sent */
     MlOutboxPending *pending = g_ptr_array_index(all, i);
-    unlink(pending->temporary);
-    unlink(pending->path);
+    unlink(pending->published ? pending->path : pending->temporary); /* a path may be another's entry */
   }
   ml_outbox_point("outbox-add-6");
   return ok;

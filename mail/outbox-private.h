@@ -52,6 +52,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlOutboxFile, ml_outbox_file_free)
 typedef struct {
   int fd;
   char *temporary, *path;
+  gboolean published; /* it has its name */
 } MlOutboxPending;
 void ml_outbox_pending_free(MlOutboxPending *pending);
 MlOutboxPending *ml_outbox_file_make(const char *folder, const char *id, const MlOutboxEntry *entry,

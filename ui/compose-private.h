@@ -59,7 +59,6 @@ void ui_composer_show(UiComposer *composer);                         /* its revi
 void ui_composer_edit(UiComposer *composer);
 UiComposer *ui_composer_top(UiApp *app); /* of the view on top, if it is one's; NULL */
 const char *ui_composer_title(const UiComposer *composer);
-CryptoRevocationMode ui_composer_revocation(const UiApp *app);
 char *
 ui_composer_from_address(const MlDraft *draft); /* any thread; NULL: From does not parse. Transfer full */
 

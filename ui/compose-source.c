@@ -351,7 +351,7 @@ source_new(UiApp *app, Act act, UiAccount *account, const char *folder)
   source->uids = g_array_new(FALSE, FALSE, sizeof(guint32));
   source->raws = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   source->subjects = g_ptr_array_new_with_free_func(g_free);
-  source->revocation = ui_composer_revocation(app);
+  source->revocation = ml_config_revocation(app->config);
   source->outbox = ui_outbox_folder(app);
   return source;
 }

@@ -37,14 +37,6 @@ ui_composer_title(const UiComposer *composer)
   return subject && *subject ? subject : "(no subject)";
 }
 
-CryptoRevocationMode
-ui_composer_revocation(const UiApp *app)
-{
-  if (!g_strcmp0(app->config->revocation, "off"))
-    return CRYPTO_REVOCATION_OFF;
-  return !g_strcmp0(app->config->revocation, "hard") ? CRYPTO_REVOCATION_HARD : CRYPTO_REVOCATION_SOFT;
-}
-
 static void start_finding(UiComposer *composer);
 
 UiComposer *
@@ -272,7 +264,7 @@ start_finding(UiComposer *composer)
   *finding = (Finding){ .composer = ui_composer_ref(composer),
                         .account = composer->account->account,
                         .draft = ml_draft_copy(composer->draft),
-                        .revocation = ui_composer_revocation(composer->app) };
+                        .revocation = ml_config_revocation(composer->app->config) };
   composer->finding = ui_ops_job(composer->app, CRYPTO_JOB_VERIFY, "Looking for certificates", run_finding,
                                  finding_done, finding);
 }

@@ -223,7 +223,7 @@ start_save(UiComposer *composer, MlDraft *draft, UiDraftsThen then)
   *save = (Save){ .composer = ui_composer_ref(composer),
                   .account = composer->account->account,
                   .draft = draft,
-                  .revocation = ui_composer_revocation(composer->app),
+                  .revocation = ml_config_revocation(composer->app->config),
                   .folder = ui_drafts_folder(composer->app),
                   .id = g_strdup(composer->draft_id),
                   .then = then };
@@ -287,7 +287,7 @@ ui_drafts_save_last(UiComposer *composer)
   *save = (Save){ .composer = ui_composer_ref(composer),
                   .account = composer->account->account,
                   .draft = ml_draft_copy(composer->draft),
-                  .revocation = ui_composer_revocation(composer->app),
+                  .revocation = ml_config_revocation(composer->app->config),
                   .folder = ui_drafts_folder(composer->app),
                   .id = g_strdup(composer->draft_id) };
   run_save(NULL, NULL, save);

@@ -65,14 +65,6 @@ drop_message(UiReader *reader)
   g_clear_pointer(&reader->held, ui_held_unref);
 }
 
-static CryptoRevocationMode
-revocation_mode(const MlConfig *config)
-{
-  if (!g_strcmp0(config->revocation, "off"))
-    return CRYPTO_REVOCATION_OFF;
-  return !g_strcmp0(config->revocation, "hard") ? CRYPTO_REVOCATION_HARD : CRYPTO_REVOCATION_SOFT;
-}
-
 /* Is there a certificate of an intact signature that was not yet accepted for its address? */
 static gboolean
 is_installable(MlPeople *people, const MlMessage *message)
@@ -104,7 +96,7 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   MlReadOptions options = {
     .at = now,
     .received = reading->received,
-    .revocation = revocation_mode(reading->app->config),
+    .revocation = ml_config_revocation(reading->app->config),
     .pin = pin,
     .open_errant = reading->open_errant,
     .people = people,

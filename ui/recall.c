@@ -479,6 +479,6 @@ ui_drafts_open_copy(UiApp *app, GBytes *bytes, const MlOutboxEntry *entry, GPtrA
   copy->source = entry->mark_due ? ml_source_copy(entry->source) : NULL;
   copy->got = g_ptr_array_ref(got);
   copy->unsure = entry->state == ML_OUTBOX_UNSURE;
-  copy->revocation = ui_composer_revocation(app);
+  copy->revocation = ml_config_revocation(app->config);
   ui_ops_job(app, CRYPTO_JOB_KEYS, "Opening the message", run_copy, copy_done, copy);
 }

@@ -76,14 +76,6 @@ choose_words(UiCli *cli, Run *run)
   return TRUE;
 }
 
-static CryptoRevocationMode
-revocation_of(const MlConfig *config)
-{
-  return g_strcmp0(config->revocation, "off") == 0    ? CRYPTO_REVOCATION_OFF
-         : g_strcmp0(config->revocation, "hard") == 0 ? CRYPTO_REVOCATION_HARD
-                                                      : CRYPTO_REVOCATION_SOFT;
-}
-
 static GPtrArray *
 typed_mailboxes(const GPtrArray *typed)
 {
@@ -311,7 +303,7 @@ seal_one(UiCli *cli, Run *run)
     return fail(cli, run->input, error);
   const MlAccount *account = account_of(cli, run->from);
   run->seal.now = g_get_real_time() / G_USEC_PER_SEC;
-  run->seal.revocation = revocation_of(cli->config);
+  run->seal.revocation = ml_config_revocation(cli->config);
   run->seal.digest = run->given->digest;
   run->seal.rules = cli->config->policy;
   if (!mailboxes)

@@ -158,7 +158,7 @@ start_sending(UiComposer *composer, MlDraft *draft, MlDraft *apart)
 
   sending->composer = ui_composer_ref(composer);
   sending->account = composer->account->account;
-  sending->revocation = ui_composer_revocation(composer->app);
+  sending->revocation = ml_config_revocation(composer->app->config);
   sending->rules = composer->app->config->policy;
   sending->folder = ui_outbox_folder(composer->app);
   sending->ids = g_ptr_array_new_with_free_func(g_free);

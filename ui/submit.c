@@ -51,15 +51,6 @@ refuse(UiCli *cli, const GError *error, int *code)
   *code = lasting ? fit : UI_EXIT_TEMPFAIL;
 }
 
-static CryptoRevocationMode
-revocation(const UiCli *cli)
-{
-  const char *word = cli->config->revocation;
-  return g_strcmp0(word, "off") == 0    ? CRYPTO_REVOCATION_OFF
-         : g_strcmp0(word, "hard") == 0 ? CRYPTO_REVOCATION_HARD
-                                        : CRYPTO_REVOCATION_SOFT;
-}
-
 /* ---- whose certificates */
 
 typedef struct {
@@ -158,7 +149,7 @@ make_plan(UiCli *cli, const MlAccount *account, const char *from, GPtrArray *mai
   plan->demanded = options->encrypt || g_strcmp0(account->encrypt, "always") == 0;
   plan->encrypt = plan->demanded || g_strcmp0(account->encrypt, "when-possible") == 0;
   plan->seal.now = g_get_real_time() / G_USEC_PER_SEC;
-  plan->seal.revocation = revocation(cli);
+  plan->seal.revocation = ml_config_revocation(cli->config);
   if (!apply_policy(cli, from, mailboxes, plan, code))
     return FALSE;
   if (!plan->sign && !plan->encrypt)
