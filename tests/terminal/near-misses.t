@@ -28,8 +28,14 @@ start 120 50 -- INBOX
 wait_for "^>? *$n_messages " 'all are in the list'
 keys Home
 until_true row_has 1 3 '^> +1 '
-# The rule says which message, and the strip above it is empty until that one was judged.
-judged() { screen >"$LAB/shot" && grep -q "^── INBOX $1 of " "$LAB/shot" && ! head -n 1 "$LAB/shot" | grep -q '^ *$\|^── '; }
+# The rule says which message, and the strip above it is empty until that one was judged. What reaches the terminal in
+# two pieces is looked at twice.
+judged() {
+	screen >"$LAB/shot"
+	grep -q "^── INBOX $1 of " "$LAB/shot" || return 1
+	head -n 1 "$LAB/shot" | grep -q '^ *$\|^── \|^ *\(Fetching\|Checking\)\.\.\.' && return 1
+	screen | cmp -s - "$LAB/shot"
+}
 missing=
 for i in $(seq 1 $n_messages); do
 	if [ "$i" = 1 ]; then keys Enter; else keys J; fi
