@@ -248,14 +248,33 @@ typedef struct {
   GError *error;
 } Signers;
 
+/* Those that can be used first, the newest of them first; in an order that stays. */
+static int
+compare_signers(gconstpointer a, gconstpointer b, gpointer user_data)
+{
+  gint64 now = *(const gint64 *)user_data;
+  CryptoCert *one = (*(CryptoCertEntry *const *)a)->cert, *other = (*(CryptoCertEntry *const *)b)->cert;
+  gboolean one_ended = crypto_cert_not_after(one) < now, other_ended = crypto_cert_not_after(other) < now;
+  gint64 one_begins = crypto_cert_not_before(one), other_begins = crypto_cert_not_before(other);
+
+  if (one_ended != other_ended)
+    return one_ended ? 1 : -1;
+  if (one_begins != other_begins)
+    return one_begins > other_begins ? -1 : 1;
+  return strcmp(crypto_cert_sha256(one), crypto_cert_sha256(other));
+}
+
 static void
 run_signers(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Signers *signers = data;
 
   signers->entries = crypto_certdb_list(FALSE, &signers->error);
-  if (signers->entries)
-    crypto_certdb_add_absent(signers->entries);
+  if (!signers->entries)
+    return;
+  gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+  crypto_certdb_add_absent(signers->entries);
+  g_ptr_array_sort_with_data(signers->entries, compare_signers, &now);
 }
 
 static void
