@@ -166,6 +166,7 @@ notice() { # notice COLUMNS ROWS
 	pk12util -i "$pki/bobsoon.p12" -d "$nss" -W secret >/dev/null
 	start "$1" "$2" --
 	wait_for '^Your certificate for bob@example.org ends in 9 days, 1 more too: S shows them' "$size: ours comes first"
+	seen '^> *[0-9]'
 	keys @
 	wait_for '^Gina <gina@|^.*gina@example.org' "$size: what is said goes before it"
 	keys Home
