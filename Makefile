@@ -6,7 +6,7 @@ JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
 MODULES  := ui mail crypto keyring
 PKGS_BASE    := glib-2.0 gio-2.0
 PKGS_ui      := ncursesw json-glib-1.0
-PKGS_mail    := libetpan gmime-3.0 sqlite3 inih gumbo libcurl ldap
+PKGS_mail    := zlib libetpan gmime-3.0 sqlite3 inih gumbo libcurl ldap
 PKGS_crypto  := nss zlib
 PKGS_keyring := libsecret-1
 PKGS     := $(PKGS_BASE) $(foreach m,$(MODULES),$(PKGS_$m))
@@ -141,8 +141,8 @@ fuzz-build: $(patsubst %,$B/tests/fuzz-%,$(FUZZ))
 bench: deps
 	sh tests/lab/deps.sh bench
 	$(MAKE) -j$(JOBS) bench-build
-	python3 tests/bench/bench.py --build $B
-	python3 tests/bench/send.py --build $B
+	code=0; python3 tests/bench/bench.py --build $B || code=1; python3 tests/bench/send.py --build $B || code=1; \
+	python3 tests/bench/mail.py --build $B $(if $(SIZES),--sizes "$(SIZES)") $(if $(RUNS),--runs $(RUNS)) || code=1; exit $$code
 bench-build: $B/signet $B/bench/peer $B/bench/bare
 $B/bench/peer: tests/bench/peer.c
 	$(Q)mkdir -p $(@D) && echo '  CC $@'; $(CC) -std=gnu11 $(WARN) $(CFLAGS) -o $@ $< -lcrypto

@@ -15,7 +15,7 @@ typedef struct {
   guint64 inode;
 } Stamp;
 
-static char *file;          /* cert9.db; NULL: there is no database */
+static char *file, *folder; /* cert9.db and where it lies; NULL: there is no database */
 static Stamp seen;
 static GHashTable *records; /* SHA-1 (GBytes) -> CK_TRUST for mail; NULL: nobody has changed anything */
 
@@ -32,6 +32,8 @@ void
 crypto_anchors_watch(const char *nssdb)
 {
   g_free(file);
+  g_free(folder);
+  folder = g_strdup(nssdb);
   file = nssdb ? g_build_filename(nssdb, "cert9.db", NULL) : NULL;
   seen = stamp();
 }
@@ -40,7 +42,14 @@ void
 crypto_anchors_close(void)
 {
   g_clear_pointer(&file, g_free);
+  g_clear_pointer(&folder, g_free);
   g_clear_pointer(&records, g_hash_table_unref);
+}
+
+const char *
+crypto_anchors_folder(void)
+{
+  return folder;
 }
 
 static gboolean
@@ -54,6 +63,58 @@ read_attribute(PK11GenericObject *object, CK_ATTRIBUTE_TYPE type, gsize length, 
   return good;
 }
 
+/* In the words of CERT_ChangeCertTrust(). */
+static guint
+flags_of(CK_TRUST trust)
+{
+  switch (trust) {
+  case CKT_NSS_NOT_TRUSTED:
+    return CERTDB_TERMINAL_RECORD;
+  case CKT_NSS_TRUSTED:
+    return CERTDB_TERMINAL_RECORD | CERTDB_TRUSTED;
+  case CKT_NSS_TRUSTED_DELEGATOR:
+    return CERTDB_VALID_CA | CERTDB_TRUSTED_CA;
+  case CKT_NSS_VALID_DELEGATOR:
+    return CERTDB_VALID_CA;
+  default:
+    return 0;
+  }
+}
+
+static CK_TRUST
+read_trust(PK11GenericObject *object, CK_ATTRIBUTE_TYPE purpose)
+{
+  CK_TRUST trust = CKT_NSS_TRUST_UNKNOWN;
+  (void)!read_attribute(object, purpose, sizeof trust, &trust);
+  return trust;
+}
+
+static gboolean
+hash_of(CryptoCert *cert, guint8 hash[SHA1_OCTETS])
+{
+  const SECItem *der = &cert->nss->derCert;
+  return PK11_HashBuf(SEC_OID_SHA1, hash, der->data, (PRInt32)der->len) == SECSuccess;
+}
+
+gboolean
+crypto_anchors_read(CryptoCert *cert, guint *mail, guint *server)
+{
+  guint8 wanted[SHA1_OCTETS], hash[SHA1_OCTETS];
+  PK11SlotInfo *slot = hash_of(cert, wanted) ? PK11_GetInternalKeySlot() : NULL;
+  PK11GenericObject *all = slot ? PK11_FindGenericObjects(slot, CKO_NSS_TRUST) : NULL, *one = all;
+  while (one && !(read_attribute(one, CKA_CERT_SHA1_HASH, sizeof hash, hash) && memcmp(hash, wanted, sizeof hash) == 0))
+    one = PK11_GetNextGenericObject(one);
+  *mail = one ? flags_of(read_trust(one, CKA_TRUST_EMAIL_PROTECTION)) : 0;
+  *server = one ? flags_of(read_trust(one, CKA_TRUST_SERVER_AUTH)) : 0;
+  if (one && read_trust(one, CKA_TRUST_CLIENT_AUTH) == CKT_NSS_TRUSTED_DELEGATOR)
+    *server |= CERTDB_TRUSTED_CLIENT_CA;
+  if (all)
+    PK11_DestroyGenericObjects(all);
+  if (slot)
+    PK11_FreeSlot(slot);
+  return one != NULL;
+}
+
 static void
 read_records(void)
 {
@@ -64,10 +125,9 @@ read_records(void)
   for (PK11GenericObject *one = all; one && g_hash_table_size(records) < RECORDS_MAX;
        one = PK11_GetNextGenericObject(one)) {
     guint8 hash[SHA1_OCTETS];
-    CK_TRUST trust = CKT_NSS_TRUST_UNKNOWN;
     if (!read_attribute(one, CKA_CERT_SHA1_HASH, sizeof hash, hash))
       continue;
-    (void)!read_attribute(one, CKA_TRUST_EMAIL_PROTECTION, sizeof trust, &trust);
+    CK_TRUST trust = read_trust(one, CKA_TRUST_EMAIL_PROTECTION);
     g_hash_table_replace(records, g_bytes_new(hash, sizeof hash), g_memdup2(&trust, sizeof trust));
   }
   if (all)
@@ -91,16 +151,14 @@ static const CK_TRUST *
 record_of(CryptoCert *cert)
 {
   guint8 hash[SHA1_OCTETS];
-  const SECItem *der = &cert->nss->derCert;
-  if (!records || PK11_HashBuf(SEC_OID_SHA1, hash, der->data, (PRInt32)der->len) != SECSuccess)
+  if (!records || !hash_of(cert, hash))
     return NULL;
   g_autoptr(GBytes) key = g_bytes_new_static(hash, sizeof hash);
   return g_hash_table_lookup(records, key);
 }
 
-/* NSS's own roots vouch for themselves where the database is silent. */
-static gboolean
-is_builtin(CryptoCert *cert)
+gboolean
+crypto_anchors_builtin(CryptoCert *cert)
 {
   gboolean found = FALSE;
   PK11SlotList *slots = PK11_GetAllSlotsForCert(cert->nss, NULL);
@@ -123,7 +181,7 @@ crypto_anchors_withdrawn(CryptoCert *cert)
   const CK_TRUST *trust = record_of(cert);
   if (trust)
     return *trust != CKT_NSS_TRUSTED_DELEGATOR;
-  return cert->nss->slot && PK11_IsInternal(cert->nss->slot) && !is_builtin(cert);
+  return cert->nss->slot && PK11_IsInternal(cert->nss->slot) && !crypto_anchors_builtin(cert);
 }
 
 gboolean

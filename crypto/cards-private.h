@@ -12,6 +12,7 @@
 typedef struct {
   CryptoCert *cert;
   char *token; /* as the card gave it: untrusted text */
+  gboolean retired; /* in a place for keys that were replaced */
 } CryptoCard;
 void crypto_card_free(CryptoCard *card);
 

@@ -12,7 +12,7 @@ crypto_card_free(CryptoCard *card)
   g_free(card);
 }
 
-/* --- the file: a line a card, the certificate in base64 and the token's name */
+/* --- the file: a line a key: the certificate in base64, the token's name, and behind a tab what else is known */
 
 static CryptoCard *
 read_line(const char *line)
@@ -20,14 +20,18 @@ read_line(const char *line)
   const char *blank = strchr(line, ' ');
   if (!blank || blank == line)
     return NULL;
-  g_autofree char *base64 = g_strndup(line, (gsize)(blank - line)), *name = g_strcompress(blank + 1);
+  const char *tab = strchr(blank, '\t'); /* one in a name is escaped */
+  g_autofree char *base64 = g_strndup(line, (gsize)(blank - line));
+  g_autofree char *escaped = tab ? g_strndup(blank + 1, (gsize)(tab - blank - 1)) : g_strdup(blank + 1);
+  g_autofree char *name = g_strcompress(escaped);
   gsize size = 0;
   g_autofree guchar *der = g_base64_decode(base64, &size);
   CryptoCert *cert = size ? crypto_cert_new(der, size, NULL) : NULL;
   if (!cert)
     return NULL;
   CryptoCard *card = g_new0(CryptoCard, 1);
-  *card = (CryptoCard){ cert, g_utf8_make_valid(name, (gssize)MIN(strlen(name), NAME_MAX_BYTES)) };
+  *card = (CryptoCard){ cert, g_utf8_make_valid(name, (gssize)MIN(strlen(name), NAME_MAX_BYTES)),
+                        tab && !strcmp(tab + 1, "retired") };
   return card;
 }
 
@@ -58,7 +62,7 @@ crypto_cards_save(const char *file, GPtrArray *cards)
     gsize size;
     const void *der = g_bytes_get_data(card->cert->der, &size);
     g_autofree char *base64 = g_base64_encode(der, size), *name = g_strescape(card->token, NULL);
-    g_string_append_printf(text, "%s %s\n", base64, name);
+    g_string_append_printf(text, "%s %s%s\n", base64, name, card->retired ? "\tretired" : "");
   }
   g_autofree char *folder = g_path_get_dirname(file);
   g_mkdir_with_parents(folder, 0700);

@@ -39,7 +39,13 @@ SECKEYPrivateKey *crypto_keys_open(CryptoCert *cert, CryptoPinSource *pin, GErro
 char *crypto_keys_token(CryptoCert *cert); /* which token holds it, transfer full; NULL: database or memory */
 GPtrArray *crypto_keys_slot_certs(PK11SlotInfo *slot); /* all that a token shows now; of CryptoCert */
 gboolean crypto_keys_shows_public(PK11SlotInfo *slot, CryptoCert *cert); /* it has the public key, before a login too */
-guint crypto_keys_count(PK11SlotInfo *slot); /* certificates with a key there */
+/* Those of the database with a key there, of CryptoCert; NULL: it shows no key before it has its password.
+ * (crypto/keys-database.c) */
+GPtrArray *crypto_keys_database(PK11SlotInfo *slot);
+guint crypto_keys_count(PK11SlotInfo *slot, guint *retired); /* certificates with a key there, and how many are retired */
+/* The DER (GBytes) of every certificate with a key of ours -> whether that lies only where a card keeps keys that were
+ * replaced. Transfer full. */
+GHashTable *crypto_keys_own(void);
 GPtrArray *crypto_keys_list(void); /* every certificate with a key of ours; of CryptoCert, transfer full */
 void crypto_keys_forget(void); /* the cached list is stale: something was imported, a token came or went */
 
@@ -69,12 +75,17 @@ CERTCertificate *crypto_cert_alone(GBytes *der);
 
 /* Logs in to @slot if that is needed. Errors: LOCKED, PIN, CANCELLED. (crypto/pin.c) */
 gboolean crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error);
+CK_FLAGS crypto_pin_flags(PK11SlotInfo *slot); /* of its token: how many tries are left; 0: it does not tell */
+/* LOCKED: a keypad was given no PIN, which PKCS#11 tells in one word, whether by its red key or for too long. */
+void crypto_pin_set_reader(GError **error, const char *token);
 void crypto_pin_install(void);
 void crypto_pin_forget(void);
 void crypto_pin_removed(const void *slot); /* its card was pulled: an open question about it ends; any thread */
 
 /* crypto/context.c: is there a database that certificates can be kept in? */
 gboolean crypto_context_has_database(void);
+void crypto_open_prepare(void); /* what no other thread may look on at */
+void crypto_open_forget(void);  /* start.c, at crypto_close() */
 gboolean crypto_context_is_read_only(void);
 gboolean crypto_context_is_own_module(const void *module); /* loaded by crypto_open(), not by the database */
 PK11SlotInfo *crypto_context_database(GError **error); /* PK11_FreeSlot() it */

@@ -6,6 +6,7 @@
 
 #include "crypto/cards-private.h"
 #include "crypto/cert-private.h"
+#include "crypto/chain-private.h"
 #include "crypto/keyuse-private.h"
 
 enum { FINGERPRINT_MIN = 8, FINGERPRINT_LENGTH = 64 };
@@ -53,7 +54,7 @@ bare_nickname(CERTCertificate *nss, PK11SlotInfo *slot)
   return g_utf8_make_valid(name, -1);
 }
 
-/* @own: DER of every certificate with a key of ours. */
+/* @own: crypto_keys_own(). */
 static CryptoCertEntry *
 entry_new(CryptoCert *cert, PK11SlotInfo *slot, GHashTable *own)
 {
@@ -63,23 +64,14 @@ entry_new(CryptoCert *cert, PK11SlotInfo *slot, GHashTable *own)
       PK11_IsInternal(slot) ? g_strdup("database") : g_utf8_make_valid(PK11_GetTokenName(slot), -1);
   entry->nickname = bare_nickname(cert->nss, slot);
   entry->flags = trust_flags(cert->nss);
-  if (g_hash_table_contains(own, entry->cert->der))
-    entry->flags |= CRYPTO_CERT_OWN;
+  gpointer retired;
+  if (g_hash_table_lookup_extended(own, entry->cert->der, NULL, &retired))
+    entry->flags |= CRYPTO_CERT_OWN | (retired ? CRYPTO_CERT_RETIRED : 0);
   if (crypto_cert_is_authority(entry->cert))
     entry->flags |= CRYPTO_CERT_AUTHORITY;
   if (PK11_HasRootCerts(slot))
     entry->flags |= CRYPTO_CERT_BUILTIN;
   return entry;
-}
-
-static GHashTable *
-own_certs(void)
-{
-  GHashTable *own = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
-  g_autoptr(GPtrArray) certs = crypto_keys_list();
-  for (guint i = 0; i < certs->len; i++)
-    g_hash_table_add(own, g_bytes_ref(((CryptoCert *)certs->pdata[i])->der));
-  return own;
 }
 
 static void
@@ -111,7 +103,7 @@ crypto_certdb_list(gboolean builtin, GError **error)
     return NULL;
   }
   GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_entry_free);
-  g_autoptr(GHashTable) own = own_certs();
+  g_autoptr(GHashTable) own = crypto_keys_own();
   g_autoptr(GHashTable) seen =
       g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
   for (int rank = 0; rank < (builtin ? 3 : 2); rank++)
@@ -141,7 +133,7 @@ crypto_certdb_add_absent(GPtrArray *entries)
     }
     if (entry->flags & CRYPTO_CERT_OWN)
       continue;
-    entry->flags |= CRYPTO_CERT_OWN | CRYPTO_CERT_ABSENT;
+    entry->flags |= CRYPTO_CERT_OWN | CRYPTO_CERT_ABSENT | (card->retired ? CRYPTO_CERT_RETIRED : 0);
     g_free(entry->token);
     entry->token = g_utf8_make_valid(card->token, -1);
   }
@@ -339,20 +331,9 @@ import_on_token(CryptoCert *cert, const char *nickname, CryptoPinSource *pin, GE
   return done;
 }
 
-gboolean
-crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there, CryptoPinSource *pin,
-                     GError **error)
+static gboolean
+import_in_database(CryptoCert *cert, const char *nickname, gboolean *was_there, CryptoPinSource *pin, GError **error)
 {
-  g_autoptr(GError) problem = NULL;
-  if (import_on_token(cert, nickname, pin, &problem)) {
-    if (was_there)
-      *was_there = FALSE;
-    return TRUE;
-  }
-  if (problem) {
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return FALSE;
-  }
   PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
   if (!slot)
     return FALSE;
@@ -374,6 +355,23 @@ crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there
     CERT_DestroyCertificate(twin);
   PK11_FreeSlot(slot);
   return done;
+}
+
+gboolean
+crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *was_there, CryptoPinSource *pin,
+                     GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  if (import_on_token(cert, nickname, pin, &problem)) {
+    if (was_there)
+      *was_there = FALSE;
+    return TRUE;
+  }
+  if (problem) {
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+  }
+  return import_in_database(cert, nickname, was_there, pin, error);
 }
 
 static SECStatus
@@ -433,7 +431,7 @@ crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
   PK11SlotInfo *slot = check_writable(error) ? crypto_context_database(error) : NULL;
   if (!slot)
     return FALSE;
-  g_autoptr(GHashTable) own = own_certs();
+  g_autoptr(GHashTable) own = crypto_keys_own();
   gboolean mine = g_hash_table_contains(own, cert->der), done;
   CryptoKeyUsing using = { .begun = FALSE };
   g_autoptr(GError) failed = NULL;
@@ -446,9 +444,7 @@ crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error)
     done = FALSE;
   else {
     done = change(slot, mine ? do_delete_own : do_delete, cert, NULL, pin, "The certificate cannot be deleted", &failed);
-    done = crypto_keyuse_end(&using, failed, error) && done;
-    if (failed)
-      g_propagate_error(error, g_steal_pointer(&failed));
+    done = crypto_keyuse_end(&using, g_steal_pointer(&failed), error) && done;
   }
   PK11_FreeSlot(slot);
   return done;
@@ -458,12 +454,45 @@ typedef struct {
   CryptoTrustWish mail, server;
 } Trust;
 
-static unsigned int
-column(unsigned int old, CryptoTrustWish wish)
+static gboolean
+is_authority(CryptoCert *cert)
 {
-  if (wish == CRYPTO_TRUST_NEVER)
+  return crypto_cert_is_authority(cert) || (crypto_cert_self_signed(cert) && !cert->nss->extensions);
+}
+
+/* CERTDB_VALID_CA makes NSS take a certificate for an authority whatever it says of itself: only for one that is. */
+static guint
+column(guint old, CryptoTrustWish wish, gboolean authority)
+{
+  const guint trusted = CERTDB_VALID_CA | CERTDB_TRUSTED_CA, valid = authority ? CERTDB_VALID_CA : 0;
+  switch (wish) {
+  case CRYPTO_TRUST_KEEP:
+    return old & CERTDB_TRUSTED_CA ? old : (old & ~(guint)CERTDB_VALID_CA) | (old & valid);
+  case CRYPTO_TRUST_NEVER:
     return (old & CERTDB_USER) | CERTDB_TERMINAL_RECORD;
-  return (old & CERTDB_USER) | CERTDB_VALID_CA | (wish == CRYPTO_TRUST_TRUSTED ? CERTDB_TRUSTED_CA : 0);
+  case CRYPTO_TRUST_TRUSTED:
+    return (old & CERTDB_USER) | trusted;
+  default:
+    return (old & CERTDB_USER) | valid;
+  }
+}
+
+/* What is kept is what the database says now: NSS may remember what another program has changed since, or what holds for
+ * this run alone. */
+static void
+read_trust(CryptoCert *cert, CERTCertificate *stored, CERTCertTrust *trust)
+{
+  guint mail, server;
+  memset(trust, 0, sizeof *trust);
+  if (CERT_GetCertTrust(stored, trust) != SECSuccess)
+    memset(trust, 0, sizeof *trust);
+  crypto_chain_lock();
+  gboolean known = crypto_anchors_read(cert, &mail, &server) || !crypto_anchors_builtin(cert);
+  crypto_chain_unlock();
+  if (!known)
+    return;
+  trust->emailFlags = (trust->emailFlags & CERTDB_USER) | mail;
+  trust->sslFlags = (trust->sslFlags & CERTDB_USER) | server;
 }
 
 static SECStatus
@@ -474,28 +503,13 @@ do_trust(PK11SlotInfo *slot, CryptoCert *cert, gconstpointer data)
   if (!stored)
     return SECFailure;
   CERTCertTrust trust;
-  memset(&trust, 0, sizeof trust);
-  if (CERT_GetCertTrust(stored, &trust) != SECSuccess)
-    memset(&trust, 0, sizeof trust);
-  trust.emailFlags = column(trust.emailFlags, wanted->mail);
-  trust.sslFlags = column(trust.sslFlags, wanted->server);
+  gboolean authority = is_authority(cert);
+  read_trust(cert, stored, &trust);
+  trust.emailFlags = column(trust.emailFlags, wanted->mail, authority);
+  trust.sslFlags = column(trust.sslFlags, wanted->server, authority);
   SECStatus rv = CERT_ChangeCertTrust(CERT_GetDefaultCertDB(), stored, &trust);
   CERT_DestroyCertificate(stored);
   return rv;
-}
-
-static CryptoTrustWish
-keep(CryptoTrustWish wish, gboolean trusted, gboolean never)
-{
-  if (wish != CRYPTO_TRUST_KEEP)
-    return wish;
-  return trusted ? CRYPTO_TRUST_TRUSTED : never ? CRYPTO_TRUST_NEVER : CRYPTO_TRUST_NEUTRAL;
-}
-
-static gboolean
-is_authority(CryptoCert *cert)
-{
-  return crypto_cert_is_authority(cert) || (crypto_cert_self_signed(cert) && !cert->nss->extensions);
 }
 
 gboolean
@@ -510,26 +524,13 @@ crypto_certdb_set_trust(CryptoCert *cert, CryptoTrustWish mail, CryptoTrustWish 
         cert->common_name, cert->issuer_name);
     return FALSE;
   }
-  g_autoptr(CryptoCertEntry) now = crypto_certdb_find(cert->sha256, NULL);
-  guint flags = now ? now->flags : 0;
-  gboolean was_there;
+  const Trust wanted = { mail, server };
   PK11SlotInfo *slot = NULL;
-  if (!crypto_certdb_import(cert, NULL, &was_there, pin, error) || !(slot = crypto_context_database(error)))
+  if (!import_in_database(cert, NULL, NULL, pin, error) || !(slot = crypto_context_database(error)))
     return FALSE;
-  const Trust wanted = {
-    keep(mail, flags & CRYPTO_CERT_TRUSTED_MAIL, flags & CRYPTO_CERT_DISTRUSTED),
-    keep(server, flags & CRYPTO_CERT_TRUSTED_SERVER, flags & CRYPTO_CERT_DISTRUSTED_SERVER),
-  };
   gboolean done = change(slot, do_trust, cert, &wanted, pin, "The trust cannot be changed", error);
   PK11_FreeSlot(slot);
   return done;
-}
-
-gboolean
-crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin, GError **error)
-{
-  return crypto_certdb_set_trust(cert, mail ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_NEUTRAL,
-                                 server ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_NEUTRAL, pin, error);
 }
 
 char *

@@ -15,6 +15,8 @@ typedef enum {
   CRYPTO_CERT_BUILTIN = 1 << 5,   /* one of NSS's own roots */
   CRYPTO_CERT_DISTRUSTED_SERVER = 1 << 6, /* never to be trusted for servers */
   CRYPTO_CERT_ABSENT = 1 << 7,    /* ours, and its key lies on a card that is not in its reader: "token" names it */
+  CRYPTO_CERT_RETIRED = 1 << 8,   /* ours, in a card's place for keys that were replaced: it reads old mail, and nothing new
+                                   * is chosen for it by itself */
 } CryptoCertFlags;
 
 typedef struct {
@@ -43,12 +45,9 @@ gboolean crypto_certdb_import(CryptoCert *cert, const char *nickname, gboolean *
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean crypto_certdb_delete(CryptoCert *cert, CryptoPinSource *pin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Marks an authority as trusted for mail, for servers, both or neither; imports it if need be. */
-gboolean crypto_certdb_trust(CryptoCert *cert, gboolean mail, gboolean server, CryptoPinSource *pin,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* The same for one purpose at a time, with the third answer: never, whatever issued it. Anybody's certificate may be
- * distrusted; only an authority can be trusted. */
+/* Trust for mail and for servers: neutral is what its issuer makes of it, never is never, whatever issued it, and keep is
+ * what the database says at this moment. Anybody's certificate may be distrusted; only an authority can be trusted. Stores
+ * the certificate in the database if need be. */
 typedef enum { CRYPTO_TRUST_KEEP, CRYPTO_TRUST_NEUTRAL, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEVER } CryptoTrustWish;
 gboolean crypto_certdb_set_trust(CryptoCert *cert, CryptoTrustWish mail, CryptoTrustWish server, CryptoPinSource *pin,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;

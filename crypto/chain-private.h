@@ -13,17 +13,31 @@ void crypto_chain_unlock(void);
 /* What was looked up is stale: trust or certificates changed. Any thread. */
 void crypto_chain_forget(void);
 void crypto_chain_only(const char *fingerprints); /* at crypto_open(): CryptoOptions.only */
+char *crypto_chain_allowed(void); /* as given; "": all. Transfer full */
 void crypto_chain_close(void); /* at crypto_close(): drops every reference */
 
 /* What another program takes from the database's trust while we run. (crypto/anchors.c) Under the lock, but for
  * watch() and close(). */
 void crypto_anchors_watch(const char *nssdb); /* at crypto_open(); NULL: there is none */
 void crypto_anchors_close(void);
+const char *crypto_anchors_folder(void); /* of the database; NULL: there is none. Until the close; no lock */
 gboolean crypto_anchors_changed(void); /* since it was last asked: what was looked up is stale */
 gboolean crypto_anchors_withdrawn(CryptoCert *cert); /* NSS may remember that it is trusted; it is not */
 gboolean crypto_anchors_distrusted(CryptoCert *cert); /* the same of never */
+/* What the database itself says of @cert at this moment, as CERTDB_ flags. FALSE: nothing; both are 0. */
+gboolean crypto_anchors_read(CryptoCert *cert, guint *mail, guint *server);
+gboolean crypto_anchors_builtin(CryptoCert *cert); /* one of NSS's own: they vouch for themselves where it is silent */
 
 enum { CRYPTO_PATH_MAX = 10 };
+
+/* With one of these in its chain nobody who is trusted vouches for a certificate: whoever wrote it has chosen the
+ * addresses in it, and may have signed what lies there. */
+enum {
+  CRYPTO_TRUST_UNVOUCHED = CRYPTO_TRUST_UNKNOWN_ISSUER | CRYPTO_TRUST_SELF_SIGNED | CRYPTO_TRUST_ISSUER_NOT_CA |
+                           CRYPTO_TRUST_DISTRUSTED | CRYPTO_TRUST_NOT_ALLOWED | CRYPTO_TRUST_NAME_CONSTRAINT |
+                           CRYPTO_TRUST_PATH_LENGTH | CRYPTO_TRUST_POLICY | CRYPTO_TRUST_CRITICAL_EXTENSION |
+                           CRYPTO_TRUST_WEAK_ALGORITHM | CRYPTO_TRUST_WEAK_KEY | CRYPTO_TRUST_OTHER
+};
 
 /* A path under the lock: the leaf is links[0]. Certificates are borrowed while it is built. */
 typedef struct {
@@ -38,6 +52,9 @@ typedef struct {
   CryptoRevocation revocation; /* the leaf's */
   gint64 revoked_at;
 } CryptoPath;
+
+/* Is @cert by @issuer, by name and by a signature that is strong enough? Under the lock. (crypto/chain.c) */
+gboolean crypto_chain_issued(CryptoCert *cert, CryptoCert *issuer);
 
 /* Every rule of RFC 5280 6.1 and RFC 8550 but signatures and revocation. (crypto/chain-rules.c) */
 void crypto_rules_apply(CryptoPath *path, CryptoUse use, gint64 at);
@@ -71,14 +88,17 @@ gboolean crypto_crl_add(GBytes *der); /* for this run; takes the lock itself. FA
 void crypto_crl_forget(void); /* looks into the database anew */
 void crypto_crl_close(void);
 gboolean crypto_crl_is_weak(const SECAlgorithmID *algorithm); /* a signature by MD5 or SHA-1 */
-/* A list that came from @origin: kept if the issuer has signed it and it is not older than the one from there that it
- * replaces. @until: its nextUpdate, 0: none. */
+/* A list that came from @origin: kept if the issuer has signed it, and it is not older than its list from there that it
+ * replaces, and says no less. @until: its nextUpdate, 0: none. */
 gboolean crypto_crl_take_fetched(GBytes *bytes, const char *origin, CryptoCert *issuer, gint64 at, gint64 *until,
                                  GError **error);
 
-/* Lists and OCSP answers together; of two the worse. (crypto/revocation.c) Under the lock. */
-CryptoRevocation crypto_revocation_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at);
+/* Lists and OCSP answers together; of two the worse. @vouched: its chain has none of CRYPTO_TRUST_UNVOUCHED, so that the
+ * lists that it names may be fetched. (crypto/revocation.c) Under the lock. */
+CryptoRevocation crypto_revocation_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gboolean vouched,
+                                          gint64 *revoked_at);
 void crypto_revocation_load_lists(CryptoCert *cert, CryptoCert *issuer); /* of its addresses, from the cache */
 void crypto_revocation_close(void);
+const char *crypto_revocation_cache(void); /* where answers are kept; NULL: nowhere. No lock */
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "crypto/chain-private.h"
 #include "crypto/context.h"
+#include "crypto/ocsp-private.h"
 
 /* Paths are searched depth first from the certificate upwards, through every authority that its name and its
  * signature allow (cross-certificates, renewed keys), until one breaks no rule. The search is bounded. What it
@@ -60,6 +61,7 @@ forget(void)
   g_clear_pointer(&subjects, g_hash_table_unref);
   crypto_chain_forget_verdicts();
   crypto_crl_forget();
+  crypto_ocsp_look_again();
 }
 
 void
@@ -93,6 +95,15 @@ crypto_chain_only(const char *fingerprints)
   g_strfreev(only);
   only = fingerprints ? g_strsplit(fingerprints, ",", -1) : NULL;
   crypto_chain_unlock();
+}
+
+char *
+crypto_chain_allowed(void)
+{
+  crypto_chain_lock();
+  char *all = only ? g_strjoinv(",", only) : g_strdup("");
+  crypto_chain_unlock();
+  return all;
 }
 
 /* --- who could have issued it */
@@ -274,6 +285,13 @@ check_signature(CryptoCert *cert, CryptoCert *issuer)
   return result;
 }
 
+gboolean
+crypto_chain_issued(CryptoCert *cert, CryptoCert *issuer)
+{
+  return SECITEM_ItemsAreEqual(&cert->nss->derIssuer, &issuer->nss->derSubject) &&
+         check_signature(cert, issuer) == SIGNATURE_GOOD;
+}
+
 static Signature
 signature(CryptoCert *cert, CryptoCert *issuer)
 {
@@ -293,6 +311,15 @@ signature(CryptoCert *cert, CryptoCert *issuer)
 
 /* --- the search */
 
+static guint
+all_problems(const CryptoPath *path)
+{
+  guint problems = 0;
+  for (guint i = 0; i < path->count; i++)
+    problems |= path->links[i].problems;
+  return problems;
+}
+
 /* A list is believed because a trusted authority signed it: of a chain without one nothing is known. */
 static void
 check_revocation(Search *search, CryptoPath *path)
@@ -301,10 +328,11 @@ check_revocation(Search *search, CryptoPath *path)
       search->mode == CRYPTO_REVOCATION_OFF ? CRYPTO_REVOCATION_NOT_CHECKED : CRYPTO_REVOCATION_UNKNOWN;
   if (search->mode == CRYPTO_REVOCATION_OFF || !path->anchored)
     return;
+  gboolean vouched = !(all_problems(path) & CRYPTO_TRUST_UNVOUCHED);
   for (guint i = 0; i + 1 < path->count; i++) {
     gint64 date = 0;
     CryptoRevocation status =
-        crypto_revocation_status(path->links[i].cert, path->links[i + 1].cert, search->at, &date);
+        crypto_revocation_status(path->links[i].cert, path->links[i + 1].cert, search->at, vouched, &date);
     if (i == 0) {
       path->revocation = status;
       path->revoked_at = date;
@@ -314,15 +342,6 @@ check_revocation(Search *search, CryptoPath *path)
     else if (status == CRYPTO_REVOCATION_UNKNOWN && search->mode == CRYPTO_REVOCATION_HARD)
       path->links[i].problems |= CRYPTO_TRUST_REVOCATION_UNKNOWN;
   }
-}
-
-static guint
-all_problems(const CryptoPath *path)
-{
-  guint problems = 0;
-  for (guint i = 0; i < path->count; i++)
-    problems |= path->links[i].problems;
-  return problems;
 }
 
 /* The path as it stands is one way to see the certificate: the best of all is the one that is told. */

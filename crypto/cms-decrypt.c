@@ -340,11 +340,7 @@ try_recipient(CryptoCms *cms, const Plan *plan, const CryptoCmsRecipient *recipi
       set_failed(&failed);
   }
   explicit_bzero(cek, sizeof cek);
-  gboolean written = crypto_keyuse_end(&using, failed, error);
-  gboolean done = written && !failed;
-  if (failed)
-    g_propagate_error(error, g_steal_pointer(&failed));
-  return done;
+  return crypto_keyuse_end(&using, g_steal_pointer(&failed), error);
 }
 
 /* Of several failures the one that the user can do something about is told. */
@@ -365,28 +361,6 @@ rank(const GError *error)
   default:
     return 3;
   }
-}
-
-static void
-set_no_key(CryptoCms *cms, GError **error)
-{
-  const char *other = NULL;
-  for (guint i = 0; i < cms->recipients->len; i++) {
-    const CryptoCmsRecipient *recipient = &g_array_index(cms->recipients, CryptoCmsRecipient, i);
-    other = recipient->what;
-    if (!other)
-      break;
-  }
-  if (cms->recipients->len == 0)
-    crypto_cms_malformed(error, "it names no recipient");
-  else if (other)
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
-                "The message is encrypted for %s, which is not supported here.", other);
-  else
-    g_set_error_literal(
-        error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
-        "The message is not encrypted to any key that is here. Import the right one (signet cert import FILE.p12), "
-        "or insert the card that holds it.");
 }
 
 /* Every key of ours is out of reach, and one lies on a card that is away: once that is in its reader, it goes on. */
@@ -445,7 +419,7 @@ decrypt(CryptoCms *cms, CryptoPinSource *pin, Output *output, void (*restart)(gp
   if (away && pin && pin->func && worst->code == CRYPTO_ERROR_LOCKED)
     return try_card(cms, &plan, away, pin, output, error);
   if (!ours)
-    set_no_key(cms, error);
+    crypto_cms_set_no_key(cms, error);
   else
     g_propagate_error(error, g_steal_pointer(&worst));
   return FALSE;

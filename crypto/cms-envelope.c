@@ -27,12 +27,24 @@ describe_recipient(const CryptoCmsRecipient *recipient, CryptoCert *cert, gboole
   return known ? describe_cert(known) : crypto_cms_describe_id(&recipient->id);
 }
 
+static void
+add_key(CryptoEnvelope *envelope, CryptoCert *cert)
+{
+  for (guint i = 0; cert && i < envelope->keys->len; i++)
+    if (g_bytes_equal(cert->der, ((CryptoCert *)envelope->keys->pdata[i])->der))
+      return;
+  if (cert)
+    g_ptr_array_add(envelope->keys, crypto_cert_ref(cert));
+  envelope->others_ours = envelope->keys->len > 1;
+}
+
 CryptoEnvelope *
 crypto_cms_envelope(CryptoCms *cms)
 {
   CryptoEnvelope *envelope = g_new0(CryptoEnvelope, 1);
   const CryptoCmsCipher *cipher = crypto_cms_cipher(&cms->cipher);
   envelope->recipients = g_ptr_array_new_with_free_func(g_free);
+  envelope->keys = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   if (cms->kind != CRYPTO_CMS_ENVELOPED && cms->kind != CRYPTO_CMS_AUTH_ENVELOPED) {
     envelope->algorithm = g_strdup("none");
     return envelope;
@@ -45,8 +57,7 @@ crypto_cms_envelope(CryptoCms *cms)
     const CryptoCmsRecipient *recipient = &g_array_index(cms->recipients, CryptoCmsRecipient, i);
     g_autoptr(CryptoCert) cert = crypto_cms_recipient_cert(recipient);
     g_ptr_array_add(envelope->recipients, describe_recipient(recipient, cert, i < NAMES_LOOKED_UP));
-    if (cert && envelope->ours && cert != envelope->ours && !g_bytes_equal(cert->der, envelope->ours->der))
-      envelope->others_ours = TRUE;
+    add_key(envelope, cert);
     if (cert && !envelope->ours) {
       envelope->key_transport = crypto_cms_transport_name(recipient, cert);
       envelope->token = crypto_keys_token(cert);
@@ -66,6 +77,7 @@ crypto_envelope_free(CryptoEnvelope *envelope)
     return;
   g_free(envelope->algorithm);
   g_ptr_array_unref(envelope->recipients);
+  g_ptr_array_unref(envelope->keys);
   crypto_cert_unref(envelope->ours);
   g_free(envelope->key_transport);
   g_free(envelope->token);

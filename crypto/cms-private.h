@@ -148,6 +148,8 @@ gboolean crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert
                            guint8 *cek, guint length, gboolean *genuine, GError **error);
 char *crypto_cms_transport_name(const CryptoCmsRecipient *recipient, CryptoCert *cert);
 CryptoCert *crypto_cms_recipient_cert(const CryptoCmsRecipient *recipient); /* ours; transfer full, or NULL */
+/* NO_KEY, or why: which keys it wants, and what would bring them. (crypto/cms-missing.c) */
+void crypto_cms_set_no_key(CryptoCms *cms, GError **error);
 /* DER of ECC-CMS-SharedInfo (RFC 5753 7.2). */
 GByteArray *crypto_cms_shared_info(const CryptoBerItem *wrap, const CryptoBerItem *ukm, guint key_length);
 

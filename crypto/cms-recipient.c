@@ -1,4 +1,5 @@
 #include "crypto/cms-private.h"
+#include "crypto/token-private.h"
 
 #include <pk11pub.h>
 #include <pkcs11.h>
@@ -425,6 +426,12 @@ crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoP
   gboolean done = recipient->kind == CRYPTO_CMS_TRANSPORT
                       ? unwrap_transport(recipient, key, cek, length, genuine, error)
                       : unwrap_agreement(recipient, cert, key, cek, length, genuine, error);
+  /* A card that was taken away meanwhile has said nothing of the message. Asked whatever came of it, so that how long it
+   * takes tells nothing. */
+  if (!PK11_IsInternal(key->pkcs11Slot) && crypto_token_is_mute(key->pkcs11Slot) && done && !*genuine) {
+    crypto_token_set_mute(key->pkcs11Slot, error);
+    done = FALSE;
+  }
   SECKEY_DestroyPrivateKey(key);
   return done;
 }

@@ -8,6 +8,7 @@
 #include "crypto/cms-private.h"
 #include "crypto/mapping.h"
 #include "crypto/spool.h"
+#include "crypto/token-private.h"
 
 /* SignedData with one signer, checked by our own verifier before anybody gets to see it. */
 
@@ -198,7 +199,7 @@ put_signer(GByteArray *out, const Signing *job, GBytes *content, GError **error)
     if (job->pin && g_cancellable_set_error_if_cancelled(job->pin->cancellable, NULL))
       g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Signing was cancelled.");
     else
-      crypto_error_set_nss(error, code, "The signature cannot be made");
+      crypto_token_set_failed(job->key->pkcs11Slot, code, "The signature cannot be made", error);
     return FALSE;
   }
   crypto_ber_put_array(signer, CRYPTO_BER_OCTET_STRING, value);
@@ -349,8 +350,5 @@ crypto_cms_sign(GBytes *content, CryptoCert *cert, const CryptoSignOptions *opti
   SECKEY_DestroyPrivateKey(job.key);
   if (made && !check_made(&job, made, content, &failed))
     g_clear_pointer(&made, g_bytes_unref);
-  gboolean written = crypto_keyuse_end(&using, failed, error);
-  if (failed)
-    g_propagate_error(error, g_steal_pointer(&failed));
-  return written ? g_steal_pointer(&made) : NULL;
+  return crypto_keyuse_end(&using, g_steal_pointer(&failed), error) ? g_steal_pointer(&made) : NULL;
 }

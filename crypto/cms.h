@@ -72,6 +72,7 @@ typedef struct {
   GPtrArray *recipients; /* of char *: each recipient as a person would name it (ours by address and name) */
   CryptoCert *ours;      /* the certificate whose key opened it, or would; NULL: no recipient is ours */
   gboolean others_ours;  /* another certificate of ours is among the recipients besides */
+  GPtrArray *keys;       /* of CryptoCert: all of ours among the recipients, each once; never NULL */
   char *key_transport;   /* "RSA PKCS#1 v1.5", "RSA-OAEP SHA-256", "ECDH P-256 SHA-256 AES-128 wrap" */
   char *token;           /* where that key lies; NULL: in the database */
   gboolean absent;       /* that token is not in its reader */

@@ -184,7 +184,7 @@ initialise(const char *folder, gboolean read_only)
 
 /* Several processes on one database are no error; but one that writes at the wrong moment makes NSS fail at once. */
 static gboolean
-open_with_patience(const char *folder, gboolean read_only, GError **error)
+open_with_patience(const char *folder, gboolean read_only, GCancellable *cancellable, GError **error)
 {
   gint64 start = g_get_monotonic_time();
   gulong pause = 20000;
@@ -193,6 +193,10 @@ open_with_patience(const char *folder, gboolean read_only, GError **error)
     if (initialise(folder, read_only) == SECSuccess)
       return TRUE;
     int code = PORT_GetError();
+    if (g_cancellable_is_cancelled(cancellable)) {
+      g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");
+      return FALSE;
+    }
     g_clear_pointer(&holder, g_free);
     for (gsize i = 0; i < G_N_ELEMENTS(database_files) && !holder; i++) {
       g_autofree char *path = g_build_filename(folder, database_files[i], NULL);
@@ -214,7 +218,7 @@ open_with_patience(const char *folder, gboolean read_only, GError **error)
       return FALSE;
     }
     g_usleep(pause);
-    pause = MIN(pause * 2, 500000);
+    pause = MIN(pause * 2, cancellable ? 50000 : 500000);
   }
 }
 
@@ -252,7 +256,7 @@ open_database(const CryptoOptions *options, GError **error)
   }
   gboolean read_only = options->read_only || !writable;
   mode_t mask = umask(077);
-  gboolean opened = open_with_patience(options->nssdb, read_only, error);
+  gboolean opened = open_with_patience(options->nssdb, read_only, options->cancellable, error);
   umask(mask);
   if (!opened)
     return FALSE;
@@ -316,6 +320,14 @@ load_cards(void)
 
 /* --- opening and closing */
 
+/* NSS would time a few thousand calls of access() on the folder first, to see whether it is on a network. */
+void
+crypto_open_prepare(void)
+{
+  if (!g_getenv("NSS_SDB_USE_CACHE"))
+    g_setenv("NSS_SDB_USE_CACHE", "no", FALSE);
+}
+
 gboolean
 crypto_open(const CryptoOptions *options, GError **error)
 {
@@ -323,9 +335,7 @@ crypto_open(const CryptoOptions *options, GError **error)
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED, "The certificate database is open already.");
     return FALSE;
   }
-  /* NSS would time a few thousand calls of access() on the folder first, to see whether it is on a network. */
-  if (!g_getenv("NSS_SDB_USE_CACHE"))
-    g_setenv("NSS_SDB_USE_CACHE", "no", FALSE);
+  crypto_open_prepare();
   if (!open_database(options, error))
     return FALSE;
   context.open = TRUE;
@@ -352,6 +362,7 @@ drop_session(void)
 gboolean
 crypto_close(GError **error)
 {
+  crypto_open_forget();
   if (!context.open)
     return TRUE;
   drop_session();

@@ -527,13 +527,57 @@ is_fresh(const Crl *crl, CryptoCert *cert, gint64 at)
          crl->next_update && crl->next_update >= at && crl->this_update <= crypto_cert_not_after(cert);
 }
 
-/* The list from this address that is here already. */
+static gboolean
+is_of(Crl *crl, CryptoCert *issuer)
+{
+  const SECItem *name = &issuer->nss->derSubject;
+  return (gsize)(crl->issuer.end - crl->issuer.at) == name->len &&
+         memcmp(crl->issuer.at, name->data, name->len) == 0 && signed_by(crl, issuer);
+}
+
+/* @issuer's list from this address that is here already. */
 static Crl *
-from(const char *origin)
+from(const char *origin, CryptoCert *issuer)
 {
   for (guint i = 0; lists && i < lists->len; i++)
-    if (g_strcmp0(((Crl *)lists->pdata[i])->origin, origin) == 0)
+    if (g_strcmp0(((Crl *)lists->pdata[i])->origin, origin) == 0 && is_of(lists->pdata[i], issuer))
       return lists->pdata[i];
+  return NULL;
+}
+
+static gboolean
+names_address(const Crl *crl, const char *url)
+{
+  Der names = crl->point, name;
+  guint8 tag;
+  gsize length = strlen(url);
+  while (der_next(&names, &tag, &name))
+    if (tag == 0x86 && (gsize)(name.end - name.at) == length && memcmp(name.at, url, length) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* In what a list says less than the whole one of its address would: a bit for each way. */
+static guint
+lacks(const Crl *crl, const char *origin)
+{
+  gboolean elsewhere = crl->point.at && !names_address(crl, origin);
+  return (guint)(crl->delta || crl->attributes) | (guint)elsewhere << 1 | (guint)crl->incomplete << 2 |
+         (guint)crl->weak << 3 | (guint)crl->some_reasons << 4 | (guint)crl->users_only << 5 |
+         (guint)crl->authorities_only << 6;
+}
+
+/* An authority signs lists of several kinds, and whoever stands on the way may put one in another's place: one that does
+ * not speak of what is known to be revoked would make it forgotten. NULL: @crl may replace @known. */
+static const char *
+why_not_replace(const Crl *known, const Crl *crl, const char *origin)
+{
+  guint had = lacks(known, origin), has = lacks(crl, origin);
+  if (has & ~had)
+    return "The revocation list says less than the one that is here, which stays: it is a part of it, a list of "
+           "another address, or weakly signed. Tell its authority, should it stay so.";
+  if (!(had & ~has) && known->this_update > crl->this_update)
+    return "The revocation list is older than the one that is here, which stays. Ask again later.";
   return NULL;
 }
 
@@ -541,20 +585,18 @@ gboolean
 crypto_crl_take_fetched(GBytes *bytes, const char *origin, CryptoCert *issuer, gint64 at, gint64 *until,
                         GError **error)
 {
-  Crl *crl = crl_new(bytes), *known = from(origin);
+  Crl *crl = crl_new(bytes), *known = from(origin, issuer);
   const char *fault = NULL;
-  const SECItem *name = &issuer->nss->derSubject;
   gint64 now = MAX(at, g_get_real_time() / G_USEC_PER_SEC);
   *until = crl ? crl->next_update : 0;
   if (!crl)
-    fault = "What came is not a revocation list.";
-  else if ((gsize)(crl->issuer.end - crl->issuer.at) != name->len ||
-           memcmp(crl->issuer.at, name->data, name->len) != 0 || !signed_by(crl, issuer))
-    fault = "The revocation list is not signed by the certificate's issuer.";
+    fault = "What came is not a revocation list. Ask again later, or tell the authority.";
+  else if (!is_of(crl, issuer))
+    fault = "The revocation list is not signed by the certificate's issuer. Ask again later, or tell the authority.";
   else if (crl->this_update > now + CLOCK_SLACK)
     fault = "The revocation list is dated ahead of now; is the clock right?";
-  else if (known && known->this_update > crl->this_update)
-    fault = "The revocation list is older than the one that is here.";
+  else if (known)
+    fault = why_not_replace(known, crl, origin);
   if (fault) {
     g_clear_pointer(&crl, crl_free);
     g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED, fault);

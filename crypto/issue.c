@@ -11,6 +11,7 @@
 #include "crypto/cert-private.h"
 #include "crypto/certdb.h"
 #include "crypto/keyuse-private.h"
+#include "crypto/token-private.h"
 
 /* Certificates and CRLs (RFC 5280), written as DER here and signed by NSS. */
 
@@ -73,7 +74,7 @@ make_key(PK11SlotInfo *slot, const CryptoIssue *what, SECKEYPublicKey **public, 
     key = PK11_GenerateKeyPair(slot, CKM_RSA_PKCS_KEY_PAIR_GEN, &parameters, public, PR_TRUE, PR_TRUE, pin);
   }
   if (!key)
-    crypto_error_set_nss(error, PORT_GetError(), "A key cannot be made");
+    crypto_token_set_failed(slot, PORT_GetError(), "A key cannot be made", error);
   return key;
 }
 
@@ -113,7 +114,7 @@ sign(const GByteArray *tbs, SECKEYPrivateKey *key, GError **error)
   if (SEC_DerSignData(arena, &der, tbs->data, tbs->len, key, signature_tag(key)) == SECSuccess)
     result = g_bytes_new(der.data, der.len);
   else
-    crypto_error_set_nss(error, PORT_GetError(), "It cannot be signed");
+    crypto_token_set_failed(key->pkcs11Slot, PORT_GetError(), "It cannot be signed", error);
   PORT_FreeArena(arena, PR_FALSE);
   return result;
 }
@@ -364,12 +365,9 @@ crypto_issue(const CryptoIssue *what, CryptoPinSource *pin, GError **error)
     cert = key ? certify(what, public, signer ? signer : key, &failed) : NULL;
     if (key && !signer)
       crypto_keyuse_made(&using, public);
-    if (cert && !crypto_certdb_import(cert, what->common_name, &was_there, pin, &failed))
+    if (!crypto_keyuse_end(&using, g_steal_pointer(&failed), error) ||
+        !crypto_certdb_import(cert, what->common_name, &was_there, pin, error))
       g_clear_pointer(&cert, crypto_cert_unref);
-    if (!crypto_keyuse_end(&using, failed, error))
-      g_clear_pointer(&cert, crypto_cert_unref);
-    if (failed)
-      g_propagate_error(error, g_steal_pointer(&failed));
   }
   if (key && !cert) /* nobody will ever find that key again */
     PK11_DeleteTokenPrivateKey(g_steal_pointer(&key), PR_TRUE);
@@ -451,10 +449,8 @@ crypto_issue_request(const CryptoIssue *what, const char *token, CryptoPinSource
     der = key ? request(what, public, key, &failed) : NULL;
     if (key)
       crypto_keyuse_made(&using, public);
-    if (!crypto_keyuse_end(&using, failed, error))
+    if (!crypto_keyuse_end(&using, g_steal_pointer(&failed), error))
       g_clear_pointer(&der, g_bytes_unref);
-    if (failed)
-      g_propagate_error(error, g_steal_pointer(&failed));
   }
   if (key && !der) /* nobody has its public half */
     PK11_DeleteTokenPrivateKey(g_steal_pointer(&key), PR_TRUE);
@@ -552,10 +548,7 @@ crypto_issue_crl(CryptoCert *issuer, const char *const *serials, gint64 this_upd
   g_autoptr(GByteArray) tbs = crl_to_be_signed(issuer, serials, this_update, days, signature_tag(key), &failed);
   g_autoptr(GBytes) crl = tbs ? sign(tbs, key, &failed) : NULL;
   SECKEY_DestroyPrivateKey(key);
-  gboolean written = crypto_keyuse_end(&using, failed, error);
-  if (failed)
-    g_propagate_error(error, g_steal_pointer(&failed));
-  if (!written || !crl || !store_crl(crl, pin, error))
+  if (!crypto_keyuse_end(&using, g_steal_pointer(&failed), error) || !store_crl(crl, pin, error))
     return NULL;
   return g_steal_pointer(&crl);
 }

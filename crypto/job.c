@@ -1,5 +1,7 @@
 #include "crypto/job.h"
 
+#include "crypto/context.h"
+
 enum { DONE_PER_TURN = 64, THREADS = CRYPTO_JOB_THREADS };
 
 typedef struct {
@@ -77,6 +79,9 @@ thread_main(gpointer data)
     Job *job = g_async_queue_pop(jobs.queues[which]);
     if (job == &stop_marker)
       return NULL;
+    /* Where NSS is not open and will not be, nothing can run. */
+    if (!crypto_open_wait(job->cancellable, NULL))
+      g_cancellable_cancel(job->cancellable);
     if (!g_cancellable_is_cancelled(job->cancellable)) {
       CryptoPinSource source = { .func = jobs.ask,
                                  .user_data = jobs.user_data,

@@ -15,7 +15,8 @@ enum { CRYPTO_JOB_THREADS = CRYPTO_JOB_NETWORK + 1 };
 typedef void (*CryptoJobFunc)(CryptoPinSource *pin, GCancellable *cancellable, gpointer data);
 typedef void (*CryptoJobDone)(GCancellable *cancellable, gpointer data);
 
-void crypto_job_start(CryptoPinFunc ask, gpointer user_data); /* once, after crypto_open() */
+/* Once, after crypto_open() or crypto_open_behind(). */
+void crypto_job_start(CryptoPinFunc ask, gpointer user_data);
 void crypto_job_post(CryptoJobThread thread, CryptoJobFunc run, CryptoJobDone done, gpointer data,
                      GCancellable *cancellable); /* @data belongs to the job until @done; cancellable may be NULL */
 void crypto_job_stop(void); /* cancels what runs, joins, runs the outstanding @done calls; before crypto_close() */

@@ -17,6 +17,7 @@ typedef struct {
   PK11SlotInfo *slot;        /* NULL: a key of this run only, or of a card that was pulled */
   SECKEYPrivateKey *session; /* a key of this run */
   char *token;               /* the name of a card's token; NULL for the others */
+  gboolean retired;          /* it lies in a card's place for keys that were replaced */
   GBytes *key_id;            /* subject key identifier, or NULL */
   guint8 key_hash[20];
 } KeyEntry;
@@ -128,10 +129,25 @@ is_looked_at(PK11SlotInfo *slot)
   return PK11_IsPresent(slot) && !PK11_HasRootCerts(slot);
 }
 
+/* A PIV card has places for up to 20 keys that were replaced (SP 800-73: retired key management keys), which only ever
+ * decrypt. PKCS#11 shows that in the label alone: "Retired Certificate for Key Management 1" of OpenSC, "X.509 Certificate
+ * for Retired Key 1" of ykcs11, also through p11-kit. */
+static gboolean
+is_retired_object(PK11GenericObject *object)
+{
+  SECItem label = { siBuffer, NULL, 0 };
+  if (PK11_ReadRawAttribute(PK11_TypeGeneric, object, CKA_LABEL, &label) != SECSuccess)
+    return FALSE;
+  g_autofree char *text = g_ascii_strdown((const char *)label.data, (gssize)MIN(label.len, 256u));
+  SECITEM_FreeItem(&label, PR_FALSE);
+  return strstr(text, "retired") != NULL;
+}
+
 /* Of a token's own objects, as they are. NSS's list of them is empty until somebody logs in, for every reader
- * that calls itself hardware; and what it found before a login it would go on finding after it. */
+ * that calls itself hardware; and what it found before a login it would go on finding after it. @retired (may be NULL)
+ * gets those of @certs that lie in a place for replaced keys. */
 static void
-list_token(GPtrArray *certs, PK11SlotInfo *slot)
+list_token(GPtrArray *certs, GHashTable *retired, PK11SlotInfo *slot)
 {
   PK11GenericObject *first = PK11_FindGenericObjects(slot, CKO_CERTIFICATE);
   guint seen = 0;
@@ -142,18 +158,20 @@ list_token(GPtrArray *certs, PK11SlotInfo *slot)
     CryptoCert *cert = crypto_cert_new(der.data, der.len, NULL);
     if (cert)
       g_ptr_array_add(certs, cert);
+    if (cert && retired && is_retired_object(o))
+      g_hash_table_add(retired, cert);
     SECITEM_FreeItem(&der, PR_FALSE);
   }
   if (first)
     PK11_DestroyGenericObjects(first);
 }
 
-GPtrArray *
-crypto_keys_slot_certs(PK11SlotInfo *slot)
+static GPtrArray *
+slot_certs(PK11SlotInfo *slot, GHashTable *retired)
 {
   GPtrArray *certs = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   if (!PK11_IsInternal(slot) && !PK11_HasRootCerts(slot)) {
-    list_token(certs, slot);
+    list_token(certs, retired, slot);
     return certs;
   }
   CERTCertList *list = PK11_ListCertsInSlot(slot);
@@ -165,13 +183,29 @@ crypto_keys_slot_certs(PK11SlotInfo *slot)
   return certs;
 }
 
+GPtrArray *
+crypto_keys_slot_certs(PK11SlotInfo *slot)
+{
+  return slot_certs(slot, NULL);
+}
+
 static void
 list_slot(GPtrArray *entries, PK11SlotInfo *slot)
 {
-  g_autoptr(GPtrArray) certs = crypto_keys_slot_certs(slot);
-  for (guint i = 0; i < certs->len; i++)
-    if (has_key(slot, certs->pdata[i]))
-      g_ptr_array_add(entries, entry_new(certs->pdata[i], slot));
+  g_autoptr(GPtrArray) own = PK11_IsInternal(slot) ? crypto_keys_database(slot) : NULL;
+  for (guint i = 0; own && i < own->len; i++)
+    g_ptr_array_add(entries, entry_new(own->pdata[i], slot));
+  if (own)
+    return;
+  g_autoptr(GHashTable) retired = g_hash_table_new(NULL, NULL);
+  g_autoptr(GPtrArray) certs = slot_certs(slot, retired);
+  for (guint i = 0; i < certs->len; i++) {
+    if (!has_key(slot, certs->pdata[i]))
+      continue;
+    KeyEntry *entry = entry_new(certs->pdata[i], slot);
+    entry->retired = g_hash_table_contains(retired, certs->pdata[i]);
+    g_ptr_array_add(entries, entry);
+  }
 }
 
 static const KeyEntry *
@@ -214,7 +248,8 @@ is_kept(GPtrArray *cards, const KeyEntry *entry)
 {
   for (guint i = 0; i < cards->len; i++) {
     const CryptoCard *card = cards->pdata[i];
-    if (!strcmp(card->token, entry->token) && g_bytes_equal(card->cert->der, entry->cert->der))
+    if (!strcmp(card->token, entry->token) && card->retired == entry->retired &&
+        g_bytes_equal(card->cert->der, entry->cert->der))
       return TRUE;
   }
   return FALSE;
@@ -235,7 +270,7 @@ remember_locked(void)
     if (is_kept(cards, entry))
       continue;
     CryptoCard *card = g_new0(CryptoCard, 1);
-    *card = (CryptoCard){ crypto_cert_ref(entry->cert), g_strdup(entry->token) };
+    *card = (CryptoCard){ crypto_cert_ref(entry->cert), g_strdup(entry->token), entry->retired };
     g_ptr_array_insert(cards, 0, card);
     changed = TRUE;
   }
@@ -256,6 +291,7 @@ crypto_keys_remember(const char *file)
     const CryptoCard *card = cards->pdata[i];
     KeyEntry *entry = entry_new(card->cert, NULL);
     entry->token = g_strdup(card->token);
+    entry->retired = card->retired;
     g_ptr_array_add(absent, entry);
   }
   g_mutex_unlock(&lock);
@@ -486,7 +522,7 @@ crypto_keys_absent_cards(void)
   for (guint i = 0; absent && i < absent->len; i++) {
     const KeyEntry *entry = absent->pdata[i];
     CryptoCard *card = g_new0(CryptoCard, 1);
-    *card = (CryptoCard){ crypto_cert_ref(entry->cert), g_strdup(entry->token) };
+    *card = (CryptoCard){ crypto_cert_ref(entry->cert), g_strdup(entry->token), entry->retired };
     g_ptr_array_add(cards, card);
   }
   g_mutex_unlock(&lock);
@@ -566,15 +602,36 @@ crypto_keys_token(CryptoCert *cert)
 }
 
 guint
-crypto_keys_count(PK11SlotInfo *slot)
+crypto_keys_count(PK11SlotInfo *slot, guint *retired)
 {
   guint count = 0;
+  *retired = 0;
   g_mutex_lock(&lock);
   refresh_locked();
-  for (guint i = 0; i < cached->len; i++)
-    count += ((KeyEntry *)cached->pdata[i])->slot == slot;
+  for (guint i = 0; i < cached->len; i++) {
+    const KeyEntry *entry = cached->pdata[i];
+    count += entry->slot == slot;
+    *retired += entry->slot == slot && entry->retired;
+  }
   g_mutex_unlock(&lock);
   return count;
+}
+
+GHashTable *
+crypto_keys_own(void)
+{
+  GHashTable *own = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+  g_mutex_lock(&lock);
+  refresh_locked();
+  GPtrArray *const lists[] = { session, cached };
+  for (gsize l = 0; l < G_N_ELEMENTS(lists); l++)
+    for (guint i = 0; lists[l] && i < lists[l]->len; i++) {
+      const KeyEntry *entry = lists[l]->pdata[i];
+      if (!entry->retired || !g_hash_table_contains(own, entry->cert->der))
+        g_hash_table_replace(own, g_bytes_ref(entry->cert->der), GINT_TO_POINTER(entry->retired));
+    }
+  g_mutex_unlock(&lock);
+  return own;
 }
 
 GPtrArray *

@@ -16,7 +16,7 @@ typedef struct {
 gboolean crypto_keyuse_begin(CryptoKeyUsing *using, CryptoKeyAct act, CryptoCert *cert, SECKEYPrivateKey *key, const char *token,
                              const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void crypto_keyuse_made(CryptoKeyUsing *using, SECKEYPublicKey *public); /* of a new key: now it has an identity */
-/* @failed: NULL: it was done. FALSE (only where it was): the result must not be used. */
-gboolean crypto_keyuse_end(CryptoKeyUsing *using, const GError *failed, GError **error);
+/* @failed (transfer full) becomes @error; NULL: it was done. TRUE: done, and written; else what came of it is not used. */
+gboolean crypto_keyuse_end(CryptoKeyUsing *using, GError *failed, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -109,14 +109,15 @@ crypto_keyuse_made(CryptoKeyUsing *using, SECKEYPublicKey *public)
 }
 
 gboolean
-crypto_keyuse_end(CryptoKeyUsing *using, const GError *failed, GError **error)
+crypto_keyuse_end(CryptoKeyUsing *using, GError *failed, GError **error)
 {
-  if (!using->begun)
-    return TRUE;
-  gboolean good = watcher.watch->end(&using->use, failed, watcher.user_data, failed ? NULL : error);
+  gboolean written =
+      !using->begun || watcher.watch->end(&using->use, failed, watcher.user_data, failed ? NULL : error);
   using->begun = FALSE;
   g_clear_pointer(&using->token, g_free);
   g_clear_pointer(&using->about, g_free);
   g_clear_pointer(&using->name, g_free);
-  return good || failed;
+  if (failed)
+    g_propagate_error(error, failed);
+  return written && !failed;
 }

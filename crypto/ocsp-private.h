@@ -37,7 +37,8 @@ GBytes *crypto_ocsp_request(CryptoCert *cert, CryptoCert *issuer, const guint8 n
 gboolean crypto_ocsp_take(GBytes *answer, CryptoCert *cert, CryptoCert *issuer, const guint8 *nonce, gint64 at,
                           GError **error);
 CryptoRevocation crypto_ocsp_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at); /* locked */
-gboolean crypto_ocsp_any(void);
+gboolean crypto_ocsp_any(void); /* is there an answer at all? */
+void crypto_ocsp_look_again(void); /* the cache may know more than is remembered of it; locked */
 void crypto_ocsp_close(void);
 
 /* (crypto/revocation.c) */

@@ -21,9 +21,12 @@ typedef struct {
   gint64 revoked_at, this_update, next_update;
   gint64 signer_ends; /* of the responder's own certificate; G_MAXINT64: the issuer signed it itself */
   gint64 looked; /* monotonic: when the cache was looked into */
+  guint turn;    /* in which it was: another one's may be out of date */
 } Answer;
 
 static GHashTable *answers; /* "certificate issuer", by SHA-256 -> Answer */
+static gboolean any;        /* one of them knows something */
+static guint turn;
 
 static char *
 key_of(CryptoCert *cert, CryptoCert *issuer)
@@ -139,19 +142,6 @@ may_answer(CryptoCert *cert)
   return found;
 }
 
-static gboolean
-issued_by(CryptoCert *cert, CryptoCert *issuer)
-{
-  if (!SECITEM_ItemsAreEqual(&cert->nss->derIssuer, &issuer->nss->derSubject) ||
-      SECOID_CompareAlgorithmID(&cert->nss->signature, &cert->nss->signatureWrap.signatureAlgorithm) != SECEqual)
-    return FALSE;
-  SECKEYPublicKey *key = CERT_ExtractPublicKey(issuer->nss);
-  gboolean good = key && CERT_VerifySignedDataWithPublicKey(&cert->nss->signatureWrap, key, NULL) == SECSuccess;
-  if (key)
-    SECKEY_DestroyPublicKey(key);
-  return good;
-}
-
 /* A responder's certificate: the issuer's own child, made for this, in its time, strong, and not itself revoked. */
 static gboolean
 is_delegate(CryptoCert *cert, CryptoCert *issuer, gint64 at)
@@ -159,7 +149,7 @@ is_delegate(CryptoCert *cert, CryptoCert *issuer, gint64 at)
   gint64 date;
   return may_answer(cert) && at + CLOCK_SLACK >= crypto_cert_not_before(cert) &&
          at - CLOCK_SLACK <= crypto_cert_not_after(cert) && crypto_rules_strength(cert) == 0 &&
-         issued_by(cert, issuer) &&
+         crypto_chain_issued(cert, issuer) &&
          crypto_crl_status(cert, issuer, at, &date) != CRYPTO_REVOCATION_REVOKED;
 }
 
@@ -215,15 +205,15 @@ refusal(int status)
 {
   switch (status) {
   case 1:
-    return "The responder calls our question malformed.";
+    return "The responder calls our question malformed. Tell the authority.";
   case 2:
     return "The responder has an error of its own; ask again later.";
   case 3:
     return "The responder is busy; ask again later.";
   case 6:
-    return "The responder does not answer for this authority, or not to us.";
+    return "The responder does not answer for this authority, or not to us. Tell the authority.";
   default:
-    return "The responder refuses to answer.";
+    return "The responder refuses to answer. Ask again later.";
   }
 }
 
@@ -253,16 +243,18 @@ judge(GBytes *bytes, CryptoCert *cert, CryptoCert *issuer, const guint8 *nonce, 
   const guint8 *data = g_bytes_get_data(bytes, &length);
   CryptoOcspResponse response;
   if (!crypto_ocsp_read(data, length, &response))
-    return refuse(error, CRYPTO_ERROR_MALFORMED, "What came is not an OCSP answer.");
+    return refuse(error, CRYPTO_ERROR_MALFORMED, "What came is not an OCSP answer. Ask again later, or tell the authority.");
   if (response.status != 0)
     return refuse(error, CRYPTO_ERROR_FAILED, refusal(response.status));
   if (!nonce_fits(&response, nonce))
-    return refuse(error, CRYPTO_ERROR_REFUSED, "It answers another question than ours (the nonce differs).");
+    return refuse(error, CRYPTO_ERROR_REFUSED,
+                  "It answers another question than ours (the nonce differs). Ask again later.");
   gint64 ends;
   gboolean weak = FALSE;
   if (!is_authentic(&response, issuer, &ends, &weak))
     return refuse(error, CRYPTO_ERROR_UNTRUSTED,
-                  "The answer is not signed by the certificate's issuer, nor by a responder that it named.");
+                  "The answer is not signed by the certificate's issuer, nor by a responder that it named. "
+                  "Ask again later, or tell the authority.");
   const CryptoOcspSingle *said = NULL; /* the worst, where it says more than one thing */
   for (guint i = 0; i < response.n_singles; i++) {
     const CryptoOcspSingle *single = &response.singles[i];
@@ -270,10 +262,11 @@ judge(GBytes *bytes, CryptoCert *cert, CryptoCert *issuer, const guint8 *nonce, 
       said = single;
   }
   if (!said)
-    return refuse(error, CRYPTO_ERROR_FAILED, "The answer does not speak of this certificate.");
+    return refuse(error, CRYPTO_ERROR_FAILED, "The answer does not speak of this certificate. Tell the authority.");
   if (weak && said->status != CRYPTO_REVOCATION_REVOKED)
-    return refuse(error, CRYPTO_ERROR_REFUSED, "The answer is signed with SHA-1, which is no longer safe.");
-  *answer = (Answer){ said->status, said->revoked_at, said->this_update, said->next_update, ends, 0 };
+    return refuse(error, CRYPTO_ERROR_REFUSED,
+                  "The answer is signed with SHA-1, which is no longer safe. Tell the authority.");
+  *answer = (Answer){ said->status, said->revoked_at, said->this_update, said->next_update, ends, 0, 0 };
   return TRUE;
 }
 
@@ -285,6 +278,8 @@ remember(CryptoCert *cert, CryptoCert *issuer, Answer answer)
   if (g_hash_table_size(answers) >= ANSWERS_MAX)
     g_hash_table_remove_all(answers);
   answer.looked = g_get_monotonic_time();
+  answer.turn = turn;
+  any |= answer.status != CRYPTO_REVOCATION_NOT_CHECKED;
   g_hash_table_insert(answers, key_of(cert, issuer), g_memdup2(&answer, sizeof answer));
 }
 
@@ -298,7 +293,8 @@ crypto_ocsp_take(GBytes *bytes, CryptoCert *cert, CryptoCert *issuer, const guin
   if (good && answer.this_update > latest)
     good = refuse(error, CRYPTO_ERROR_REFUSED, "The answer is dated ahead of now; is the clock right?");
   if (good && answer.status != CRYPTO_REVOCATION_REVOKED && holds_until(&answer) < at)
-    good = refuse(error, CRYPTO_ERROR_REFUSED, "The answer is stale: it held only until an earlier time.");
+    good = refuse(error, CRYPTO_ERROR_REFUSED,
+                  "The answer is stale: it held only until an earlier time. Ask again later.");
   if (good) {
     g_autofree char *key = key_of(cert, issuer);
     g_autofree char *file = crypto_revocation_cache_file(key, "ocsp");
@@ -311,7 +307,7 @@ crypto_ocsp_take(GBytes *bytes, CryptoCert *cert, CryptoCert *issuer, const guin
       crypto_chain_forget_verdicts();
     }
     if (answer.status == CRYPTO_REVOCATION_UNKNOWN)
-      good = refuse(error, CRYPTO_ERROR_FAILED, "The responder does not know this certificate.");
+      good = refuse(error, CRYPTO_ERROR_FAILED, "The responder does not know this certificate. Tell the authority.");
   }
   crypto_chain_unlock();
   return good;
@@ -323,8 +319,9 @@ look_up(CryptoCert *cert, CryptoCert *issuer)
 {
   g_autofree char *key = key_of(cert, issuer);
   const Answer *known = answers ? g_hash_table_lookup(answers, key) : NULL;
-  if (known && (holds_until(known) > now_seconds() ||
-                g_get_monotonic_time() - known->looked < LOOK_AGAIN_SECONDS * G_USEC_PER_SEC))
+  if (known && known->turn == turn &&
+      (holds_until(known) > now_seconds() ||
+       g_get_monotonic_time() - known->looked < LOOK_AGAIN_SECONDS * G_USEC_PER_SEC))
     return known;
   g_autofree char *file = crypto_revocation_cache_file(key, "ocsp");
   if (!file)
@@ -358,14 +355,21 @@ crypto_ocsp_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revo
   return answer->status == CRYPTO_REVOCATION_GOOD && fresh ? CRYPTO_REVOCATION_GOOD : CRYPTO_REVOCATION_UNKNOWN;
 }
 
+void
+crypto_ocsp_look_again(void)
+{
+  turn++;
+}
+
 gboolean
 crypto_ocsp_any(void)
 {
-  return answers && g_hash_table_size(answers) > 0;
+  return any;
 }
 
 void
 crypto_ocsp_close(void)
 {
   g_clear_pointer(&answers, g_hash_table_unref);
+  any = FALSE;
 }

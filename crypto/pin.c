@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "crypto/cert-private.h"
-#include "crypto/token.h"
+#include "crypto/token-private.h"
 
 /* The token whose last login was refused, so that the next job's question can say so. Only compared, never
  * followed. */
@@ -49,8 +49,8 @@ was_refused(const void *slot)
   return refused;
 }
 
-static CK_FLAGS
-token_flags(PK11SlotInfo *slot)
+CK_FLAGS
+crypto_pin_flags(PK11SlotInfo *slot)
 {
   CK_TOKEN_INFO info;
   return PK11_GetTokenInfo(slot, &info) == SECSuccess ? info.flags : 0;
@@ -119,14 +119,14 @@ ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
     remember_refused(slot, TRUE);
     return NULL;
   }
-  if (source->cancelled || g_cancellable_is_cancelled(source->cancellable) ||
+  if (source->cancelled || source->removed || g_cancellable_is_cancelled(source->cancellable) ||
       (source->refused && source->refused_slot == slot))
     return NULL;
 
   gboolean always = !PK11_IsInternal(slot) && PK11_IsLoggedIn(slot, NULL);
   if (always && source->kept && source->kept_slot == slot)
     return PORT_Strdup(source->kept);
-  CK_FLAGS flags = token_flags(slot);
+  CK_FLAGS flags = crypto_pin_flags(slot);
   CryptoPinQuestion question = {
     .token = PK11_GetTokenName(slot),
     .database = PK11_IsInternal(slot),
@@ -140,7 +140,7 @@ ask(PK11SlotInfo *slot, PRBool retry, void *wincx)
   source->asked = TRUE;
   char *pin = put_question(slot, source, &question);
   if (!pin) {
-    source->cancelled = TRUE;
+    source->cancelled = !source->removed; /* with the card put back the job may go on: crypto_pin_login() asks anew */
     return NULL;
   }
   if (source->keeping && !always && !question.database && !question.pinpad) {
@@ -180,7 +180,7 @@ fail_locked(PK11SlotInfo *slot, GError **error)
 static gboolean
 fail_refused(PK11SlotInfo *slot, GError **error)
 {
-  if (token_flags(slot) & CKF_USER_PIN_LOCKED)
+  if (crypto_pin_flags(slot) & CKF_USER_PIN_LOCKED)
     return fail_locked(slot, error);
   if (PK11_IsInternal(slot))
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN,
@@ -188,8 +188,17 @@ fail_refused(PK11SlotInfo *slot, GError **error)
   else
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "The PIN for “%s” is wrong.%s",
                 PK11_GetTokenName(slot),
-                token_flags(slot) & CKF_USER_PIN_FINAL_TRY ? " One more wrong PIN locks it." : "");
+                crypto_pin_flags(slot) & CKF_USER_PIN_FINAL_TRY ? " One more wrong PIN locks it." : "");
   return FALSE;
+}
+
+void
+crypto_pin_set_reader(GError **error, const char *token)
+{
+  g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
+              "Nothing was typed on the reader of “%s”: it was cancelled there, or waited too long. No try is spent; try "
+              "again.",
+              token);
 }
 
 /* The reader or the module failed: nothing is said of the PIN. */
@@ -203,6 +212,8 @@ is_no_answer(int code)
 gboolean
 crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
 {
+  if (pin)
+    pin->removed = FALSE;
   if (!PK11_NeedLogin(slot) || PK11_IsLoggedIn(slot, pin))
     return TRUE;
   if (!pin || !pin->func) {
@@ -213,7 +224,11 @@ crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
                   PK11_GetTokenName(slot));
     return FALSE;
   }
-  if (token_flags(slot) & CKF_USER_PIN_LOCKED)
+  if (crypto_token_is_mute(slot)) { /* a PIN would be asked for in vain */
+    crypto_token_set_mute(slot, error);
+    return FALSE;
+  }
+  if (crypto_pin_flags(slot) & CKF_USER_PIN_LOCKED)
     return fail_locked(slot, error);
   if (pin->refused && pin->refused_slot == slot)
     return fail_refused(slot, error);
@@ -236,6 +251,11 @@ crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");
     return FALSE;
   }
+  if (pin->asked && !pin->refused && PK11_ProtectedAuthenticationPath(slot) && code == SEC_ERROR_LIBRARY_FAILURE) {
+    pin->cancelled = TRUE; /* NSS's word for CKR_FUNCTION_CANCELED: the same job does not ask at the reader again */
+    crypto_pin_set_reader(error, PK11_GetTokenName(slot));
+    return FALSE;
+  }
   if (pin->asked && !pin->refused && is_no_answer(code)) {
     g_autofree char *hint = crypto_token_holder_hint();
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED,
@@ -251,6 +271,6 @@ crypto_pin_login(PK11SlotInfo *slot, CryptoPinSource *pin, GError **error)
     return fail_refused(slot, error);
   }
   g_autofree char *what = g_strdup_printf("Logging in to “%s” failed", PK11_GetTokenName(slot));
-  crypto_error_set_nss(error, code, what);
+  crypto_token_set_failed(slot, code, what, error);
   return FALSE;
 }

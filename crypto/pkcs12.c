@@ -22,11 +22,11 @@ import_own(PK11SlotInfo *slot, CryptoPkcs12Cert *entry, CryptoPinSource *pin, GE
       return FALSE;
     SECKEYPrivateKey *key =
         crypto_pkcs12_import_key(entry->key, entry->cert, slot, TRUE, nickname, pin, &failed);
-    gboolean written = crypto_keyuse_end(&using, failed, error), done = key != NULL;
+    gboolean done = crypto_keyuse_end(&using, g_steal_pointer(&failed), error);
+    if (key && !done)
+      PK11_DeleteTokenPrivateKey(g_steal_pointer(&key), PR_TRUE);
     SECKEY_DestroyPrivateKey(key);
-    if (failed)
-      g_propagate_error(error, g_steal_pointer(&failed));
-    if (!done || !written)
+    if (!done)
       return FALSE;
   }
   gboolean was_there;
@@ -244,9 +244,7 @@ crypto_certdb_export_pkcs12(CryptoCert *cert, const char *password, CryptoPinSou
     crypto_error_set_nss(&failed, PORT_GetError(), "The certificate and its key cannot be exported");
   crypto_pkcs12_password_clear(&forms);
   SECKEY_DestroyPrivateKey(key);
-  if (!crypto_keyuse_end(&using, failed, error))
+  if (!crypto_keyuse_end(&using, g_steal_pointer(&failed), error))
     g_clear_pointer(&file, g_bytes_unref);
-  if (failed)
-    g_propagate_error(error, g_steal_pointer(&failed));
   return file;
 }

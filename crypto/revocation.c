@@ -21,10 +21,31 @@ enum {
 
 static char *cache; /* set before threads run */
 /* Under the chain lock. */
-static GHashTable *met;    /* address of a list -> CryptoCert of the authority, which a chain was judged by */
-static GHashTable *loaded; /* issuer and file in the cache -> when it was last changed (gint64) */
+static GHashTable *met;    /* list_key() -> Met: the lists of authorities that chains were judged by */
+static GHashTable *loaded; /* list_key() -> when its file in the cache was last changed (gint64) */
 static GHashTable *failed; /* address -> when asking it failed (monotonic gint64) */
-static GHashTable *later;  /* address of a list -> when the background may ask for it again (monotonic gint64) */
+static GHashTable *later;  /* list_key() -> when the background may ask for it again (monotonic gint64) */
+
+typedef struct {
+  char *url;
+  CryptoCert *issuer;
+} Met;
+
+static void
+met_free(gpointer data)
+{
+  Met *one = data;
+  g_free(one->url);
+  crypto_cert_unref(one->issuer);
+  g_free(one);
+}
+
+/* A list is one authority's: another that names the same address has another list, and its own place in the cache. */
+static char *
+list_key(CryptoCert *issuer, const char *url)
+{
+  return g_strconcat(crypto_cert_sha256(issuer), " ", url, NULL);
+}
 
 void
 crypto_asked_free(CryptoAsked *asked)
@@ -45,6 +66,12 @@ crypto_revocation_set_cache(const char *folder)
 {
   g_free(cache);
   cache = g_strdup(folder);
+}
+
+const char *
+crypto_revocation_cache(void)
+{
+  return cache;
 }
 
 char *
@@ -133,23 +160,28 @@ static void
 note_met(const char *url, CryptoCert *issuer)
 {
   if (!met)
-    met = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)crypto_cert_unref);
-  if (!g_hash_table_contains(met, url) && g_hash_table_size(met) < MET_MAX)
-    g_hash_table_insert(met, g_strdup(url), crypto_cert_ref(issuer));
+    met = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, met_free);
+  g_autofree char *key = list_key(issuer, url);
+  if (g_hash_table_contains(met, key) || g_hash_table_size(met) >= MET_MAX)
+    return;
+  Met *one = g_new0(Met, 1);
+  one->url = g_strdup(url);
+  one->issuer = crypto_cert_ref(issuer);
+  g_hash_table_insert(met, g_steal_pointer(&key), one);
 }
 
 /* Another signet may have written it, so its time is looked at; what is in it is checked as if it had just come. */
 static void
 load_list(const char *url, CryptoCert *issuer)
 {
-  g_autofree char *file = crypto_revocation_cache_file(url, "crl");
+  g_autofree char *key = list_key(issuer, url);
+  g_autofree char *file = crypto_revocation_cache_file(key, "crl");
   GStatBuf info;
   if (!file || g_stat(file, &info) != 0 || info.st_size > CRL_LIMIT)
     return;
   gint64 changed = (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec, until;
   if (!loaded)
     loaded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  g_autofree char *key = g_strconcat(crypto_cert_sha256(issuer), file, NULL);
   const gint64 *known = g_hash_table_lookup(loaded, key);
   if (known && *known == changed)
     return;
@@ -175,10 +207,10 @@ crypto_revocation_load_lists(CryptoCert *cert, CryptoCert *issuer)
 }
 
 CryptoRevocation
-crypto_revocation_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gint64 *revoked_at)
+crypto_revocation_status(CryptoCert *cert, CryptoCert *issuer, gint64 at, gboolean vouched, gint64 *revoked_at)
 {
   g_autoptr(GPtrArray) urls = crypto_revocation_urls(cert, CRYPTO_ASK_CRL);
-  for (guint i = 0; i < urls->len; i++)
+  for (guint i = 0; vouched && i < urls->len; i++)
     note_met(urls->pdata[i], issuer);
   CryptoRevocation listed = crypto_crl_status(cert, issuer, at, revoked_at);
   if (listed == CRYPTO_REVOCATION_REVOKED)
@@ -271,7 +303,8 @@ keep_list(GBytes *bytes, const char *url, CryptoCert *issuer, gint64 at, GError 
   crypto_chain_lock();
   gboolean good = crypto_crl_take_fetched(bytes, url, issuer, at, &until, error);
   crypto_chain_unlock();
-  g_autofree char *file = good ? crypto_revocation_cache_file(url, "crl") : NULL;
+  g_autofree char *key = list_key(issuer, url);
+  g_autofree char *file = good ? crypto_revocation_cache_file(key, "crl") : NULL;
   if (file) /* a cache: it may fail */
     g_file_set_contents_full(file, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes),
                              G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
@@ -326,7 +359,7 @@ gboolean
 crypto_revocation_ask(const CryptoChain *chain, gint64 at, const CryptoAsker *asker, GPtrArray *log)
 {
   gboolean news = FALSE;
-  if (chain->problems & (CRYPTO_TRUST_UNKNOWN_ISSUER | CRYPTO_TRUST_SELF_SIGNED))
+  if (chain->problems & CRYPTO_TRUST_UNVOUCHED)
     return FALSE; /* anybody could have named the addresses, and nobody vouches for the answers */
   for (guint i = 0; i + 1 < chain->certs->len && !g_cancellable_is_cancelled(asker->cancellable); i++)
     news |= ask_about(chain->certs->pdata[i], chain->certs->pdata[i + 1], at, asker, log);
@@ -359,32 +392,32 @@ crypto_revocation_find_issuer(const CryptoChain *chain, const CryptoAsker *asker
 
 /* Here, too, in case that the cache cannot be written. */
 static gboolean
-is_too_early(const char *url)
+is_too_early(const char *key)
 {
   crypto_chain_lock();
-  const gint64 *next = later ? g_hash_table_lookup(later, url) : NULL;
+  const gint64 *next = later ? g_hash_table_lookup(later, key) : NULL;
   gboolean early = next && g_get_monotonic_time() < *next;
   crypto_chain_unlock();
   return early;
 }
 
 static void
-note_later(const char *url, gint64 seconds)
+note_later(const char *key, gint64 seconds)
 {
   gint64 next = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
   crypto_chain_lock();
   if (!later)
     later = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  g_hash_table_insert(later, g_strdup(url), g_memdup2(&next, sizeof next));
+  g_hash_table_insert(later, g_strdup(key), g_memdup2(&next, sizeof next));
   crypto_chain_unlock();
 }
 
 static gboolean
-is_due(const char *url)
+is_due(const char *key)
 {
-  if (is_too_early(url))
+  if (is_too_early(key))
     return FALSE;
-  g_autofree char *file = crypto_revocation_cache_file(url, "crl");
+  g_autofree char *file = crypto_revocation_cache_file(key, "crl");
   GStatBuf info;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
   return !file || g_stat(file, &info) != 0 || info.st_mtime > now || now - info.st_mtime > DAY_SECONDS;
@@ -393,26 +426,28 @@ is_due(const char *url)
 gboolean
 crypto_revocation_refresh(const CryptoAsker *asker, GPtrArray *log)
 {
-  g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(GPtrArray) issuers = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(met_free);
   GHashTableIter iter;
-  gpointer url, one;
+  gpointer value;
   gboolean news = FALSE;
   crypto_chain_lock();
   if (met) {
     g_hash_table_iter_init(&iter, met);
-    while (g_hash_table_iter_next(&iter, &url, &one)) {
-      g_ptr_array_add(urls, g_strdup(url));
-      g_ptr_array_add(issuers, crypto_cert_ref(one));
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+      Met *copy = g_memdup2(value, sizeof *copy);
+      copy->url = g_strdup(copy->url);
+      crypto_cert_ref(copy->issuer);
+      g_ptr_array_add(all, copy);
     }
   }
   crypto_chain_unlock();
-  for (guint i = 0; i < urls->len && !g_cancellable_is_cancelled(asker->cancellable); i++) {
-    if (!is_due(urls->pdata[i]))
+  for (guint i = 0; i < all->len && !g_cancellable_is_cancelled(asker->cancellable); i++) {
+    const Met *one = all->pdata[i];
+    g_autofree char *key = list_key(one->issuer, one->url);
+    if (!is_due(key))
       continue;
-    gboolean good =
-        ask_list(urls->pdata[i], issuers->pdata[i], g_get_real_time() / G_USEC_PER_SEC, asker, log);
-    note_later(urls->pdata[i], good ? DAY_SECONDS : HOUR_SECONDS);
+    gboolean good = ask_list(one->url, one->issuer, g_get_real_time() / G_USEC_PER_SEC, asker, log);
+    note_later(key, good ? DAY_SECONDS : HOUR_SECONDS);
     news |= good;
   }
   return news;

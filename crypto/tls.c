@@ -487,12 +487,12 @@ crypto_tls_start(CryptoTls *tls, GError **error)
     return FALSE;
   }
   g_autoptr(GError) failed = NULL;
-  gboolean done = handshake(tls, &failed), written = crypto_keyuse_end(&tls->using, failed, error);
-  if (tls->unused) /* it would only have been a client without a certificate */
+  gboolean done = handshake(tls, &failed);
+  /* Where the key could not be used, that is told: it would only have been a client without a certificate. */
+  done = crypto_keyuse_end(&tls->using, g_steal_pointer(&failed), tls->unused ? NULL : error) && done;
+  if (tls->unused) {
     g_propagate_error(error, g_steal_pointer(&tls->unused));
-  else if (failed)
-    g_propagate_error(error, g_steal_pointer(&failed));
-  else if (done && written) {
+  } else if (done) {
     tls->encrypted = TRUE;
     g_free(tls->protocol);
     tls->protocol = describe(tls->ssl);

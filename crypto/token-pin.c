@@ -11,13 +11,6 @@
 
 enum { PIN_MAX_BYTES = 255 };
 
-static CK_FLAGS
-token_flags(PK11SlotInfo *slot)
-{
-  CK_TOKEN_INFO info;
-  return PK11_GetTokenInfo(slot, &info) == SECSuccess ? info.flags : 0;
-}
-
 static gboolean
 check_new(PK11SlotInfo *slot, const char *new, GError **error)
 {
@@ -61,6 +54,13 @@ static gboolean
 fail(PK11SlotInfo *slot, gboolean so, CK_RV rv, GError **error)
 {
   const char *name = PK11_GetTokenName(slot), *what = so ? "SO PIN or PUK" : "PIN";
+  if (rv == CKR_PIN_INVALID && PK11_ProtectedAuthenticationPath(slot)) { /* OpenSC's word for a new one typed in two ways */
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED,
+                "The new PIN typed on the reader of “%s” was not the same twice, or not one that it takes; the PIN stays as "
+                "it was. Try again.",
+                name);
+    return FALSE;
+  }
   switch (rv) {
   case CKR_PIN_INCORRECT:
   case CKR_PIN_INVALID:
@@ -69,7 +69,7 @@ fail(PK11SlotInfo *slot, gboolean so, CK_RV rv, GError **error)
                   "That is not the password of the certificate database; it stays as it was.");
     else
       g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "The %s for “%s” is wrong; the PIN stays as it was.%s", what,
-                  name, tries_words(token_flags(slot), so));
+                  name, tries_words(crypto_pin_flags(slot), so));
     break;
   case CKR_PIN_LOCKED:
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED, "The %s of “%s” is locked.%s", what, name,
@@ -90,12 +90,16 @@ fail(PK11SlotInfo *slot, gboolean so, CK_RV rv, GError **error)
     break;
   case CKR_FUNCTION_CANCELED:
   case CKR_CANCEL:
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled on the reader.");
+    crypto_pin_set_reader(error, name);
     break;
   case CKR_TOKEN_NOT_PRESENT:
   case CKR_DEVICE_REMOVED:
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY, "The card was pulled; whether “%s” has a new PIN is not known.",
                 name);
+    break;
+  case CKR_DEVICE_ERROR:
+  case CKR_TOKEN_NOT_RECOGNIZED:
+    crypto_token_set_mute(slot, error);
     break;
   default:
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
@@ -157,7 +161,8 @@ static gboolean
 change_database(PK11SlotInfo *slot, const char *old, const char *new, GError **error)
 {
   if (crypto_context_is_read_only()) {
-    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE, "The certificate database is read-only here.");
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE,
+                "The certificate database is read-only here. Check the permissions of its folder and its files.");
     return FALSE;
   }
   gboolean first = PK11_NeedUserInit(slot);
@@ -177,7 +182,7 @@ change(PK11SlotInfo *slot, const char *old, const char *new, GError **error)
     return FALSE;
   if (PK11_IsInternal(slot))
     return change_database(slot, old, new, error);
-  if (token_flags(slot) & CKF_USER_PIN_LOCKED)
+  if (crypto_pin_flags(slot) & CKF_USER_PIN_LOCKED)
     return fail(slot, FALSE, CKR_PIN_LOCKED, error);
   CK_RV rv = set_pin(slot, old, new);
   return rv == CKR_OK || fail(slot, FALSE, rv, error);
@@ -205,7 +210,7 @@ crypto_token_unblock(const char *token, const char *so_pin, const char *new, GEr
   if (PK11_IsInternal(slot)) {
     g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
                 "The certificate database has no PUK: without its password its keys cannot be read.");
-  } else if (token_flags(slot) & CKF_SO_PIN_LOCKED) {
+  } else if (crypto_pin_flags(slot) & CKF_SO_PIN_LOCKED) {
     fail(slot, TRUE, CKR_PIN_LOCKED, error);
   } else if (check_new(slot, new, error)) {
     CK_RV rv = init_pin(slot, so_pin, new);

@@ -1,11 +1,13 @@
 #include <string.h>
 
 #include "crypto/cert-private.h"
+#include "crypto/context.h"
 #include "crypto/token-private.h"
 
-/* Looks at the readers now and then, on a thread of its own: a driver may take seconds to answer. The cards that are
+/* Looks at the readers once a second, on a thread of its own: a driver may take seconds to answer. Where nothing can come
+ * or go (no module but NSS's own and one of system-wide roots, say) it looks once and never wakes again. The cards that are
  * here are told from those that were by module-independent names, since two modules may show one card. */
-enum { LOOK_MS = 400 };
+enum { LOOK_MS = 1000 };
 
 static struct {
   GThread *thread; /* of the thread that owns the program */
@@ -106,10 +108,22 @@ tell(GHashTable *from, GHashTable *others, gboolean inserted)
 }
 
 static gboolean
-wait_a_little(void)
+is_reader(void)
+{
+  g_autoptr(GPtrArray) slots = crypto_token_slots();
+  for (guint i = 0; i < slots->len; i++)
+    if (!PK11_IsInternal(slots->pdata[i]) && (PK11_IsRemovable(slots->pdata[i]) || !PK11_IsPresent(slots->pdata[i])))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+wait_a_little(gboolean readers)
 {
   g_mutex_lock(&watch.lock);
   gint64 until = g_get_monotonic_time() + LOOK_MS * 1000;
+  while (!watch.end && !readers)
+    g_cond_wait(&watch.wake, &watch.lock);
   while (!watch.end && g_cond_wait_until(&watch.wake, &watch.lock, until))
     ;
   gboolean go_on = !watch.end;
@@ -120,9 +134,11 @@ wait_a_little(void)
 static gpointer
 run(gpointer unused)
 {
+  if (!crypto_open_wait(NULL, NULL))
+    return NULL;
   GHashTable *before = look(NULL);
-  gboolean fresh = FALSE;
-  while (wait_a_little()) {
+  gboolean fresh = FALSE, readers = is_reader();
+  while (wait_a_little(readers)) {
     GHashTable *now = look(before);
     if (fresh)
       crypto_keys_forget(); /* somebody may have listed a card that was not quite ready, and found nothing */

@@ -52,7 +52,8 @@ describe(PK11SlotInfo *slot)
   token->slot = g_utf8_make_valid(PK11_GetSlotName(slot), -1);
   token->module = g_utf8_make_valid(PK11_GetModule(slot)->commonName, -1);
   token->database = PK11_IsInternalKeySlot(slot);
-  token->present = PK11_IsPresent(slot);
+  token->mute = crypto_token_is_mute(slot);
+  token->present = !token->mute && PK11_IsPresent(slot);
   if (token->present && PK11_GetTokenInfo(slot, &info) == SECSuccess) {
     token->token = token->database ? g_strdup("database") : crypto_token_field(info.label, sizeof info.label);
     token->manufacturer = crypto_token_field(info.manufacturerID, sizeof info.manufacturerID);
@@ -64,9 +65,9 @@ describe(PK11SlotInfo *slot)
     token->pinpad = PK11_ProtectedAuthenticationPath(slot);
     token->needs_login = PK11_NeedLogin(slot);
     token->logged_in = token->needs_login && PK11_IsLoggedIn(slot, NULL);
-    token->certificates = crypto_keys_count(slot);
+    token->certificates = crypto_keys_count(slot, &token->retired);
   } else {
-    token->token = g_strdup("");
+    token->token = token->mute ? g_utf8_make_valid(PK11_GetTokenName(slot), -1) : g_strdup(""); /* "": never read */
     token->manufacturer = g_strdup("");
     token->model = g_strdup("");
     token->serial = g_strdup("");
@@ -136,6 +137,15 @@ crypto_token_slot(const char *token, GError **error)
     if (PK11_IsPresent(slot) && strcmp(name, token) == 0)
       return PK11_ReferenceSlot(slot);
   }
+  for (guint i = 0; i < slots->len; i++) {
+    if (!crypto_token_is_mute(slots->pdata[i]))
+      continue;
+    g_autofree char *words = crypto_token_mute_words();
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
+                "There is no token “%s” to be seen, but a card is in a reader and does not answer: %s. Then try again.", token,
+                words);
+    return NULL;
+  }
   g_autofree char *hint = crypto_token_holder_hint();
   g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_NO_KEY,
               "There is no token “%s”. Insert the card; signet token list shows what is there.%s", token, hint);
@@ -153,6 +163,10 @@ crypto_token_find(const char *token, GError **error)
 {
   PK11SlotInfo *slot = crypto_token_slot(token, error);
   CryptoToken *found = slot ? describe(slot) : NULL;
+  if (found && found->mute) {
+    crypto_token_set_mute(slot, error);
+    g_clear_pointer(&found, crypto_token_free);
+  }
   if (slot)
     PK11_FreeSlot(slot);
   return found;

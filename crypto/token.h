@@ -10,7 +10,9 @@ typedef struct {
   char *module;   /* the module's name in the database */
   char *manufacturer, *model, *serial;
   gboolean present, logged_in, needs_login, pinpad, count_low, final_try, locked, database;
+  gboolean mute;  /* not present to us, but a card is in the reader that does not answer: see crypto_token_mute_words() */
   guint certificates; /* that have a key on it, as far as can be told without login */
+  guint retired;      /* of them, in a place for keys that were replaced: for reading old mail */
 } CryptoToken;
 void crypto_token_free(CryptoToken *token);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CryptoToken, crypto_token_free)
@@ -29,6 +31,8 @@ gboolean crypto_token_logout(const char *token, GError **error) G_GNUC_WARN_UNUS
  * Any thread, transfer full. (crypto/token-holder.c) */
 char *crypto_token_holder(void);
 char *crypto_token_holder_hint(void); /* for behind "insert the card.": a sentence with the next step, or "" */
+/* Of a card that does not answer: who may hold it and what lets it go, a clause for behind a colon. Any thread. */
+char *crypto_token_mute_words(void);
 /* A new PIN, or for "database" a new password: there @old is "" while it has none, and @new "" takes it away. Both NULL
  * for a reader with a keypad of its own. A wrong @old costs one try. Errors: PIN, LOCKED, NO_KEY, REFUSED (a length that
  * the token does not take: no try is spent). (crypto/token-pin.c) */

@@ -28,6 +28,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlAddresses, ml_address_free)
 char *ml_address_fold(const char *address);
 gboolean ml_address_equal(const char *a, const char *b);
 
+/* An entry of a list of domains, as a person writes it, made ready to be compared: "example.org" (that one alone),
+ * ".example.org" or "*.example.org" (and all below it), "*" (every one). NULL: it is no domain. Transfer full. */
+char *ml_address_domain(const char *text);
+/* Is @host, as ml_address_fold() leaves it, in @entry of ml_address_domain()? */
+gboolean ml_address_in_domain(const char *entry, const char *host);
+
 /* Does this text (a display name) hold something that looks like an address other than @address? */
 gboolean ml_address_other_in(const char *text, const char *address);
 

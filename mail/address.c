@@ -257,6 +257,29 @@ ml_address_fold(const char *address)
   return g_strdup_printf("%s@%s", local, lower);
 }
 
+char *
+ml_address_domain(const char *text)
+{
+  if (strcmp(text, "*") == 0)
+    return g_strdup(text);
+  if (g_str_has_prefix(text, "*."))
+    text++;
+  gboolean below = *text == '.';
+  g_autofree char *mailbox = g_strconcat("x@", text + below, NULL);
+  g_autofree char *folded = ml_address_fold(mailbox);
+  if (!folded || strchr(text, '@') || strchr(text, '*') || !text[below])
+    return NULL;
+  return g_strconcat(below ? "." : "", strrchr(folded, '@') + 1, NULL);
+}
+
+gboolean
+ml_address_in_domain(const char *entry, const char *host)
+{
+  if (strcmp(entry, "*") == 0)
+    return TRUE;
+  return *entry == '.' ? strcmp(entry + 1, host) == 0 || g_str_has_suffix(host, entry) : strcmp(entry, host) == 0;
+}
+
 gboolean
 ml_address_equal(const char *a, const char *b)
 {

@@ -58,23 +58,13 @@ is_filter(const char *text)
   return depth == 0;
 }
 
-/* As addresses are compared: A-labels, lower case. NULL: no domain. */
-static char *
-fold_domain(const char *domain)
-{
-  gboolean below = *domain == '.';
-  g_autofree char *address = g_strconcat("x@", domain + below, NULL), *folded = ml_address_fold(address);
-  if (strcmp(domain, "*") == 0)
-    return g_strdup(domain);
-  return folded && !strchr(domain, '@') ? g_strconcat(below ? "." : "", folded + strlen("x@"), NULL) : NULL;
-}
-
 static gboolean
 check_transport(const MlDirectory *directory, GError **error)
 {
   gboolean plain = strcmp(directory->tls, "none") == 0;
   const char *host = directory->server.host;
-  gboolean here = strcmp(host, "localhost") == 0 || g_str_has_prefix(host, "127.") || strcmp(host, "::1") == 0;
+  gboolean here = strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+                  (g_str_has_prefix(host, "127.") && g_hostname_is_ip_address(host));
   if (plain && directory->server.tls == ML_TLS_IMPLICIT)
     return wrong(error, "has tls = none and ldaps://: keep one");
   if (plain && directory->bind && !here)
@@ -102,7 +92,7 @@ ml_config_directory_whole(MlDirectory *directory, GError **error)
   if (!check_transport(directory, error))
     return FALSE;
   for (char **domain = directory->domains; *domain; domain++) {
-    char *folded = fold_domain(*domain);
+    char *folded = ml_address_domain(*domain);
     if (!folded)
       return wrong(error, "names \"%s\" in domains, which is no domain: write example.org, or .example.org for those "
                           "below it too", *domain);

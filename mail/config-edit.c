@@ -39,6 +39,20 @@ is_blank(const char *line)
   return line[strspn(line, " \t\r")] == '\0';
 }
 
+/* What inih takes for one: from the blanks before the first ';' after a blank. "": none. Borrowed. */
+static const char *
+comment_of(const char *line)
+{
+  const char *value = line + strcspn(line, "=:") + 1;
+  for (const char *p = value; *p; p++)
+    if (*p == ';' && g_ascii_isspace(p[-1])) {
+      while (p > value && g_ascii_isspace(p[-1]))
+        p--;
+      return p;
+    }
+  return "";
+}
+
 /* NULL: there is no such section. */
 static char *
 edited(const char *text, const char *account, const char *key, const char *value)
@@ -62,6 +76,8 @@ edited(const char *text, const char *account, const char *key, const char *value
   g_autoptr(GString) out = g_string_new(NULL);
   for (gssize i = 0; lines[i]; i++) {
     g_string_append(out, i == found ? line : lines[i]);
+    if (i == found)
+      g_string_append(out, comment_of(lines[i]));
     if (found < 0 && i == after)
       g_string_append_printf(out, "\n%s", line);
     if (lines[i + 1])
@@ -83,7 +99,9 @@ can_be_read(const char *place, const char *text, int mode, GError **error)
   unlink(trial);
   if (config)
     return TRUE;
-  g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s stays as it is: %s", place, problem->message);
+  g_auto(GStrv) pieces = g_strsplit(problem->message, trial, -1); /* it is gone: the line is the same in the real one */
+  g_autofree char *words = g_strjoinv(place, pieces);
+  g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s stays as it is: with the change, %s", place, words);
   return FALSE;
 }
 

@@ -65,6 +65,8 @@ ml_config_account_new(const char *name)
   account->sign = g_strdup("ask");
   account->encrypt = g_strdup("ask");
   account->hide_headers = g_strdup("baseline");
+  account->keep = g_strdup("read");
+  account->keep_days = 90;
   account->flowed = TRUE;
   account->undo_send = 10;
   return account;
@@ -81,13 +83,13 @@ ml_config_account_free(MlAccount *account)
                       account->imap.user,    account->path,
                       account->smtp.host,    account->smtp.user,
                       account->sendmail,     account->password_command,
-                      account->auth,         account->tls_cert,
+                      account->auth,         account->tls_cert, account->compress,
                       account->sign,         account->encrypt,
                       account->sign_cert,    account->encrypt_cert, account->archive_cert,
                       account->policy_archive,
                       account->sent,         account->drafts,
                       account->trash,        account->archive,
-                      account->hide_headers, account->signature };
+                      account->hide_headers, account->signature, account->keep };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(account);

@@ -52,6 +52,7 @@ static const Key account_keys[] = {
   { "password-command", KEY_TEXT, ACCOUNT(password_command), NULL },
   { "auth", KEY_CHOICE, ACCOUNT(auth), "plain login scram-sha-256 external" },
   { "tls-cert", KEY_TEXT, ACCOUNT(tls_cert), NULL },
+  { "compress", KEY_CHOICE, ACCOUNT(compress), "auto always never" },
   { "sign", KEY_CHOICE, ACCOUNT(sign), "never ask always" },
   { "encrypt", KEY_CHOICE, ACCOUNT(encrypt), "never ask when-possible always" },
   { "sign-cert", KEY_TEXT, ACCOUNT(sign_cert), NULL },
@@ -61,6 +62,8 @@ static const Key account_keys[] = {
   { "drafts", KEY_TEXT, ACCOUNT(drafts), NULL },
   { "trash", KEY_TEXT, ACCOUNT(trash), NULL },
   { "archive", KEY_TEXT, ACCOUNT(archive), NULL },
+  { "keep", KEY_CHOICE, ACCOUNT(keep), "read recent starred all" },
+  { "keep-days", KEY_NUMBER, ACCOUNT(keep_days), NULL },
   { "undo-send", KEY_NUMBER, ACCOUNT(undo_send), NULL },
   { "hide-headers", KEY_CHOICE, ACCOUNT(hide_headers), "baseline shy none" },
   { "legacy-display", KEY_BOOL, ACCOUNT(legacy_display), NULL },
@@ -483,7 +486,7 @@ set_policy(Reading *reading, const Key *key, const char *value)
                       ? ml_policy_set(reading->policy, (MlPolicyKey)key->offset, value, place, &error)
                   : key->kind == KEY_RULE
                       ? ml_policy_rule_set(reading->rule, (MlRuleKey)key->offset, value, place, &error)
-                      : ml_policy_lock(reading->policy, value, &error);
+                      : ml_policy_lock(reading->policy, value, place, &error);
   if (key->kind == KEY_LOCKED && !reading->system)
     fail(reading, reading->line, "locked is for the system's policy: %s", ml_config_system_policy());
   else if (!good)
@@ -657,8 +660,8 @@ apply_policy(MlConfig *config)
   const char *revocation = ml_policy_value(config->policy, ML_POLICY_REVOCATION);
   const char *online = ml_policy_value(config->policy, ML_POLICY_ONLINE);
   const char *archive = ml_policy_value(config->policy, ML_POLICY_ARCHIVE_CERT);
-  config->revocation = g_strdup(revocation ? revocation : "soft");
-  config->online = g_strdup(online ? online : "crl");
+  config->revocation = g_strdup(revocation ? revocation : ml_policy_default(ML_POLICY_REVOCATION));
+  config->online = g_strdup(online ? online : ml_policy_default(ML_POLICY_ONLINE));
   config->internal_hosts = g_strdup(ml_policy_value(config->policy, ML_POLICY_INTERNAL_HOSTS));
   for (guint i = 0; i < config->accounts->len; i++)
     ((MlAccount *)config->accounts->pdata[i])->policy_archive = g_strdup(archive);

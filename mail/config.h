@@ -31,10 +31,13 @@ typedef struct {
   char *password_command; /* or NULL */
   char *auth;           /* mechanism demanded: "plain", "login", "scram-sha-256", "external"; NULL: the best */
   char *tls_cert;       /* client certificate: fingerprint or "auto"; NULL: none */
+  char *compress;       /* of IMAP: "auto", "always", "never"; NULL: auto */
   char *sign, *encrypt, *sign_cert, *encrypt_cert;
   char *archive_cert;   /* an organisation's, that encrypted mail is readable by too: fingerprint; NULL: none */
   char *policy_archive; /* the one that [policy] demands besides; NULL: none */
   char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
+  char *keep;           /* whose text `signet sync` fetches: "read" (nobody's), "recent", "starred", "all" */
+  guint keep_days;      /* of "recent" */
   guint undo_send;      /* seconds */
   char *hide_headers;   /* RFC 9788: "baseline", "shy", "none" */
   gboolean legacy_display; /* a copy of hidden headers in the encrypted text */
@@ -94,5 +97,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlConfig, ml_config_free)
 
 CryptoRevocationMode ml_config_revocation(const MlConfig *config);
 MlAccount *ml_config_account(const MlConfig *config, const char *name); /* borrowed; NULL name: the first; NULL: none */
+/* Is it the account's own (address or also)? As the account spells it; NULL: not its own. Borrowed. */
+const char *ml_account_address(const MlAccount *account, const char *address);
 
 #endif

@@ -3,7 +3,9 @@
 #include <ldap.h>
 #include <openldap.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "crypto/context.h"
 #include "crypto/tls.h"
 #include "mail/address-private.h"
 #include "mail/directory-private.h"
@@ -455,9 +457,15 @@ ml_directory_ldap_ask(const MlLdapQuestion *question, MlDirectoryAnswer *answer,
 {
   const MlDirectory *directory = question->directory;
   Connection connection = { .library = library(error), .directory = directory };
+  GError *why = NULL;
   int fd = connection.library ? ml_line_dial(&directory->server, cancellable, error) : -1;
   if (fd < 0)
     return FALSE;
+  if (!crypto_open_wait(cancellable, &why)) {
+    close(fd);
+    ml_line_error(why, error);
+    return FALSE;
+  }
   const CryptoTlsOptions options = { .host = directory->server.host,
                                      .port = directory->server.port,
                                      .timeout_ms = directory->timeout * 1000,

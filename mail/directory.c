@@ -12,21 +12,13 @@ static const char people_filter[] = "(&(mail=*)(|(cn=%s*)(sn=%s*)(givenName=%s*)
 
 /* --- whom a directory is asked about */
 
-static gboolean
-in_domain(const char *entry, const char *host)
-{
-  if (strcmp(entry, "*") == 0)
-    return TRUE;
-  return *entry == '.' ? strcmp(entry + 1, host) == 0 || g_str_has_suffix(host, entry) : strcmp(entry, host) == 0;
-}
-
 gboolean
 ml_directory_covers(const MlDirectory *directory, const char *address)
 {
   g_autofree char *folded = ml_address_fold(address);
   const char *at = folded ? strrchr(folded, '@') : NULL;
   for (char **entry = directory->domains; at && *entry; entry++)
-    if (in_domain(*entry, at + 1))
+    if (ml_address_in_domain(*entry, at + 1))
       return TRUE;
   return FALSE;
 }
@@ -42,7 +34,7 @@ ml_directory_completes(const MlDirectory *directory, const char *typed)
     return TRUE;
   g_autofree char *host = g_ascii_strdown(at + 1, -1);
   for (char **entry = directory->domains; *entry; entry++)
-    if (in_domain(*entry, host) || g_str_has_prefix(*entry + (**entry == '.'), host))
+    if (ml_address_in_domain(*entry, host) || g_str_has_prefix(*entry + (**entry == '.'), host))
       return TRUE;
   return FALSE;
 }
@@ -133,7 +125,7 @@ typedef struct {
   MlDirectoryAnswer *answer; /* the thread's until it has ended */
   GCancellable *cancellable;
   gint64 deadline;
-  gboolean late;
+  gboolean late, told; /* told: it was cancelled */
   Watch *watch;
   gboolean ended; /* under the watch's lock */
   GThread *thread; /* NULL: it was not begun */
@@ -187,9 +179,10 @@ prepare(const MlDirectory *directory, MlLdapWhat what, char *filter, const MlDir
   return asked;
 }
 
-/* One that is not there any more, or whose time is over, is cancelled; gives the next moment to look. */
+/* Who is to be cancelled, now that nobody waits any more or its time is over, goes into @due, once; gives the next moment
+ * to look. Under the lock. */
 static gint64
-look(GPtrArray *all, const Watch *watch, gboolean *running)
+look(GPtrArray *all, const Watch *watch, GPtrArray *due, gboolean *running)
 {
   gint64 now = g_get_monotonic_time(), next = G_MAXINT64;
   *running = FALSE;
@@ -199,21 +192,31 @@ look(GPtrArray *all, const Watch *watch, gboolean *running)
       continue;
     *running = TRUE;
     asked->late |= !watch->cancelled && now >= asked->deadline;
-    if (watch->cancelled || asked->late)
-      g_cancellable_cancel(asked->cancellable);
-    next = MIN(next, watch->cancelled || asked->late ? now + G_USEC_PER_SEC : asked->deadline);
+    gboolean over = watch->cancelled || asked->late;
+    if (over && !asked->told)
+      g_ptr_array_add(due, asked->cancellable);
+    asked->told |= over;
+    next = MIN(next, over ? now + G_USEC_PER_SEC : asked->deadline);
   }
   return next;
 }
 
+/* Cancelling runs others' handlers: never under the lock. */
 static void
 wait_for_all(GPtrArray *all, Watch *watch)
 {
-  gboolean running;
-  g_mutex_lock(&watch->lock);
-  for (gint64 next; next = look(all, watch, &running), running;)
-    g_cond_wait_until(&watch->news, &watch->lock, next);
-  g_mutex_unlock(&watch->lock);
+  gboolean running = TRUE;
+  g_autoptr(GPtrArray) due = g_ptr_array_new();
+  while (running) {
+    g_mutex_lock(&watch->lock);
+    gint64 next = look(all, watch, due, &running);
+    if (running && !due->len)
+      g_cond_wait_until(&watch->news, &watch->lock, next);
+    g_mutex_unlock(&watch->lock);
+    for (guint i = 0; i < due->len; i++)
+      g_cancellable_cancel(due->pdata[i]);
+    g_ptr_array_set_size(due, 0);
+  }
 }
 
 static void

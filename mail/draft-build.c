@@ -67,8 +67,8 @@ add_addresses(GPtrArray *fields, const MlDraft *draft, const char *name, const c
 
 /* A Subject that the answered mail had only inside its encryption must not go out in clear (RFC 9788 6.1): where
  * the user left it in, "[...]" stands for it. */
-static char *
-subject_of(const MlDraft *draft)
+char *
+ml_draft_subject(const MlDraft *draft)
 {
   const char *subject = draft->subject ? draft->subject : "";
   if (draft->encrypt || !draft->secret_subject || !*draft->secret_subject)
@@ -101,7 +101,7 @@ fill_fields(MlBuilt *built, MlDraft *draft, const MlBuildOptions *options, GErro
     return FALSE;
   if (fields->len == 1)
     add_field(fields, "To", g_strdup("undisclosed-recipients:;"));
-  g_autofree char *subject = subject_of(draft);
+  g_autofree char *subject = ml_draft_subject(draft);
   add_field(fields, "Subject", ml_headers_write_text("Subject", subject));
   add_field(fields, "Date", ml_headers_write_date(options->date, FALSE));
   if (!draft->message_id) {

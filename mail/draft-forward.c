@@ -128,7 +128,7 @@ ml_draft_edit(const MlAccount *account, const MlMessage *message, GError **error
   }
   g_autoptr(GPtrArray) from = ml_draft_source_people(message, "From", NULL);
   const MlAddress *author = from->len == 1 ? g_ptr_array_index(from, 0) : NULL;
-  if (author && ml_draft_own_address(account, author->address)) {
+  if (author && ml_account_address(account, author->address)) {
     g_free(draft->from);
     draft->from = ml_draft_join_people(from);
   }

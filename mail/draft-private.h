@@ -37,6 +37,9 @@ void ml_draft_drop_secret(const MlDraft *draft, GPtrArray *people); /* of MlAddr
 /* draft-build.c. @legacy: lines in front of the text (RFC 9788 5.2.2); NULL: none. */
 GBytes *ml_draft_entity(const MlDraft *draft, guint64 seed, const char *legacy, GError **error);
 
+/* As it stands in the header, decoded: without what must not go out in clear. Transfer full. */
+char *ml_draft_subject(const MlDraft *draft);
+
 void ml_draft_make_id(MlDraft *draft); /* its Message-ID, if it has none yet */
 
 /* draft-body.c: how text and octets pass a transport of 7 bits. */
@@ -70,8 +73,6 @@ const char *ml_draft_doubt(const MlMessage *message, MlReplyKind kind, GPtrArray
 char *ml_draft_outer_subject(const MlMessage *message); /* NULL: none */
 
 /* draft-reply.c */
-/* As the account spells it; NULL: not its own. Borrowed. */
-const char *ml_draft_own_address(const MlAccount *account, const char *address);
 void ml_draft_choose_from(MlDraft *draft, const MlAccount *account, const MlMessage *message);
 char *ml_draft_join_people(GPtrArray *people); /* "Anna <a@b>, c@d", as a person would type it */
 

@@ -7,17 +7,6 @@
 
 enum { REFERENCES = 20 };
 
-const char *
-ml_draft_own_address(const MlAccount *account, const char *address)
-{
-  if (account->address && ml_address_equal(account->address, address))
-    return account->address;
-  for (char **also = account->also; also && *also; also++)
-    if (ml_address_equal(*also, address))
-      return *also;
-  return NULL;
-}
-
 /* From is the address that received the message, among the account's own. */
 void
 ml_draft_choose_from(MlDraft *draft, const MlAccount *account, const MlMessage *message)
@@ -26,7 +15,7 @@ ml_draft_choose_from(MlDraft *draft, const MlAccount *account, const MlMessage *
   for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
     g_autoptr(GPtrArray) people = ml_draft_source_people(message, fields[i], NULL);
     for (guint p = 0; p < people->len; p++) {
-      const char *own = ml_draft_own_address(account, ((MlAddress *)g_ptr_array_index(people, p))->address);
+      const char *own = ml_account_address(account, ((MlAddress *)g_ptr_array_index(people, p))->address);
       if (!own)
         continue;
       g_free(draft->from);
@@ -64,7 +53,7 @@ add_people(Answer *answer, GPtrArray *into, GPtrArray *people, gboolean keep_own
 {
   for (guint i = 0; i < people->len; i++) {
     const MlAddress *address = g_ptr_array_index(people, i);
-    if ((!keep_own && ml_draft_own_address(answer->account, address->address)) ||
+    if ((!keep_own && ml_account_address(answer->account, address->address)) ||
         !g_hash_table_add(answer->seen, ml_address_fold(address->address)))
       continue;
     MlAddress *copy = g_new0(MlAddress, 1);
@@ -78,7 +67,7 @@ static gboolean
 all_own(const Answer *answer, GPtrArray *people)
 {
   for (guint i = 0; i < people->len; i++)
-    if (!ml_draft_own_address(answer->account, ((MlAddress *)g_ptr_array_index(people, i))->address))
+    if (!ml_account_address(answer->account, ((MlAddress *)g_ptr_array_index(people, i))->address))
       return FALSE;
   return people->len > 0;
 }

@@ -240,9 +240,9 @@ hidden_people(const MlMessage *message)
   g_autoptr(GHashTable) inner = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (gsize n = 0; n < G_N_ELEMENTS(people_fields); n++) {
-    g_autoptr(GPtrArray) outer = ml_protect_outer(message, people_fields[n]);
-    for (guint i = 0; i < outer->len; i++)
-      add_folded(seen, g_ptr_array_index(outer, i));
+    const GPtrArray *outer = ml_protect_outer(message, people_fields[n]);
+    for (guint i = 0; outer && i < outer->len; i++)
+      add_folded(seen, ((const MlOuter *)outer->pdata[i])->raw);
     for (guint i = 0; i < FIELDS; i++) {
       const MlField *inside = ml_mime_field(message->protected_by, people_fields[n], i);
       const MlField *there = recorded ? NULL : ml_mime_field(message->root, people_fields[n], i);

@@ -129,7 +129,8 @@ ml_drafts_fields(const MlDraft *draft, gboolean secret, gint64 now)
             secret ? g_strdup("[...]") : ml_headers_write_text("Subject", subject ? subject : ""));
   add_field(fields, "Date", ml_headers_write_date(now, FALSE));
   g_autofree char *id = ml_draft_one_line(draft->message_id);
-  add_field(fields, "Message-ID", ml_headers_write_words("Message-ID", id));
+  if (id) /* else From names nobody yet */
+    add_field(fields, "Message-ID", ml_headers_write_words("Message-ID", id));
   return fields;
 }
 

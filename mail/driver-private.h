@@ -19,11 +19,15 @@ typedef struct {
   void (*interrupt)(MlDriver *driver); /* any thread, under the driver's lock; may be NULL */
   gboolean (*connected)(MlDriver *driver);
   gboolean (*connect)(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error); /* step may be NULL */
+  void (*expect)(MlDriver *driver, const MlExpected *expected); /* may be NULL, both */
+  const char *(*server)(MlDriver *driver);
   void (*disconnect)(MlDriver *driver); /* without a word to the other side */
   GPtrArray *(*folders)(MlDriver *driver, gboolean counts, GError **error);
   gboolean (*select)(MlDriver *driver, const char *folder, MlSelected *selected, GError **error);
   gboolean (*headers)(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                       GError **error);
+  /* NULL: only a server knows. Into an array of MlFlagChange, in any order. */
+  gboolean (*uids)(MlDriver *driver, GArray *uids, GError **error);
   /* May be NULL, both: it is read anew. */
   gboolean (*sync)(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
                    MlSyncNews *news, GError **error);
@@ -31,18 +35,26 @@ typedef struct {
                          GError **error);
   GBytes *(*fetch)(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                    GError **error);
+  /* NULL: a mailbox on this machine. */
+  gboolean (*bodies)(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                     GError **error);
+  /* NULL: a mailbox on this machine. Appends to @uids, newest first. */
+  gboolean (*search)(MlDriver *driver, const MlQuery *query, GArray *uids, GError **error);
   /* May be NULL, both: messages are always whole. */
   GBytes *(*fetch_shown)(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
                          MlProgressFunc func, gpointer user_data, GError **error);
   GBytes *(*fetch_part)(MlDriver *driver, guint32 uid, const char *section, guint64 size, MlProgressFunc func,
                         gpointer user_data, GError **error);
   gboolean (*flags)(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+  gboolean (*flags_as)(MlDriver *driver, guint32 from, guint32 to, GError **error);
   gboolean (*copy)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
   gboolean (*move)(MlDriver *driver, GArray *uids, const char *folder, GError **error);
   gboolean (*expunge)(MlDriver *driver, GArray *uids, GError **error);
   gboolean (*append)(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received, guint32 *uid,
                      GError **error);
   gboolean (*has)(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
+  gboolean (*find)(MlDriver *driver, const char *message_id, GArray *uids, GError **error); /* NULL: it cannot */
+  gboolean (*moves_whole)(const MlDriver *driver); /* NULL: it does */
   gboolean (*wait)(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error); /* once: poll */
 } MlDriverOps;
 
@@ -54,6 +66,9 @@ struct MlDriver {
   GMutex lock;               /* guards the next field, and ops->interrupt */
   GCancellable *cancellable; /* replaced by ml_driver_resume() */
   gboolean unsure;           /* ml_driver_unsure(); set by copy and move, cleared by every call */
+  GHashTable *copied;        /* ml_driver_copied(); made by copy and move, cleared by every call. NULL: not told */
+  guint32 copied_validity;
+  guint unkept;              /* flags that the last ml_driver_flags() left out: the folder does not keep them */
 };
 
 MlDriver *ml_imap_new(const MlAccount *account, const MlDriverHooks *hooks);

@@ -33,6 +33,7 @@ ml_driver_free(MlDriver *driver)
   if (!driver)
     return;
   driver->ops->disconnect(driver);
+  g_clear_pointer(&driver->copied, g_hash_table_unref);
   g_object_unref(driver->cancellable);
   g_mutex_clear(&driver->lock);
   driver->ops->free(driver);
@@ -99,6 +100,9 @@ static gboolean
 ready(MlDriver *driver, GError **why)
 {
   driver->unsure = FALSE;
+  driver->unkept = 0;
+  g_clear_pointer(&driver->copied, g_hash_table_unref);
+  driver->copied_validity = 0;
   if (ml_driver_interrupted(driver)) {
     g_set_error(why, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     return FALSE;
@@ -116,6 +120,19 @@ ml_driver_connect(MlDriver *driver, GError **error)
 {
   GError *why = NULL;
   return finish(driver, ready(driver, &why), &why, error);
+}
+
+void
+ml_driver_expect(MlDriver *driver, const MlExpected *expected)
+{
+  if (driver->ops->expect)
+    driver->ops->expect(driver, expected);
+}
+
+const char *
+ml_driver_server(MlDriver *driver)
+{
+  return driver->ops->server ? driver->ops->server(driver) : NULL;
 }
 
 gboolean
@@ -196,6 +213,25 @@ ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, c
   return ok;
 }
 
+static int
+by_number(gconstpointer a, gconstpointer b)
+{
+  const MlFlagChange *one = a, *other = b;
+  return one->uid < other->uid ? -1 : one->uid > other->uid ? 1 : 0;
+}
+
+GArray *
+ml_driver_uids(MlDriver *driver, GError **error)
+{
+  GError *why = NULL;
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  g_assert(driver->ops->uids != NULL);
+  if (!finish(driver, ready(driver, &why) && driver->ops->uids(driver, uids, &why), &why, error))
+    return NULL;
+  g_array_sort(uids, by_number);
+  return g_steal_pointer(&uids);
+}
+
 gboolean
 ml_driver_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data, GError **error)
 {
@@ -203,6 +239,28 @@ ml_driver_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, g
   return !uids->len ||
          finish(driver, ready(driver, &why) && driver->ops->headers_of(driver, uids, func, user_data, &why), &why,
                 error);
+}
+
+gboolean
+ml_driver_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                 GError **error)
+{
+  GError *why = NULL;
+  g_assert(driver->ops->bodies != NULL);
+  return !uids->len ||
+         finish(driver, ready(driver, &why) && driver->ops->bodies(driver, uids, most, func, user_data, &why), &why,
+                error);
+}
+
+GArray *
+ml_driver_search(MlDriver *driver, const MlQuery *query, GError **error)
+{
+  GError *why = NULL;
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_assert(driver->ops->search != NULL);
+  return finish(driver, ready(driver, &why) && driver->ops->search(driver, query, uids, &why), &why, error)
+             ? g_steal_pointer(&uids)
+             : NULL;
 }
 
 GBytes *
@@ -263,6 +321,13 @@ ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError 
 }
 
 gboolean
+ml_driver_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error)
+{
+  GError *why = NULL;
+  return finish(driver, ready(driver, &why) && driver->ops->flags_as(driver, from, to, &why), &why, error);
+}
+
+gboolean
 ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
 {
   GError *why = NULL;
@@ -282,6 +347,25 @@ gboolean
 ml_driver_unsure(const MlDriver *driver)
 {
   return driver->unsure;
+}
+
+guint
+ml_driver_unkept(const MlDriver *driver)
+{
+  return driver->unkept;
+}
+
+GHashTable *
+ml_driver_copied(const MlDriver *driver, guint32 *uidvalidity)
+{
+  *uidvalidity = driver->copied_validity;
+  return driver->copied;
+}
+
+gboolean
+ml_driver_moves_whole(const MlDriver *driver)
+{
+  return !driver->ops->moves_whole || driver->ops->moves_whole(driver);
 }
 
 gboolean
@@ -328,6 +412,17 @@ ml_driver_has(MlDriver *driver, const char *folder, const char *message_id, gboo
   return !*bare ||
          finish(driver, ready(driver, &why) && driver->ops->has(driver, folder, bare, found, &why), &why,
                 error);
+}
+
+GArray *
+ml_driver_find(MlDriver *driver, const char *message_id, GError **error)
+{
+  GError *why = NULL;
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  if (!driver->ops->find)
+    g_set_error(&why, ML_ERROR, ML_ERROR_FAILED, "This mailbox cannot be searched by Message-ID.");
+  gboolean ok = !why && ready(driver, &why) && driver->ops->find(driver, message_id, uids, &why);
+  return finish(driver, ok, &why, error) ? g_steal_pointer(&uids) : NULL;
 }
 
 char *

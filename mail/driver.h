@@ -8,6 +8,7 @@
 #include "mail/config.h"
 #include "mail/folder.h"
 #include "mail/left.h"
+#include "mail/query.h"
 
 /* One account's mailbox, whatever keeps it: a table of functions with one implementation for IMAP, one for
  * Maildir, one for mbox. All calls block and belong to one thread: the account's worker on the screen, the
@@ -34,6 +35,7 @@ typedef struct {
   const char *state_dir; /* where Maildir and mbox numbers are kept; folder is made when needed */
   gboolean offline;      /* a server is not asked: every call fails with OFFLINE */
   const char *store_dir; /* of MlStore, for a worker; NULL: nothing is kept */
+  const char *pending_dir; /* of MlPending, for a worker; NULL: changes are asked of the server at once, or fail */
 } MlDriverHooks;
 
 MlDriver *ml_driver_new(const MlAccount *account, const MlDriverHooks *hooks); /* both must outlive it */
@@ -47,6 +49,25 @@ typedef void (*MlStepFunc)(const char *step, gboolean ok, const char *words, gpo
 gboolean ml_driver_check(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error);
 
 gboolean ml_driver_connect(MlDriver *driver, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Keeping up with a folder that was read before, without reading it again (RFC 7162 where the server has it). */
+typedef struct {
+  guint32 uidvalidity; /* 0: nothing is known */
+  guint32 uidnext;     /* 0: not known */
+  guint64 modseq;      /* 0: the server keeps none */
+} MlSyncPoint;
+
+/* A hint for the next connection, whose first question can so be sent along with the login. @server: as
+ * ml_driver_server() said after an earlier one; NULL: not known. @total: messages that @folder is said to have; -1: not
+ * known. */
+typedef struct {
+  const char *server, *folder; /* NULL, both: nothing is known */
+  MlSyncPoint known;           /* as it will be given to ml_driver_sync() */
+  int total;
+  guint first;                 /* as it will be given to ml_driver_headers() */
+} MlExpected;
+void ml_driver_expect(MlDriver *driver, const MlExpected *expected);
+const char *ml_driver_server(MlDriver *driver); /* what to keep of it for that; NULL: nothing. Borrowed */
 
 /* Array of MlFolder, INBOX first, then special uses, then by name; unread counts only with @counts. */
 GPtrArray *ml_driver_folders(MlDriver *driver, gboolean counts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -64,12 +85,6 @@ typedef struct {
   guint flags;
 } MlFlagChange;
 
-/* Keeping up with a folder that was read before, without reading it again (RFC 7162 where the server has it). */
-typedef struct {
-  guint32 uidvalidity; /* 0: nothing is known */
-  guint32 uidnext;     /* 0: not known */
-  guint64 modseq;      /* 0: the server keeps none */
-} MlSyncPoint;
 typedef struct {
   MlSelected selected;
   MlSyncPoint point;    /* to be given the next time, once all of this was taken in */
@@ -84,6 +99,10 @@ gboolean ml_driver_can_sync(const MlDriver *driver); /* mailboxes on this machin
  * filled on TRUE: clear it. */
 gboolean ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
                         MlSyncNews *news, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The messages of the open folder, ascending: array of MlFlagChange. Of mailboxes on this machine alone: they tell it
+ * without reading a message. */
+GArray *ml_driver_uids(MlDriver *driver, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Headers of the selected folder in chunks, newest first; within a chunk newest first too. @func gets an array of
  * MlHeader (takes it) and returns FALSE to stop early. The first chunk is @first long (a screenful), later ones
@@ -102,6 +121,21 @@ typedef void (*MlProgressFunc)(guint64 done, guint64 total, gpointer user_data);
 GBytes *ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whole messages of the open folder (@uids: array of guint32, ascending), the newest first, some at a time: @func gets an
+ * array of MlBody (takes it). Those that are gone, or longer than @most octets, are left out. Of a server alone. */
+typedef struct {
+  guint32 uid;
+  gint64 received;
+  GBytes *bytes;
+} MlBody;
+typedef gboolean (*MlBodiesFunc)(GPtrArray *bodies, guint done, guint total, gpointer user_data); /* FALSE: stop */
+gboolean ml_driver_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What of the open folder fits, as the server sees it: its words may be parts of longer ones. Array of guint32, newest
+ * first. Of a server alone. */
+GArray *ml_driver_search(MlDriver *driver, const MlQuery *query, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The same for a reader: of a message that is large (@size: as its MlHeader says) and not S/MIME, parts that are not
  * shown may stay on the server. *left: array of MlLeft, transfer full, for MlReadOptions; NULL: it is whole. */
 GBytes *ml_driver_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **left, gint64 *received,
@@ -113,11 +147,20 @@ GBytes *ml_driver_fetch_part(MlDriver *driver, guint32 uid, const char *section,
 /* @uids: array of guint32. */
 gboolean ml_driver_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+/* @to gets the flags that @from has at this moment, and the keywords that are no MlFlags as far as the folder keeps
+ * them; deleted apart. NOT_FOUND: one of them is gone. */
+gboolean ml_driver_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_driver_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Right after a copy or a move that failed: the line broke, or was cut by a cancel, after the server was asked,
  * so that it may have done it. Doing it again could leave two copies; a move has lost nothing either way. */
 gboolean ml_driver_unsure(const MlDriver *driver);
+guint ml_driver_unkept(const MlDriver *driver); /* flags that the last ml_driver_flags() left out: not kept there */
+/* Right after a copy or a move that went well: the new number of each message that was there, by its old one (COPYUID).
+ * What is not in it was not there any more. NULL: the mailbox does not tell. Borrowed until the next call. */
+GHashTable *ml_driver_copied(const MlDriver *driver, guint32 *uidvalidity);
+/* Is a move done or not done, and never half (MOVE)? After a connection was made. */
+gboolean ml_driver_moves_whole(const MlDriver *driver);
 /* Those marked deleted. */
 gboolean ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -130,6 +173,9 @@ gboolean ml_driver_append(MlDriver *driver, const char *folder, GBytes *bytes, g
 /* Is a message with this Message-ID (with or without angle brackets) in @folder? A missing folder has none. */
 gboolean ml_driver_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The messages of the open folder whose Message-ID has this in it (without angle brackets): their numbers, guint32. NULL:
+ * error. */
+GArray *ml_driver_find(MlDriver *driver, const char *message_id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The folder for a role, as the account names it, else by special use or usual name. Transfer full; NULL with an
  * error only when the mailbox could not be asked; NOT_FOUND where there is none. */
 char *ml_driver_role_folder(MlDriver *driver, MlFolderRole role, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -161,6 +161,7 @@ set_up(const Curl *curl, CURL *easy, const CryptoAsk *ask, const char *url, Tran
 {
   curl->set(easy, CURLOPT_URL, url);
   curl->set(easy, CURLOPT_NOSIGNAL, 1L);
+  curl->set(easy, CURLOPT_PROXY, ""); /* whatever the environment says: on_socket() would see the proxy's address alone */
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl->set(easy, CURLOPT_QUICK_EXIT, 1L); /* the end of the program does not wait for a name to be resolved */
 #endif
@@ -292,6 +293,7 @@ ml_fetch(const CryptoAsk *ask, const char *internal_hosts, GCancellable *cancell
     transfer.public_only = !inside && !is_internal(host, internal_hosts);
     char *next = NULL;
     GBytes *bytes = request(ask, url, &transfer, &next, &inside, error);
+    inside = inside && ask->vouched; /* of an address that anybody may have named no step vouches for the next */
     if (!next)
       return bytes;
     g_free(url);

@@ -42,6 +42,16 @@ typedef enum {
   ML_HINT_ATTACHMENT = 1 << 2, /* multipart/mixed */
 } MlHints;
 
+/* What a line of an index says of a message that was judged. */
+typedef enum {
+  ML_MARK_UNJUDGED,
+  ML_MARK_UNSIGNED, /* as a whole it is not */
+  ML_MARK_GOOD,
+  ML_MARK_WARN,
+  ML_MARK_BAD,
+  ML_MARK_CLOSED,   /* encrypted and not opened: nothing is said of who sent it */
+} MlMark;
+
 /* One line of an index. Strings are decoded, valid UTF-8, one line each, never NULL ("" instead), not yet made
  * harmless for the terminal. */
 typedef struct {
@@ -59,6 +69,14 @@ typedef struct {
   char *references;  /* References, else In-Reply-To, as they stand */
 } MlHeader;
 void ml_header_free(MlHeader *header);
+
+/* Its numbers alone. */
+typedef struct {
+  guint32 uid;
+  guint16 flags, hints;
+  gint64 date, received;
+  guint64 size;
+} MlLine;
 
 /* Parses the header block (as of BODY.PEEK[HEADER.FIELDS (...)] or a file's beginning) into a line. */
 MlHeader *ml_header_parse(const char *block, gsize length);

@@ -133,6 +133,17 @@ on_search(MlImapSession *session, const MlResponse *response, gpointer user_data
     *(gboolean *)user_data = TRUE;
 }
 
+/* A NO may also mean that one must not look into it, or cannot now (RFC 9051 7.1): then nothing is known. */
+static gboolean
+is_missing(const MlImapSession *session)
+{
+  static const char *const codes[] = { "NONEXISTENT", "TRYCREATE" };
+  gboolean missing = !session->code;
+  for (gsize i = 0; i < G_N_ELEMENTS(codes) && !missing; i++)
+    missing = g_ascii_strcasecmp(session->code, codes[i]) == 0;
+  return missing;
+}
+
 /* The folder is opened for it; the next command of the caller's opens his own again. */
 gboolean
 ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
@@ -142,14 +153,39 @@ ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   g_autoptr(GError) why = NULL;
   ml_imap_remember(imap);
   if (!ml_imap_session_select(session, folder, NULL, &why)) {
-    if (g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+    if (g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) && is_missing(session))
       return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;
   }
-  g_autofree char *quoted = ml_imap_quote(message_id);
+  /* A server finds what the words are a part of: with its brackets no other's is found. */
+  g_autofree char *whole = g_strdup_printf("<%s>", message_id);
+  g_autofree char *quoted = ml_imap_quote(whole);
   gboolean ok = ml_imap_session_command(session, on_search, found, error,
                                         "UID SEARCH HEADER MESSAGE-ID %s", quoted);
   g_clear_pointer(&session->folder, g_free);
   return ok;
+}
+
+static void
+on_found(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  enum { FOUND_MAX = 1000 };
+  (void)session;
+  GArray *uids = user_data;
+  guint64 number;
+  for (const MlNode *node = response->kind == ML_RESPONSE_SEARCH ? response->data : NULL; node; node = node->next)
+    if (uids->len < FOUND_MAX && ml_node_number(node, G_MAXUINT32, &number) && number) {
+      guint32 uid = (guint32)number;
+      g_array_append_val(uids, uid);
+    }
+}
+
+gboolean
+ml_imap_find(MlDriver *driver, const char *message_id, GArray *uids, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  g_autofree char *quoted = ml_imap_quote(message_id);
+  return ml_imap_need_folder(imap, error) &&
+         ml_imap_session_command(imap->session, on_found, uids, error, "UID SEARCH HEADER MESSAGE-ID %s", quoted);
 }

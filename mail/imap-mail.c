@@ -2,7 +2,7 @@
 
 #include "mail/imap-private.h"
 
-enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100 };
+enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100, AHEAD_MAX = 2000, BULK = 300 };
 
 #define HEADER_ITEMS                                                                                         \
   "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID "         \
@@ -32,6 +32,21 @@ on_header(MlImapSession *session, const MlResponse *response, gpointer user_data
     ml_header_free(header);
 }
 
+static void
+on_ahead(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  Headers any = { user_data, 0, 0, 0 };
+  if (any.headers->len < AHEAD_MAX)
+    on_header(session, response, &any);
+}
+
+gboolean
+ml_imap_ask_headers(MlImapSession *session, MlImapAsk *ask, guint32 from, GError **error)
+{
+  ask->data = on_ahead;
+  return ml_imap_session_ask(session, ask, error, "FETCH %u:* " HEADER_ITEMS, from);
+}
+
 static int
 newest_first(gconstpointer a, gconstpointer b)
 {
@@ -50,6 +65,20 @@ sort_headers(GPtrArray *headers)
       g_ptr_array_remove_index(headers, i - 1);
 }
 
+/* FALSE: it was to stop. */
+static gboolean
+tell_slices(GPtrArray *headers, guint total, MlHeadersFunc func, gpointer user_data)
+{
+  for (guint done = 0; done < headers->len;) {
+    GPtrArray *slice = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+    for (; done < headers->len && slice->len < ML_CHUNK_MAX; done++)
+      g_ptr_array_add(slice, g_steal_pointer(&g_ptr_array_index(headers, done)));
+    if (!func(slice, done, total, user_data))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 headers_above(MlImap *imap, guint32 above, MlHeadersFunc func, gpointer user_data, GError **error)
 {
@@ -61,14 +90,7 @@ headers_above(MlImap *imap, guint32 above, MlHeadersFunc func, gpointer user_dat
                                above + 1))
     return FALSE;
   sort_headers(headers);
-  guint total = headers->len;
-  for (guint done = 0; done < total;) {
-    GPtrArray *slice = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-    for (; done < total && slice->len < ML_CHUNK_MAX; done++)
-      g_ptr_array_add(slice, g_steal_pointer(&g_ptr_array_index(headers, done)));
-    if (!func(slice, done, total, user_data))
-      break;
-  }
+  tell_slices(headers, headers->len, func, user_data);
   return TRUE;
 }
 
@@ -79,9 +101,33 @@ static gboolean
 headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
 {
   guint connection = imap->connections;
+  guint32 lowest_ahead = 0;
+  GError *why = NULL;
+  g_autoptr(GPtrArray) ahead = ml_imap_ahead_headers(imap->session, &lowest_ahead, &why);
+  if (why) {
+    g_propagate_error(error, why);
+    return FALSE;
+  }
   guint total = imap->session->slots->len, done = 0;
   guint size = first;
-  for (guint32 highest = total; highest > 0;) {
+  guint32 start = total;
+  if (ahead) {
+    sort_headers(ahead);
+    done = ahead->len;
+    start = lowest_ahead - 1;
+    if (!tell_slices(ahead, total, func, user_data))
+      return TRUE;
+    if (imap->connections != connection || !imap->session) {
+      g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The connection was lost.");
+      return FALSE;
+    }
+    start = MIN(start, imap->session->slots->len); /* the caller may have heard of expunged messages meanwhile */
+    size = 100;
+  }
+  for (guint32 highest = start; highest > 0;) {
+    /* A first screen does not wait for it. */
+    if ((done || size > BULK) && highest > BULK && !ml_imap_compress(imap, error))
+      return FALSE;
     guint32 lowest = highest > size ? highest - size + 1 : 1;
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     Headers chunk = { headers, 0, highest, lowest };
@@ -150,7 +196,7 @@ ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpo
     g_autofree char *set = last_set(uids, end, &n);
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     Headers chunk = { headers, 0, 0, 0 };
-    if (!ml_imap_need_folder(imap, error) ||
+    if (!ml_imap_need_folder(imap, error) || (end > BULK && !ml_imap_compress(imap, error)) ||
         !ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %s " HEADER_ITEMS, set))
       return FALSE;
     sort_headers(headers);
@@ -164,6 +210,34 @@ ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpo
 
 /* ---- changes */
 
+/* What "[COPYUID 38505 304,319:320 3956:3958]" says (RFC 4315). */
+static void
+on_copied(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  MlDriver *driver = user_data;
+  const MlNode *validity = response->code ? response->code->next : NULL, *from = validity ? validity->next : NULL;
+  guint64 number;
+  if (!driver->copied || !ml_node_is(response->code, "COPYUID") || !from ||
+      !ml_node_number(validity, G_MAXUINT32, &number))
+    return;
+  g_autoptr(GArray) here = ml_imap_numbers(from, UIDS_A_COMMAND), there = ml_imap_numbers(from->next, UIDS_A_COMMAND);
+  if (!here || !there || here->len != there->len)
+    return;
+  driver->copied_validity = (guint32)number;
+  for (guint i = 0; i < here->len; i++)
+    g_hash_table_insert(driver->copied, GUINT_TO_POINTER(g_array_index(here, guint32, i)),
+                        GUINT_TO_POINTER(g_array_index(there, guint32, i)));
+}
+
+/* A copy or a move is about to be asked for. */
+static void
+listen_for_copied(MlImap *imap)
+{
+  if (imap->session->caps & ML_IMAP_UIDPLUS && !imap->base.copied)
+    imap->base.copied = g_hash_table_new(NULL, NULL);
+}
+
 /* Runs @format, which ends in "%s" for a set of numbers, over all of @uids in commands of bounded length. */
 static gboolean
 each_set(MlImap *imap, GArray *uids, const char *verb, const char *rest, GError **error)
@@ -176,7 +250,7 @@ each_set(MlImap *imap, GArray *uids, const char *verb, const char *rest, GError 
     g_autoptr(GArray) part = g_array_new(FALSE, FALSE, sizeof(guint32));
     g_array_append_vals(part, &g_array_index(all, guint32, at), MIN(UIDS_A_COMMAND, all->len - at));
     g_autofree char *set = ml_imap_uid_set(part);
-    if (!ml_imap_session_command(imap->session, NULL, NULL, error, "UID %s %s%s%s", verb, set,
+    if (!ml_imap_session_command(imap->session, on_copied, &imap->base, error, "UID %s %s%s%s", verb, set,
                                  *rest ? " " : "", rest))
       return FALSE;
   }
@@ -189,8 +263,10 @@ store(MlImap *imap, GArray *uids, const char *sign, guint flags, GError **error)
   MlImapSession *session = imap->session;
   if (!ml_imap_need_folder(imap, error))
     return FALSE;
-  if (!session->keywords && !session->forwarded)
-    flags &= ~(guint)ML_FLAG_FORWARDED; /* a keyword, which this folder does not keep */
+  if (!session->keywords && !session->forwarded) { /* a keyword, which this folder does not keep */
+    imap->base.unkept |= flags & ML_FLAG_FORWARDED;
+    flags &= ~(guint)ML_FLAG_FORWARDED;
+  }
   if (!flags)
     return TRUE;
   g_autoptr(GHashTable) own = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -245,6 +321,7 @@ ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
   g_autofree char *quoted = ml_imap_need_folder(imap, error) ? quoted_mailbox(imap, folder, error) : NULL;
   if (!quoted)
     return FALSE;
+  listen_for_copied(imap);
   if (name_target(imap, folder, each_set(imap, uids, "COPY", quoted, &why), &why))
     return TRUE;
   note_unsure(imap, why);
@@ -324,6 +401,13 @@ ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error)
   return expunge_plain(imap, uids, error);
 }
 
+gboolean
+ml_imap_moves_whole(const MlDriver *driver)
+{
+  const MlImapSession *session = ((const MlImap *)driver)->session;
+  return session && session->caps & ML_IMAP_MOVE;
+}
+
 /* MOVE may be said twice: what has moved is not there any more. Without it a message is copied, then deleted: once the
  * copy was asked for, a broken line leaves it in either folder or in both, never in none. */
 gboolean
@@ -334,6 +418,7 @@ ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error)
     return FALSE;
   if (imap->session->caps & ML_IMAP_MOVE) {
     g_autofree char *quoted = quoted_mailbox(imap, folder, error);
+    listen_for_copied(imap);
     return quoted && name_target(imap, folder, each_set(imap, uids, "MOVE", quoted, error), error);
   }
   if (!ml_imap_copy(driver, uids, folder, error))

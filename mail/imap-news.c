@@ -7,9 +7,9 @@ enum { IDLE_MS = 28 * 60 * 1000 };
 /* ---- news */
 
 static int
-compare_slots(gconstpointer a, gconstpointer b)
+compare_uids(gconstpointer a, gconstpointer b)
 {
-  guint32 one = ((const MlImapSlot *)a)->uid, other = ((const MlImapSlot *)b)->uid;
+  guint32 one = ((const MlFlagChange *)a)->uid, other = ((const MlFlagChange *)b)->uid;
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
@@ -19,36 +19,22 @@ static gboolean
 resync(MlImap *imap, GError **error)
 {
   MlImapSession *session = imap->session;
-  g_autoptr(GArray) known = g_steal_pointer(&imap->known);
-  gboolean ok =
-      !session->slots->len ||
-      ml_imap_session_command(session, NULL, NULL, error, "FETCH 1:%u (UID FLAGS)", session->slots->len);
-  if (!ok) {
-    imap->known = g_steal_pointer(&known); /* the next connection compares */
-    return FALSE;
+  if (!ml_imap_list_all(session, error))
+    return FALSE; /* the next connection compares */
+  g_autoptr(GArray) known = g_steal_pointer(&imap->known), had = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  for (guint i = 0; i < known->len; i++) {
+    MlImapSlot slot = g_array_index(known, MlImapSlot, i);
+    MlFlagChange one = { slot.uid, slot.flags };
+    if (slot.uid)
+      g_array_append_val(had, one);
   }
-  g_autoptr(GArray) now = g_array_copy(session->slots);
-  g_array_sort(now, compare_slots);
-  g_array_sort(known, compare_slots);
-  guint i = 0, j = 0;
-  while (i < known->len || j < now->len) {
-    MlImapSlot *old = i < known->len ? &g_array_index(known, MlImapSlot, i) : NULL;
-    MlImapSlot *new = j < now->len ? &g_array_index(now, MlImapSlot, j) : NULL;
-    if (old && (!old->uid || (new && old->uid == new->uid))) {
-      if (old->uid && old->flags != ML_IMAP_FLAGS_UNKNOWN && old->flags != new->flags) {
-        MlFlagChange change = { new->uid, new->flags };
-        g_array_append_val(session->changes->flag_changes, change);
-      }
-      i++;
-      j += old->uid != 0;
-    } else if (old && (!new || old->uid < new->uid)) {
-      g_array_append_val(session->changes->vanished, old->uid);
-      i++;
-    } else {
-      session->changes->new_mail |= i == known->len;
-      j++;
-    }
-  }
+  g_array_sort(had, compare_uids);
+  g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(guint32));
+  MlSyncNews news = { .vanished = session->changes->vanished, .flag_changes = session->changes->flag_changes,
+                      .missing = missing };
+  ml_imap_compare(session, had, &news);
+  guint32 top = had->len ? g_array_index(had, MlFlagChange, had->len - 1).uid : 0;
+  session->changes->new_mail |= missing->len && g_array_index(missing, guint32, missing->len - 1) > top;
   return TRUE;
 }
 
@@ -59,7 +45,7 @@ listen_once(MlImap *imap, int timeout_ms, int wake_fd, gboolean *woken, gboolean
   MlImapSession *session = imap->session;
   *woken = *timeout = FALSE;
   CryptoTlsWait what = CRYPTO_TLS_DATA;
-  if (ml_sieve_is_empty(session->stream->sieve))
+  if (ml_sieve_is_empty(session->stream->sieve) && !ml_wire_pending(&session->stream->wire))
     what = crypto_tls_wait(session->stream->wire.tls, timeout_ms, wake_fd);
   *woken = what == CRYPTO_TLS_WOKEN;
   *timeout = what == CRYPTO_TLS_TIMEOUT;

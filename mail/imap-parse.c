@@ -190,6 +190,29 @@ ml_imap_ranges(const MlNode *node)
   return g_steal_pointer(&ranges);
 }
 
+GArray *
+ml_imap_numbers(const MlNode *node, guint most)
+{
+  if (!node || node->kind != ML_NODE_ATOM)
+    return NULL;
+  g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_autofree char *text = g_strndup(node->text, node->length);
+  for (char *at = text;; at++) {
+    guint64 first = g_ascii_strtoull(at, &at, 10), last = first;
+    if (*at == ':')
+      last = g_ascii_strtoull(at + 1, &at, 10);
+    if (!first || !last || first > G_MAXUINT32 || last > G_MAXUINT32 || (*at && *at != ',') ||
+        numbers->len + (MAX(first, last) - MIN(first, last)) + 1 > most)
+      return NULL;
+    for (guint64 i = 0; i <= MAX(first, last) - MIN(first, last); i++) {
+      guint32 number = (guint32)(first <= last ? first + i : first - i);
+      g_array_append_val(numbers, number);
+    }
+    if (!*at)
+      return g_steal_pointer(&numbers);
+  }
+}
+
 gboolean
 ml_imap_in_ranges(const GArray *ranges, guint32 uid)
 {

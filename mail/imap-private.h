@@ -29,6 +29,7 @@ const MlResponse *ml_imap_stream_ready(MlImapStream *stream, GError **error);
  * first. */
 gboolean ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+void ml_imap_stream_compress(MlImapStream *stream); /* after the OK to COMPRESS, before another word */
 gboolean ml_imap_stream_is_clean(MlImapStream *stream); /* not a byte is buffered anywhere */
 void ml_imap_stream_fail(MlImapStream *stream);         /* everything fails from now on: no LOGOUT on the way out */
 
@@ -48,6 +49,8 @@ enum {
   ML_IMAP_ENABLE = 1 << 10,
   ML_IMAP_CONDSTORE = 1 << 11,
   ML_IMAP_QRESYNC = 1 << 12,
+  ML_IMAP_ESEARCH = 1 << 13,
+  ML_IMAP_COMPRESS = 1 << 14,
 };
 
 /* A message of the selected folder, in the order of its sequence numbers. */
@@ -66,6 +69,19 @@ typedef struct MlImapSession MlImapSession;
  * already. */
 typedef void (*MlImapDataFunc)(MlImapSession *session, const MlResponse *response, gpointer user_data);
 
+/* A command that was sent without waiting for the one before. Answers are taken in the order of the commands only: what
+ * comes untagged belongs to the first that is not answered. */
+typedef struct {
+  int tag; /* 0: not sent */
+  MlImapDataFunc data;
+  gpointer user_data;
+  gboolean done;
+  MlResponseKind status;
+  char *code, *words;
+} MlImapAsk;
+
+typedef struct MlImapAhead MlImapAhead;
+
 struct MlImapSession {
   mailimap *imap;
   MlImapStream *stream;
@@ -75,19 +91,33 @@ struct MlImapSession {
   gboolean greeted, preauth;
   gboolean sent;         /* the last ml_imap_session_command() reached the line, whatever came back */
   gboolean ask_capability, saw_capability; /* the command runs; its data came */
+  gboolean believe;      /* a CAPABILITY code is taken: in an encrypted greeting, and in the answer to the login */
+  GQueue asked;          /* of MlImapAsk, not answered yet; borrowed */
+  gboolean piping;       /* what is sent does not wait for those */
+  MlImapAhead *ahead;    /* what was sent along with the login, or right behind it; NULL: nothing */
+  void (*follow)(MlImapSession *session, gpointer user_data); /* sends more behind a login of one step; NULL */
+  gpointer follow_user;
+  gboolean along, logged_in; /* ahead was sent along with the login; that went well */
+  gboolean compressed;   /* or asked for, and refused */
+  gint64 answer_us;      /* how long the server's first answer on the encrypted line took */
+  gboolean refused;      /* the login was, and what was sent behind it; the line may have gone with them */
   char delimiter;        /* between the levels of folder names; '\0': not known */
   /* the selected folder */
   char *folder;          /* NULL: none */
   guint32 uidvalidity, uidnext; /* uidnext 0: it did not say */
   guint64 modseq;        /* HIGHESTMODSEQ at SELECT; 0: none is kept */
   gboolean qresync;      /* ENABLEd: what goes is told by VANISHED, not EXPUNGE */
-  GArray *earlier;       /* of MlImapRange: VANISHED (EARLIER) is collected while this is set; borrowed */
+  GArray *earlier;       /* of MlImapRange: VANISHED (EARLIER) is collected while this is set; borrowed. Unset when
+                            there are too many */
   gboolean read_only, keywords, forwarded; /* PERMANENTFLAGS: \*, $Forwarded */
   GArray *slots;         /* of MlImapSlot */
+  guint moved;           /* how often the slots have shifted */
   gboolean listening;    /* news go to changes; not while SELECT builds the slots */
   GHashTable *own;       /* numbers whose flags we change ourselves now; or NULL */
   MlChanges *changes;    /* news since the last look */
   /* the command that runs */
+  int tag; /* 0: one of libetpan's own */
+  gboolean answered;
   MlImapDataFunc data;
   gpointer data_user;
   /* its end */
@@ -118,6 +148,45 @@ gboolean ml_imap_session_send(MlImapSession *session, const char *command, GErro
 gboolean ml_imap_session_finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* Sent at once; @ask must stay until it is answered or the session is gone. Only while @session->piping. */
+gboolean ml_imap_session_ask(MlImapSession *session, MlImapAsk *ask, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(4, 5) G_GNUC_WARN_UNUSED_RESULT;
+/* Waits for its end, which is told as ml_imap_session_command() tells it. */
+gboolean ml_imap_session_answer(MlImapSession *session, MlImapAsk *ask, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The two halves of ml_imap_session_select(): before the command, and after its end. */
+void ml_imap_session_selecting(MlImapSession *session);
+gboolean ml_imap_session_selected(MlImapSession *session, const char *folder, gboolean ok, GError **error);
+void ml_imap_session_capability_data(MlImapSession *session); /* what it could do is forgotten; it is about to say */
+
+/* ---- imap-ahead.c: SELECT and what follows, sent before the login is answered, or before each other is */
+
+/* What is expected to be asked first on a new connection (ml_driver_expect()). */
+typedef struct {
+  char *server; /* capabilities after the login, as they were; NULL: not known */
+  char *folder; /* NULL: none */
+  MlSyncPoint known;
+  guint from; /* the first message to fetch, by its place; 0: none */
+} MlImapExpected;
+void ml_imap_expected_clear(MlImapExpected *expected);
+
+/* What is remembered of a server, and of that what may be asked of it; security is never decided by it. */
+char *ml_imap_server_words(const MlImapSession *session, gboolean told, gboolean stepwise); /* transfer full */
+guint ml_imap_server_caps(const char *words, char *delimiter, gboolean *told, gboolean *stepwise);
+
+/* Sends CAPABILITY if the server does not tell by itself, ENABLE, SELECT and FETCH as @caps allow. */
+gboolean ml_imap_ahead_send(MlImapSession *session, const MlImapExpected *expected, guint caps, gboolean capability,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_ahead_capability(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_ahead_is(const MlImapSession *session, const char *folder, const MlSyncPoint *known);
+/* Its SELECT. *resynced: with QRESYNC, and @earlier is filled. */
+gboolean ml_imap_ahead_select(MlImapSession *session, GArray *earlier, gboolean *resynced, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+/* Its FETCH: headers of all messages from *lowest on, or NULL without an error. Array of MlHeader; transfer full. */
+GPtrArray *ml_imap_ahead_headers(MlImapSession *session, guint32 *lowest, GError **error);
+/* Reads all that is left of it. FALSE: the line broke. */
+gboolean ml_imap_ahead_settle(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void ml_imap_ahead_free(MlImapAhead *ahead);
+
 /* "Sent/2024" as the server writes it: its delimiter, modified UTF-7. NULL with an error for what no name
  * can hold, or when the delimiter had to be asked for and did not come. Transfer full. */
 char *ml_imap_session_mailbox(MlImapSession *session, const char *folder, GError **error);
@@ -142,6 +211,7 @@ MlFolder *ml_imap_folder(const MlNode *list_data);                 /* NULL: not 
 GArray *ml_imap_ranges(const MlNode *node); /* "1:3,7": of MlImapRange, ascending; NULL: it is none. Transfer full */
 void ml_imap_ranges_sort(GArray *ranges); /* and joins those that overlap */
 gboolean ml_imap_in_ranges(const GArray *ranges, guint32 uid);
+GArray *ml_imap_numbers(const MlNode *node, guint most); /* "1:3,7": of guint32, as they stand; NULL: it is none */
 char *ml_imap_uid_set(GArray *uids); /* sorts them; "1:3,7"; transfer full */
 
 /* ---- imap.c: the driver; imap-mail.c: lists and changes; imap-fetch.c: messages; imap-news.c: what changed by
@@ -160,14 +230,30 @@ typedef struct {
   GArray *unmarked;       /* of guint32: others' deleted, to be marked again; NULL: none. See expunge_plain() */
   guint32 unmarked_validity;
   guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
+  MlImapExpected expected;
+  enum { ML_IMAP_TOGETHER, ML_IMAP_STEPWISE, ML_IMAP_STEPWISE_KEPT } stepwise; /* it did not bear more behind a login */
+  char *server;           /* ml_driver_server() */
 } MlImap;
 
+gboolean ml_imap_connect_stepwise(MlImap *imap, const GError *why); /* TRUE: there is a new session */
 gboolean ml_imap_need_folder(MlImap *imap, GError **error); /* after a new connection: opens it again */
+gboolean ml_imap_ask_headers(MlImapSession *session, MlImapAsk *ask, guint32 from, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT; /* ask->user_data: array of MlHeader */
 gboolean ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                          GError **error);
 gboolean ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,
                             GError **error);
+gboolean ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                        GError **error);
+/* imap-search.c */
+gboolean ml_imap_search(MlDriver *driver, const MlQuery *query, GArray *uids, GError **error);
+/* imap-compress.c: before much is fetched. FALSE: the line broke; that it is refused is no error */
+gboolean ml_imap_compress(MlImap *imap, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* imap-sync.c */
+const char *ml_imap_select_parameters(guint caps, gboolean qresync, const MlSyncPoint *known, char **made);
+gboolean ml_imap_list_all(MlImapSession *session, GError **error); /* numbers and flags of all slots */
+/* @had, array of MlFlagChange, ascending (flags may be ML_IMAP_FLAGS_UNKNOWN), with the slots: @news' three lists. */
+void ml_imap_compare(const MlImapSession *session, const GArray *had, MlSyncNews *news);
 gboolean ml_imap_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
                       MlSyncNews *news, GError **error);
 GBytes *ml_imap_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
@@ -177,12 +263,15 @@ GBytes *ml_imap_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArr
 GBytes *ml_imap_fetch_part(MlDriver *driver, guint32 uid, const char *section, guint64 size, MlProgressFunc func,
                            gpointer user_data, GError **error);
 gboolean ml_imap_store_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+gboolean ml_imap_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error); /* imap-keywords.c */
 gboolean ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
+gboolean ml_imap_moves_whole(const MlDriver *driver);
 gboolean ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error);
 /* imap-append.c */
 gboolean ml_imap_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
                         guint32 *uid, GError **error);
+gboolean ml_imap_find(MlDriver *driver, const char *message_id, GArray *uids, GError **error);
 gboolean ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
 void ml_imap_opened(MlImap *imap, const char *folder, MlSelected *selected); /* imap.c: the session has selected it */
 void ml_imap_remember(MlImap *imap); /* imap.c: what was told of the open folder, before the session leaves it */

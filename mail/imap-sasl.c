@@ -21,6 +21,47 @@ offered(gpointer user_data)
   return text;
 }
 
+/* Mechanisms whose first message is the last. */
+static gboolean
+one_step(const char *mechanism)
+{
+  return strcmp(mechanism, "PLAIN") == 0 || strcmp(mechanism, "EXTERNAL") == 0;
+}
+
+static void
+follow(MlImapSession *session)
+{
+  if (session->follow)
+    session->follow(session, session->follow_user);
+}
+
+/* What was sent behind a login that is refused is refused too: those answers are read before anything else. Where a
+ * server hangs up instead, it is still the login that was refused. One that wants to know more has taken what is behind
+ * for its answer. */
+static gboolean
+finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
+{
+  gboolean ok = ml_imap_session_finish(session, go_on, challenge, error);
+  if (!session->ahead)
+    return ok;
+  if (ok && go_on && *go_on) {
+    ml_wire_die(&session->stream->wire, g_error_new(ML_ERROR, ML_ERROR_PROTOCOL,
+                                                    "%s asks for more than the login has to say.", session->host));
+    return !ml_wire_is_dead(&session->stream->wire, error);
+  }
+  if (!ok && session->status == ML_RESPONSE_NO) {
+    g_autofree char *words = g_strdup(session->words), *code = g_strdup(session->code);
+    (void)!ml_imap_ahead_settle(session, NULL);
+    session->status = ML_RESPONSE_NO;
+    session->refused = TRUE;
+    g_free(session->words);
+    g_free(session->code);
+    session->words = g_steal_pointer(&words);
+    session->code = g_steal_pointer(&code);
+  }
+  return ok;
+}
+
 static gboolean
 begin(gpointer user_data, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
       GError **error)
@@ -28,7 +69,9 @@ begin(gpointer user_data, const char *mechanism, const char *text, gboolean *go_
   char *command = g_strconcat("AUTHENTICATE ", mechanism, text ? " " : "", text, NULL);
   gboolean ok = ml_imap_session_send(user_data, command, error);
   crypto_pin_wipe(command);
-  return ok && ml_imap_session_finish(user_data, go_on, challenge, error);
+  if (ok && text && one_step(mechanism))
+    follow(user_data);
+  return ok && finish(user_data, go_on, challenge, error);
 }
 
 static gboolean
@@ -72,7 +115,9 @@ run_command(gpointer user_data, const char *user, const char *password, GError *
   gboolean ok = ml_imap_session_send(user_data, command, error);
   explicit_bzero(command, size);
   g_free(command);
-  return ok && ml_imap_session_finish(user_data, NULL, NULL, error);
+  if (ok)
+    follow(user_data);
+  return ok && finish(user_data, NULL, NULL, error);
 }
 
 static gboolean
@@ -81,7 +126,7 @@ refused(gpointer user_data, const char **words, gboolean *passing)
   MlImapSession *session = user_data;
   *words = session->words;
   *passing = session->code && g_ascii_strcasecmp(session->code, "UNAVAILABLE") == 0;
-  return session->status == ML_RESPONSE_NO && !session->stream->wire.error;
+  return session->status == ML_RESPONSE_NO && (session->refused || !session->stream->wire.error);
 }
 
 gboolean

@@ -5,7 +5,7 @@
 #include "mail/line-private.h"
 #include "mail/utf7.h"
 
-enum { EXISTS_MAX = 10 * 1000 * 1000 };
+enum { EXISTS_MAX = 10 * 1000 * 1000, EARLIER_MAX = 1000 * 1000 };
 
 static gboolean G_GNUC_PRINTF(3, 4) refuse(MlImapSession *session, GError **error, const char *format, ...)
 {
@@ -39,7 +39,9 @@ take_capabilities(MlImapSession *session, const MlNode *data)
                 { "LITERAL+", ML_IMAP_LITERAL_PLUS },
                 { "ENABLE", ML_IMAP_ENABLE },
                 { "CONDSTORE", ML_IMAP_CONDSTORE },
-                { "QRESYNC", ML_IMAP_QRESYNC } };
+                { "QRESYNC", ML_IMAP_QRESYNC },
+                { "ESEARCH", ML_IMAP_ESEARCH },
+                { "COMPRESS=DEFLATE", ML_IMAP_COMPRESS } };
   session->saw_capability = TRUE;
   session->caps = 0;
   g_ptr_array_set_size(session->auths, 0);
@@ -47,6 +49,8 @@ take_capabilities(MlImapSession *session, const MlNode *data)
     for (guint i = 0; i < G_N_ELEMENTS(words); i++)
       if (ml_node_is(node, words[i].word))
         session->caps |= words[i].cap;
+    if (session->caps & ML_IMAP_QRESYNC) /* which has it in it (RFC 7162 3.2) */
+      session->caps |= ML_IMAP_CONDSTORE;
     if (node->kind == ML_NODE_ATOM && node->length > 5 && node->length < 40 && session->auths->len < 50 &&
         g_ascii_strncasecmp(node->text, "AUTH=", 5) == 0)
       g_ptr_array_add(session->auths, g_ascii_strup(node->text + 5, (gssize)node->length - 5));
@@ -59,6 +63,7 @@ take_exists(MlImapSession *session, guint32 number, GError **error)
   if (number > EXISTS_MAX)
     return refuse(session, error, "a folder of %u messages", number);
   guint had = session->slots->len;
+  session->moved += number != had;
   g_array_set_size(session->slots, number);
   for (guint i = had; i < number; i++)
     g_array_index(session->slots, MlImapSlot, i).flags = ML_IMAP_FLAGS_UNKNOWN;
@@ -78,6 +83,7 @@ take_expunge(MlImapSession *session, guint32 number, GError **error)
   if (uid && session->listening)
     g_array_append_val(session->changes->vanished, uid);
   g_array_remove_index(session->slots, number - 1);
+  session->moved++;
   return TRUE;
 }
 
@@ -91,7 +97,10 @@ take_vanished(MlImapSession *session, const MlNode *data)
   if (!ranges || (earlier && !session->earlier))
     return;
   if (earlier) {
-    g_array_append_vals(session->earlier, ranges->data, ranges->len);
+    if (session->earlier->len + ranges->len > EARLIER_MAX)
+      session->earlier = NULL; /* it is quicker to list what is there */
+    else
+      g_array_append_vals(session->earlier, ranges->data, ranges->len);
     return;
   }
   guint64 named = 0;
@@ -110,6 +119,7 @@ take_vanished(MlImapSession *session, const MlNode *data)
   }
   guint gone = session->slots->len - kept;
   g_array_set_size(session->slots, kept);
+  session->moved += gone > 0;
   if (unknown && named > gone && session->listening)
     session->changes->reset = TRUE;
 }
@@ -149,6 +159,9 @@ take_code(MlImapSession *session, const MlResponse *response, GError **error)
     return TRUE;
   if (ml_node_is(code, "BADCHARSET") && !session->greeted)
     return refuse(session, error, "its greeting speaks of character sets");
+  if (ml_node_is(code, "CAPABILITY") && session->believe && value && response->status != ML_RESPONSE_NO &&
+      response->status != ML_RESPONSE_BAD)
+    take_capabilities(session, value);
   if (ml_node_is(code, "UIDVALIDITY") && ml_node_number(value, G_MAXUINT32, &number))
     session->uidvalidity = (guint32)number;
   if (ml_node_is(code, "UIDNEXT") && ml_node_number(value, G_MAXUINT32, &number))
@@ -184,12 +197,33 @@ take_greeting(MlImapSession *session, const MlResponse *response, GError **error
   return refuse(session, error, "it does not greet");
 }
 
+/* The end of a command that another one was sent behind. */
+static gboolean
+take_answer(MlImapSession *session, MlImapAsk *ask, const MlResponse *response)
+{
+  ask->done = TRUE;
+  ask->status = response->status;
+  ask->words = g_strdup(response->text);
+  ask->code = response->code ? ml_node_dup(response->code) : NULL;
+  if (ml_node_is(response->code, "READ-ONLY"))
+    session->read_only = TRUE;
+  g_queue_pop_head(&session->asked);
+  return TRUE;
+}
+
 static gboolean
 take_tagged(MlImapSession *session, const MlResponse *response, GError **error)
 {
-  g_autofree char *tag = g_strdup_printf("%d", session->imap->imap_tag);
+  MlImapAsk *ask = session->answered ? g_queue_peek_head(&session->asked) : NULL;
+  if (session->answered && !ask)
+    return refuse(session, error, "it answers what was answered already");
+  int wanted = ask ? ask->tag : session->tag ? session->tag : session->imap->imap_tag;
+  g_autofree char *tag = g_strdup_printf("%d", wanted);
   if (strcmp(tag, response->tag) != 0)
     return refuse(session, error, "it answers what was not asked");
+  if (ask)
+    return take_answer(session, ask, response);
+  session->answered = TRUE;
   if (session->ask_capability && response->status == ML_RESPONSE_OK && !session->saw_capability)
     return refuse(session, error, "it does not say what it can do");
   session->status = response->status;
@@ -244,8 +278,11 @@ on_response(const MlResponse *response, gpointer user_data, GError **error)
   default:
     break;
   }
+  MlImapAsk *ask = session->answered ? g_queue_peek_head(&session->asked) : NULL;
   if (ok && session->data)
     session->data(session, response, session->data_user);
+  else if (ok && ask && ask->data && response->kind != ML_RESPONSE_TAGGED)
+    ask->data(session, response, ask->user_data);
   return ok;
 }
 
@@ -280,18 +317,73 @@ outcome(MlImapSession *session, int result, const char *what, GError **error)
   return FALSE;
 }
 
-gboolean
-ml_imap_session_send(MlImapSession *session, const char *command, GError **error)
+/* What was sent ahead and is not answered yet comes before anything else. */
+static gboolean
+settle(MlImapSession *session, GError **error)
+{
+  return session->piping || !session->ahead || ml_imap_ahead_settle(session, error);
+}
+
+static gboolean
+put(MlImapSession *session, const char *command, GError **error)
 {
   if (strpbrk(command, "\r\n")) {
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "A name with a line break cannot be sent to the server.");
     return FALSE;
   }
-  session->status = ML_RESPONSE_OTHER;
   if (mailimap_send_current_tag(session->imap) != MAILIMAP_NO_ERROR)
     return outcome(session, MAILIMAP_ERROR_STREAM, "a command", error);
   return ml_imap_stream_write(session->stream, command, strlen(command), error) &&
          ml_imap_stream_write(session->stream, "\r\n", 2, error);
+}
+
+gboolean
+ml_imap_session_send(MlImapSession *session, const char *command, GError **error)
+{
+  if (!settle(session, error))
+    return FALSE;
+  session->status = ML_RESPONSE_OTHER;
+  session->answered = FALSE;
+  session->tag = session->imap->imap_tag + 1;
+  return put(session, command, error);
+}
+
+/* How the command ended whose status the session has. */
+static gboolean
+ended(MlImapSession *session, GError **error)
+{
+  if (session->status == ML_RESPONSE_OK)
+    return TRUE;
+  g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s refuses: %s", session->host,
+              *session->words ? session->words : "no reason given");
+  return FALSE;
+}
+
+gboolean
+ml_imap_session_ask(MlImapSession *session, MlImapAsk *ask, GError **error, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *command = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_assert(session->piping && !ask->tag);
+  ask->tag = session->imap->imap_tag + 1;
+  g_queue_push_tail(&session->asked, ask);
+  return put(session, command, error);
+}
+
+gboolean
+ml_imap_session_answer(MlImapSession *session, MlImapAsk *ask, GError **error)
+{
+  while (!ask->done)
+    if (!ml_imap_stream_next(session->stream, error))
+      return FALSE;
+  session->status = ask->status;
+  g_free(session->words);
+  g_free(session->code);
+  session->words = g_strdup(ask->words);
+  session->code = g_strdup(ask->code);
+  return ended(session, error);
 }
 
 gboolean
@@ -309,13 +401,8 @@ ml_imap_session_finish(MlImapSession *session, gboolean *go_on, char **challenge
         *challenge = g_strdup(response->text);
       return TRUE;
     }
-    if (response->kind != ML_RESPONSE_TAGGED)
-      continue;
-    if (session->status == ML_RESPONSE_OK)
-      return TRUE;
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s refuses: %s", session->host,
-                *session->words ? session->words : "no reason given");
-    return FALSE;
+    if (response->kind == ML_RESPONSE_TAGGED)
+      return ended(session, error);
   }
 }
 
@@ -323,6 +410,9 @@ gboolean
 ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer user_data, GError **error,
                         const char *format, ...)
 {
+  session->sent = FALSE;
+  if (!settle(session, error))
+    return FALSE;
   va_list arguments;
   va_start(arguments, format);
   g_autofree char *command = g_strdup_vprintf(format, arguments);
@@ -338,21 +428,34 @@ ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer us
 gboolean
 ml_imap_session_greet(MlImapSession *session, GError **error)
 {
+  /* In clear anybody may have written it. */
+  session->believe = crypto_tls_is_encrypted(session->stream->wire.tls);
   int result = mailimap_connect(session->imap, session->stream->wire.stream);
+  session->believe = FALSE;
   if (result == MAILIMAP_NO_ERROR_AUTHENTICATED || result == MAILIMAP_NO_ERROR_NON_AUTHENTICATED)
     result = MAILIMAP_NO_ERROR;
   return outcome(session, result, "its greeting", error);
+}
+
+void
+ml_imap_session_capability_data(MlImapSession *session)
+{
+  session->caps = 0;
+  g_ptr_array_set_size(session->auths, 0);
+  session->saw_capability = FALSE;
 }
 
 gboolean
 ml_imap_session_capability(MlImapSession *session, GError **error)
 {
   struct mailimap_capability_data *data = NULL;
+  if (!settle(session, error))
+    return FALSE;
   /* What was learnt in clear is forgotten. */
-  session->caps = 0;
-  g_ptr_array_set_size(session->auths, 0);
+  ml_imap_session_capability_data(session);
   session->ask_capability = TRUE;
-  session->saw_capability = FALSE;
+  session->tag = 0;
+  session->answered = FALSE;
   int result = mailimap_capability(session->imap, &data);
   session->ask_capability = FALSE;
   if (data)
@@ -370,7 +473,10 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
                 session->host);
     return FALSE;
   }
+  session->tag = 0;
+  session->answered = FALSE;
   int result = mailimap_starttls(session->imap);
+  ml_imap_session_capability_data(session); /* what was learnt in clear is forgotten */
   /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
   if (result == MAILIMAP_NO_ERROR && !ml_imap_stream_is_clean(session->stream)) {
     ml_imap_stream_fail(session->stream);
@@ -394,15 +500,16 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
 gboolean
 ml_imap_session_noop(MlImapSession *session, GError **error)
 {
+  if (!settle(session, error))
+    return FALSE;
+  session->tag = 0;
+  session->answered = FALSE;
   return outcome(session, mailimap_noop(session->imap), "NOOP", error);
 }
 
-gboolean
-ml_imap_session_select(MlImapSession *session, const char *folder, const char *parameters, GError **error)
+void
+ml_imap_session_selecting(MlImapSession *session)
 {
-  g_autofree char *mailbox = ml_imap_session_mailbox(session, folder, error);
-  if (!mailbox)
-    return FALSE;
   g_clear_pointer(&session->folder, g_free);
   g_array_set_size(session->slots, 0);
   session->listening = session->read_only = session->keywords = session->forwarded = FALSE;
@@ -410,24 +517,33 @@ ml_imap_session_select(MlImapSession *session, const char *folder, const char *p
   session->modseq = 0;
   ml_changes_free(session->changes);
   session->changes = ml_changes_new();
-  gboolean ok;
-  if (parameters) {
-    g_autofree char *quoted = ml_imap_quote(mailbox);
-    ok = ml_imap_session_command(session, NULL, NULL, error, "SELECT %s (%s)", quoted, parameters);
-  } else {
-    ok = outcome(session, mailimap_select(session->imap, mailbox), folder, error);
+}
+
+gboolean
+ml_imap_session_selected(MlImapSession *session, const char *folder, gboolean ok, GError **error)
+{
+  if (ok) {
+    session->folder = g_strdup(folder);
+    session->listening = TRUE;
+  } else if (session->status == ML_RESPONSE_NO && !session->stream->wire.error) {
+    g_clear_error(error);
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s", session->host, folder,
+                session->words);
   }
-  if (!ok) {
-    if (session->status == ML_RESPONSE_NO && !session->stream->wire.error) {
-      g_clear_error(error);
-      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s",
-                  session->host, folder, session->words);
-    }
+  return ok;
+}
+
+gboolean
+ml_imap_session_select(MlImapSession *session, const char *folder, const char *parameters, GError **error)
+{
+  g_autofree char *mailbox = settle(session, error) ? ml_imap_session_mailbox(session, folder, error) : NULL;
+  if (!mailbox)
     return FALSE;
-  }
-  session->folder = g_strdup(folder);
-  session->listening = TRUE;
-  return TRUE;
+  ml_imap_session_selecting(session);
+  g_autofree char *quoted = ml_imap_quote(mailbox);
+  g_autofree char *more = parameters ? g_strdup_printf(" (%s)", parameters) : g_strdup("");
+  gboolean ok = ml_imap_session_command(session, NULL, NULL, error, "SELECT %s%s", quoted, more);
+  return ml_imap_session_selected(session, folder, ok, error);
 }
 
 gboolean
@@ -487,6 +603,8 @@ ml_imap_session_new(CryptoTls *tls, const char *host)
   session->auths = g_ptr_array_new_with_free_func(g_free);
   session->slots = g_array_new(FALSE, TRUE, sizeof(MlImapSlot));
   session->changes = ml_changes_new();
+  g_queue_init(&session->asked);
+  session->answered = TRUE; /* nothing is asked yet */
   session->imap = mailimap_new(0, NULL);
   g_assert(session->imap != NULL);
   session->stream = ml_imap_stream_new(tls, on_response, session);
@@ -506,6 +624,8 @@ ml_imap_session_free(MlImapSession *session)
   if (!taken)
     mailstream_close(session->stream->wire.stream);
   ml_imap_stream_free(session->stream);
+  ml_imap_ahead_free(session->ahead);
+  g_queue_clear(&session->asked);
   g_free(session->host);
   g_ptr_array_unref(session->auths);
   g_free(session->folder);

@@ -107,6 +107,15 @@ ml_sieve_feed(MlSieve *sieve, const void *data, gsize length)
   g_byte_array_append(sieve->input, data, (guint)length);
 }
 
+GBytes *
+ml_sieve_rest(MlSieve *sieve)
+{
+  gsize left = sieve->input->len - sieve->taken;
+  GBytes *rest = g_bytes_new(left ? sieve->input->data + sieve->taken : NULL, left);
+  sieve->taken = sieve->input->len;
+  return rest;
+}
+
 gboolean
 ml_sieve_is_empty(const MlSieve *sieve)
 {
@@ -469,6 +478,7 @@ static const struct {
   { "STATUS", ML_RESPONSE_STATUS, FALSE, FALSE },
   { "VANISHED", ML_RESPONSE_VANISHED, FALSE, FALSE },
   { "SEARCH", ML_RESPONSE_SEARCH, FALSE, FALSE },
+  { "ESEARCH", ML_RESPONSE_ESEARCH, FALSE, FALSE },
   { "EXISTS", ML_RESPONSE_EXISTS, FALSE, TRUE },
   { "EXPUNGE", ML_RESPONSE_EXPUNGE, FALSE, TRUE },
   { "FETCH", ML_RESPONSE_FETCH, FALSE, TRUE },

@@ -49,6 +49,7 @@ typedef enum {
   ML_RESPONSE_FETCH,
   ML_RESPONSE_VANISHED,
   ML_RESPONSE_SEARCH,
+  ML_RESPONSE_ESEARCH,
   ML_RESPONSE_OTHER,     /* what we have no use for */
   ML_RESPONSE_MALFORMED, /* readable as a line, but not as what it begins to be */
 } MlResponseKind;
@@ -68,6 +69,7 @@ typedef struct {
  * An error (ML_ERROR_PROTOCOL) is final. */
 const MlResponse *ml_sieve_next(MlSieve *sieve, GError **error);
 void ml_sieve_feed(MlSieve *sieve, const void *data, gsize length);
+GBytes *ml_sieve_rest(MlSieve *sieve); /* takes back what was fed and not read, between two responses; transfer full */
 gboolean ml_sieve_is_empty(const MlSieve *sieve); /* no byte waits, no response has begun */
 
 /* Words, case ignored; NULL is no word. */

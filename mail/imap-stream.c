@@ -56,7 +56,11 @@ ml_imap_stream_ready(MlImapStream *stream, GError **error)
     const MlResponse *response = take(stream);
     if (response)
       return response;
-    if (stream->wire.error)
+    char buffer[READ_SIZE];
+    gsize n = stream->wire.error ? 0 : ml_wire_buffered(&stream->wire, buffer, sizeof buffer);
+    if (n)
+      ml_sieve_feed(stream->sieve, buffer, n);
+    if (n || stream->wire.error)
       continue;
     CryptoTlsWait what = crypto_tls_wait(stream->wire.tls, 0, -1);
     if (what == CRYPTO_TLS_TIMEOUT)
@@ -74,6 +78,15 @@ ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GErro
   if (mailstream_flush(stream->wire.stream) < 0)
     return !ml_wire_is_dead(&stream->wire, error);
   return ml_wire_write(&stream->wire, data, length, error);
+}
+
+void
+ml_imap_stream_compress(MlImapStream *stream)
+{
+  g_autoptr(GBytes) rest = ml_sieve_rest(stream->sieve);
+  gsize length;
+  const void *data = g_bytes_get_data(rest, &length);
+  ml_wire_compress(&stream->wire, data, length);
 }
 
 gboolean

@@ -37,12 +37,26 @@ ml_imap_remember(MlImap *imap)
   imap->known = g_array_copy(imap->session->slots);
 }
 
+/* Was what went along with the login too much for the server? Then never again; and where the login itself went well, or
+ * it took the rest for a part of it, not in the next run either. */
+static void
+suspect(MlImap *imap)
+{
+  const MlImapSession *session = imap->session;
+  const GError *why = session->stream->wire.error;
+  if (!session->along || !session->ahead || !why || g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED))
+    return;
+  gboolean sure = session->logged_in || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL);
+  imap->stepwise = MAX(imap->stepwise, sure ? ML_IMAP_STEPWISE_KEPT : ML_IMAP_STEPWISE);
+}
+
 static void
 imap_disconnect(MlDriver *driver)
 {
   MlImap *imap = (MlImap *)driver;
   if (!imap->session)
     return;
+  suspect(imap);
   ml_imap_remember(imap);
   g_mutex_lock(&driver->lock);
   imap->tls = NULL;
@@ -82,8 +96,12 @@ secure(MlImap *imap, GError **error)
   MlImapSession *session = imap->session;
   GError *why = NULL;
   if (imap->base.account->imap.tls == ML_TLS_IMPLICIT) {
-    if (crypto_tls_start(session->stream->wire.tls, &why))
-      return ml_imap_session_greet(session, error);
+    if (crypto_tls_start(session->stream->wire.tls, &why)) {
+      gint64 start = g_get_monotonic_time();
+      gboolean ok = ml_imap_session_greet(session, error);
+      session->answer_us = g_get_monotonic_time() - start;
+      return ok;
+    }
     ml_imap_stream_fail(session->stream);
     ml_line_error(why, error);
     return FALSE;
@@ -101,14 +119,60 @@ secure(MlImap *imap, GError **error)
   return ml_imap_session_capability(session, error) && ml_imap_session_starttls(session, error);
 }
 
+/* Behind a login of one step: what the server could do the last time is asked of it at once, or, of one that is not known,
+ * what any answers that says so much to a stranger. */
+static void
+follow(MlImapSession *session, gpointer user_data)
+{
+  MlImap *imap = user_data;
+  const guint modern = ML_IMAP_ENABLE | ML_IMAP_SASL_IR;
+  gboolean told = TRUE, stepwise = (session->caps & modern) != modern;
+  guint caps = ML_IMAP_ENABLE | ML_IMAP_QRESYNC; /* ENABLE may name what there is not (RFC 5161 3.1) */
+  session->follow = NULL;
+  if (imap->expected.server)
+    caps = ml_imap_server_caps(imap->expected.server, &session->delimiter, &told, &stepwise);
+  else if (stepwise)
+    return;
+  /* What goes wrong is found where the answers are read. */
+  if (stepwise)
+    imap->stepwise = ML_IMAP_STEPWISE_KEPT;
+  if (imap->stepwise)
+    return;
+  session->along = TRUE;
+  if (!ml_imap_ahead_send(session, &imap->expected, caps, !told, NULL))
+    g_debug("%s: nothing could be sent along with the login", session->host);
+}
+
+/* What it offers to a stranger is not what it offers to us: it says so by itself, or is asked. */
+static gboolean
+learn(MlImap *imap, GError **error)
+{
+  MlImapSession *session = imap->session;
+  gboolean told = session->saw_capability, ahead = session->ahead != NULL;
+  if (ahead && !ml_imap_ahead_capability(session, error))
+    return FALSE;
+  if (!session->saw_capability && !ml_imap_session_capability(session, error))
+    return FALSE;
+  g_free(imap->server);
+  imap->server = ml_imap_server_words(session, told, imap->stepwise == ML_IMAP_STEPWISE_KEPT);
+  if (!ahead && !ml_imap_ahead_send(session, &imap->expected, session->caps, FALSE, error))
+    return FALSE;
+  /* It was for this connection. */
+  ml_imap_expected_clear(&imap->expected);
+  imap->expected.server = g_strdup(imap->server);
+  return TRUE;
+}
+
 static gboolean
 log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GError **error)
 {
   MlImapSession *session = imap->session;
   MlDriver *driver = &imap->base;
   *at = "capabilities";
-  if (!ml_imap_session_capability(session, error))
+  gint64 start = g_get_monotonic_time();
+  if (!session->saw_capability && !ml_imap_session_capability(session, error))
     return FALSE;
+  session->answer_us = MAX(session->answer_us, g_get_monotonic_time() - start);
   g_ptr_array_add(session->auths, NULL);
   g_autofree char *auths = g_strjoinv(", ", (char **)session->auths->pdata);
   g_ptr_array_remove_index(session->auths, session->auths->len - 1);
@@ -118,16 +182,19 @@ log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GErro
   tell(step, user_data, *at, words);
   *at = "login";
   g_autofree char *mechanism = NULL;
-  if (session->preauth)
-    mechanism = g_strdup("the TLS certificate");
-  else if (!ml_imap_login(session, driver->account, driver->hooks, ml_driver_cancellable(driver), &mechanism,
-                          error))
+  session->saw_capability = session->preauth && session->saw_capability;
+  session->believe = TRUE;
+  session->follow = follow;
+  session->follow_user = imap;
+  gboolean ok = session->preauth || ml_imap_login(session, driver->account, driver->hooks, ml_driver_cancellable(driver),
+                                                  &mechanism, error);
+  session->believe = FALSE;
+  session->follow = NULL;
+  session->logged_in = ok;
+  if (!ok || !learn(imap, error))
     return FALSE;
-  /* What it offers to a stranger is not what it offers to us. */
-  if (!ml_imap_session_capability(session, error))
-    return FALSE;
-  const char *user = driver->account->imap.user;
-  g_autofree char *who = user ? g_strdup_printf("%s by %s", user, mechanism) : g_strdup(mechanism);
+  const char *user = driver->account->imap.user, *by = session->preauth ? "the TLS certificate" : mechanism;
+  g_autofree char *who = user ? g_strdup_printf("%s by %s", user, by) : g_strdup(by);
   tell(step, user_data, *at, who);
   return TRUE;
 }
@@ -136,6 +203,7 @@ static gboolean
 imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error)
 {
   MlImap *imap = (MlImap *)driver;
+  gboolean together = !imap->stepwise;
   const MlServer *server = &driver->account->imap;
   imap_disconnect(driver);
   g_autoptr(GError) why = NULL;
@@ -153,11 +221,32 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
   }
   if (ok)
     return TRUE;
+  imap_disconnect(driver);
+  if (together && imap->stepwise && !ml_driver_interrupted(driver))
+    return imap_connect(driver, step, user_data, error);
   if (step)
     step(at, FALSE, why->message, user_data);
-  imap_disconnect(driver);
   g_propagate_error(error, g_steal_pointer(&why));
   return FALSE;
+}
+
+static void
+imap_expect(MlDriver *driver, const MlExpected *expected)
+{
+  MlImap *imap = (MlImap *)driver;
+  ml_imap_expected_clear(&imap->expected);
+  imap->expected = (MlImapExpected){ .server = g_strdup(expected->server), .folder = g_strdup(expected->folder),
+                                     .known = expected->known };
+  if (imap_connected(driver)) /* it is asked in a moment, and not of the next connection */
+    g_clear_pointer(&imap->expected.folder, g_free);
+  if (!expected->known.uidvalidity && expected->total > 0 && expected->first)
+    imap->expected.from = (guint)expected->total > expected->first ? (guint)expected->total - expected->first + 1 : 1;
+}
+
+static const char *
+imap_server(MlDriver *driver)
+{
+  return ((MlImap *)driver)->server;
 }
 
 /* ---- folders */
@@ -279,6 +368,18 @@ imap_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
   return TRUE;
 }
 
+/* Once more, if it was what went along with the login that broke the line. */
+gboolean
+ml_imap_connect_stepwise(MlImap *imap, const GError *why)
+{
+  MlDriver *driver = &imap->base;
+  gboolean together = !imap->stepwise;
+  if (!imap->session || !imap->session->along || !ml_imap_session_is_broken(why))
+    return FALSE;
+  imap_disconnect(driver);
+  return together && imap->stepwise && !ml_driver_interrupted(driver) && imap_connect(driver, NULL, NULL, NULL);
+}
+
 /* After a new connection the caller's folder is opened again, if it is still the same one. */
 gboolean
 ml_imap_need_folder(MlImap *imap, GError **error)
@@ -287,7 +388,7 @@ ml_imap_need_folder(MlImap *imap, GError **error)
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No folder is open.");
     return FALSE;
   }
-  if (imap->session->folder)
+  if (g_strcmp0(imap->session->folder, imap->folder) == 0)
     return TRUE;
   guint32 before = imap->uidvalidity;
   if (!ml_imap_session_select(imap->session, imap->folder, NULL, error))
@@ -305,6 +406,8 @@ imap_free(MlDriver *driver)
 {
   MlImap *imap = (MlImap *)driver;
   g_free(imap->folder);
+  g_free(imap->server);
+  ml_imap_expected_clear(&imap->expected);
   g_clear_pointer(&imap->known, g_array_unref);
   g_clear_pointer(&imap->unmarked, g_array_unref);
   g_free(imap);
@@ -315,21 +418,28 @@ static const MlDriverOps ops = {
   .interrupt = imap_interrupt,
   .connected = imap_connected,
   .connect = imap_connect,
+  .expect = imap_expect,
+  .server = imap_server,
   .disconnect = imap_disconnect,
   .folders = imap_folders,
   .select = imap_select,
   .headers = ml_imap_headers,
   .sync = ml_imap_sync,
   .headers_of = ml_imap_headers_of,
+  .bodies = ml_imap_bodies,
+  .search = ml_imap_search,
   .fetch = ml_imap_fetch,
   .fetch_shown = ml_imap_fetch_shown,
   .fetch_part = ml_imap_fetch_part,
   .flags = ml_imap_store_flags,
+  .flags_as = ml_imap_flags_as,
   .copy = ml_imap_copy,
   .move = ml_imap_move,
+  .moves_whole = ml_imap_moves_whole,
   .expunge = ml_imap_expunge,
   .append = ml_imap_append,
   .has = ml_imap_has,
+  .find = ml_imap_find,
   .wait = ml_imap_wait,
 };
 

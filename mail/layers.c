@@ -244,6 +244,10 @@ open_encrypted(MlMessage *message, MlEntity *entity, CryptoCms *cms, const MlRea
 {
   MlLayer *layer = add_layer(message, ML_LAYER_ENCRYPTED, entity);
   layer->envelope = crypto_cms_envelope(cms);
+  if (options->sealed) {
+    g_set_error_literal(&layer->error, CRYPTO_ERROR, CRYPTO_ERROR_PIN, "It was not to be opened.");
+    return NULL;
+  }
   return crypto_cms_decrypt(cms, options->pin, &layer->error);
 }
 
@@ -387,7 +391,7 @@ look_into(MlMessage *message, MlEntity *entity, const MlReadOptions *options)
   case CRYPTO_CMS_AUTH_ENVELOPED:
     message->errant_encryption = TRUE;
     g_hash_table_add(message->locked, entity);
-    if (options->open_errant)
+    if (options->open_errant && !options->sealed)
       content = crypto_cms_decrypt(cms, options->pin, &error);
     if (content) {
       g_hash_table_remove(message->locked, entity);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crypto/certdb.h"
+#include "crypto/context.h"
 
 enum { CONNECT_SECONDS = 20 };
 
@@ -38,7 +39,7 @@ client_cert(const MlAccount *account, GError **error)
   guint expired = 0;
   for (guint i = 0; entries && i < entries->len; i++) {
     CryptoCertEntry *entry = g_ptr_array_index(entries, i);
-    if (!(entry->flags & CRYPTO_CERT_OWN))
+    if (!(entry->flags & CRYPTO_CERT_OWN) || entry->flags & CRYPTO_CERT_RETIRED)
       continue;
     if (crypto_cert_not_before(entry->cert) > now || crypto_cert_not_after(entry->cert) < now) {
       expired++;
@@ -116,6 +117,11 @@ ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHoo
              GCancellable *cancellable, GError **error)
 {
   g_autoptr(GError) why = NULL;
+  /* The way to the server is found while NSS still opens, but where it has to say who we are. */
+  if (account->tls_cert && !crypto_open_wait(cancellable, &why)) {
+    ml_line_error(g_steal_pointer(&why), error);
+    return NULL;
+  }
   g_autoptr(CryptoCert) cert = account->tls_cert ? client_cert(account, &why) : NULL;
   if (why) {
     g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "tls-cert of [account %s]: %s", account->name,
@@ -129,6 +135,11 @@ ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHoo
   int fd = ml_line_dial(server, cancellable, error);
   if (fd < 0)
     return NULL;
+  if (!crypto_open_wait(cancellable, &why)) {
+    close(fd);
+    ml_line_error(g_steal_pointer(&why), error);
+    return NULL;
+  }
   CryptoTlsOptions options = { .host = server->host,
                                .port = server->port,
                                .client_cert = cert,

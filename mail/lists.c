@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "crypto/context.h"
 #include "mail/fetch.h"
 
-enum { FIRST_SECONDS = 10, EVERY_SECONDS = 20 }; /* looking costs nothing; crypto/ knows what is due */
+enum { FIRST_SECONDS = 10, EVERY_SECONDS = 30 }; /* looking costs nothing; crypto/ knows what is due */
 
 struct MlLists {
   const MlConfig *config;
@@ -46,6 +47,8 @@ static gpointer
 run(gpointer data)
 {
   MlLists *lists = data;
+  if (!crypto_open_wait(lists->cancellable, NULL))
+    return NULL;
   CryptoAsker asker = ml_fetch_asker(lists->config, CRYPTO_ASK_CRL, lists->cancellable);
   for (guint seconds = FIRST_SECONDS; wait_seconds(lists, seconds); seconds = EVERY_SECONDS) {
     g_autoptr(GPtrArray) log = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_asked_free);

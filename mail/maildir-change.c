@@ -77,6 +77,52 @@ ml_maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError
   return each_entry(maildir, uids, flag_entry, &work, "changed", error) && sync_folder(maildir->path, error);
 }
 
+/* The letters behind ":2,", those that we do not know too. */
+static int
+take_letters(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+{
+  char **letters = data;
+  g_autofree char *path = ml_maildir_entry_path(maildir, entry);
+  if (access(path, F_OK) < 0)
+    return errno;
+  const char *info = strstr(entry->name, ":2,");
+  g_free(*letters);
+  *letters = entry->new && !info ? g_strdup("") : g_strconcat(":2,", info ? info + 3 : "", NULL);
+  return 0;
+}
+
+static int
+give_letters(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+{
+  const char *letters = data;
+  g_autofree char *plain = g_strconcat(entry->key, letters, NULL);
+  g_autofree char *name = *letters ? ml_maildir_name_with(plain, 0, ML_FLAG_DELETED) : g_strdup(entry->name);
+  gboolean new = entry->new && !*letters;
+  if (entry->new == new && strcmp(name, entry->name) == 0)
+    return 0;
+  g_autofree char *from = ml_maildir_entry_path(maildir, entry);
+  g_autofree char *to = g_build_filename(maildir->path, "cur", name, NULL);
+  if (!ml_files_rename(from, to))
+    return errno;
+  g_free(entry->name);
+  entry->name = g_steal_pointer(&name);
+  entry->new = FALSE;
+  entry->flags = ml_maildir_name_flags(entry->name);
+  return 0;
+}
+
+gboolean
+ml_maildir_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error)
+{
+  MlMaildir *maildir = (MlMaildir *)driver;
+  g_autofree char *letters = NULL;
+  g_autoptr(GArray) one = g_array_new(FALSE, FALSE, sizeof(guint32)), other = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_val(one, from);
+  g_array_append_val(other, to);
+  return each_entry(maildir, one, take_letters, &letters, "read", error) &&
+         each_entry(maildir, other, give_letters, letters, "changed", error) && sync_folder(maildir->path, error);
+}
+
 /* The file appears in cur/ only when all of it is on the disk. */
 static int
 copy_file(const char *from, const char *folder, const char *name)

@@ -49,6 +49,7 @@ void ml_maildir_gone(GError **error, guint count);
 
 /* maildir-change.c */
 gboolean ml_maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+gboolean ml_maildir_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error);
 gboolean ml_maildir_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_maildir_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_maildir_expunge(MlDriver *driver, GArray *uids, GError **error);

@@ -314,24 +314,11 @@ newest_first(gconstpointer a, gconstpointer b)
   return one < other ? 1 : one > other ? -1 : 0;
 }
 
+/* @uids: newest first. */
 static gboolean
-maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
-                GError **error)
+tell_headers(MlDriver *driver, const GArray *uids, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
 {
   MlMaildir *maildir = (MlMaildir *)driver;
-  if (!ml_maildir_need_folder(maildir, error))
-    return FALSE;
-  /* Numbers, not entries: a rescan on the way replaces those. */
-  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  GHashTableIter iter;
-  gpointer key;
-  g_hash_table_iter_init(&iter, maildir->by_uid);
-  while (g_hash_table_iter_next(&iter, &key, NULL)) {
-    guint32 uid = GPOINTER_TO_UINT(key);
-    if (uid > above)
-      g_array_append_val(uids, uid);
-  }
-  g_array_sort(uids, newest_first);
   g_autofree char *buffer = g_malloc(ML_HEADER_MAX);
   guint chunk = first;
   for (guint i = 0; i < uids->len; chunk = ML_CHUNK_MAX) {
@@ -354,6 +341,53 @@ maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func
       break;
   }
   return TRUE;
+}
+
+static gboolean
+maildir_uids(MlDriver *driver, GArray *uids, GError **error)
+{
+  MlMaildir *maildir = (MlMaildir *)driver;
+  if (!ml_maildir_need_folder(maildir, error))
+    return FALSE;
+  GHashTableIter iter;
+  gpointer key, value;
+  g_hash_table_iter_init(&iter, maildir->by_uid);
+  while (g_hash_table_iter_next(&iter, &key, &value)) {
+    MlFlagChange one = { GPOINTER_TO_UINT(key), ((const MlMaildirEntry *)value)->flags };
+    g_array_append_val(uids, one);
+  }
+  return TRUE;
+}
+
+static gboolean
+maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+                GError **error)
+{
+  MlMaildir *maildir = (MlMaildir *)driver;
+  if (!ml_maildir_need_folder(maildir, error))
+    return FALSE;
+  /* Numbers, not entries: a rescan on the way replaces those. */
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init(&iter, maildir->by_uid);
+  while (g_hash_table_iter_next(&iter, &key, NULL)) {
+    guint32 uid = GPOINTER_TO_UINT(key);
+    if (uid > above)
+      g_array_append_val(uids, uid);
+  }
+  g_array_sort(uids, newest_first);
+  return tell_headers(driver, uids, first, func, user_data, error);
+}
+
+static gboolean
+maildir_headers_of(MlDriver *driver, const GArray *wanted, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  if (!ml_maildir_need_folder((MlMaildir *)driver, error))
+    return FALSE;
+  g_autoptr(GArray) uids = g_array_copy((GArray *)wanted);
+  g_array_sort(uids, newest_first);
+  return tell_headers(driver, uids, ML_CHUNK_MAX, func, user_data, error);
 }
 
 static GBytes *
@@ -504,9 +538,12 @@ static const MlDriverOps ops = {
   .disconnect = maildir_disconnect,
   .folders = maildir_folders,
   .select = maildir_select,
+  .uids = maildir_uids,
   .headers = maildir_headers,
+  .headers_of = maildir_headers_of,
   .fetch = maildir_fetch,
   .flags = ml_maildir_flags,
+  .flags_as = ml_maildir_flags_as,
   .copy = ml_maildir_copy,
   .move = ml_maildir_move,
   .expunge = ml_maildir_expunge,

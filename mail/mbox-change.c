@@ -167,6 +167,27 @@ ml_mbox_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **
   return apply((MlMbox *)driver, &change, error);
 }
 
+/* Keywords that are no flags stand in the header, which comes along with the message. */
+gboolean
+ml_mbox_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error)
+{
+  MlMbox *mbox = (MlMbox *)driver;
+  const guint all = ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FLAGGED | ML_FLAG_DRAFT | ML_FLAG_FORWARDED;
+  MlMboxLock *held;
+  if (!ml_mbox_look(mbox, FALSE, &held, error))
+    return FALSE;
+  const MlMboxMessage *message = held ? ml_mbox_message_by_uid(mbox, from) : NULL;
+  guint flags = message ? message->flags : 0;
+  ml_mbox_unlock(held);
+  if (!message) {
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
+    return FALSE;
+  }
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_val(uids, to);
+  return ml_mbox_flags(driver, uids, flags & all, all & ~flags, error);
+}
+
 gboolean
 ml_mbox_expunge(MlDriver *driver, GArray *uids, GError **error)
 {

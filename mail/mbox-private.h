@@ -84,6 +84,7 @@ MlMboxMessage *ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid);
 
 /* mbox-change.c */
 gboolean ml_mbox_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);
+gboolean ml_mbox_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error);
 gboolean ml_mbox_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_mbox_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_mbox_expunge(MlDriver *driver, GArray *uids, GError **error);

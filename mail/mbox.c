@@ -228,21 +228,14 @@ newest_first(gconstpointer a, gconstpointer b)
   return one < other ? 1 : one > other ? -1 : 0;
 }
 
+/* @uids: newest first. */
 static gboolean
-mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
-             GError **error)
+tell_headers(MlDriver *driver, const GArray *uids, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
 {
   MlMbox *mbox = (MlMbox *)driver;
   MlMboxLock *lock;
   if (!ml_mbox_look(mbox, FALSE, &lock, error))
     return FALSE;
-  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  for (guint i = 0; i < mbox->index->messages->len; i++) {
-    guint32 uid = g_array_index(mbox->index->messages, MlMboxMessage, i).uid;
-    if (uid > above)
-      g_array_append_val(uids, uid);
-  }
-  g_array_sort(uids, newest_first);
   g_autofree char *buffer = g_malloc(ML_HEADER_MAX);
   guint chunk = first;
   for (guint i = 0; i < uids->len; chunk = ML_CHUNK_MAX) {
@@ -272,6 +265,49 @@ mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, g
   }
   ml_mbox_unlock(lock);
   return TRUE;
+}
+
+static gboolean
+mbox_uids(MlDriver *driver, GArray *uids, GError **error)
+{
+  MlMbox *mbox = (MlMbox *)driver;
+  MlMboxLock *lock;
+  if (!ml_mbox_look(mbox, FALSE, &lock, error))
+    return FALSE;
+  ml_mbox_unlock(lock);
+  for (guint i = 0; i < mbox->index->messages->len; i++) {
+    const MlMboxMessage *message = &g_array_index(mbox->index->messages, MlMboxMessage, i);
+    MlFlagChange one = { message->uid, message->flags };
+    g_array_append_val(uids, one);
+  }
+  return TRUE;
+}
+
+static gboolean
+mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
+             GError **error)
+{
+  MlMbox *mbox = (MlMbox *)driver;
+  MlMboxLock *lock;
+  if (!ml_mbox_look(mbox, FALSE, &lock, error))
+    return FALSE;
+  ml_mbox_unlock(lock);
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  for (guint i = 0; i < mbox->index->messages->len; i++) {
+    guint32 uid = g_array_index(mbox->index->messages, MlMboxMessage, i).uid;
+    if (uid > above)
+      g_array_append_val(uids, uid);
+  }
+  g_array_sort(uids, newest_first);
+  return tell_headers(driver, uids, first, func, user_data, error);
+}
+
+static gboolean
+mbox_headers_of(MlDriver *driver, const GArray *wanted, MlHeadersFunc func, gpointer user_data, GError **error)
+{
+  g_autoptr(GArray) uids = g_array_copy((GArray *)wanted);
+  g_array_sort(uids, newest_first);
+  return tell_headers(driver, uids, ML_CHUNK_MAX, func, user_data, error);
 }
 
 /* Takes one > from every line of the body that begins with >From, >>From, ... In place, in whole lines but for the
@@ -513,9 +549,12 @@ static const MlDriverOps ops = {
   .disconnect = mbox_disconnect,
   .folders = mbox_folders,
   .select = mbox_select,
+  .uids = mbox_uids,
   .headers = mbox_headers,
+  .headers_of = mbox_headers_of,
   .fetch = mbox_fetch,
   .flags = ml_mbox_flags,
+  .flags_as = ml_mbox_flags_as,
   .copy = ml_mbox_copy,
   .move = ml_mbox_move,
   .expunge = ml_mbox_expunge,

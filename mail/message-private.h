@@ -55,6 +55,7 @@ struct MlMessage {
   GPtrArray *left;       /* of MlLeft; NULL: all is here */
   GString *text;
   char **outer_differs, **from_addresses;
+  GHashTable *outer;     /* of ml_protect_outer(), by name in lower case; NULL: the header is not protected */
 };
 
 /* layers.c */
@@ -74,14 +75,21 @@ typedef struct {
 } MlAuthors;
 void ml_protect_read(MlMessage *message, gboolean signature_intact);
 void ml_protect_lines(MlMessage *message);
-/* The values of that field (undecoded char *) that the sender put outside, as the sender recorded inside
- * (RFC 9788 4.2.1); where nothing was recorded and hp= says nothing either, as they are there. */
+typedef struct {
+  char *raw, *text; /* text: decoded */
+} MlOuter;
+/* The values of that field (of MlOuter) that the sender put outside, as the sender recorded inside (RFC 9788 4.2.1);
+ * where nothing was recorded and hp= says nothing either, as they are there. Borrowed; NULL: none, or no protection. */
 GPtrArray *ml_protect_outer(const MlMessage *message, const char *name);
 /* Is this value of it one of them, in clear by intent (RFC 9788 4.3.1)? @value: undecoded. */
 gboolean ml_protect_shown(const MlMessage *message, const char *name, const char *value);
 MlAuthors *ml_protect_authors(const MlEntity *entity);
 void ml_authors_free(MlAuthors *authors);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlAuthors, ml_authors_free)
+
+/* message.c: how the same message is judged at options->at, nothing opened again and nobody asked: without signers and
+ * envelope. */
+MlVerdict *ml_message_judge_at(MlMessage *message, const MlReadOptions *options);
 
 /* verdict.c: pure. What was found, in plain values, so that every rule can be tested without a certificate. */
 typedef struct {
@@ -115,7 +123,6 @@ typedef struct {
 
 /* @words: for each signer an array of char * (transfer full) to fill with its trust words. */
 MlVerdict *ml_verdict_judge(const MlFacts *facts, GPtrArray **words);
-void ml_verdict_free(MlVerdict *verdict);
 /* expected.c: what the sender did before, held against what this message does. Pure. */
 void ml_verdict_expect(MlVerdict *verdict, const char *address, const char *issuer, const MlHistory *history);
 

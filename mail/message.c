@@ -36,6 +36,7 @@ ml_message_free(MlMessage *message)
   g_clear_pointer(&message->fetched, g_ptr_array_unref);
   g_clear_pointer(&message->locked, g_hash_table_unref);
   g_clear_pointer(&message->opened, g_hash_table_unref);
+  g_clear_pointer(&message->outer, g_hash_table_unref);
   if (message->text)
     g_string_free(message->text, TRUE);
   g_strfreev(message->outer_differs);
@@ -61,6 +62,8 @@ chain_candidates(const MlMessage *message, const MlReadOptions *options)
   GPtrArray *all = g_ptr_array_new();
   for (guint i = 0; i < message->certs->len; i++)
     g_ptr_array_add(all, g_ptr_array_index(message->certs, i));
+  for (guint i = 0; message->fetched && i < message->fetched->len; i++)
+    g_ptr_array_add(all, g_ptr_array_index(message->fetched, i));
   for (guint i = 0; options->certs && i < options->certs->len; i++)
     g_ptr_array_add(all, g_ptr_array_index(options->certs, i));
   return all;
@@ -107,7 +110,6 @@ check_signers(MlMessage *message, const MlReadOptions *options)
 {
   GPtrArray *signers = g_ptr_array_new_with_free_func((GDestroyNotify)signer_free);
   const MlLayer *layer = signature_layer(message);
-  message->asked = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_asked_free);
   g_autoptr(GPtrArray) extra = chain_candidates(message, options);
   for (guint i = 0; layer && layer->signers && i < layer->signers->len; i++) {
     MlSigner *signer = g_new0(MlSigner, 1);
@@ -209,9 +211,8 @@ has_ciphertext_signature(const MlMessage *message)
 }
 
 static void
-finish_signers(MlMessage *message, GPtrArray *signers, GPtrArray **words)
+finish_signers(MlVerdict *verdict, GPtrArray *signers, GPtrArray **words)
 {
-  MlVerdict *verdict = message->verdict;
   for (guint i = 0; i < signers->len; i++) {
     MlSigner *signer = g_ptr_array_index(signers, i);
     g_ptr_array_add(words[i], NULL);
@@ -223,20 +224,18 @@ finish_signers(MlMessage *message, GPtrArray *signers, GPtrArray **words)
   verdict->signers = signers;
 }
 
-static void
-judge(MlMessage *message, const MlReadOptions *options)
+/* The verdict at options->at, with its signers: their CMS part is the layer's. */
+static MlVerdict *
+build_verdict(MlMessage *message, const MlReadOptions *options, const MlAuthors *authors)
 {
   const MlLayer *layer = signature_layer(message);
   GPtrArray *signers = check_signers(message, options);
-  if (layer && layer->signers)
-    g_ptr_array_set_free_func(layer->signers, NULL); /* they are the verdict's now */
   g_autofree MlSignerFacts *signer_facts = g_new0(MlSignerFacts, signers->len + 1);
   g_autofree GPtrArray **words = g_new0(GPtrArray *, signers->len + 1);
   for (guint i = 0; i < signers->len; i++) {
     fill_facts(&signer_facts[i], g_ptr_array_index(signers, i));
     words[i] = g_ptr_array_new();
   }
-  g_autoptr(MlAuthors) authors = ml_protect_authors(message->protected_by);
   g_autoptr(MlAuthors) outer = message->header_protection ? ml_protect_authors(message->root) : NULL;
   MlFacts facts = { .at = options->at,
                     .signed_layer = layer != NULL,
@@ -252,11 +251,23 @@ judge(MlMessage *message, const MlReadOptions *options)
   g_autofree char *raw_date = date ? ml_mime_field_raw(message->protected_by, date) : NULL;
   facts.date = ml_headers_date(raw_date);
   fill_encryption(&facts, message);
-  MlProtected protected_headers = message->verdict->protected_headers;
+  MlVerdict *verdict = ml_verdict_judge(&facts, words);
+  verdict->protected_headers = message->verdict->protected_headers;
+  finish_signers(verdict, signers, words);
+  return verdict;
+}
+
+static void
+judge(MlMessage *message, const MlReadOptions *options)
+{
+  const MlLayer *layer = signature_layer(message);
+  g_autoptr(MlAuthors) authors = ml_protect_authors(message->protected_by);
+  message->asked = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_asked_free);
+  MlVerdict *verdict = build_verdict(message, options, authors);
+  if (layer && layer->signers)
+    g_ptr_array_set_free_func(layer->signers, NULL); /* they are the verdict's now */
   ml_verdict_free(message->verdict);
-  message->verdict = ml_verdict_judge(&facts, words);
-  message->verdict->protected_headers = protected_headers;
-  finish_signers(message, signers, words);
+  message->verdict = verdict;
   g_autoptr(GPtrArray) folded = g_ptr_array_new();
   for (guint i = 0; i < authors->mailboxes->len; i++) {
     const MlAddress *mailbox = g_ptr_array_index(authors->mailboxes, i);
@@ -266,6 +277,19 @@ judge(MlMessage *message, const MlReadOptions *options)
   }
   g_ptr_array_add(folded, NULL);
   message->from_addresses = (char **)g_ptr_array_free(g_steal_pointer(&folded), FALSE);
+}
+
+MlVerdict *
+ml_message_judge_at(MlMessage *message, const MlReadOptions *options)
+{
+  g_autoptr(MlAuthors) authors = ml_protect_authors(message->protected_by);
+  MlReadOptions quiet = *options;
+  quiet.asker = NULL;
+  MlVerdict *verdict = build_verdict(message, &quiet, authors);
+  for (guint i = 0; i < verdict->signers->len; i++)
+    ((MlSigner *)verdict->signers->pdata[i])->cms = NULL; /* the message's own verdict has them */
+  g_ptr_array_set_size(verdict->signers, 0);
+  return verdict;
 }
 
 /* A store that cannot be read says nothing of the message: it is judged without. */
@@ -314,8 +338,9 @@ mark_left(MlMessage *message, const MlReadOptions *options, GError **error)
   return FALSE;
 }
 
-MlMessage *
-ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
+/* Parsed, opened as far as @options allow, laid out, and not judged yet. */
+static MlMessage *
+lay_out(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
 {
   if (g_bytes_get_size(raw) > MESSAGE_SIZE) {
     g_set_error_literal(error, ML_ERROR, ML_ERROR_MALFORMED,
@@ -340,6 +365,15 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
     return NULL;
   ml_protect_read(message, message->signature_intact);
   ml_layout(message, options);
+  return g_steal_pointer(&message);
+}
+
+MlMessage *
+ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
+{
+  g_autoptr(MlMessage) message = lay_out(raw, options, cancellable, error);
+  if (!message)
+    return NULL;
   judge(message, options);
   expect(message, options->people);
   ml_protect_lines(message);
@@ -347,6 +381,25 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
   if (cipher)
     message->verdict->envelope = g_steal_pointer(&cipher->envelope);
   return g_steal_pointer(&message);
+}
+
+char *
+ml_message_plain(GBytes *raw, gsize limit, GCancellable *cancellable, GError **error)
+{
+  const MlReadOptions options = { .sealed = TRUE };
+  g_autoptr(MlMessage) message = lay_out(raw, &options, cancellable, error);
+  if (!message)
+    return NULL;
+  for (guint i = 0; i < message->parts->len; i++) {
+    const MlPart *part = g_ptr_array_index(message->parts, i);
+    if (part->name && message->text->len < limit)
+      g_string_append_printf(message->text, "\n%s", part->name);
+  }
+  if (message->text->len > limit) {
+    const char *end = g_utf8_find_prev_char(message->text->str, message->text->str + limit + 1);
+    g_string_truncate(message->text, end ? (gsize)(end - message->text->str) : 0);
+  }
+  return g_string_free(g_steal_pointer(&message->text), FALSE);
 }
 
 const MlVerdict *

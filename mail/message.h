@@ -5,6 +5,7 @@
 #include "crypto/cms.h"
 #include "crypto/revocation.h"
 #include "mail/error.h"
+#include "mail/folder.h"
 #include "mail/left.h"
 
 /* A message, read: parsed within limits, decrypted, verified and judged, laid out as the reader shows it. The
@@ -69,6 +70,8 @@ typedef struct {
 } MlVerdict;
 
 int ml_verdict_exit_code(const MlVerdict *verdict); /* 0, 1, 3 to 8: doc/signet.1 */
+void ml_verdict_free(MlVerdict *verdict);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlVerdict, ml_verdict_free)
 
 /* A header as the reader shows it: decoded; the protected one where the message has one. */
 typedef struct {
@@ -135,6 +138,7 @@ typedef struct {
   CryptoPinSource *pin;      /* NULL: never ask */
   GPtrArray *certs;          /* further candidates (CryptoCert); may be NULL */
   gboolean open_errant;      /* decrypt encrypted parts that are not the root's envelope too (a key was pressed) */
+  gboolean sealed;           /* no key is used: encrypted as far as it goes, with its envelope's recipients */
   guint html_width;          /* 0: not wrapped (JSON) */
   MlPeople *people;          /* what senders did before, to read only; may be NULL */
   const CryptoAsker *asker;  /* who may be asked about signers' certificates (blocks); NULL: nobody */
@@ -146,6 +150,9 @@ typedef struct {
 MlMessage *ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancellable, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 void ml_message_free(MlMessage *message);
+/* What it says in clear, for the search: the text that the reader shows to somebody without any key, and the names of
+ * its parts; @limit octets at most. Nothing is opened and nobody's trust is looked at. Transfer full. */
+char *ml_message_plain(GBytes *raw, gsize limit, GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMessage, ml_message_free)
 
 const MlVerdict *ml_message_verdict(const MlMessage *message);
@@ -163,6 +170,24 @@ char **ml_message_from_addresses(const MlMessage *message); /* every author, ASC
 GPtrArray *ml_message_certs(const MlMessage *message);   /* every CryptoCert that came with it; borrowed */
 
 GPtrArray *ml_message_asked(const MlMessage *message);   /* CryptoAsked: what was asked of the network; borrowed */
+
+/* The verdict as it was at options->received, as far as that can be told now: the signature, the dates and today's trust,
+ * and revocation where what is known today says that it had been by then, or does not say when. Which lists were at hand
+ * then, nobody knows. Without signers and envelope; NULL: the time of receipt is not known. Nothing is opened again.
+ * (mail/message-time.c) */
+MlVerdict *ml_message_then(MlMessage *message, const MlReadOptions *options);
+
+/* Until when the verdict may be repeated without judging again, if crypto_standing() stays the same and nothing else that
+ * options said changes: a good one no longer than each certificate of its chains lasts, never longer than a day, and not
+ * at all where freshness of lists is demanded (hard). G_MAXINT64: time has no part in it. */
+gint64 ml_message_until(const MlMessage *message, const MlReadOptions *options);
+
+/* For a line of the index that names @from (as MlHeader has it) as the author: good only where that is whom the signature
+ * was held against. (mail/message-mark.c) */
+MlMark ml_message_mark(const MlMessage *message, const char *from);
+/* One word for all that a verdict rests on beside the message and the time: crypto_standing(), the rules of this program,
+ * @mode. To be taken before judging; any thread. Transfer full. */
+char *ml_message_standing(CryptoRevocationMode mode);
 
 /* The decoded content of a leaf; of message/rfc822 the inner message, to be read as its own. Transfer full. */
 GBytes *ml_message_part_content(const MlMessage *message, guint part, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -47,7 +47,7 @@ typedef struct {
 GPtrArray *ml_people_brought(MlPeople *people, const char *address, GError **error);
 /* No: it is offered no more, whatever mail or directory brings it again, and a yes said before is taken back. */
 gboolean ml_people_forget(MlPeople *people, const char *address, const char *sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The yes alone is taken back: what mail brought is a candidate again. */
+/* The yes alone is taken back (@address NULL: each that was said to it): what mail brought is a candidate again. */
 gboolean ml_people_unaccept(MlPeople *people, const char *address, const char *sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Was @address written to, or heard of, since? */
 gboolean ml_people_is_current(MlPeople *people, const char *address, gint64 since);

@@ -11,7 +11,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlPolicy, ml_policy_free)
 /* Each: FALSE and a sentence without file and line. */
 gboolean ml_policy_set(MlPolicy *policy, MlPolicyKey key, const char *value, const char *where, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
-gboolean ml_policy_lock(MlPolicy *policy, const char *keys, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_policy_lock(MlPolicy *policy, const char *keys, const char *where, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef enum {
   ML_RULE_DOMAIN,

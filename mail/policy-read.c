@@ -11,6 +11,14 @@ const char *const ml_policy_names[ML_POLICY_KEYS + 1] = {
   "min-rsa", "min-ec",  "archive-cert", "trust",      "online",     "internal-hosts", "journal",
 };
 
+/* What holds where no file says otherwise, and a user's file could weaken: locked without a value, this is locked. Of
+ * the other keys nothing holds then, and whatever a user's file says is more. */
+static const char *const built_in[ML_POLICY_KEYS] = {
+  [ML_POLICY_REVOCATION] = "soft",
+  [ML_POLICY_ONLINE] = "crl",
+  [ML_POLICY_INTERNAL_HOSTS] = "",
+};
+
 /* From weak to strong. Of ciphers neither bits nor the mode alone decide: ml_policy_ciphers() joins the two. */
 static const char *const choices[ML_POLICY_KEYS] = {
   [ML_POLICY_SIGN] = "free always",
@@ -208,7 +216,7 @@ ml_policy_set(MlPolicy *policy, MlPolicyKey key, const char *value, const char *
 }
 
 gboolean
-ml_policy_lock(MlPolicy *policy, const char *keys, GError **error)
+ml_policy_lock(MlPolicy *policy, const char *keys, const char *where, GError **error)
 {
   g_auto(GStrv) all = g_strsplit(keys, ",", WORDS_MAX);
   for (char **name = all; *name; name++) {
@@ -221,7 +229,10 @@ ml_policy_lock(MlPolicy *policy, const char *keys, GError **error)
     if (!ml_policy_names[key])
       return wrong(error, "locked names \"%s\", which is no key of [policy]%s%s%s", *name,
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
-    policy->values[key].locked = TRUE;
+    MlPolicyValue *value = &policy->values[key];
+    value->locked = TRUE;
+    if (!value->where) /* until a value comes, or for the one that is built in */
+      value->where = g_strdup(where);
   }
   return TRUE;
 }
@@ -248,29 +259,13 @@ ml_policy_rule(MlPolicy *policy, const char *name, const char *where, GError **e
   return rule;
 }
 
-/* "Partner.example", ".partner.example" and "*" as they are compared; NULL: it is no domain. */
-static char *
-domain(const char *text)
-{
-  if (strcmp(text, "*") == 0)
-    return g_strdup(text);
-  if (g_str_has_prefix(text, "*."))
-    text++;
-  gboolean below = *text == '.';
-  g_autofree char *mailbox = g_strconcat("x@", text + below, NULL);
-  g_autofree char *folded = ml_address_fold(mailbox);
-  if (!folded || strchr(text, '@') || !text[below])
-    return NULL;
-  return g_strconcat(below ? "." : "", strrchr(folded, '@') + 1, NULL);
-}
-
 /* One entry of a list, made ready to be compared. */
 static char *
 entry(MlRuleKey key, const char *text, GError **error)
 {
   char *made = key == ML_RULE_SUBJECT                          ? ml_policy_fold(text)
                : key == ML_RULE_FROM && strchr(text, '@') != NULL ? ml_address_fold(text)
-                                                               : domain(text);
+                                                               : ml_address_domain(text);
   if (!made)
     wrong(error, "\"%s\" is no %s: write example.org, .example.org for all below it too, or *%s", text,
           key == ML_RULE_FROM ? "address or domain" : "domain", key == ML_RULE_FROM ? "" : ", without an @");
@@ -384,6 +379,8 @@ static void
 merge_value(MlPolicyKey key, MlPolicyValue *system, MlPolicyValue *user)
 {
   gboolean weaker = FALSE;
+  if (system->locked && !system->value)
+    system->value = g_strdup(built_in[key]);
   if (!user->value)
     return;
   if (!system->locked || !system->value) {

@@ -23,6 +23,12 @@ ml_policy_decision_free(MlPolicyDecision *decision)
 }
 
 const char *
+ml_policy_default(MlPolicyKey key)
+{
+  return key == ML_POLICY_REVOCATION ? "soft" : key == ML_POLICY_ONLINE ? "crl" : NULL;
+}
+
+const char *
 ml_policy_value(const MlPolicy *policy, MlPolicyKey key)
 {
   return policy ? policy->values[key].value : NULL;
@@ -38,21 +44,18 @@ under(char **entries, const char *address)
   const char *at = folded ? strrchr(folded, '@') : NULL;
   const char *host = at ? at + 1 : "";
   for (char **entry = entries; entry && *entry; entry++) {
-    gboolean fits = strcmp(*entry, "*") == 0 ? TRUE
-                    : strchr(*entry, '@')    ? folded && strcmp(*entry, folded) == 0
-                    : **entry == '.'         ? strcmp(*entry + 1, host) == 0 || g_str_has_suffix(host, *entry)
-                                             : strcmp(*entry, host) == 0;
-    if (fits)
+    if (strchr(*entry, '@') ? folded && strcmp(*entry, folded) == 0 : ml_address_in_domain(*entry, host))
       return *entry;
   }
   return NULL;
 }
 
-/* An address without a readable domain falls under every rule that is about domains: it may be anybody's. */
+/* An address without a readable domain falls under every rule that is about domains: it may be anybody's. So does an
+ * author who cannot be told. */
 static gboolean
 unreadable(const char *address)
 {
-  g_autofree char *folded = ml_address_fold(address);
+  g_autofree char *folded = address ? ml_address_fold(address) : NULL;
   return folded == NULL;
 }
 
@@ -82,9 +85,12 @@ rule_fits(const MlPolicyRule *rule, const MlPolicyFacts *facts)
 {
   g_autoptr(GString) all = g_string_new(NULL);
   if (rule->from) {
-    if (!facts->from || !under(rule->from, facts->from))
+    if (unreadable(facts->from))
+      g_string_append(all, "its author cannot be told");
+    else if (under(rule->from, facts->from))
+      g_string_append_printf(all, "it is from %s", facts->from);
+    else
       return NULL;
-    g_string_append_printf(all, "it is from %s", facts->from);
   }
   if (rule->domains || rule->except) {
     g_autofree char *because = NULL;

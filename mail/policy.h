@@ -47,7 +47,7 @@ typedef struct {
 
 /* One message. */
 typedef struct {
-  const char *from;               /* the address; NULL: not known */
+  const char *from;               /* the address; NULL: it cannot be told, and every rule about authors fits */
   const char *const *recipients;  /* addresses; NULL-terminated; NULL: nobody yet */
   const char *subject;            /* decoded; NULL */
 } MlPolicyFacts;
@@ -88,5 +88,6 @@ gboolean ml_policy_key(const MlPolicy *policy, const char *key, const char *whos
 
 /* The value in force, or NULL. Borrowed. */
 const char *ml_policy_value(const MlPolicy *policy, MlPolicyKey key);
+const char *ml_policy_default(MlPolicyKey key); /* what holds where no file says anything; NULL: nothing. Static */
 
 #endif

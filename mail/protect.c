@@ -75,30 +75,6 @@ is_wrapped(const MlMessage *message, const MlEntity *payload)
   return inside && *inside && g_strcmp0(inside, outside) == 0;
 }
 
-/* Whose header fields are the message's, and how they are protected. */
-void
-ml_protect_read(MlMessage *message, gboolean signature_intact)
-{
-  MlEntity *payload = message->payload;
-  gboolean encrypted = has_decrypted_layer(message);
-  message->protected_by = message->root;
-  if (!payload || payload == message->root || !(signature_intact || encrypted))
-    return;
-  gboolean hp_clear = param_is(payload, "hp", "clear"), hp_cipher = param_is(payload, "hp", "cipher");
-  gboolean draft = param_is(payload, "protected-headers", "v1"); /* what programs sent before RFC 9788 */
-  gboolean wrapped = !hp_clear && !hp_cipher && is_wrapped(message, payload);
-  if (!hp_clear && !hp_cipher && !draft && !wrapped)
-    return;
-  message->header_protection = TRUE;
-  message->protected_by = wrapped ? g_ptr_array_index(payload->children, 0) : payload;
-  message->hp_stated = hp_clear || hp_cipher;
-  message->hp_cipher = encrypted && !hp_clear;
-  message->legacy_display = encrypted && (hp_cipher || draft);
-  MlProtected how = message->hp_cipher ? (signature_intact ? ML_PROTECTED_BOTH : ML_PROTECTED_ENCRYPTED)
-                                       : (signature_intact ? ML_PROTECTED_SIGNED : ML_PROTECTED_NONE);
-  message->verdict->protected_headers = how;
-}
-
 MlAuthors *
 ml_protect_authors(const MlEntity *entity)
 {
@@ -147,43 +123,107 @@ same_value(const char *name, const char *a, const char *b)
   }
 }
 
+/* --- what the sender put outside --- */
+
+static void
+outer_free(gpointer data)
+{
+  MlOuter *outer = data;
+  g_free(outer->raw);
+  g_free(outer->text);
+  g_free(outer);
+}
+
+static void
+add_outer(GHashTable *all, const char *name, const char *raw)
+{
+  g_autofree char *key = g_ascii_strdown(name, -1);
+  GPtrArray *values = g_hash_table_lookup(all, key);
+  if (!values) {
+    values = g_ptr_array_new_with_free_func(outer_free);
+    g_hash_table_insert(all, g_steal_pointer(&key), values);
+  }
+  if (values->len >= OUTER)
+    return;
+  MlOuter *outer = g_new0(MlOuter, 1);
+  *outer = (MlOuter){ g_strdup(raw), ml_headers_decode(raw) };
+  g_ptr_array_add(values, outer);
+}
+
+/* Once for the message: a hostile one has 20,000 fields, and each line is held against these. */
+static GHashTable *
+read_outer(const MlMessage *message)
+{
+  const MlEntity *entity = message->protected_by;
+  GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+  guint recorded = 0;
+  for (guint i = 0; i < entity->fields->len && recorded < OUTER; i++) {
+    const MlField *field = &g_array_index(entity->fields, MlField, i);
+    g_autofree char *name = ml_mime_field_name(entity, field);
+    if (g_ascii_strcasecmp(name, "HP-Outer") != 0)
+      continue;
+    recorded++;
+    g_autofree char *raw = ml_mime_field_raw(entity, field);
+    char *colon = strchr(raw, ':');
+    if (!colon)
+      continue;
+    *colon = '\0';
+    add_outer(all, raw, g_strstrip(colon + 1));
+  }
+  if (message->hp_stated || recorded)
+    return all;
+  for (guint i = 0; i < message->root->fields->len; i++) { /* older schemes: what there is (RFC 9788 4.10.2) */
+    const MlField *field = &g_array_index(message->root->fields, MlField, i);
+    g_autofree char *name = ml_mime_field_name(message->root, field);
+    g_autofree char *raw = ml_mime_field_raw(message->root, field);
+    add_outer(all, name, raw);
+  }
+  return all;
+}
+
 GPtrArray *
 ml_protect_outer(const MlMessage *message, const char *name)
 {
-  const MlEntity *entity = message->protected_by;
-  GPtrArray *values = g_ptr_array_new_with_free_func(g_free);
-  gsize length = strlen(name);
-  for (guint i = 0; i < OUTER; i++) {
-    const MlField *field = ml_mime_field(entity, "HP-Outer", i);
-    if (!field)
-      break;
-    g_autofree char *raw = ml_mime_field_raw(entity, field);
-    const char *colon = strchr(raw, ':');
-    if (colon && (gsize)(colon - raw) == length && g_ascii_strncasecmp(raw, name, length) == 0)
-      g_ptr_array_add(values, g_strstrip(g_strdup(colon + 1)));
-  }
-  if (message->hp_stated || ml_mime_field(entity, "HP-Outer", 0))
-    return values;
-  for (guint i = 0; i < OUTER; i++) { /* older schemes: what there is (RFC 9788 4.10.2) */
-    const MlField *field = ml_mime_field(message->root, name, i);
-    if (!field)
-      break;
-    g_ptr_array_add(values, ml_mime_field_raw(message->root, field));
-  }
-  return values;
+  g_autofree char *key = g_ascii_strdown(name, -1);
+  return message->outer ? g_hash_table_lookup(message->outer, key) : NULL;
 }
 
 gboolean
 ml_protect_shown(const MlMessage *message, const char *name, const char *value)
 {
-  g_autoptr(GPtrArray) values = ml_protect_outer(message, name);
-  g_autofree char *text = ml_headers_decode(value);
-  for (guint i = 0; i < values->len; i++) {
-    g_autofree char *other = ml_headers_decode(g_ptr_array_index(values, i));
-    if (same_value(message->hp_stated ? "" : name, text, other)) /* a zone can be what was hidden */
+  const GPtrArray *values = ml_protect_outer(message, name);
+  g_autofree char *text = values ? ml_headers_decode(value) : NULL;
+  for (guint i = 0; values && i < values->len; i++) {
+    const MlOuter *other = values->pdata[i];
+    if (same_value(message->hp_stated ? "" : name, text, other->text)) /* a zone can be what was hidden */
       return TRUE;
   }
   return FALSE;
+}
+
+/* Whose header fields are the message's, and how they are protected. */
+void
+ml_protect_read(MlMessage *message, gboolean signature_intact)
+{
+  MlEntity *payload = message->payload;
+  gboolean encrypted = has_decrypted_layer(message);
+  message->protected_by = message->root;
+  if (!payload || payload == message->root || !(signature_intact || encrypted))
+    return;
+  gboolean hp_clear = param_is(payload, "hp", "clear"), hp_cipher = param_is(payload, "hp", "cipher");
+  gboolean draft = param_is(payload, "protected-headers", "v1"); /* what programs sent before RFC 9788 */
+  gboolean wrapped = !hp_clear && !hp_cipher && is_wrapped(message, payload);
+  if (!hp_clear && !hp_cipher && !draft && !wrapped)
+    return;
+  message->header_protection = TRUE;
+  message->protected_by = wrapped ? g_ptr_array_index(payload->children, 0) : payload;
+  message->hp_stated = hp_clear || hp_cipher;
+  message->hp_cipher = encrypted && !hp_clear;
+  message->legacy_display = encrypted && (hp_cipher || draft);
+  MlProtected how = message->hp_cipher ? (signature_intact ? ML_PROTECTED_BOTH : ML_PROTECTED_ENCRYPTED)
+                                       : (signature_intact ? ML_PROTECTED_SIGNED : ML_PROTECTED_NONE);
+  message->verdict->protected_headers = how;
+  message->outer = read_outer(message);
 }
 
 /* The outer field where it says something that it should not; NULL: as expected. */
@@ -198,8 +238,8 @@ outer_value(const MlMessage *message, const char *name, const char *inner)
     return NULL; /* hidden by intent, and nobody said what would show */
   g_autofree char *expected = NULL;
   if (message->hp_cipher && recorded) {
-    g_autoptr(GPtrArray) values = ml_protect_outer(message, name);
-    expected = values->len ? ml_headers_decode(g_ptr_array_index(values, 0)) : NULL;
+    const GPtrArray *values = ml_protect_outer(message, name);
+    expected = values ? g_strdup(((const MlOuter *)values->pdata[0])->text) : NULL;
   } else {
     expected = g_strdup(inner);
   }

@@ -179,7 +179,7 @@ index_new(gboolean own, GError **error)
   for (guint i = 0; i < entries->len; i++) {
     const CryptoCertEntry *entry = entries->pdata[i];
     gboolean database = strcmp(entry->token, "database") == 0;
-    if ((entry->flags & CRYPTO_CERT_AUTHORITY) || (own && !(entry->flags & CRYPTO_CERT_OWN)))
+    if ((entry->flags & (CRYPTO_CERT_AUTHORITY | CRYPTO_CERT_RETIRED)) || (own && !(entry->flags & CRYPTO_CERT_OWN)))
       continue;
     index_add(index, known_new(entry->cert,
                                database ? g_strdup("database") : g_strdup_printf("token %s", entry->token),

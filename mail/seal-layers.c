@@ -278,6 +278,14 @@ put_fields(CryptoSpool *spool, GPtrArray *fields, GError **error)
   return TRUE;
 }
 
+gboolean
+ml_seal_ciphertext(CryptoSpool *spool, GPtrArray *inside, GPtrArray *rows, CryptoCipher cipher, GError **error)
+{
+  g_autoptr(GArray) to = keys_of(rows);
+  Base64 out = { .spool = spool };
+  return crypto_cms_encrypt_to(inside, to, cipher, put_base64, &out, error) && end_base64(&out, error);
+}
+
 GBytes *
 ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, GPtrArray *rows,
                 GError **error)
@@ -289,7 +297,6 @@ ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, G
   if (!ml_seal_cipher(sealing, &cipher, error))
     return NULL;
   gcm = cipher == CRYPTO_CIPHER_AES256_GCM || cipher == CRYPTO_CIPHER_AES128_GCM;
-  g_autoptr(GArray) to = keys_of(rows);
   g_autoptr(CryptoSpool) spool = crypto_spool_new();
   g_autofree char *head = g_strdup_printf("MIME-Version: 1.0\r\n"
                                           "Content-Type: application/pkcs7-mime; smime-type=%s;\r\n"
@@ -297,9 +304,8 @@ ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, G
                                           "Content-Transfer-Encoding: base64\r\n"
                                           "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n",
                                           gcm ? "authEnveloped-data" : "enveloped-data");
-  Base64 out = { .spool = spool };
   if (!put_fields(spool, outer, error) || !put_text(spool, head, error) ||
-      !crypto_cms_encrypt_to(inside, to, cipher, put_base64, &out, error) || !end_base64(&out, error))
+      !ml_seal_ciphertext(spool, inside, rows, cipher, error))
     return NULL;
   return crypto_spool_finish(spool, error);
 }

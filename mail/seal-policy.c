@@ -79,24 +79,35 @@ ml_seal_allowed(const MlSealing *sealing, const MlPolicyFacts *facts, gboolean s
 const char **
 ml_seal_addresses(GPtrArray *mailboxes)
 {
-  const char **all = g_new0(const char *, mailboxes->len + 1);
-  for (guint i = 0; i < mailboxes->len; i++)
+  const char **all = g_new0(const char *, mailboxes ? mailboxes->len + 1 : 1);
+  for (guint i = 0; mailboxes && i < mailboxes->len; i++)
     all[i] = ((MlMailbox *)mailboxes->pdata[i])->address;
   return all;
+}
+
+/* What that part holds, whatever its label says. */
+static CryptoCmsKind
+kind_inside(const MlEntity *part)
+{
+  gboolean cut = FALSE;
+  g_autoptr(GBytes) bytes = ml_mime_decode(part, ML_CMS_SIZE, &cut);
+  g_autoptr(CryptoCms) cms = bytes && !cut ? crypto_cms_parse(bytes, NULL) : NULL;
+  return cms ? crypto_cms_kind(cms) : CRYPTO_CMS_OTHER;
 }
 
 void
 ml_seal_layers_of(const MlEntity *root, gboolean *is_signed, gboolean *encrypted)
 {
   MlCryptoKind kind = ml_layers_kind(root, TRUE);
-  *is_signed = kind == ML_CRYPTO_DETACHED;
-  *encrypted = FALSE;
-  if (kind != ML_CRYPTO_CMS)
+  *is_signed = *encrypted = FALSE;
+  if (kind == ML_CRYPTO_NONE)
     return;
-  gboolean cut = FALSE;
-  g_autoptr(GBytes) bytes = ml_mime_decode(root, ML_CMS_SIZE, &cut);
-  g_autoptr(CryptoCms) cms = bytes && !cut ? crypto_cms_parse(bytes, NULL) : NULL;
-  CryptoCmsKind what = cms ? crypto_cms_kind(cms) : CRYPTO_CMS_OTHER;
+  if (kind == ML_CRYPTO_DETACHED) {
+    *is_signed = root->children && root->children->len == 2 &&
+                 kind_inside(g_ptr_array_index(root->children, 1)) == CRYPTO_CMS_SIGNED;
+    return;
+  }
+  CryptoCmsKind what = kind_inside(root);
   *encrypted = what == CRYPTO_CMS_ENVELOPED || what == CRYPTO_CMS_AUTH_ENVELOPED;
   *is_signed = what == CRYPTO_CMS_SIGNED || *encrypted;
 }
@@ -115,7 +126,7 @@ ml_seal_layers(GBytes *message, gboolean *is_signed, gboolean *encrypted)
 gboolean
 ml_seal_allowed_header(const MlSealing *sealing, GBytes *message, const MlEntity *root, GError **error)
 {
-  gboolean is_signed, encrypted;
+  gboolean is_signed = FALSE, encrypted = FALSE;
   g_autoptr(GPtrArray) mailboxes = NULL;
   g_autofree char *from = NULL, *subject = NULL;
   ml_seal_layers_of(root, &is_signed, &encrypted);
@@ -146,10 +157,10 @@ ml_seal_allowed_header(const MlSealing *sealing, GBytes *message, const MlEntity
 gboolean
 ml_seal_may_leave(GBytes *message, const MlPolicy *rules, const MlPolicyFacts *facts, GError **error)
 {
-  gboolean is_signed, encrypted;
+  gboolean is_signed = FALSE, encrypted = FALSE;
   if (!rules)
     return TRUE;
   if (!ml_seal_layers(message, &is_signed, &encrypted))
-    is_signed = encrypted = FALSE;
+    g_debug("a message that leaves cannot be read: it counts as neither signed nor encrypted");
   return ml_policy_allows(rules, facts, is_signed, encrypted, error);
 }

@@ -23,6 +23,9 @@ GPtrArray *ml_seal_sign(const MlSealing *sealing, GBytes *payload, GError **erro
 /* The message: @outer fields, then an encrypted entity around @inside for every READY row of @rows. */
 GBytes *ml_seal_encrypt(const MlSealing *sealing, GPtrArray *outer, GPtrArray *inside, GPtrArray *rows,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The ciphertext alone, in base64: what stands behind such an entity's header. */
+gboolean ml_seal_ciphertext(CryptoSpool *spool, GPtrArray *inside, GPtrArray *rows, CryptoCipher cipher,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The message: @outer fields, then @parts as they are. */
 GBytes *ml_seal_join(GPtrArray *outer, GPtrArray *parts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -37,7 +40,6 @@ typedef struct MlEntity MlEntity;
 gboolean ml_seal_allowed_header(const MlSealing *sealing, GBytes *message, const MlEntity *root,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ml_seal_layers_of(const MlEntity *root, gboolean *is_signed, gboolean *encrypted);
-const char **ml_seal_addresses(GPtrArray *mailboxes); /* g_free() it; the addresses are borrowed */
 
 /* seal-check.c. Read as any recipient would, by our own reader: is it what was meant? @inside: what was encrypted, or
  * NULL. */

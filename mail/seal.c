@@ -4,6 +4,7 @@
 
 #include "crypto/keyuse.h"
 #include "mail/address-private.h"
+#include "mail/draft-private.h"
 #include "mail/seal-private.h"
 
 void
@@ -302,7 +303,7 @@ ml_seal(MlDraft *draft, const MlSealOptions *options, CryptoPinSource *pin, GCan
   job.sealed->source = ml_source_new(draft->source_account, draft->source_folder, draft->source_uidvalidity,
                                      draft->source_uid, draft->source_forwarded);
   gboolean hidden = draft->encrypt && draft->hide != ML_HIDE_NONE;
-  job.sealed->subject = g_strdup(hidden ? "[...]" : draft->subject ? draft->subject : "");
+  job.sealed->subject = hidden ? g_strdup("[...]") : ml_draft_subject(draft);
   if (!draft->sign && !draft->encrypt)
     return seal_plain(&job, error) ? g_steal_pointer(&job.sealed) : NULL;
   g_autoptr(GPtrArray) outer = NULL;

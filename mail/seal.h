@@ -53,6 +53,8 @@ ml_seal_message(GBytes *message, const MlDraft *policy, const MlSealOptions *opt
 /* What it has around it already: S/MIME by what it holds, not by what it says. What is encrypted counts as signed:
  * nobody can look. FALSE: no message. */
 gboolean ml_seal_layers(GBytes *message, gboolean *is_signed, gboolean *encrypted);
+/* Those of @mailboxes (of MlMailbox; NULL: nobody) for the facts of policy. g_free() it; the addresses are borrowed. */
+const char **ml_seal_addresses(GPtrArray *mailboxes);
 /* May it be handed on as it is? Errors as ml_policy_allows(). */
 gboolean ml_seal_may_leave(GBytes *message, const MlPolicy *rules, const MlPolicyFacts *facts,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;

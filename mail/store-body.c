@@ -16,16 +16,26 @@ number(MlStore *store, const char *sql, GError **error)
   return -1;
 }
 
-/* Those that were kept longest ago go, once more than ML_STORE_BODIES is used. */
-static gboolean
-prune(MlStore *store, GError **error)
+gboolean
+ml_store_room(MlStore *store, guint64 *room, GError **error)
 {
   gint64 used = number(store, "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM "
                               "pragma_freelist_count)", error);
   gint64 page = used < 0 ? -1 : number(store, "SELECT page_size FROM pragma_page_size", error);
   if (page < 0)
     return FALSE;
-  if (used * page <= ML_STORE_BODIES)
+  *room = used * page < ML_STORE_BODIES ? (guint64)(ML_STORE_BODIES - used * page) : 0;
+  return TRUE;
+}
+
+/* Those that were kept longest ago go, once more than ML_STORE_BODIES is used. */
+static gboolean
+prune(MlStore *store, GError **error)
+{
+  guint64 room;
+  if (!ml_store_room(store, &room, error))
+    return FALSE;
+  if (room)
     return TRUE;
   g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
       store, "DELETE FROM body WHERE id IN (SELECT id FROM body ORDER BY at LIMIT ?1)", error);
@@ -86,4 +96,31 @@ ml_store_get(MlStore *store, const char *folder, guint32 uidvalidity, guint32 ui
   *received = sqlite3_column_int64(statement, 0);
   const void *data = sqlite3_column_blob(statement, 1);
   return g_bytes_new(data, (gsize)sqlite3_column_bytes(statement, 1));
+}
+
+GArray *
+ml_store_lacking(MlStore *store, const char *folder, gint64 since, GError **error)
+{
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store,
+      "SELECT message.id FROM folder JOIN message ON message.id >= folder.id << 32 AND message.id < (folder.id + 1) << 32"
+      " WHERE folder.name = ?1 AND size <= ?2 AND (date >= ?3 OR flags & ?4)"
+      " AND NOT EXISTS (SELECT 1 FROM body WHERE body.id = message.id) ORDER BY message.id",
+      error);
+  if (!statement)
+    return NULL;
+  sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(statement, 2, ML_STORE_BODY);
+  sqlite3_bind_int64(statement, 3, since);
+  sqlite3_bind_int(statement, 4, ML_FLAG_FLAGGED);
+  int code;
+  while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+    guint32 uid = (guint32)sqlite3_column_int64(statement, 0);
+    g_array_append_val(uids, uid);
+  }
+  if (code == SQLITE_DONE)
+    return g_steal_pointer(&uids);
+  ml_store_fail(store, error);
+  return NULL;
 }

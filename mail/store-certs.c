@@ -87,6 +87,8 @@ folded_address(const char *address, GError **error)
 gboolean
 ml_people_unaccept(MlPeople *people, const char *address, const char *sha256, GError **error)
 {
+  if (!address)
+    return run(people, "DELETE FROM accepted WHERE cert = ?1", sha256, NULL, error);
   g_autofree char *folded = folded_address(address, error);
   return folded && run(people, "DELETE FROM accepted WHERE address = ?1 AND cert = ?2", folded, sha256, error);
 }
@@ -95,13 +97,23 @@ ml_people_unaccept(MlPeople *people, const char *address, const char *sha256, GE
 gboolean
 ml_people_forget(MlPeople *people, const char *address, const char *sha256, GError **error)
 {
+  sqlite3 *db = ml_people_db(people);
   g_autofree char *folded = folded_address(address, error);
-  return folded &&
-         run(people,
-             "INSERT INTO brought(address, cert, der, at) VALUES(?1, ?2, x'', strftime('%s', 'now'))"
-             " ON CONFLICT(address, cert) DO UPDATE SET der = x''",
-             folded, sha256, error) &&
-         ml_people_unaccept(people, folded, sha256, error);
+  if (!folded)
+    return FALSE;
+  if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+    return fail(people, error);
+  gboolean good = run(people,
+                      "INSERT INTO brought(address, cert, der, at) VALUES(?1, ?2, x'', strftime('%s', 'now'))"
+                      " ON CONFLICT(address, cert) DO UPDATE SET der = x''",
+                      folded, sha256, error) &&
+                  ml_people_unaccept(people, folded, sha256, error);
+  if (good && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+    return TRUE;
+  if (good)
+    fail(people, error);
+  sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  return FALSE;
 }
 
 gboolean

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define FOLDER "role, selectable, listed, position, total, unseen, uidvalidity, uidnext, modseq, complete, compared"
+
 /* id = (folder << 32) | uid */
 static gint64
 id_of(gint64 folder, guint32 uid)
@@ -36,7 +38,7 @@ find_or_make(MlStore *store, const char *name, GError **error)
     return id;
   }
   g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
-      store, "INSERT INTO folder VALUES(NULL, ?1, 0, 1, 0, 0, -1, -1, 0, 0, 0, 0, 0)", error);
+      store, "INSERT INTO folder(name, " FOLDER ") VALUES(?1, 0, 1, 0, 0, -1, -1, 0, 0, 0, 0, 0)", error);
   if (!statement)
     return 0;
   sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
@@ -55,27 +57,14 @@ over(MlStore *store, gint64 folder, guint32 below, const char *sql, GError **err
   return statement;
 }
 
-static gboolean
-count(MlStore *store, gint64 folder, MlStoreFolder *about, GError **error)
-{
-  g_autoptr(sqlite3_stmt) statement = over(
-      store, folder, 0, "SELECT count(*), sum(flags & 1 = 0) FROM message WHERE id >= ?1 AND id < ?2", error);
-  G_STATIC_ASSERT(ML_FLAG_SEEN == 1);
-  if (!statement)
-    return FALSE;
-  if (sqlite3_step(statement) != SQLITE_ROW)
-    return ml_store_fail(store, error);
-  about->total = (guint)sqlite3_column_int(statement, 0);
-  about->unseen = (guint)sqlite3_column_int(statement, 1);
-  return TRUE;
-}
-
 gboolean
 ml_store_folder(MlStore *store, const char *folder, MlStoreFolder *about, GError **error)
 {
   memset(about, 0, sizeof *about);
+  about->listed = -1;
   g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
-      store, "SELECT id, uidvalidity, uidnext, modseq, complete, compared FROM folder WHERE name = ?1", error);
+      store, "SELECT kept, uidvalidity, uidnext, modseq, complete, compared, kept_unseen, total FROM folder WHERE name = ?1",
+      error);
   if (!statement)
     return FALSE;
   sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
@@ -87,7 +76,10 @@ ml_store_folder(MlStore *store, const char *folder, MlStoreFolder *about, GError
   about->point.modseq = (guint64)sqlite3_column_int64(statement, 3);
   about->complete = sqlite3_column_int(statement, 4) != 0;
   about->compared = sqlite3_column_int64(statement, 5);
-  return count(store, sqlite3_column_int64(statement, 0), about, error);
+  about->total = (guint)sqlite3_column_int(statement, 0);
+  about->unseen = (guint)sqlite3_column_int(statement, 6);
+  about->listed = sqlite3_column_int(statement, 7);
+  return TRUE;
 }
 
 GArray *
@@ -98,7 +90,12 @@ ml_store_uids(MlStore *store, const char *folder, GError **error)
   gint64 id = find(store, folder, &why);
   if (id) {
     g_autoptr(sqlite3_stmt) statement =
-        over(store, id, 0, "SELECT id, flags FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id", &why);
+        over(store, id, 0,
+             "SELECT m.id, coalesce(c.flags, m.flags) FROM message m LEFT JOIN confirmed c ON c.id = m.id"
+             " WHERE m.id >= ?1 AND m.id < ?2 UNION ALL"
+             " SELECT -m.id, coalesce(c.flags, m.flags) FROM message m LEFT JOIN confirmed c ON c.id = -m.id"
+             " WHERE m.id <= -?1 AND m.id > -?2 ORDER BY 1",
+             &why);
     int code;
     while (statement && (code = sqlite3_step(statement)) != SQLITE_DONE) {
       if (code != SQLITE_ROW) {
@@ -116,62 +113,10 @@ ml_store_uids(MlStore *store, const char *folder, GError **error)
   return g_steal_pointer(&uids);
 }
 
-/* ---- lines of the index */
-
-#define COLUMNS                                                                                              \
-  "id, flags, hints, date, received, size, sender, sender_name, sender_address, recipient, cc, subject, "    \
-  "message_id, refs"
-
-static char *
-text(sqlite3_stmt *statement, int column)
+gint64
+ml_store_folder_id(MlStore *store, const char *name, GError **error)
 {
-  const char *value = (const char *)sqlite3_column_text(statement, column);
-  return value ? g_utf8_make_valid(value, sqlite3_column_bytes(statement, column)) : g_strdup("");
-}
-
-static MlHeader *
-read_header(sqlite3_stmt *statement)
-{
-  MlHeader *header = g_new0(MlHeader, 1);
-  header->uid = (guint32)sqlite3_column_int64(statement, 0);
-  header->flags = (guint)sqlite3_column_int(statement, 1);
-  header->hints = (guint)sqlite3_column_int(statement, 2);
-  header->date = sqlite3_column_int64(statement, 3);
-  header->received = sqlite3_column_int64(statement, 4);
-  header->size = (guint64)sqlite3_column_int64(statement, 5);
-  char **strings[] = { &header->from, &header->from_name, &header->from_address, &header->to,
-                       &header->cc,   &header->subject,   &header->message_id,   &header->references };
-  for (int i = 0; i < (int)G_N_ELEMENTS(strings); i++)
-    *strings[i] = text(statement, 6 + i);
-  return header;
-}
-
-GPtrArray *
-ml_store_headers(MlStore *store, const char *folder, guint32 below, guint most, GError **error)
-{
-  g_autoptr(GError) why = NULL;
-  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gint64 id = find(store, folder, &why);
-  if (id) {
-    g_autoptr(sqlite3_stmt) statement =
-        over(store, id, below,
-             "SELECT " COLUMNS " FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3", &why);
-    if (statement)
-      sqlite3_bind_int64(statement, 3, most);
-    int code;
-    while (statement && (code = sqlite3_step(statement)) != SQLITE_DONE) {
-      if (code != SQLITE_ROW) {
-        ml_store_fail(store, &why);
-        break;
-      }
-      g_ptr_array_add(headers, read_header(statement));
-    }
-  }
-  if (why) {
-    g_propagate_error(error, g_steal_pointer(&why));
-    return NULL;
-  }
-  return g_steal_pointer(&headers);
+  return find(store, name, error);
 }
 
 /* ---- keeping up */
@@ -182,8 +127,9 @@ add_headers(MlStore *store, gint64 folder, const GPtrArray *headers, GError **er
   /* What is here already may know flags that are newer than those that came with a slow answer. */
   g_autoptr(sqlite3_stmt) statement =
       ml_store_prepare(store,
-                       "INSERT OR IGNORE INTO message(" COLUMNS
-                       ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                       "INSERT OR IGNORE INTO message(" ML_STORE_COLUMNS
+                       ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
+                       " WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = -?1)",
                        error);
   for (guint i = 0; statement && i < headers->len; i++) {
     const MlHeader *header = g_ptr_array_index(headers, i);
@@ -201,17 +147,24 @@ add_headers(MlStore *store, gint64 folder, const GPtrArray *headers, GError **er
   return statement != NULL;
 }
 
+/* Of a message that is shown otherwise, what the server says is only remembered. */
 static gboolean
 set_flags(MlStore *store, gint64 folder, const GArray *flags, GError **error)
 {
+  g_autoptr(sqlite3_stmt) said = ml_store_prepare(store, "UPDATE confirmed SET flags = ?2 WHERE id = ?1", error);
   g_autoptr(sqlite3_stmt) statement =
-      ml_store_prepare(store, "UPDATE message SET flags = ?2 WHERE id = ?1 AND flags <> ?2", error);
+      said ? ml_store_prepare(store, "UPDATE message SET flags = ?2 WHERE id = ?1 AND flags <> ?2", error) : NULL;
   for (guint i = 0; statement && i < flags->len; i++) {
     const MlFlagChange *one = &g_array_index(flags, MlFlagChange, i);
-    sqlite3_bind_int64(statement, 1, id_of(folder, one->uid));
-    sqlite3_bind_int64(statement, 2, one->flags);
-    if (!ml_store_step(store, statement, error))
-      return FALSE;
+    sqlite3_stmt *both[] = { said, statement };
+    for (guint j = 0; j < 2; j++) {
+      sqlite3_bind_int64(both[j], 1, id_of(folder, one->uid));
+      sqlite3_bind_int64(both[j], 2, one->flags);
+      if (!ml_store_step(store, both[j], error))
+        return FALSE;
+      if (sqlite3_changes(store->db))
+        break;
+    }
   }
   return statement != NULL;
 }
@@ -219,21 +172,33 @@ set_flags(MlStore *store, gint64 folder, const GArray *flags, GError **error)
 static gboolean
 remove_messages(MlStore *store, gint64 folder, const GArray *uids, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "DELETE FROM message WHERE id = ?1", error);
-  for (guint i = 0; statement && i < uids->len; i++) {
-    sqlite3_bind_int64(statement, 1, id_of(folder, g_array_index(uids, guint32, i)));
-    if (!ml_store_step(store, statement, error))
+  static const char *const steps[] = { "UPDATE OR REPLACE message SET id = ?1 WHERE id = -?1", /* one out of the list */
+                                       "DELETE FROM message WHERE id = ?1", "DELETE FROM confirmed WHERE id = ?1" };
+  for (guint step = 0; step < G_N_ELEMENTS(steps); step++) {
+    g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, steps[step], error);
+    for (guint i = 0; statement && i < uids->len; i++) {
+      sqlite3_bind_int64(statement, 1, id_of(folder, g_array_index(uids, guint32, i)));
+      if (!ml_store_step(store, statement, error))
+        return FALSE;
+    }
+    if (!statement)
       return FALSE;
   }
-  return statement != NULL;
+  return TRUE;
 }
 
 static gboolean
 forget(MlStore *store, gint64 folder, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement =
-      over(store, folder, 0, "DELETE FROM message WHERE id >= ?1 AND id < ?2", error);
-  return statement && ml_store_step(store, statement, error);
+  static const char *const steps[] = { "UPDATE OR REPLACE message SET id = -id WHERE id <= -?1 AND id > -?2",
+                                       "DELETE FROM message WHERE id >= ?1 AND id < ?2",
+                                       "DELETE FROM confirmed WHERE id >= ?1 AND id < ?2" };
+  for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+    g_autoptr(sqlite3_stmt) statement = over(store, folder, 0, steps[i], error);
+    if (!statement || !ml_store_step(store, statement, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean
@@ -282,25 +247,57 @@ ml_store_apply(MlStore *store, const char *folder, const MlStoreStep *step, GErr
 }
 
 gboolean
-ml_store_change_flags(MlStore *store, const char *folder, const GArray *uids, guint add, guint remove, GError **error)
+ml_store_change_flags(MlStore *store, const char *folder, guint32 uidvalidity, const GArray *uids, guint add,
+                      guint remove, GError **error)
 {
+  static const char *const tables[] = { "UPDATE confirmed", "UPDATE message" }; /* what the server says; what is shown */
   if (!ml_store_begin(store, error))
     return FALSE;
   GError *why = NULL;
   gint64 id = find(store, folder, &why);
-  g_autoptr(sqlite3_stmt) statement =
-      why ? NULL : ml_store_prepare(store, "UPDATE message SET flags = (flags | ?2) & ~?3 WHERE id = ?1", &why);
-  for (guint i = 0; id && statement && !why && i < uids->len; i++) {
-    sqlite3_bind_int64(statement, 1, id_of(id, g_array_index(uids, guint32, i)));
-    sqlite3_bind_int64(statement, 2, add);
-    sqlite3_bind_int64(statement, 3, remove);
-    if (!ml_store_step(store, statement, &why))
-      break;
+  for (guint table = 0; id && !why && table < G_N_ELEMENTS(tables); table++) {
+    g_autofree char *sql = g_strconcat(tables[table],
+                                       " SET flags = (flags | ?2) & ~?3 WHERE id = ?1 AND EXISTS"
+                                       " (SELECT 1 FROM folder WHERE id = ?4 AND uidvalidity = ?5)",
+                                       NULL);
+    g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, sql, &why);
+    for (guint i = 0; statement && !why && i < uids->len; i++) {
+      const gint64 values[] = { id_of(id, g_array_index(uids, guint32, i)), add, remove, id, uidvalidity };
+      for (int j = 0; j < (int)G_N_ELEMENTS(values); j++)
+        sqlite3_bind_int64(statement, 1 + j, values[j]);
+      if (!ml_store_step(store, statement, &why))
+        break;
+    }
   }
   gboolean ok = why == NULL;
   if (why)
     g_propagate_error(error, why);
   return ml_store_end(store, ok, error);
+}
+
+/* ---- the server */
+
+char *
+ml_store_server(MlStore *store, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "SELECT capabilities FROM about", error);
+  if (!statement)
+    return NULL;
+  if (sqlite3_step(statement) == SQLITE_ROW)
+    return ml_store_text(statement, 0);
+  ml_store_fail(store, error);
+  return NULL;
+}
+
+gboolean
+ml_store_set_server(MlStore *store, const char *words, GError **error)
+{
+  if (!ml_store_begin(store, error))
+    return FALSE;
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "UPDATE about SET capabilities = ?1", error);
+  if (statement)
+    sqlite3_bind_text(statement, 1, words, -1, SQLITE_STATIC);
+  return ml_store_end(store, statement && ml_store_step(store, statement, error), error);
 }
 
 /* ---- the list of folders */
@@ -314,7 +311,7 @@ ml_store_folders(MlStore *store, GError **error)
   int code = SQLITE_DONE;
   while (statement && (code = sqlite3_step(statement)) == SQLITE_ROW) {
     MlFolder *folder = g_new0(MlFolder, 1);
-    folder->name = text(statement, 0);
+    folder->name = ml_store_text(statement, 0);
     folder->role = (MlFolderRole)sqlite3_column_int(statement, 1);
     folder->selectable = sqlite3_column_int(statement, 2) != 0;
     folder->total = sqlite3_column_int(statement, 3);
@@ -331,7 +328,7 @@ set_folder(MlStore *store, const MlFolder *folder, guint position, GError **erro
 {
   g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
       store,
-      "INSERT INTO folder VALUES(NULL, ?1, ?2, ?3, 1, ?4, ?5, ?6, 0, 0, 0, 0, 0) ON CONFLICT(name) DO UPDATE SET"
+      "INSERT INTO folder(name, " FOLDER ") VALUES(?1, ?2, ?3, 1, ?4, ?5, ?6, 0, 0, 0, 0, 0) ON CONFLICT(name) DO UPDATE SET"
       " role = ?2, selectable = ?3, listed = 1, position = ?4, total = CASE WHEN ?5 < 0 THEN total ELSE ?5 END,"
       " unseen = CASE WHEN ?6 < 0 THEN unseen ELSE ?6 END",
       error);

@@ -55,15 +55,14 @@ names_address(CryptoCert *cert, const char *address)
 
 /* Of the authorities that came along only those that stand above the certificate are kept. */
 static gboolean
-add_with_chain(MlPeople *people, const char *folded, const char *source, CryptoCert *cert, GPtrArray *issuers, gint64 now,
-               GError **error)
+add_with_chain(MlPeople *people, const char *folded, const char *source, CryptoCert *cert, const CryptoChain *chain,
+               gint64 now, GError **error)
 {
   static const char insert[] = "INSERT OR REPLACE INTO offered(address, cert, der, at, source) VALUES(?1, ?2, ?3, ?4, ?5)";
   static const char issuer[] = "INSERT INTO issuers(cert, der, at) SELECT ?2, ?3, ?4 WHERE ?1 <> ?5 ON CONFLICT(cert) DO UPDATE"
                                " SET at = max(at, excluded.at)";
   if (!add(people, insert, folded, source, cert, now, error))
     return FALSE;
-  g_autoptr(CryptoChain) chain = crypto_chain_check(cert, CRYPTO_USE_ENCRYPT, now, CRYPTO_REVOCATION_OFF, issuers);
   for (guint i = 1; i < chain->certs->len; i++)
     if (!crypto_cert_self_signed(chain->certs->pdata[i]) &&
         g_bytes_get_size(crypto_cert_der(chain->certs->pdata[i])) <= CERT_SIZE &&
@@ -78,9 +77,18 @@ ml_people_offer(MlPeople *people, const char *address, const char *source, GPtrA
 {
   g_autofree char *folded = ml_address_fold(address);
   sqlite3 *db = ml_people_db(people);
-  guint n = 0;
+  g_autoptr(GPtrArray) taken = g_ptr_array_new();
   if (!folded)
     return TRUE;
+  /* before the transaction: other programs need not wait for NSS */
+  g_autoptr(GPtrArray) chains = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_chain_free);
+  for (guint i = 0; i < certs->len && taken->len < OFFERED_MAX; i++) {
+    CryptoCert *cert = certs->pdata[i];
+    if (!names_address(cert, folded) || g_bytes_get_size(crypto_cert_der(cert)) > CERT_SIZE)
+      continue;
+    g_ptr_array_add(taken, cert);
+    g_ptr_array_add(chains, crypto_chain_check(cert, CRYPTO_USE_ENCRYPT, now, CRYPTO_REVOCATION_OFF, issuers));
+  }
   if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
     return fail(people, error);
   g_autoptr(sqlite3_stmt) forget = prepare(people, "DELETE FROM offered WHERE address = ?1 AND source = ?2", folded, error);
@@ -90,11 +98,8 @@ ml_people_offer(MlPeople *people, const char *address, const char *source, GPtrA
     good = sqlite3_step(forget) == SQLITE_DONE || fail(people, error);
     sqlite3_reset(forget);
   }
-  for (guint i = 0; good && i < certs->len && n < OFFERED_MAX; i++)
-    if (names_address(certs->pdata[i], folded) && g_bytes_get_size(crypto_cert_der(certs->pdata[i])) <= CERT_SIZE) {
-      good = add_with_chain(people, folded, source, certs->pdata[i], issuers, now, error);
-      n++;
-    }
+  for (guint i = 0; good && i < taken->len; i++)
+    good = add_with_chain(people, folded, source, taken->pdata[i], chains->pdata[i], now, error);
   if (good && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
     return TRUE;
   if (good)

@@ -8,13 +8,28 @@
 /* For mail/store*.c alone. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
+/* What a file is: its schema and the steps that lead to it, what is done to a handle of it, and what follows from damage. */
+typedef struct {
+  int version;
+  const char *schema;
+  const char *const *steps; /* by the version that they lead to; NULL: begun anew */
+  int (*opened)(sqlite3 *db);
+  const char *damaged;
+} MlStoreKind;
+
 struct MlStore {
+  const MlStoreKind *kind;
   sqlite3 *db;
   char *path, *identity;
   guint64 inode; /* of the file that is open: another signet may have begun it anew */
-  gboolean read_only;
+  gboolean read_only, quick; /* quick: ml_store_be_quick() */
   guint nested;  /* ml_store_begin() without its end */
 };
+
+MlStore *ml_store_open_kind(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+MlStore *ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sets *error (may be NULL) to what SQLite says, and begins a damaged file anew. Always FALSE. */
 gboolean ml_store_fail(MlStore *store, GError **error);
@@ -26,6 +41,23 @@ gboolean ml_store_step(MlStore *store, sqlite3_stmt *statement, GError **error) 
 /* One transaction that writes. _end() takes back what was done where @ok is FALSE, and returns whether it is kept. */
 gboolean ml_store_begin(MlStore *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_store_end(MlStore *store, gboolean ok, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* store-lines.c: its line of the index. NULL without an error: it is not here. *@name (may be NULL): transfer full. */
+MlHeader *ml_store_header(MlStore *store, gint64 id, char **name, guint32 *uidvalidity, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+/* store-folder.c; 0: not known, or an error, which is set. */
+gint64 ml_store_folder_id(MlStore *store, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Those of a line of the index, in the order of MlHeader. */
+#define ML_STORE_COLUMNS                                                                                     \
+  "id, flags, hints, date, received, size, sender, sender_name, sender_address, recipient, cc, subject, "    \
+  "message_id, refs"
+
+char *ml_store_text(sqlite3_stmt *statement, int column); /* valid UTF-8, never NULL; transfer full */
+MlHeader *ml_store_read_header(sqlite3_stmt *statement); /* of ML_STORE_COLUMNS */
+
+/* For files of an account beside the store's. Transfer full. */
+char *ml_store_file(const char *directory, const MlAccount *account);
+char *ml_store_identity(const MlAccount *account);
 
 /* Where a test kills the program: SIGNET_TEST_DIE names the point. */
 void ml_store_point(const char *name);

@@ -8,23 +8,81 @@
 #include "mail/files.h"
 #include "mail/store-private.h"
 
-enum { SCHEMA = 2, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
+enum { SCHEMA = 6, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
 
 /* A message's id is its folder's number and its own: (folder << 32) | uid. So the lines of a folder lie side by side
- * in the order in which they are read, and no index beside the table is needed. */
+ * in the order in which they are read, and no index beside the table is needed. How many a folder has is kept with it,
+ * since the first screen shows the number, and counting reads them all. */
+#define UNSEEN(row) "(" row ".flags & 1 = 0)"
+#define COUNTING                                                                                             \
+  "CREATE TRIGGER came AFTER INSERT ON message BEGIN"                                                        \
+  " UPDATE folder SET kept = kept + 1, kept_unseen = kept_unseen + " UNSEEN("new") " WHERE id = new.id >> 32; END;" \
+  "CREATE TRIGGER gone AFTER DELETE ON message BEGIN"                                                        \
+  " UPDATE folder SET kept = kept - 1, kept_unseen = kept_unseen - " UNSEEN("old") " WHERE id = old.id >> 32;"      \
+  " DELETE FROM body WHERE id = old.id; END;"                                                                \
+  "CREATE TRIGGER seen AFTER UPDATE OF flags ON message WHEN " UNSEEN("old") " <> " UNSEEN("new") " BEGIN"   \
+  " UPDATE folder SET kept_unseen = kept_unseen + " UNSEEN("new") " - " UNSEEN("old") " WHERE id = new.id >> 32; END;"
+G_STATIC_ASSERT(ML_FLAG_SEEN == 1);
+
+/* What the search has to look at (mail/store-search.c), with a mark that is another one each time; birth tells it whether
+ * this is still the file that it knows. */
+#define TOUCH(id) "BEGIN DELETE FROM touched WHERE id = " id "; INSERT INTO touched VALUES(" id ", random()); END;"
+#define TOUCHED                                                                                                        \
+  "CREATE TABLE birth(name TEXT NOT NULL); INSERT INTO birth VALUES(lower(hex(randomblob(16))));"                      \
+  "CREATE TABLE touched(id INTEGER PRIMARY KEY, mark INTEGER NOT NULL);"                                               \
+  "CREATE TRIGGER touched_new AFTER INSERT ON message " TOUCH("new.id")                                                \
+  "CREATE TRIGGER touched_gone AFTER DELETE ON message " TOUCH("old.id")                                               \
+  "CREATE TRIGGER touched_body AFTER INSERT ON body " TOUCH("new.id")
+
+/* What the server says of messages that are shown otherwise, since a change waits for the line (store-shown.c): their ids
+ * are negative while they are out of the list. */
+#define SHOWN                                                                                                          \
+  "CREATE TABLE confirmed(id INTEGER PRIMARY KEY, flags INTEGER NOT NULL);"                                            \
+  "CREATE TRIGGER hidden AFTER UPDATE OF id ON message WHEN old.id > 0 AND new.id < 0 BEGIN UPDATE folder SET"         \
+  " kept = kept - 1, kept_unseen = kept_unseen - " UNSEEN("old") " WHERE id = old.id >> 32;"                           \
+  " INSERT OR REPLACE INTO touched VALUES(old.id, random()); END;"                                                     \
+  "CREATE TRIGGER back AFTER UPDATE OF id ON message WHEN old.id < 0 AND new.id > 0 BEGIN UPDATE folder SET"           \
+  " kept = kept + 1, kept_unseen = kept_unseen + " UNSEEN("new") " WHERE id = new.id >> 32;"                           \
+  " INSERT OR REPLACE INTO touched VALUES(new.id, random()); END;"
+
+/* A verdict is on the octets that are kept; the standing is what all of them were judged by. (mail/store-verdict.c) */
+#define VERDICTS                                                                                                       \
+  "CREATE TABLE verdict(id INTEGER PRIMARY KEY, mark INTEGER NOT NULL, until INTEGER NOT NULL);"                       \
+  "CREATE TABLE standing(word TEXT NOT NULL);"                                                                         \
+  "CREATE TRIGGER verdict_body AFTER INSERT ON body BEGIN DELETE FROM verdict WHERE id = new.id; END;"                 \
+  "CREATE TRIGGER verdict_gone AFTER DELETE ON message BEGIN DELETE FROM verdict WHERE id = old.id; END;"
+
 static const char schema[] =
-    "CREATE TABLE about(identity TEXT NOT NULL);"
+    "CREATE TABLE about(identity TEXT NOT NULL, capabilities TEXT NOT NULL DEFAULT '');"
     "CREATE TABLE folder(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role INTEGER NOT NULL,"
     " selectable INTEGER NOT NULL, listed INTEGER NOT NULL, position INTEGER NOT NULL, total INTEGER NOT NULL,"
     " unseen INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, modseq INTEGER NOT NULL,"
-    " complete INTEGER NOT NULL, compared INTEGER NOT NULL);"
+    " complete INTEGER NOT NULL, compared INTEGER NOT NULL, kept INTEGER NOT NULL DEFAULT 0,"
+    " kept_unseen INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE message(id INTEGER PRIMARY KEY, flags INTEGER NOT NULL, hints INTEGER NOT NULL,"
     " date INTEGER NOT NULL, received INTEGER NOT NULL, size INTEGER NOT NULL, sender TEXT NOT NULL,"
     " sender_name TEXT NOT NULL, sender_address TEXT NOT NULL, recipient TEXT NOT NULL, cc TEXT NOT NULL,"
     " subject TEXT NOT NULL, message_id TEXT NOT NULL, refs TEXT NOT NULL);"
     "CREATE TABLE body(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, received INTEGER NOT NULL, bytes BLOB NOT NULL);"
-    "CREATE TRIGGER gone AFTER DELETE ON message BEGIN DELETE FROM body WHERE id = old.id; END;"
-    "PRAGMA user_version = 2;";
+    COUNTING TOUCHED SHOWN VERDICTS "PRAGMA user_version = 6;";
+
+/* What makes a file of the version before one of this version. */
+static const char *const steps[SCHEMA + 1] = {
+  [3] = "ALTER TABLE about ADD COLUMN capabilities TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE folder ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE folder ADD COLUMN kept_unseen INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE folder SET (kept, kept_unseen) = (SELECT count(*), ifnull(sum(" UNSEEN("message") "), 0) FROM message"
+        " WHERE message.id >= folder.id << 32 AND message.id < (folder.id + 1) << 32);"
+        "DROP TRIGGER gone;" COUNTING "PRAGMA user_version = 3;",
+  [4] = TOUCHED "INSERT INTO touched SELECT id, random() FROM message; PRAGMA user_version = 4;",
+  [5] = SHOWN "PRAGMA user_version = 5;",
+  [6] = VERDICTS "PRAGMA user_version = 6;",
+};
+
+static const MlStoreKind lists = {
+  SCHEMA, schema, steps, NULL,
+  "the lists are fetched again from the server (signet sync does it at once). No mail is lost.",
+};
 
 void
 ml_store_point(const char *name)
@@ -44,12 +102,22 @@ close_db(MlStore *store)
   store->nested = 0;
 }
 
+static gboolean
+is_replaced(const MlStore *store)
+{
+  struct stat about;
+  return stat(store->path, &about) < 0 || about.st_ino != store->inode;
+}
+
 /* Whoever has it open goes on writing into files without a name, and notices at its next transaction. */
 static void
 take_away(MlStore *store)
 {
   static const char *const suffixes[] = { "", "-wal", "-shm" };
+  gboolean other = store->read_only && is_replaced(store); /* what was read is gone already */
   close_db(store);
+  if (other)
+    return;
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
     g_autofree char *path = g_strconcat(store->path, suffixes[i], NULL);
     if (unlink(path) < 0 && errno != ENOENT)
@@ -71,9 +139,7 @@ ml_store_fail(MlStore *store, GError **error)
   int code = store->db ? sqlite3_extended_errcode(store->db) : SQLITE_NOMEM;
   if (is_useless(code)) {
     g_set_error(error, ML_ERROR, ML_ERROR_STORE,
-                "%s was damaged and is begun anew: the lists are fetched again from the server (signet sync does it at "
-                "once). No mail is lost.",
-                store->path);
+                "%s was damaged and is begun anew: %s", store->path, store->kind->damaged);
     take_away(store);
     return FALSE;
   }
@@ -90,8 +156,8 @@ ml_store_fail(MlStore *store, GError **error)
 
 /* ---- opening */
 
-static char *
-identity_of(const MlAccount *account)
+char *
+ml_store_identity(const MlAccount *account)
 {
   return account->kind == ML_ACCOUNT_IMAP
              ? g_strdup_printf("imap %s@%s:%u", account->imap.user ? account->imap.user : "", account->imap.host,
@@ -100,8 +166,8 @@ identity_of(const MlAccount *account)
 }
 
 /* The name of an account may hold what the name of a file must not. */
-static char *
-file_of(const char *directory, const MlAccount *account)
+char *
+ml_store_file(const char *directory, const MlAccount *account)
 {
   g_autofree char *name = g_uri_escape_string(account->name, " ", TRUE);
   g_autofree char *file = g_strconcat(*name == '.' ? "%2E" : "", *name == '.' ? name + 1 : name, ".db", NULL);
@@ -133,15 +199,32 @@ make_schema(MlStore *store, GError **error)
 {
   if (!ml_store_run(store, "BEGIN IMMEDIATE", error))
     return FALSE;
-  if (user_version(store) == SCHEMA) /* another signet was quicker */
+  if (user_version(store) == store->kind->version) /* another signet was quicker */
     return ml_store_run(store, "COMMIT", error);
-  if (!ml_store_run(store, schema, error))
+  if (!ml_store_run(store, store->kind->schema, error))
     return FALSE;
   g_autoptr(sqlite3_stmt) about = ml_store_prepare(store, "INSERT INTO about(identity) VALUES(?1)", error);
   if (!about)
     return FALSE;
   sqlite3_bind_text(about, 1, store->identity, -1, SQLITE_STATIC);
   return ml_store_step(store, about, error) && ml_store_run(store, "COMMIT", error);
+}
+
+static gboolean
+is_older(const MlStore *store, int version)
+{
+  return version > 0 && version < store->kind->version && store->kind->steps && store->kind->steps[version + 1];
+}
+
+static gboolean
+bring_up(MlStore *store, GError **error)
+{
+  if (!ml_store_run(store, "BEGIN IMMEDIATE", error))
+    return FALSE;
+  for (int version; is_older(store, version = user_version(store));)
+    if (!ml_store_run(store, store->kind->steps[version + 1], error))
+      return FALSE;
+  return ml_store_run(store, "COMMIT", error);
 }
 
 static gboolean
@@ -153,6 +236,8 @@ open_db(MlStore *store, GError **error)
     return ml_store_fail(store, error);
   sqlite3_busy_timeout(store->db, BUSY_MS);
   sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+  if (store->kind->opened && store->kind->opened(store->db) != SQLITE_OK)
+    return ml_store_fail(store, error);
   if (!ml_store_run(store, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) ||
       (!store->read_only && !ml_store_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", error)))
     return FALSE;
@@ -174,11 +259,12 @@ open_or_begin(MlStore *store, GError **error)
       continue;
     }
     int version = user_version(store);
-    if (version == 0 && !make_schema(store, &why)) {
+    gboolean old = is_older(store, version) && is_ours(store);
+    if ((version == 0 && !make_schema(store, &why)) || (old && !bring_up(store, &why))) {
       g_propagate_error(error, g_steal_pointer(&why));
       return FALSE;
     }
-    if ((version == 0 || version == SCHEMA) && is_ours(store))
+    if ((version == 0 || version == store->kind->version || old) && is_ours(store))
       return TRUE;
     take_away(store);
   }
@@ -187,15 +273,17 @@ open_or_begin(MlStore *store, GError **error)
 }
 
 MlStore *
-ml_store_open(const char *directory, const MlAccount *account, GError **error)
+ml_store_open_kind(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
 {
   g_autoptr(MlStore) store = g_new0(MlStore, 1);
+  g_autofree char *directory = g_path_get_dirname(path);
+  store->kind = kind;
+  store->path = g_strdup(path);
+  store->identity = g_strdup(identity);
   if (g_mkdir_with_parents(directory, 0700) < 0) {
     ml_files_error(error, errno, "made", directory);
     return NULL;
   }
-  store->path = file_of(directory, account);
-  store->identity = identity_of(account);
   /* SQLite gives a file to everybody whom the umask lets read. */
   int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
@@ -207,16 +295,46 @@ ml_store_open(const char *directory, const MlAccount *account, GError **error)
 }
 
 MlStore *
-ml_store_open_to_read(const char *directory, const MlAccount *account, GError **error)
+ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
 {
   g_autoptr(MlStore) store = g_new0(MlStore, 1);
-  store->path = file_of(directory, account);
-  store->identity = identity_of(account);
+  store->kind = kind;
+  store->path = g_strdup(path);
+  store->identity = g_strdup(identity);
   store->read_only = TRUE;
-  if (!g_file_test(store->path, G_FILE_TEST_EXISTS) || !open_db(store, error) || user_version(store) != SCHEMA ||
-      !is_ours(store))
+  if (!g_file_test(path, G_FILE_TEST_EXISTS) || !open_db(store, error))
     return NULL;
-  return g_steal_pointer(&store);
+  int version = user_version(store);
+  if (is_older(store, version)) {
+    g_autoptr(MlStore) writer = ml_store_open_kind(kind, path, identity, error);
+    if (!writer)
+      return NULL;
+    version = user_version(store);
+  }
+  return version == kind->version && is_ours(store) ? g_steal_pointer(&store) : NULL;
+}
+
+MlStore *
+ml_store_open(const char *directory, const MlAccount *account, GError **error)
+{
+  g_autofree char *path = ml_store_file(directory, account), *identity = ml_store_identity(account);
+  return ml_store_open_kind(&lists, path, identity, error);
+}
+
+MlStore *
+ml_store_open_to_read(const char *directory, const MlAccount *account, GError **error)
+{
+  g_autofree char *path = ml_store_file(directory, account), *identity = ml_store_identity(account);
+  return ml_store_open_kind_to_read(&lists, path, identity, error);
+}
+
+void
+ml_store_be_quick(MlStore *store)
+{
+  enum { QUICK_MS = 50 };
+  store->quick = TRUE;
+  sqlite3_busy_timeout(store->db, QUICK_MS);
+  sqlite3_exec(store->db, "PRAGMA cache_size = -256", NULL, NULL, NULL); /* KiB; the kernel has the pages anyway */
 }
 
 void
@@ -232,12 +350,19 @@ ml_store_free(MlStore *store)
 
 /* ---- statements and transactions */
 
-/* After damage, and where another signet has begun the file anew, what is open is not the store any more. */
+/* After damage, and where another signet has begun the file anew, what is open is not the store any more. Who reads for
+ * a person stays with what was told of it, and opens another one himself. */
 static gboolean
 is_open(MlStore *store, GError **error)
 {
-  struct stat about;
-  if (store->db && (stat(store->path, &about) < 0 || about.st_ino != store->inode))
+  if (store->quick && store->db)
+    return TRUE;
+  if (store->quick) {
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s was damaged: the lists are fetched again from the server.",
+                store->path);
+    return FALSE;
+  }
+  if (store->db && is_replaced(store))
     close_db(store);
   return store->db || (store->read_only ? open_db(store, error) : open_or_begin(store, error));
 }

@@ -177,6 +177,7 @@ take_from(Job *job, const char *field, gsize length, GError **error)
   gboolean whole = first && !found->broken && strchr(first->address, '@');
   if (whole || job->account->sendmail) {
     job->result->from = g_strdup(first ? first->address : "");
+    job->result->several = found->mailboxes->len != 1 || found->broken;
     if (whole && found->mailboxes->len == 1 && !first->name && job->options->full_name)
       add_line(job, "From", ml_headers_write_mailbox(job->options->full_name, first->address));
     else

@@ -16,7 +16,8 @@ typedef struct {
 typedef struct {
   GBytes *bytes;      /* CRLF; Bcc and Return-Path gone; From, Date and Message-ID there */
   char *sender;       /* envelope */
-  char *from;         /* the address in From */
+  char *from;         /* the address in From, of several the first */
+  gboolean several;   /* From names more than one, or cannot be read: which of them it is from cannot be told */
   GPtrArray *open;    /* of char *: recipients that To or Cc name */
   GPtrArray *blind;   /* of char *: the others */
   char *message_id, *subject;

@@ -1,5 +1,7 @@
 #include "mail/sync.h"
 
+#include <string.h>
+
 typedef struct {
   MlStore *store; /* NULL: it failed */
   const char *folder;
@@ -17,6 +19,7 @@ keep(Sync *sync, MlStoreStep *step)
   step->uidvalidity = sync->synced->selected.uidvalidity;
   if (sync->store && !ml_store_apply(sync->store, sync->folder, step, &sync->why))
     sync->store = NULL;
+  sync->synced->kept = sync->store != NULL;
 }
 
 static gboolean
@@ -65,6 +68,27 @@ take_in(Sync *sync, MlDriver *driver, const MlSyncNews *news, guint first, GErro
   return TRUE;
 }
 
+void
+ml_sync_expect(MlDriver *driver, MlStore *store, const char *folder, guint first)
+{
+  MlStoreFolder about;
+  g_autofree char *server = store ? ml_store_server(store, NULL) : NULL;
+  if (!server || !ml_store_folder(store, folder, &about, NULL))
+    return;
+  const MlExpected expected = { .server = *server ? server : NULL, .folder = folder, .known = about.point,
+                                .total = about.listed, .first = first };
+  ml_driver_expect(driver, &expected);
+}
+
+void
+ml_sync_learn(MlDriver *driver, MlStore *store)
+{
+  const char *server = ml_driver_server(driver);
+  g_autofree char *before = store && server ? ml_store_server(store, NULL) : NULL;
+  if (before && strcmp(before, server) != 0 && !ml_store_set_server(store, server, NULL))
+    g_debug("what the server can do was not kept"); /* the next connection asks */
+}
+
 gboolean
 ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first, const MlSyncFuncs *funcs,
                gpointer user_data, MlSynced *synced, GError **store_error, GError **error)
@@ -73,6 +97,7 @@ ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first
   MlStoreFolder about = { 0 };
   MlSyncNews news;
   *synced = (MlSynced){ 0 };
+  ml_sync_expect(driver, store, folder, first);
   g_autoptr(GArray) had = ml_store_folder(store, folder, &about, &sync.why) ? ml_store_uids(store, folder, &sync.why)
                                                                             : NULL;
   if (!had) {
@@ -86,6 +111,7 @@ ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first
     synced->reset = news.reset;
     ok = take_in(&sync, driver, &news, first, error);
     ml_sync_news_clear(&news);
+    ml_sync_learn(driver, sync.store);
   }
   if (sync.why)
     g_propagate_error(store_error, sync.why);

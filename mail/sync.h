@@ -16,6 +16,7 @@ typedef struct {
   MlSelected selected;
   guint added, changed, vanished;
   gboolean reset;
+  gboolean kept; /* the store has what was told so far */
 } MlSynced;
 
 /* @first: as of ml_driver_headers(). Where the store fails on the way, the folder is told to the end all the same, and
@@ -24,5 +25,10 @@ typedef struct {
 gboolean ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first, const MlSyncFuncs *funcs,
                         gpointer user_data, MlSynced *synced, GError **store_error,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Before a connection that ml_sync_folder() follows on: tells the driver what it will be asked (ml_driver_expect()), by
+ * what the store knows. */
+void ml_sync_expect(MlDriver *driver, MlStore *store, const char *folder, guint first);
+void ml_sync_learn(MlDriver *driver, MlStore *store); /* after it: what is worth knowing the next time is kept */
 
 #endif

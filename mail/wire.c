@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "mail/deflate-private.h"
 #include "mail/line-private.h"
 
-enum { BUFFER = 8192 };
+enum { BUFFER = 8192, PACKED = 16384 };
 
 void
 ml_wire_die(MlWire *wire, GError *why)
@@ -38,19 +39,53 @@ ml_wire_is_dead(const MlWire *wire, GError **error)
   return wire->error != NULL;
 }
 
-gsize
-ml_wire_read(MlWire *wire, void *buffer, gsize length)
+void
+ml_wire_compress(MlWire *wire, const void *data, gsize length)
 {
-  GError *why = NULL;
-  gssize n = crypto_tls_read(wire->tls, buffer, length, &why);
-  if (n > 0)
-    return (gsize)n;
-  ml_wire_die_of(wire, why);
-  return 0;
+  g_assert(!wire->deflate);
+  wire->deflate = ml_deflate_new();
+  ml_deflate_feed(wire->deflate, data, length);
 }
 
 gboolean
-ml_wire_write(MlWire *wire, const char *data, gsize length, GError **error)
+ml_wire_pending(const MlWire *wire)
+{
+  return wire->deflate && ml_deflate_pending(wire->deflate);
+}
+
+gsize
+ml_wire_buffered(MlWire *wire, void *buffer, gsize length)
+{
+  GError *why = NULL;
+  gsize n = wire->deflate ? ml_deflate_read(wire->deflate, buffer, length, &why) : 0;
+  if (why)
+    ml_wire_die(wire, why);
+  return n;
+}
+
+gsize
+ml_wire_read(MlWire *wire, void *buffer, gsize length)
+{
+  guint8 packed[PACKED];
+  for (;;) {
+    GError *why = NULL;
+    gsize here = ml_wire_buffered(wire, buffer, length);
+    if (here || wire->error)
+      return here;
+    gssize n = wire->deflate ? crypto_tls_read(wire->tls, packed, sizeof packed, &why)
+                             : crypto_tls_read(wire->tls, buffer, length, &why);
+    if (n <= 0) {
+      ml_wire_die_of(wire, why);
+      return 0;
+    }
+    if (!wire->deflate)
+      return (gsize)n;
+    ml_deflate_feed(wire->deflate, packed, (gsize)n);
+  }
+}
+
+static gboolean
+write_all(MlWire *wire, const char *data, gsize length, GError **error)
 {
   while (length && !wire->error) {
     GError *why = NULL;
@@ -63,6 +98,15 @@ ml_wire_write(MlWire *wire, const char *data, gsize length, GError **error)
     length -= (gsize)n;
   }
   return !ml_wire_is_dead(wire, error);
+}
+
+gboolean
+ml_wire_write(MlWire *wire, const char *data, gsize length, GError **error)
+{
+  if (!wire->deflate || !length)
+    return write_all(wire, data, length, error);
+  g_autoptr(GByteArray) packed = ml_deflate_write(wire->deflate, data, length);
+  return write_all(wire, (const char *)packed->data, packed->len, error);
 }
 
 gboolean
@@ -145,6 +189,7 @@ void
 ml_wire_clear(MlWire *wire)
 {
   crypto_tls_free(wire->tls);
+  ml_deflate_free(wire->deflate);
   g_string_free(wire->pass, TRUE);
   g_clear_error(&wire->error);
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/sync.h"
 #include "mail/worker-private.h"
 
 enum { PROGRESS_US = 100000, TRIES_MAX = 16 };
@@ -11,6 +12,19 @@ select_folder(MlWorker *worker, const char *folder, MlSelected *selected, GError
   if (!ml_driver_select(worker->driver, folder, selected, error))
     return FALSE;
   worker->selected = g_strdup(folder);
+  worker->selected_validity = selected->uidvalidity;
+  worker->selected_read_only = selected->read_only;
+  return TRUE;
+}
+
+gboolean
+ml_worker_select(MlWorker *worker, const char *folder, MlSelected *selected, GError **error)
+{
+  if (g_strcmp0(worker->selected, folder) != 0) {
+    worker->left |= worker->open && strcmp(worker->open, folder) != 0;
+    return select_folder(worker, folder, selected, error);
+  }
+  *selected = (MlSelected){ .uidvalidity = worker->selected_validity, .read_only = worker->selected_read_only };
   return TRUE;
 }
 
@@ -28,6 +42,8 @@ ml_worker_select_open(MlWorker *worker, GError **error)
 {
   if (!worker->open || g_strcmp0(worker->open, worker->selected) == 0)
     return TRUE;
+  if (worker->left && ml_worker_store(worker))
+    return ml_worker_sync_open(worker, error);
   MlSelected selected;
   if (!select_folder(worker, worker->open, &selected, error))
     return FALSE;
@@ -45,18 +61,19 @@ ml_worker_select_open(MlWorker *worker, GError **error)
 
 /* Numbers of a folder that was replaced by another one name other messages: nothing is done to those. */
 static gboolean
-need_folder(MlWorker *worker, const char *folder, GError **error)
+need_folder(MlWorker *worker, const MlCommand *command, GError **error)
 {
   MlSelected selected;
-  if (g_strcmp0(worker->selected, folder) == 0)
-    return TRUE;
-  if (!select_folder(worker, folder, &selected, error))
+  if (g_strcmp0(worker->selected, command->folder) != 0 &&
+      !select_folder(worker, command->folder, &selected, error))
     return FALSE;
-  if (g_strcmp0(worker->open, folder) != 0 || worker->opened.uidvalidity == selected.uidvalidity)
+  guint32 meant = ml_worker_validity(worker, command);
+  if (!meant || meant == worker->selected_validity)
     return TRUE;
-  g_clear_pointer(&worker->selected, g_free);
+  if (g_strcmp0(worker->open, command->folder) == 0 && worker->opened.uidvalidity != worker->selected_validity)
+    g_clear_pointer(&worker->selected, g_free); /* so that the UI hears of it */
   g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
-              "The folder %s was replaced by another one on the server: open it again.", folder);
+              "The folder %s was replaced by another one on the server: open it again.", command->folder);
   return FALSE;
 }
 
@@ -155,8 +172,10 @@ run_fetch(MlWorker *worker, MlCommand *command, GError **error)
 {
   Listing fetch = { worker, command, FALSE };
   gint64 received = 0;
+  if (command->ahead && command->size > ML_STORE_BODY)
+    return TRUE; /* it would not be kept */
   command->last_progress = g_get_monotonic_time();
-  if (!need_folder(worker, command->folder, error))
+  if (!need_folder(worker, command, error))
     return FALSE;
   if (command->kind == ML_COMMAND_FETCH && ml_worker_tell_kept(worker, command))
     return TRUE;
@@ -191,6 +210,7 @@ run_folders(MlWorker *worker, MlCommand *command, GError **error)
   GPtrArray *folders = ml_driver_folders(worker->driver, command->counts, error);
   if (!folders)
     return FALSE;
+  ml_worker_keep_folders(worker, folders);
   MlEvent *event = ml_worker_event(worker, ML_EVENT_FOLDERS, command, NULL);
   event->folders = folders;
   ml_worker_post(worker, event);
@@ -203,8 +223,9 @@ on_new(GPtrArray *headers, guint done, guint total, gpointer user_data)
   MlWorker *worker = user_data;
   for (guint i = 0; i < headers->len; i++)
     worker->top = MAX(worker->top, ((MlHeader *)g_ptr_array_index(headers, i))->uid);
-  ml_worker_keep_new(worker, headers);
+  gboolean kept = ml_worker_keep_new(worker, headers);
   MlEvent *event = ml_worker_event(worker, ML_EVENT_NEW, NULL, worker->open);
+  event->stored = kept;
   event->headers = headers;
   event->done = done;
   event->total = total;
@@ -278,7 +299,7 @@ run_remove(MlWorker *worker, MlCommand *command, GError **error)
   Looking looking = { id, uids };
   if (g_str_has_suffix(id, ">"))
     id[strlen(id) - 1] = '\0';
-  if (!*id || !need_folder(worker, command->folder, error) ||
+  if (!*id || !need_folder(worker, command, error) ||
       !ml_driver_headers(worker->driver, 0, 200, on_looked, &looking, error))
     return !*id;
   return !uids->len || (ml_driver_flags(worker->driver, uids, ML_FLAG_DELETED, 0, error) &&
@@ -297,19 +318,20 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
   case ML_COMMAND_FETCH_PART:
     return run_fetch(worker, command, error);
   case ML_COMMAND_FLAGS:
-    if (!need_folder(worker, command->folder, error) ||
+    if (!need_folder(worker, command, error) ||
         !ml_driver_flags(worker->driver, command->uids, command->add, command->remove, error))
       return FALSE;
     ml_worker_keep_flags(worker, command);
     return TRUE;
   case ML_COMMAND_COPY:
-    return need_folder(worker, command->folder, error) &&
+    return need_folder(worker, command, error) &&
            ml_driver_copy(worker->driver, command->uids, command->to, error);
   case ML_COMMAND_MOVE:
-    return need_folder(worker, command->folder, error) &&
+    return need_folder(worker, command, error) &&
            ml_driver_move(worker->driver, command->uids, command->to, error);
   case ML_COMMAND_EXPUNGE:
-    return need_folder(worker, command->folder, error) &&
+    return need_folder(worker, command, error) &&
+           ml_driver_flags(worker->driver, command->uids, ML_FLAG_DELETED, 0, error) &&
            ml_driver_expunge(worker->driver, command->uids, error);
   case ML_COMMAND_POLL:
     return run_poll(worker, error);
@@ -317,6 +339,8 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
     return run_append(worker, command, error);
   case ML_COMMAND_REMOVE:
     return run_remove(worker, command, error);
+  case ML_COMMAND_CARRY:
+    return ml_worker_run_carry(worker, command, error);
   }
   g_assert_not_reached();
 }
@@ -396,13 +420,25 @@ try_again(MlWorker *worker, MlCommand *command, const GError *error, gboolean ca
 }
 
 /* What a failure says about the connection. */
-static void
-learn(MlWorker *worker, const GError *error)
+void
+ml_worker_learn(MlWorker *worker, const GError *error)
 {
   if (ml_worker_is_broken(error) || ml_worker_needs_user(error))
     ml_worker_go_offline(worker, error);
   else if (g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED))
     g_clear_pointer(&worker->selected, g_free); /* the connection went with it */
+}
+
+/* A change that was written down is not lost with the line: nobody waits for it any more. */
+static void
+end_carry(MlWorker *worker, MlCommand *command, GError **error)
+{
+  if (command->kind != ML_COMMAND_CARRY || !*error || command->failed)
+    return;
+  g_clear_error(error);
+  g_mutex_lock(&worker->lock);
+  command->cancelled = TRUE;
+  g_mutex_unlock(&worker->lock);
 }
 
 /* Takes @command. */
@@ -411,8 +447,12 @@ ml_worker_run(MlWorker *worker, MlCommand *command)
 {
   begin(worker, command, 0);
   g_autoptr(GError) error = NULL;
-  if (command->kind == ML_COMMAND_OPEN)
+  if (command->kind == ML_COMMAND_OPEN) {
     ml_worker_tell_stored(worker, command);
+    ml_sync_expect(worker->driver, ml_worker_store(worker), command->folder, command->first);
+  }
+  if (command->kind == ML_COMMAND_FOLDERS && worker->state != ML_STATE_ONLINE)
+    ml_worker_tell_folders(worker, command);
   if (command->kind == ML_COMMAND_FETCH && worker->state != ML_STATE_ONLINE && ml_worker_tell_kept(worker, command)) {
     end(worker, 0);
     ml_worker_post_done(worker, command, NULL);
@@ -420,7 +460,7 @@ ml_worker_run(MlWorker *worker, MlCommand *command)
   }
   gboolean ok = FALSE, online = ml_worker_go_online(worker, command, &error);
   while (online && !(ok = execute(worker, command, &error))) {
-    learn(worker, error);
+    ml_worker_learn(worker, error);
     if (!try_again(worker, command, error, ml_worker_cancelled(worker, command))) {
       if (is_unsure(worker, command))
         error = say_unsure(command, g_steal_pointer(&error));
@@ -430,7 +470,9 @@ ml_worker_run(MlWorker *worker, MlCommand *command)
     online = worker->state == ML_STATE_ONLINE || ml_worker_connect_now(worker, &error);
   }
   gboolean cancelled = end(worker, 0);
-  if (!ok && cancelled && !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) && !is_unsure(worker, command)) {
+  end_carry(worker, command, &error);
+  if (!ok && cancelled && command->kind != ML_COMMAND_CARRY &&
+      !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) && !is_unsure(worker, command)) {
     g_clear_error(&error);
     error = g_error_new(ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
   }
@@ -441,11 +483,12 @@ static MlCommand *
 take_overtaking(MlWorker *worker, const char *folder)
 {
   MlCommand *found = NULL;
+  gboolean carry = ml_worker_may_overtake(worker, folder);
   g_mutex_lock(&worker->lock);
   for (GList *link = worker->queue.head; link && !found; link = link->next) {
     MlCommand *command = link->data;
     if ((command->kind == ML_COMMAND_FETCH || command->kind == ML_COMMAND_FETCH_PART ||
-         command->kind == ML_COMMAND_FLAGS) &&
+         command->kind == ML_COMMAND_FLAGS || (carry && command->kind == ML_COMMAND_CARRY)) &&
         strcmp(command->folder, folder) == 0) {
       found = command;
       g_queue_delete_link(&worker->queue, link);
@@ -470,11 +513,13 @@ ml_worker_run_overtaking(MlWorker *worker, const char *folder)
     gboolean lost =
         !ok && (ml_worker_is_broken(error) || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED));
     if (!ok)
-      learn(worker, error);
+      ml_worker_learn(worker, error);
     if (lost && try_again(worker, command, error, cancelled))
       push_front(worker, command);
-    else
+    else {
+      end_carry(worker, command, &error);
       ml_worker_post_done(worker, command, g_steal_pointer(&error));
+    }
     if (lost)
       return FALSE;
   }

@@ -2,6 +2,7 @@
 #define ML_WORKER_PRIVATE_H
 
 #include "mail/driver-private.h"
+#include "mail/pending.h"
 #include "mail/sync.h"
 #include "mail/worker.h"
 
@@ -17,6 +18,7 @@ typedef enum {
   ML_COMMAND_POLL,
   ML_COMMAND_APPEND,
   ML_COMMAND_REMOVE, /* to: the Message-ID */
+  ML_COMMAND_CARRY,  /* entry: what waits for the line, up to this one at least */
 } MlCommandKind;
 
 /* Made by the UI thread, then the worker's. */
@@ -31,8 +33,11 @@ typedef struct {
   guint64 size;       /* FETCH_PART, FETCH: 0: whole */
   gboolean counts;
   gboolean ahead;     /* FETCH: only to be kept; nobody waits for it */
+  guint32 meant;      /* UIDVALIDITY of the folder as it was seen by whoever gave this; 0: not known */
   GBytes *bytes;      /* APPEND */
   gint64 received;
+  gint64 entry;       /* CARRY: of the journal of changes */
+  gboolean failed;    /* CARRY: for good; worker thread only */
   gboolean cancelled; /* under the lock */
   /* worker thread only */
   guint tries;        /* after an interrupt that was not for us */
@@ -50,13 +55,23 @@ struct MlWorker {
   GThread *thread;
   MlDriver *driver; /* worker thread only, but for ml_driver_interrupt() under the lock */
   int wake_fd;
-  guint64 last_id;  /* UI thread only */
+  guint64 last_id;  /* UI thread only, both */
+  GHashTable *shown; /* folder -> the UIDVALIDITY that the UI was told last */
+  MlState shown_state;  /* the UI thread's, as the next three */
+  MlPending *journal;   /* where changes are written down; NULL: not opened yet */
+  MlStore *names;       /* to look up what they are about; NULL: not opened, or there is none */
+  gboolean by_itself;   /* the next change is */
+  GArray *overlay;      /* of MlStoreShown, what was written down for overlay_folder; NULL: to be asked for */
+  char *overlay_folder;
+  gint64 overlay_of;    /* ml_pending_version() of it */
 
-  GMutex lock;       /* guards the next five */
+  GMutex lock;       /* guards the next seven */
   GQueue queue;      /* of MlCommand, to do */
   MlCommand *running[2]; /* the second overtook the first */
   gboolean stop;
+  gboolean changed;  /* something was written down */
   GQueue events;     /* of MlEvent, to be told */
+  GSource *again;    /* wakes the worker, since another process is carrying out; NULL */
   GSource *source;   /* attached while events wait */
 
   /* worker thread only */
@@ -66,14 +81,19 @@ struct MlWorker {
   guint backoff;        /* seconds */
   gint64 next_attempt;  /* monotonic; G_MAXINT64: not by itself */
   char *open;           /* the folder that the UI looks at */
+  gboolean left;        /* it, for another one: what changed in it meanwhile is not known */
   char *selected;       /* the one that the driver has open */
+  guint32 selected_validity;
+  gboolean selected_read_only;
   MlSelected opened;
   guint32 top;          /* greatest number told of the open folder */
   MlStore *store;       /* NULL: none, or not opened yet */
   gboolean store_tried;
+  gboolean told_folders; /* the list of folders was told, from it or by the server */
   char *told;           /* the folder that was told from it last, and which one it was */
   guint32 told_validity;
   char *store_said;     /* the last failure of it that was told */
+  MlPending *pending;   /* its own handle to the changes that wait; NULL: there are none yet */
 };
 
 /* worker.c: events, taken over by the UI's context; and the state of the line */
@@ -90,13 +110,34 @@ gboolean ml_worker_go_online(MlWorker *worker, const MlCommand *command, GError 
 MlStore *ml_worker_store(MlWorker *worker); /* NULL: nothing is kept of this account */
 void ml_worker_store_failed(MlWorker *worker, GError *why); /* takes it; says so, once */
 void ml_worker_tell_stored(MlWorker *worker, MlCommand *command); /* an OPEN, before there is a line */
+void ml_worker_tell_folders(MlWorker *worker, MlCommand *command); /* a FOLDERS, as well */
+void ml_worker_keep_folders(MlWorker *worker, const GPtrArray *folders);
+gboolean ml_worker_sync_open(MlWorker *worker, GError **error); /* the folder that the UI looks at, anew */
 gboolean ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error);
 void ml_worker_keep_changes(MlWorker *worker, const MlChanges *changes);
-void ml_worker_keep_new(MlWorker *worker, const GPtrArray *headers);
+gboolean ml_worker_keep_new(MlWorker *worker, const GPtrArray *headers); /* FALSE: they are not kept */
+/* Numbers of a folder under the same name, but of another validity, name other messages: which one is @command about?
+ * 0: not known. */
+guint32 ml_worker_validity(const MlWorker *worker, const MlCommand *command);
 /* A FETCH from what is kept; FALSE: it is not. */
 gboolean ml_worker_tell_kept(MlWorker *worker, const MlCommand *command);
 void ml_worker_keep_message(MlWorker *worker, const MlCommand *command, gint64 received, GBytes *bytes);
 void ml_worker_keep_flags(MlWorker *worker, const MlCommand *command);
+
+/* worker-pending.c: changes, written down on the UI thread and carried out here */
+MlCommand *ml_worker_command(MlCommandKind kind, const char *folder, const char *to, GArray *uids);
+guint64 ml_worker_give(MlWorker *worker, MlCommand *command); /* takes it */
+void ml_worker_wake(MlWorker *worker);
+guint64 ml_worker_change(MlWorker *worker, MlPendingEntry *entry, GArray *uids); /* UI thread; takes @entry */
+void ml_worker_overlay(MlWorker *worker, MlEvent *event); /* UI thread: what waits is shown as done */
+void ml_worker_pending_start(MlWorker *worker); /* UI thread: says what waits from before */
+void ml_worker_refresh(MlWorker *worker, const char *folder); /* the store; NULL: all folders */
+gboolean ml_worker_refresh_changed(MlWorker *worker); /* after something was written down */
+gboolean ml_worker_run_carry(MlWorker *worker, MlCommand *command, GError **error); /* NULL: when there is nothing else */
+gboolean ml_worker_may_overtake(MlWorker *worker, const char *folder); /* what waits is flags of this folder alone */
+void ml_worker_pending_clear(MlWorker *worker);
+gboolean ml_worker_select(MlWorker *worker, const char *folder, MlSelected *selected, GError **error);
+void ml_worker_learn(MlWorker *worker, const GError *error);
 
 /* worker-command.c: runs one command to its DONE event; takes it */
 void ml_worker_run(MlWorker *worker, MlCommand *command);

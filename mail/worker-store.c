@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "mail/worker-private.h"
 
 /* What the worker does with the store: tells from it at once, and keeps in it what it hears. */
@@ -41,14 +43,38 @@ post_opened(MlWorker *worker, MlCommand *command, const MlSelected *selected)
 }
 
 static void
-post_headers(MlWorker *worker, MlCommand *command, GPtrArray *headers, guint total)
+post_headers(MlWorker *worker, MlCommand *command, GPtrArray *headers, guint total, gboolean stored)
 {
   for (guint i = 0; i < headers->len; i++)
     worker->top = MAX(worker->top, ((MlHeader *)g_ptr_array_index(headers, i))->uid);
   MlEvent *event = ml_worker_event(worker, ML_EVENT_HEADERS, command, command->folder);
   event->headers = headers;
+  event->stored = stored;
   event->total = total;
   ml_worker_post(worker, event);
+}
+
+/* The rest of a list that the store has: numbers, in pieces that a screen takes in without a person noticing. */
+static void
+post_lines(MlWorker *worker, MlCommand *command, guint32 below, guint done, guint total, GError **error)
+{
+  enum { PIECE = 10000 };
+  while (!ml_worker_cancelled(worker, command)) {
+    GArray *lines = ml_store_lines(worker->store, command->folder, below, PIECE, error);
+    if (!lines || !lines->len) {
+      g_clear_pointer(&lines, g_array_unref);
+      break;
+    }
+    below = g_array_index(lines, MlLine, lines->len - 1).uid;
+    worker->top = MAX(worker->top, g_array_index(lines, MlLine, 0).uid);
+    done += lines->len;
+    MlEvent *event = ml_worker_event(worker, ML_EVENT_HEADERS, command, command->folder);
+    event->lines = lines;
+    event->done = done;
+    event->stored = TRUE;
+    event->total = total;
+    ml_worker_post(worker, event);
+  }
 }
 
 void
@@ -59,6 +85,7 @@ ml_worker_tell_stored(MlWorker *worker, MlCommand *command)
   g_autoptr(GError) why = NULL;
   if (!store || command->tries || command->broken)
     return;
+  ml_worker_refresh(worker, command->folder);
   worker->top = 0;
   if (!ml_store_folder(store, command->folder, &about, &why) || !about.total) {
     if (why)
@@ -70,19 +97,47 @@ ml_worker_tell_stored(MlWorker *worker, MlCommand *command)
   g_free(worker->told);
   worker->told = g_strdup(command->folder);
   worker->told_validity = selected.uidvalidity;
-  guint size = MAX(command->first, 1);
-  for (guint32 below = 0; !ml_worker_cancelled(worker, command);) {
-    GPtrArray *headers = ml_store_headers(store, command->folder, below, size, &why);
-    if (!headers || !headers->len) {
-      g_clear_pointer(&headers, g_ptr_array_unref);
-      break;
-    }
-    below = ((MlHeader *)g_ptr_array_index(headers, headers->len - 1))->uid;
-    post_headers(worker, command, headers, about.total);
-    size = ML_CHUNK_MAX;
-  }
+  GPtrArray *headers = ml_store_headers(store, command->folder, 0, MAX(command->first, 1), &why);
+  if (headers && headers->len) {
+    guint32 below = ((MlHeader *)g_ptr_array_index(headers, headers->len - 1))->uid;
+    guint first = headers->len;
+    post_headers(worker, command, headers, about.total, TRUE);
+    post_lines(worker, command, below, first, about.total, &why);
+  } else
+    g_clear_pointer(&headers, g_ptr_array_unref);
   if (why)
     ml_worker_store_failed(worker, g_steal_pointer(&why));
+}
+
+/* The list of folders as it was, once: what was told later is newer. */
+void
+ml_worker_tell_folders(MlWorker *worker, MlCommand *command)
+{
+  MlStore *store = worker->told_folders ? NULL : ml_worker_store(worker);
+  GError *why = NULL;
+  g_autoptr(GPtrArray) folders = store ? ml_store_folders(store, &why) : NULL;
+  if (why)
+    ml_worker_store_failed(worker, why);
+  if (!folders || !folders->len)
+    return;
+  worker->told_folders = TRUE;
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_FOLDERS, command, NULL);
+  event->folders = g_steal_pointer(&folders);
+  event->kept = TRUE;
+  ml_worker_post(worker, event);
+}
+
+/* A server may open a folder that it does not list; what is kept of that one, while it is open, stays. */
+void
+ml_worker_keep_folders(MlWorker *worker, const GPtrArray *folders)
+{
+  gboolean listed = worker->open == NULL;
+  worker->told_folders = TRUE;
+  for (guint i = 0; !listed && i < folders->len; i++)
+    listed = strcmp(((MlFolder *)g_ptr_array_index(folders, i))->name, worker->open) == 0;
+  GError *why = NULL;
+  if (folders->len && listed && ml_worker_store(worker) && !ml_store_set_folders(worker->store, folders, &why))
+    ml_worker_store_failed(worker, why);
 }
 
 /* ---- comparing */
@@ -90,6 +145,7 @@ ml_worker_tell_stored(MlWorker *worker, MlCommand *command)
 typedef struct {
   MlWorker *worker;
   MlCommand *command;
+  const MlSynced *synced;
   guint total;
   gboolean broken;
 } Opening;
@@ -106,9 +162,13 @@ on_opened(const MlSelected *selected, gboolean reset, gpointer user_data)
   opening->total = selected->total;
   g_free(worker->selected);
   worker->selected = g_strdup(command->folder);
+  worker->selected_validity = selected->uidvalidity;
+  worker->selected_read_only = selected->read_only;
+  ml_worker_refresh(worker, command->folder);
   g_free(worker->open);
   worker->open = g_strdup(command->folder);
   worker->opened = *selected;
+  worker->left = FALSE;
 }
 
 static void
@@ -122,7 +182,7 @@ static gboolean
 on_headers(GPtrArray *headers, guint done, guint total, gpointer user_data)
 {
   Opening *opening = user_data;
-  post_headers(opening->worker, opening->command, headers, opening->total);
+  post_headers(opening->worker, opening->command, headers, opening->total, opening->synced->kept);
   if (ml_worker_cancelled(opening->worker, opening->command))
     return FALSE;
   opening->broken = !ml_worker_run_overtaking(opening->worker, opening->command->folder);
@@ -133,14 +193,15 @@ gboolean
 ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
 {
   static const MlSyncFuncs funcs = { on_opened, on_changes, on_headers };
-  Opening opening = { worker, command, 0, FALSE };
   MlSynced synced;
+  Opening opening = { worker, command, &synced, 0, FALSE };
   GError *why = NULL;
   g_clear_pointer(&worker->selected, g_free);
   gboolean ok = ml_sync_folder(worker->driver, worker->store, command->folder, command->first, &funcs, &opening,
                                &synced, &why, error);
   if (why)
     ml_worker_store_failed(worker, why);
+  ml_worker_refresh(worker, command->folder);
   if (ok && (opening.broken || ml_worker_cancelled(worker, command))) {
     g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     return FALSE;
@@ -148,14 +209,29 @@ ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
   return ok;
 }
 
+gboolean
+ml_worker_sync_open(MlWorker *worker, GError **error)
+{
+  enum { FIRST = 100 };
+  g_autofree char *folder = g_strdup(worker->open);
+  MlCommand again = { .kind = ML_COMMAND_OPEN, .folder = folder, .first = FIRST };
+  return ml_worker_sync(worker, &again, error);
+}
+
 /* ---- keeping: what fails here is found by the next comparison */
 
-static void
+static gboolean
 keep(MlWorker *worker, const MlStoreStep *step)
 {
   GError *why = NULL;
-  if (ml_worker_store(worker) && worker->open && !ml_store_apply(worker->store, worker->open, step, &why))
-    ml_worker_store_failed(worker, why);
+  gboolean kept = FALSE;
+  if (ml_worker_store(worker) && worker->open) {
+    kept = ml_store_apply(worker->store, worker->open, step, &why);
+    if (!kept)
+      ml_worker_store_failed(worker, why);
+  }
+  ml_worker_refresh(worker, worker->open);
+  return kept;
 }
 
 void
@@ -167,27 +243,29 @@ ml_worker_keep_changes(MlWorker *worker, const MlChanges *changes)
     keep(worker, &step);
 }
 
-void
+gboolean
 ml_worker_keep_new(MlWorker *worker, const GPtrArray *headers)
 {
   MlStoreStep step = { .uidvalidity = worker->opened.uidvalidity, .headers = headers };
-  if (headers->len)
-    keep(worker, &step);
+  return headers->len && keep(worker, &step);
 }
 
 void
 ml_worker_keep_flags(MlWorker *worker, const MlCommand *command)
 {
   GError *why = NULL;
+  guint lost = worker->driver->unkept;
   if (ml_worker_store(worker) &&
-      !ml_store_change_flags(worker->store, command->folder, command->uids, command->add, command->remove, &why))
+      !ml_store_change_flags(worker->store, command->folder, worker->selected_validity, command->uids,
+                             command->add & ~lost, command->remove & ~lost, &why))
     ml_worker_store_failed(worker, why);
 }
 
-/* Numbers of another folder under the same name name other messages: which one was told of? 0: none. */
-static guint32
-validity_of(const MlWorker *worker, const MlCommand *command)
+guint32
+ml_worker_validity(const MlWorker *worker, const MlCommand *command)
 {
+  if (command->meant)
+    return command->meant;
   if (g_strcmp0(worker->open, command->folder) == 0)
     return worker->opened.uidvalidity;
   return g_strcmp0(worker->told, command->folder) == 0 ? worker->told_validity : 0;
@@ -199,7 +277,7 @@ ml_worker_tell_kept(MlWorker *worker, const MlCommand *command)
   MlStore *store = ml_worker_store(worker);
   GError *why = NULL;
   gint64 received = 0;
-  guint32 validity = validity_of(worker, command);
+  guint32 validity = ml_worker_validity(worker, command);
   GBytes *bytes = store && validity ? ml_store_get(store, command->folder, validity, command->uid, &received, &why) : NULL;
   if (why)
     ml_worker_store_failed(worker, why);
@@ -222,7 +300,7 @@ void
 ml_worker_keep_message(MlWorker *worker, const MlCommand *command, gint64 received, GBytes *bytes)
 {
   MlStore *store = ml_worker_store(worker);
-  guint32 validity = validity_of(worker, command);
+  guint32 validity = ml_worker_validity(worker, command);
   GError *why = NULL;
   if (store && validity && !ml_store_put(store, command->folder, validity, command->uid, received, bytes, &why))
     ml_worker_store_failed(worker, why);

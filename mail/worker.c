@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "mail/sync.h"
 #include "mail/worker-private.h"
 
 enum { EVENTS_A_TURN = 64, BACKOFF_MAX = 300 };
@@ -18,6 +19,7 @@ ml_event_free(MlEvent *event)
   g_free(event->folder);
   g_clear_pointer(&event->folders, g_ptr_array_unref);
   g_clear_pointer(&event->headers, g_ptr_array_unref);
+  g_clear_pointer(&event->lines, g_array_unref);
   ml_changes_free(event->changes);
   g_clear_pointer(&event->bytes, g_bytes_unref);
   g_clear_pointer(&event->left, g_ptr_array_unref);
@@ -38,8 +40,8 @@ command_free(MlCommand *command)
   g_free(command);
 }
 
-static void
-wake(MlWorker *worker)
+void
+ml_worker_wake(MlWorker *worker)
 {
   guint64 one = 1;
   if (write(worker->wake_fd, &one, sizeof one) != sizeof one && errno != EAGAIN)
@@ -60,6 +62,11 @@ deliver(gpointer data)
     g_mutex_unlock(&worker->lock);
     if (!event)
       return G_SOURCE_REMOVE;
+    if (event->kind == ML_EVENT_STATE)
+      worker->shown_state = event->state;
+    ml_worker_overlay(worker, event);
+    if (event->kind == ML_EVENT_OPENED)
+      g_hash_table_replace(worker->shown, g_strdup(event->folder), GUINT_TO_POINTER(event->selected.uidvalidity));
     worker->func(event, worker->user_data);
     ml_event_free(event);
   }
@@ -99,6 +106,7 @@ ml_worker_post_done(MlWorker *worker, MlCommand *command, GError *error)
   MlEvent *event = ml_worker_event(worker, ML_EVENT_DONE, command, command->folder);
   event->uid = command->uid;
   event->error = error;
+  event->waiting = command->kind == ML_COMMAND_CARRY && command->cancelled && !error;
   command_free(command);
   ml_worker_post(worker, event);
 }
@@ -156,6 +164,7 @@ ml_worker_connect_now(MlWorker *worker, GError **error)
   if (ml_driver_connect(worker->driver, &why)) {
     worker->backoff = 0;
     set_state(worker, ML_STATE_ONLINE, NULL);
+    ml_sync_learn(worker->driver, ml_worker_store(worker));
     return TRUE;
   }
   if (g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED)) {
@@ -183,6 +192,21 @@ ml_worker_go_online(MlWorker *worker, const MlCommand *command, GError **error)
     return FALSE;
   }
   return ml_worker_connect_now(worker, error);
+}
+
+/* Nothing is asked: carries out what waits for the line, as long as nothing is. TRUE: look again what to do. */
+static gboolean
+carry(MlWorker *worker)
+{
+  g_autoptr(GError) error = NULL;
+  ml_driver_resume(worker->driver);
+  g_mutex_lock(&worker->lock);
+  gboolean stop = worker->stop;
+  g_mutex_unlock(&worker->lock);
+  if (stop || ml_worker_run_carry(worker, NULL, &error))
+    return stop;
+  ml_worker_learn(worker, error);
+  return ml_worker_is_broken(error) || ml_worker_needs_user(error);
 }
 
 /* Nothing to do: waits for news or for the next command. */
@@ -248,10 +272,13 @@ work(gpointer data)
     g_mutex_unlock(&worker->lock);
     if (stop)
       return NULL;
+    ml_worker_refresh_changed(worker);
     if (command)
       ml_worker_run(worker, command);
-    else if (worker->told_state && worker->state == ML_STATE_ONLINE)
+    else if (worker->told_state && worker->state == ML_STATE_ONLINE && !carry(worker))
       idle(worker);
+    else if (worker->told_state && worker->state == ML_STATE_ONLINE)
+      continue;
     else
       rest(worker);
   }
@@ -268,11 +295,14 @@ ml_worker_new(const MlAccount *account, const MlDriverHooks *hooks, MlEventFunc 
   worker->user_data = user_data;
   worker->context = g_main_context_ref_thread_default();
   worker->driver = ml_driver_new(account, hooks);
+  worker->shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   g_assert(worker->wake_fd >= 0);
   g_mutex_init(&worker->lock);
   g_queue_init(&worker->queue);
   g_queue_init(&worker->events);
+  worker->shown_state = ML_STATE_CONNECTING;
+  ml_worker_pending_start(worker);
   worker->thread = g_thread_new(account->name, work, worker);
   return worker;
 }
@@ -286,7 +316,7 @@ ml_worker_free(MlWorker *worker)
   worker->stop = TRUE;
   ml_driver_interrupt(worker->driver);
   g_mutex_unlock(&worker->lock);
-  wake(worker);
+  ml_worker_wake(worker);
   g_thread_join(worker->thread);
   if (worker->source) {
     g_source_destroy(worker->source);
@@ -296,8 +326,10 @@ ml_worker_free(MlWorker *worker)
   g_queue_clear_full(&worker->events, (GDestroyNotify)ml_event_free);
   ml_driver_free(worker->driver);
   ml_store_free(worker->store);
+  ml_worker_pending_clear(worker);
   g_free(worker->store_said);
   g_free(worker->told);
+  g_hash_table_unref(worker->shown);
   g_main_context_unref(worker->context);
   g_mutex_clear(&worker->lock);
   close(worker->wake_fd);
@@ -307,19 +339,21 @@ ml_worker_free(MlWorker *worker)
   g_free(worker);
 }
 
-static guint64
-give(MlWorker *worker, MlCommand *command)
+guint64
+ml_worker_give(MlWorker *worker, MlCommand *command)
 {
   guint64 id = command->id = ++worker->last_id;
+  if (command->uid || command->uids)
+    command->meant = ml_worker_shown_validity(worker, command->folder);
   g_mutex_lock(&worker->lock);
   g_queue_push_tail(&worker->queue, command);
   g_mutex_unlock(&worker->lock);
-  wake(worker);
+  ml_worker_wake(worker);
   return id;
 }
 
-static MlCommand *
-command_new(MlCommandKind kind, const char *folder, const char *to, GArray *uids)
+MlCommand *
+ml_worker_command(MlCommandKind kind, const char *folder, const char *to, GArray *uids)
 {
   MlCommand *command = g_new0(MlCommand, 1);
   command->kind = kind;
@@ -332,17 +366,17 @@ command_new(MlCommandKind kind, const char *folder, const char *to, GArray *uids
 guint64
 ml_worker_folders(MlWorker *worker, gboolean counts)
 {
-  MlCommand *command = command_new(ML_COMMAND_FOLDERS, NULL, NULL, NULL);
+  MlCommand *command = ml_worker_command(ML_COMMAND_FOLDERS, NULL, NULL, NULL);
   command->counts = counts;
-  return give(worker, command);
+  return ml_worker_give(worker, command);
 }
 
 guint64
 ml_worker_open(MlWorker *worker, const char *folder, guint first)
 {
-  MlCommand *command = command_new(ML_COMMAND_OPEN, folder, NULL, NULL);
+  MlCommand *command = ml_worker_command(ML_COMMAND_OPEN, folder, NULL, NULL);
   command->first = first;
-  return give(worker, command);
+  return ml_worker_give(worker, command);
 }
 
 guint64
@@ -354,79 +388,130 @@ ml_worker_fetch(MlWorker *worker, const char *folder, guint32 uid)
 guint64
 ml_worker_fetch_shown(MlWorker *worker, const char *folder, guint32 uid, guint64 size)
 {
-  MlCommand *command = command_new(ML_COMMAND_FETCH, folder, NULL, NULL);
+  MlCommand *command = ml_worker_command(ML_COMMAND_FETCH, folder, NULL, NULL);
   command->uid = uid;
   command->size = size;
-  return give(worker, command);
+  return ml_worker_give(worker, command);
 }
 
 guint64
 ml_worker_fetch_ahead(MlWorker *worker, const char *folder, guint32 uid, guint64 size)
 {
-  MlCommand *command = command_new(ML_COMMAND_FETCH, folder, NULL, NULL);
+  MlCommand *command = ml_worker_command(ML_COMMAND_FETCH, folder, NULL, NULL);
   command->uid = uid;
   command->size = size;
   command->ahead = TRUE;
-  return give(worker, command);
+  return ml_worker_give(worker, command);
 }
 
 guint64
 ml_worker_fetch_part(MlWorker *worker, const char *folder, guint32 uid, const char *section, guint64 size)
 {
-  MlCommand *command = command_new(ML_COMMAND_FETCH_PART, folder, NULL, NULL);
+  MlCommand *command = ml_worker_command(ML_COMMAND_FETCH_PART, folder, NULL, NULL);
   command->uid = uid;
   command->section = g_strdup(section);
   command->size = size;
-  return give(worker, command);
+  return ml_worker_give(worker, command);
+}
+
+guint32
+ml_worker_shown_validity(const MlWorker *worker, const char *folder)
+{
+  return GPOINTER_TO_UINT(g_hash_table_lookup(worker->shown, folder));
+}
+
+/* Where changes are written down, what they are about is looked up and written down too. */
+static guint64
+change(MlWorker *worker, MlCommandKind kind, MlPendingKind pending, const char *folder, GArray *uids, const char *to,
+       guint add, guint remove)
+{
+  if (ml_worker_keeps_changes(worker)) {
+    MlPendingEntry *entry = ml_pending_entry_new(pending, folder, ml_worker_shown_validity(worker, folder), to);
+    entry->add = add;
+    entry->remove = remove;
+    return ml_worker_change(worker, entry, uids);
+  }
+  MlCommand *command = ml_worker_command(kind, folder, to, uids);
+  command->add = add;
+  command->remove = remove;
+  return ml_worker_give(worker, command);
 }
 
 guint64
 ml_worker_flags(MlWorker *worker, const char *folder, GArray *uids, guint add, guint remove)
 {
-  MlCommand *command = command_new(ML_COMMAND_FLAGS, folder, NULL, uids);
-  command->add = add;
-  command->remove = remove;
-  return give(worker, command);
+  return change(worker, ML_COMMAND_FLAGS, ML_PENDING_FLAGS, folder, uids, NULL, add, remove);
 }
 
 guint64
 ml_worker_copy(MlWorker *worker, const char *folder, GArray *uids, const char *to)
 {
-  return give(worker, command_new(ML_COMMAND_COPY, folder, to, uids));
+  return change(worker, ML_COMMAND_COPY, ML_PENDING_COPY, folder, uids, to, 0, 0);
 }
 
 guint64
 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const char *to)
 {
-  return give(worker, command_new(ML_COMMAND_MOVE, folder, to, uids));
+  return change(worker, ML_COMMAND_MOVE, ML_PENDING_MOVE, folder, uids, to, 0, 0);
 }
 
 guint64
 ml_worker_expunge(MlWorker *worker, const char *folder, GArray *uids)
 {
-  return give(worker, command_new(ML_COMMAND_EXPUNGE, folder, NULL, uids));
+  return change(worker, ML_COMMAND_EXPUNGE, ML_PENDING_EXPUNGE, folder, uids, NULL, 0, 0);
 }
 
 guint64
 ml_worker_poll(MlWorker *worker)
 {
-  return give(worker, command_new(ML_COMMAND_POLL, NULL, NULL, NULL));
+  return ml_worker_give(worker, ml_worker_command(ML_COMMAND_POLL, NULL, NULL, NULL));
+}
+
+void
+ml_worker_by_itself(MlWorker *worker)
+{
+  worker->by_itself = TRUE;
 }
 
 guint64
 ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received)
 {
-  MlCommand *command = command_new(ML_COMMAND_APPEND, folder, NULL, NULL);
+  if (!ml_worker_keeps_changes(worker) || g_bytes_get_size(bytes) > ML_PENDING_BODY)
+    return ml_worker_append_now(worker, folder, bytes, flags, received);
+  gsize length;
+  const char *data = g_bytes_get_data(bytes, &length);
+  MlHeader *header = ml_header_parse(data, ml_header_block_length(data, length));
+  MlPendingEntry *entry = ml_pending_entry_new(ML_PENDING_APPEND, folder, 0, NULL);
+  entry->add = flags;
+  entry->bytes = g_bytes_ref(bytes);
+  entry->received = received;
+  ml_pending_entry_add(entry, 0, flags, header->message_id, header->subject);
+  ml_header_free(header);
+  return ml_worker_change(worker, entry, NULL);
+}
+
+guint64
+ml_worker_append_now(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received)
+{
+  MlCommand *command = ml_worker_command(ML_COMMAND_APPEND, folder, NULL, NULL);
   command->bytes = g_bytes_ref(bytes);
   command->add = flags;
   command->received = received;
-  return give(worker, command);
+  return ml_worker_give(worker, command);
 }
 
 guint64
 ml_worker_remove(MlWorker *worker, const char *folder, const char *message_id)
 {
-  return give(worker, command_new(ML_COMMAND_REMOVE, folder, message_id, NULL));
+  if (ml_worker_keeps_changes(worker)) {
+    g_autofree char *bare = g_strdup(message_id + (*message_id == '<'));
+    if (g_str_has_suffix(bare, ">"))
+      bare[strlen(bare) - 1] = '\0';
+    MlPendingEntry *entry = ml_pending_entry_new(ML_PENDING_REMOVE, folder, 0, NULL);
+    ml_pending_entry_add(entry, 0, 0, bare, "");
+    return ml_worker_change(worker, entry, NULL);
+  }
+  return ml_worker_give(worker, ml_worker_command(ML_COMMAND_REMOVE, folder, message_id, NULL));
 }
 
 void
@@ -448,6 +533,9 @@ ml_worker_cancel(MlWorker *worker, guint64 id)
     }
   }
   g_mutex_unlock(&worker->lock);
-  if (waiting)
+  if (waiting && waiting->kind == ML_COMMAND_CARRY) {
+    waiting->cancelled = TRUE; /* nobody waits for it any more; what was written down stays */
+    ml_worker_post_done(worker, waiting, NULL);
+  } else if (waiting)
     ml_worker_post_done(worker, waiting, g_error_new(ML_ERROR, ML_ERROR_CANCELLED, "Cancelled."));
 }

@@ -13,21 +13,25 @@
  * anew by itself, with backoff from 1 s to 5 min; a command that met it is tried again once before it fails,
  * but for a copy or a move that the server may have done: its error says so (FAILED) and where to look. A login
  * or a certificate that was refused is not tried again but by ml_worker_folders(), _open() or _poll().
+ * Numbers are those of the folder as the last ML_EVENT_OPENED told it: where it was replaced by another one meanwhile
+ * (UIDVALIDITY), the command fails with NOT_FOUND, and nothing is done to what has that number now.
  * ml_worker_free() drops the events that were not delivered yet; do not call it from the event function. */
 typedef struct MlWorker MlWorker;
 
 typedef enum {
   ML_EVENT_STATE,    /* online, connecting, offline (error says why) */
-  ML_EVENT_FOLDERS,  /* folders: array of MlFolder */
+  ML_EVENT_FOLDERS,  /* folders: array of MlFolder. Twice where the store knows them and there is no line yet: as they
+                        were (kept), then as they are */
   ML_EVENT_OPENED,   /* selected; headers follow. Twice where the store knows the folder: at once as it was, with its
                         headers, then as it is, with what has changed since */
-  ML_EVENT_HEADERS,  /* headers: array of MlHeader, newest first; done of total */
+  ML_EVENT_HEADERS,  /* headers: array of MlHeader, newest first; done of total; or lines */
   ML_EVENT_NEW,      /* headers: messages that arrived in the open folder */
   ML_EVENT_CHANGES,  /* changes: flags and vanished messages of the open folder */
   ML_EVENT_MESSAGE,  /* bytes: the message with this uid */
   ML_EVENT_PART,     /* bytes: what ml_worker_fetch_part() asked for */
   ML_EVENT_PROGRESS, /* done of total octets of the command with this id */
   ML_EVENT_NOTE,     /* error: something to be said that no command asked about */
+  ML_EVENT_PENDING,  /* done: changes that wait for the server; total: those that failed and were not dropped */
   ML_EVENT_DONE,     /* the command with this id ended; error if it failed */
 } MlEventKind;
 
@@ -43,7 +47,11 @@ typedef struct {
   guint32 uid;
   gint64 received;     /* ML_EVENT_MESSAGE */
   guint64 done, total;
+  gboolean kept;       /* ML_EVENT_FOLDERS */
+  gboolean waiting;    /* ML_EVENT_DONE of a change: it is kept here, and carried out once there is a line */
   GPtrArray *folders, *headers;
+  GArray *lines;       /* ML_EVENT_HEADERS, instead of headers: of MlLine, newest first, whose text the store has */
+  gboolean stored;     /* ML_EVENT_HEADERS, _NEW: the store has them */
   MlChanges *changes;
   MlSelected selected;
   GBytes *bytes;
@@ -71,15 +79,30 @@ guint64 ml_worker_fetch_shown(MlWorker *worker, const char *folder, guint32 uid,
 guint64 ml_worker_fetch_ahead(MlWorker *worker, const char *folder, guint32 uid, guint64 size);
 guint64 ml_worker_fetch_part(MlWorker *worker, const char *folder, guint32 uid, const char *section,
                              guint64 size); /* PROGRESS..., PART */
+/* Changes. Where ml_worker_keeps_changes() each is on the disk before its function returns, and is carried out in its
+ * order, now or when there is a line again, by this program or the next (mail/pending.h): DONE comes at once without a
+ * line, with `waiting`, and so it does to a cancel; an error says that it was refused or has failed for good, and then
+ * HEADERS and CHANGES that nobody asked for bring back what was shown as changed. What waits is applied to all that is
+ * told of a folder. */
+gboolean ml_worker_keeps_changes(const MlWorker *worker);
+void ml_worker_by_itself(MlWorker *worker); /* nobody pressed a key for the next change: undo passes it over */
+/* Takes back the newest change that a key made and that was not taken back: gives it up where it waits, else does the
+ * reverse as a new one. What came of it, or why not, for the person; transfer full. CHANGES and HEADERS show it. */
+char *ml_worker_undo(MlWorker *worker);
+/* Which folder of that name the numbers of a change would be taken as of now, as OPENED told last; 0: none. Who keeps
+ * numbers for longer keeps it too, and compares. */
+guint32 ml_worker_shown_validity(const MlWorker *worker, const char *folder);
 guint64 ml_worker_flags(MlWorker *worker, const char *folder, GArray *uids, guint add, guint remove);
 guint64 ml_worker_copy(MlWorker *worker, const char *folder, GArray *uids, const char *to);
 guint64 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const char *to);
-guint64 ml_worker_expunge(MlWorker *worker, const char *folder, GArray *uids);
+guint64 ml_worker_expunge(MlWorker *worker, const char *folder, GArray *uids); /* marks them as deleted first */
 guint64 ml_worker_poll(MlWorker *worker); /* look for news now; also: try to connect now */
-/* Stores @bytes in @folder, made where it is missing. After a broken line it is only done again where no message with
+/* A change too. Stores @bytes in @folder, made where it is missing. After a broken line it is only done again where no message with
  * its Message-ID is there. */
 guint64 ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received);
-/* Deletes for good every message of @folder with this Message-ID (with or without angle brackets): a draft's copies. */
+/* The same for a message that is still elsewhere, too: it is not kept for later, and fails without a line. */
+guint64 ml_worker_append_now(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received);
+/* A change too. Deletes for good every message of @folder with this Message-ID (with or without angle brackets): a draft's copies. */
 guint64 ml_worker_remove(MlWorker *worker, const char *folder, const char *message_id);
 void ml_worker_cancel(MlWorker *worker, guint64 id); /* within 100 ms; unknown ids are fine */
 

@@ -11,6 +11,7 @@ ui_account_free(UiAccount *account)
   if (account->folders)
     g_ptr_array_unref(account->folders);
   g_free(account->store_dir);
+  g_free(account->pending_dir);
   g_free(account->why);
   g_hash_table_unref(account->told);
   g_free(account->last);
@@ -38,7 +39,7 @@ on_state(UiAccount *account, const MlEvent *event)
     return;
   ui_app_note(app, UI_STYLE_NORMAL, "%s is online.", account->account->name);
   ui_ask_online(app, account->account);
-  if (!account->folders)
+  if (!account->folders || account->folders_kept)
     ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders")->silent =
         TRUE;
   if (app->box && app->box->account == account && app->box->stale && !app->box->loading)
@@ -80,6 +81,7 @@ on_event(MlEvent *event, gpointer data)
   case ML_EVENT_FOLDERS:
     if (event->folders && (event->folders->len || !account->folders)) /* offline, the last list stays */
       take_folders(account, event);
+    account->folders_kept = event->kept;
     break;
   case ML_EVENT_PROGRESS:
     if (op) {
@@ -90,19 +92,30 @@ on_event(MlEvent *event, gpointer data)
   case ML_EVENT_NOTE:
     ui_app_error(app, event->error);
     break;
+  case ML_EVENT_PENDING:
+    account->waiting = (guint)event->done;
+    account->failed = (guint)event->total;
+    break;
   case ML_EVENT_DONE:
+    account->left_waiting = event->waiting;
     if (op)
       ui_ops_end(app, op, event->error);
+    else
+      ui_verdicts_kick(app); /* a message may have been fetched ahead */
     break;
   case ML_EVENT_MESSAGE:
   case ML_EVENT_PART:
     if (op && op->event)
       op->event(app, event, op->data);
+    ui_finder_news(app, account);
     break;
   default:
     if (app->box && app->box->account == account)
       ui_box_event(app, event);
+    ui_finder_news(app, account);
   }
+  if (app->goal)
+    ui_finds_arrived(app);
   ui_app_dirty(app);
 }
 
@@ -118,6 +131,8 @@ ui_account_start(UiApp *app, const MlAccount *account)
   started->store_dir = g_build_filename(app->cli->data_dir, "store", NULL);
   started->hooks.state_dir = app->cli->state_dir;
   started->hooks.store_dir = started->store_dir;
+  started->pending_dir = g_build_filename(app->cli->data_dir, "pending", NULL);
+  started->hooks.pending_dir = started->pending_dir;
   started->hooks.offline = app->cli->offline;
   ui_ask_hooks(app, &started->hooks);
   started->worker = ml_worker_new(account, &started->hooks, on_event, started);
@@ -252,7 +267,7 @@ char *
 ui_account_complete(const char *typed, gpointer data)
 {
   UiApp *app = data;
-  g_autofree char *folded = ui_limit_fold(typed);
+  g_autofree char *folded = ml_pattern_fold(typed);
   g_autofree char *common = NULL, *inside = NULL, *scattered = NULL, *next = NULL;
   gboolean exact = FALSE;
 
@@ -261,7 +276,7 @@ ui_account_complete(const char *typed, gpointer data)
     for (guint i = 0; account->folders && i < account->folders->len; i++) {
       const MlFolder *folder = account->folders->pdata[i];
       g_autofree char *name = ui_account_join(app, account, folder->name);
-      g_autofree char *name_folded = ui_limit_fold(name);
+      g_autofree char *name_folded = ml_pattern_fold(name);
       if (exact && !next)
         next = g_strdup(name);
       exact = exact || !strcmp(name, typed);

@@ -11,14 +11,14 @@ typedef struct {
 } Marking;
 
 static guint
-mark_fitting(UiBox *box, const UiLimit *limit, Mark mark)
+mark_fitting(UiBox *box, const MlPattern *limit, Mark mark)
 {
   guint n = 0;
 
+  ui_box_find(box, limit);
   for (guint i = 0; i < box->shown->len; i++) {
     UiItem *item = box->shown->pdata[i];
-    UiLimitItem facts = ui_box_facts(box, item);
-    if (!ui_limit_matches(limit, &facts))
+    if (!item->found)
       continue;
     if (mark == TAG || mark == UNTAG)
       item->tagged = mark == TAG;
@@ -31,20 +31,11 @@ mark_fitting(UiBox *box, const UiLimit *limit, Mark mark)
 }
 
 static void
-pattern_answered(const char *answer, gpointer data)
+pattern_looked(UiApp *app, MlPattern *pattern, gpointer data)
 {
-  g_autofree Marking *marking = data;
-  UiApp *app = marking->app;
-  g_autofree char *why = NULL;
+  const Marking *marking = data;
+  guint n = mark_fitting(app->box, pattern, marking->mark);
 
-  if (!answer || !*answer || !app->box)
-    return;
-  g_autoptr(UiLimit) limit = ui_limit_parse(answer, &why);
-  if (!limit) {
-    ui_app_complain(app, "%s", why);
-    return;
-  }
-  guint n = mark_fitting(app->box, limit, marking->mark);
   if (!n)
     ui_app_say(app, "No message fits.");
   else if (marking->mark == TAG)
@@ -53,6 +44,17 @@ pattern_answered(const char *answer, gpointer data)
     ui_app_say(app, "%u untagged.", n);
   else
     ui_app_say(app, marking->mark == DELETE ? "%u marked to be deleted: $ does it." : "%u undeleted.", n);
+}
+
+static void
+pattern_answered(const char *answer, gpointer data)
+{
+  Marking *marking = data;
+
+  if (answer && *answer && marking->app->box)
+    ui_look(marking->app, answer, FALSE, pattern_looked, marking, g_free);
+  else
+    g_free(marking);
 }
 
 static void
@@ -158,7 +160,7 @@ ask_flag(UiApp *app, gboolean on)
   Flagging *flagging = g_new(Flagging, 1);
   *flagging = (Flagging){ app, app->box, g_array_new(FALSE, FALSE, sizeof(guint32)), on };
   for (guint i = 0; i < items->len; i++)
-    g_array_append_val(flagging->uids, ((UiItem *)items->pdata[i])->header->uid);
+    g_array_append_val(flagging->uids, ((UiItem *)items->pdata[i])->uid);
   ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL,
                  on ? "Set flag (N new, F flagged, r answered, D deleted)"
                     : "Clear flag (N new, F flagged, r answered, D deleted)",
@@ -177,6 +179,16 @@ ui_action_clear_flag(UiApp *app)
   ask_flag(app, FALSE);
 }
 
+/* Of the account that is open: what waits for the line is given up, what was carried out is reversed. */
+void
+ui_action_undo(UiApp *app)
+{
+  if (!app->box)
+    return;
+  g_autofree char *said = ml_worker_undo(app->box->account->worker);
+  ui_app_say(app, "%s", said);
+}
+
 /* Down the list, which is towards the newest, and round to the oldest: as reading goes on. */
 void
 ui_action_next_unread(UiApp *app)
@@ -192,7 +204,7 @@ ui_action_next_unread(UiApp *app)
   for (int i = 1; i <= n; i++) {
     int at = ((box->cursor - i) % n + n) % n;
     UiItem *item = box->shown->pdata[at];
-    if (item->deleted || item->header->flags & ML_FLAG_SEEN || (reader && at == box->cursor))
+    if (item->deleted || item->flags & ML_FLAG_SEEN || (reader && at == box->cursor))
       continue;
     if (at > box->cursor)
       ui_app_say(app, "From the beginning.");
@@ -215,5 +227,5 @@ ui_action_address(UiApp *app)
   g_autoptr(GPtrArray) items = ui_actions_chosen(app);
 
   if (items->len)
-    ui_app_say(app, "%s", ((UiItem *)items->pdata[0])->header->from);
+    ui_app_say(app, "%s", ui_box_header(app->box, items->pdata[0])->from);
 }

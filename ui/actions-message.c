@@ -154,7 +154,7 @@ toggle_flag(UiApp *app, guint flag)
 
   if (!items->len)
     return;
-  gboolean on = !(((UiItem *)items->pdata[0])->header->flags & flag);
+  gboolean on = !(((UiItem *)items->pdata[0])->flags & flag);
   ui_box_set_flags(app, items, on ? flag : 0, on ? 0 : flag);
 }
 
@@ -231,7 +231,7 @@ ask_folder(UiApp *app, gboolean copy)
   Filing *filing = g_new0(Filing, 1);
   *filing = (Filing){ app, app->box, g_array_new(FALSE, FALSE, sizeof(guint32)), copy };
   for (guint i = 0; i < items->len; i++)
-    g_array_append_val(filing->uids, ((UiItem *)items->pdata[i])->header->uid);
+    g_array_append_val(filing->uids, ((UiItem *)items->pdata[i])->uid);
   g_autofree char *question =
       items->len == 1 ? g_strdup_printf("%s to folder", copy ? "Copy" : "Move")
                       : g_strdup_printf("%s %u messages to folder", copy ? "Copy" : "Move", items->len);

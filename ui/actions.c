@@ -85,6 +85,7 @@ ui_action_open(UiApp *app)
   case UI_IN_OUTBOX:
   case UI_IN_CHOICE:
   case UI_IN_TOKENS:
+  case UI_IN_FINDS:
     ui_list_open(app);
     break;
   default:
@@ -206,10 +207,17 @@ ui_action_search_previous(UiApp *app)
 }
 
 static void
+limit_looked(UiApp *app, MlPattern *pattern, gpointer words)
+{
+  ui_box_set_limit(app->box, ml_pattern_ref(pattern), words);
+  if (!app->box->shown->len)
+    ui_app_say(app, "No message fits.");
+}
+
+static void
 limit_answered(const char *answer, gpointer data)
 {
   UiApp *app = data;
-  g_autofree char *why = NULL;
 
   if (!answer || !app->box)
     return;
@@ -217,14 +225,7 @@ limit_answered(const char *answer, gpointer data)
     ui_box_set_limit(app->box, NULL, NULL);
     return;
   }
-  UiLimit *limit = ui_limit_parse(answer, &why);
-  if (!limit) {
-    ui_app_complain(app, "%s", why);
-    return;
-  }
-  ui_box_set_limit(app->box, limit, answer);
-  if (!app->box->shown->len)
-    ui_app_say(app, "No message fits.");
+  ui_look(app, answer, TRUE, limit_looked, g_strdup(answer), g_free);
 }
 
 void

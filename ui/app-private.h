@@ -4,12 +4,13 @@
 /* What the files of the screen share. UI thread only, but where a line says otherwise. */
 #include "crypto/job.h"
 #include "mail/draft.h"
+#include "mail/pattern.h"
 #include "mail/people.h"
 #include "mail/thread.h"
 #include "mail/worker.h"
 #include "ui/app.h"
 #include "ui/keys.h"
-#include "ui/limit.h"
+#include "ui/lines.h"
 #include "ui/order.h"
 #include "ui/pager.h"
 #include "ui/prompt.h"
@@ -21,6 +22,7 @@ typedef struct UiView UiView;
 typedef struct UiBox UiBox;
 typedef struct UiReader UiReader;
 typedef struct UiComposer UiComposer;
+typedef struct UiVerdicts UiVerdicts; /* ui/verdicts.c */
 
 /* A view is a table of functions and its own state behind this head; the topmost is on the screen. */
 typedef struct {
@@ -42,12 +44,15 @@ typedef struct {
   UiApp *app;
   const MlAccount *account;
   MlDriverHooks hooks;
-  char *store_dir;
+  char *store_dir, *pending_dir;
   MlWorker *worker;
+  guint waiting, failed; /* changes that wait for the server, and those that it refused */
+  gboolean left_waiting; /* the command that has just ended was a change, and waits */
   MlState state;
   char *why;          /* it is offline; NULL */
   GHashTable *told;   /* set of reasons that were said since it was last online */
   GPtrArray *folders; /* of MlFolder; NULL: not known yet */
+  gboolean folders_kept; /* they are those of the store: to be asked for when there is a line */
   char *last;         /* the folder that was open last in it; NULL: none was */
 } UiAccount;
 
@@ -82,6 +87,8 @@ struct UiApp {
   GPtrArray *accounts; /* of UiAccount */
   UiBox *box;          /* the open folder; NULL: none */
   UiSubjects *subjects; /* of messages that were read */
+  struct UiLooks *looks; /* ui/look.c; NULL */
+  MlThreadEdits *thread_edits; /* opened when it is asked for: ui_thread_edits() */
   UiOrder order;        /* of the folders that are opened */
   GPtrArray *views;    /* of UiView, the topmost last */
   GPtrArray *ops;      /* of UiOp */
@@ -95,11 +102,13 @@ struct UiApp {
   gboolean search_backwards;
   char *before; /* the folder that was left last, as ui_account_split() takes it; NULL: none */
   gboolean dirty, ending, apply_to_tagged;
+  gboolean listing_drafts; /* m or R looks for drafts, and is about to ask or to show them */
   int key; /* that is being handled */
   guint64 keys; /* pressed so far */
-  guint keys_source, draw_source, tick_source, logout_source, notice_source;
+  guint mend_source, keys_source, draw_source, tick_source, rest_source, logout_source, notice_source;
   gint64 last_touch; /* a key, or a PIN that was given: ui/idle.c */
   int exit_code;
+  char *fatal; /* why it ends, to be said when the screen is gone; NULL */
   gpointer secrets;    /* ui/ask.c */
   gpointer forget_monitor; /* ui/cards.c */
   GPtrArray *composers; /* of UiComposer: messages that are being written */
@@ -107,16 +116,22 @@ struct UiApp {
   gpointer outbox;      /* ui/outbox.c */
   gpointer addresses;   /* ui/addresses.c */
   gpointer directories; /* ui/directory.c */
+  gpointer finder;      /* ui/finder.c */
+  gpointer goal;        /* ui/finds.c: the message to be opened when its folder is there; NULL */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
   char *notice; /* in the status line while nothing else is said; through the gate; NULL */
   GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
+  UiVerdicts *verdicts; /* NULL: the screen has just begun */
   MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
 /* app.c */
 void ui_app_dirty(UiApp *app);
+void ui_app_draw(UiApp *app); /* draw.c: now; ui_app_dirty() does it in the next turn */
 void ui_app_say(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* status line; through the gate */
 void ui_app_complain(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* and in the log */
+/* Keys thread: "Enter WHAT of "TOKEN" on the reader." stands for as long as the job runs. */
+void ui_app_on_reader(UiApp *app, const char *what, const char *token);
 void ui_app_error(UiApp *app, const GError *error);                            /* silent for CANCELLED */
 void ui_app_note(UiApp *app, UiStyle style, const char *format, ...) G_GNUC_PRINTF(3, 4); /* log alone */
 void ui_app_push(UiApp *app, UiView *view);                                               /* takes it */
@@ -161,40 +176,51 @@ char *ui_account_next_unread(UiApp *app);
 char *ui_account_complete(const char *typed, gpointer app); /* a UiPromptComplete over all folders */
 
 /* box.c: the open folder */
-typedef struct {
-  MlHeader *header;
-  gboolean tagged, deleted; /* deleted: pending until $ */
-  gboolean verified;        /* judged good */
-  gboolean gone;            /* about to be taken out of the list */
-  guint load;               /* the reading of the list that told of it last */
-  /* in threads: as MlThreaded has it */
-  guint depth, thread_size, thread_unread; /* the last two of the first message alone */
-  guint64 branches;
-  gboolean same_subject, folded; /* folded: the rest of its thread is not shown */
-  char mark[4];             /* once judged; else "" */
-  UiStyle mark_style;
+enum {
+  UI_PATTERNS = ML_PATTERN_FLAGS | ML_PATTERN_SCREEN | ML_PATTERN_VERDICT | ML_PATTERN_NUMBERS | ML_PATTERN_HEADER |
+                ML_PATTERN_TEXT,
+};
+typedef struct { /* small: a folder may have 100,000 of them */
+  guint32 uid, size;               /* as MlHeader has them; size at most G_MAXUINT32 */
+  gint64 date : 40;
+  guint64 flags : 8, hints : 4;    /* flags as the screen shows them */
+  guint64 mark_style : 6, verdict : 3; /* UiStyle, MlPatternVerdict */
+  guint64 tagged : 1, deleted : 1; /* deleted: pending until $ */
+  guint64 gone : 1;                /* about to be taken out of the list */
+  gint64 received : 40;
+  guint64 depth : 10, same_subject : 1; /* in threads, as MlThreaded has them */
+  guint64 folded : 1;              /* the rest of its thread is not shown */
+  guint64 told : 1;                /* by the last reading of the list */
+  guint64 fits : 1, found : 1;     /* the limit, or what ui_box_find() was given */
+  guint64 judged : 1, tried : 1;   /* the mark holds; there is nothing to be judged */
+  MlHeader *kept;                  /* box.c's: its text is asked for with ui_box_header(). NULL: the store has it */
+  guint32 place;                   /* in the box's threaded */
+  char mark[4];                    /* once judged; else "" (ui/verdicts.c) */
+  guint32 mark_until;              /* Unix seconds; G_MAXUINT32: time has no part in it */
 } UiItem;
 struct UiBox {
   UiAccount *account;
   UiSubjects *subjects; /* the app's */
+  const MlThreadEdits *edits; /* the app's; NULL: they cannot be read */
   char *folder;
   gboolean loading, read_only, stale; /* stale: the line is down, or the folder could not be read anew */
   guint total;                        /* messages */
-  guint load;                         /* counts readings of the list: what the last one did not tell of is gone */
   guint32 uidvalidity;
   GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit, the bottom line first */
+  UiLines *lines;         /* what the store says of those that keep no header themselves; NULL: there is none */
+  gint64 mended;          /* when it was read again last, since a line was missing there */
   UiOrder order;
   MlThreads *threads;     /* of all; NULL: not needed yet */
   GArray *threaded;       /* of MlThreaded, as last shown; NULL: in another order */
   guint unarranged;       /* messages of all that shown does not know of yet */
-  GHashTable *by_uid;     /* uid -> UiItem */
   int cursor;             /* index in shown */
   int top, rows;          /* of the view: the first visible line, and how many */
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
   gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
   guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */
-  UiLimit *limit;
+  MlPattern *limit;
   char *limit_words;
+  gboolean fitted;  /* every item's fits is true, but for what has changed since */
   gboolean counted; /* the next two are true */
   guint unread, pending;
 };
@@ -205,13 +231,31 @@ gboolean ui_box_event(UiApp *app, MlEvent *event); /* one that speaks of the ope
 UiItem *ui_box_item(UiBox *box);                   /* under the cursor; NULL: none */
 UiItem *ui_box_by_uid(UiBox *box, guint32 uid);
 gboolean ui_box_seek(UiBox *box, const UiItem *item); /* puts the cursor there, if it is shown */
-void ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words); /* takes the limit */
+void ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words); /* takes the limit */
 void ui_box_set_order(UiBox *box, UiOrder order);
 void ui_box_arrange(UiBox *box, const UiItem *current); /* shown anew, with the cursor there; NULL: where it is */
+
+/* box-text.c: what its messages say */
+/* Where an item has no text of its own it is read: ask where it is needed, and not in a loop over all of them, which is
+ * ui_box_each(). Never NULL. Borrowed until control goes back to the main loop, or five others were asked for. Of its
+ * numbers only the uid counts: the item has the others. */
+const MlHeader *ui_box_header(const UiBox *box, const UiItem *item);
+gboolean ui_box_is_lost(const UiBox *box, const UiItem *item); /* it has no text: something else took it out of the store */
+/* Every one of all once, with its text, which is borrowed for the call. @func must not change the list. */
+typedef void (*UiBoxEach)(UiBox *box, UiItem *item, const MlHeader *header, gpointer data);
+void ui_box_each(UiBox *box, UiBoxEach func, gpointer data);
+void ui_box_find(UiBox *box, const MlPattern *pattern); /* sets found of every one */
+void ui_box_fit(UiBox *box);                            /* sets fits where it is due */
+void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text counts */
 gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */
-UiLimitItem ui_box_facts(const UiBox *box, const UiItem *item);
+void ui_box_prefetch(UiBox *box, int from, int to);     /* of shown */
+void ui_box_mend(UiApp *app);                           /* after drawing: reads the list again if lines were missing */
+UiPlace ui_box_place(const UiBox *box, const UiItem *item);
+MlPatternFacts ui_box_facts(const UiBox *box, const UiItem *item); /* borrowed as long */
+MlPatternFacts ui_box_facts_of(const UiBox *box, const UiItem *item, const MlHeader *header); /* NULL: not needed */
 /* The protected Subject where the message was read, else the one that came with the list. Borrowed; untrusted text. */
 const char *ui_box_subject(const UiBox *box, const UiItem *item);
+const char *ui_box_read_subject(const UiBox *box, const UiItem *item); /* the protected one alone; NULL: none is known */
 void ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message); /* it was read */
 void ui_box_forget_hidden(UiApp *app); /* keys were forgotten: rows say again what came with the list */
 guint ui_box_count(UiBox *box, gboolean deleted);          /* pending deletions, or unread ones */
@@ -220,8 +264,34 @@ GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one unde
 void ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove);
 guint ui_box_forget(UiBox *box, const GArray *uids); /* takes them out of the list */
 
+/* look.c */
+/* Parses @words as a pattern of the open folder and calls @then, at once or once the messages were looked into where the
+ * pattern wants that: not at all if that is cancelled, another folder is opened, or the words are no pattern, which is
+ * said. One at a time. @all: of all messages, else of those that are shown. @pattern is borrowed for the call. */
+typedef void (*UiLooked)(UiApp *app, MlPattern *pattern, gpointer data);
+void ui_look(UiApp *app, const char *words, gboolean all, UiLooked then, gpointer data, GDestroyNotify free_data);
+void ui_look_free(UiApp *app); /* when no job runs any more */
+
+/* actions-thread.c */
+MlThreadEdits *ui_thread_edits(UiApp *app); /* as they are on the disk now; NULL: they cannot be read (said once) */
+
+/* verdicts.c: marks in the list, judged behind the screen */
+void ui_verdicts_start(UiApp *app);
+void ui_verdicts_stop(UiApp *app); /* before jobs stop */
+void ui_verdicts_free(UiApp *app); /* after them */
+void ui_verdicts_folder(UiApp *app); /* another one is open, or its numbers are new */
+void ui_verdicts_kick(UiApp *app);   /* there may be more to judge */
+void ui_verdicts_more(UiApp *app);   /* new messages are there */
+void ui_verdicts_drawn(UiApp *app);  /* the list */
+/* @message, which was read, is @item's. @standing: ml_message_standing() before it was judged; @until: ml_message_until()
+ * as it was judged; @words: its mark. */
+void ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const char *standing, gint64 until,
+                      const char *words);
+
 /* order.c */
 void ui_order_show(UiBox *box); /* fills shown from all */
+/* The messages of a thread, from its first; NULL: threads are not shown. Array of UiItem, transfer full. */
+GPtrArray *ui_order_thread(const UiBox *box, const UiItem *item);
 
 /* sync.c */
 typedef void (*UiThen)(UiApp *app, gpointer data);
@@ -384,11 +454,19 @@ void ui_ask_online(UiApp *app, const MlAccount *account); /* the login worked: a
 
 /* idle.c: forgets PINs, by ^F, by `signet token logout`, and after pin-timeout without a key. */
 void ui_idle_touch(UiApp *app);     /* a key was pressed */
+void ui_idle_forget_secrets(UiApp *app); /* keys were forgotten: what they opened goes from the screen; views may close */
 void ui_idle_pin_given(UiApp *app); /* any thread: from now on the clock runs */
 
 /* cards.c: says when one comes or goes, and forgets PINs when `signet token logout` says so. */
 void ui_cards_start(UiApp *app); /* the jobs have started */
 void ui_cards_stop(UiApp *app);  /* before they end */
+
+/* finder.c: the index of words, kept up in the background; finds.c: the search over all folders */
+void ui_finder_start(UiApp *app);
+void ui_finder_news(UiApp *app, const UiAccount *account); /* mail came, went, or was read */
+void ui_finder_free(UiApp *app); /* the jobs have ended; before the accounts go */
+void ui_finds_arrived(UiApp *app); /* the open folder's list has grown */
+void ui_finds_free(UiApp *app);
 
 /* certs*.c: the certificate screen */
 void ui_certs_open(UiApp *app, const char *limit); /* limit: as typed at `l`; NULL: all */
@@ -422,9 +500,10 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                   X(outbox_cancel) X(outbox_retry) \
                                                       X(next_unread) X(delete_pattern) X(undelete_pattern)   \
                                                           X(untag_pattern) X(set_flag) X(clear_flag)         \
-                                                              X(address) X(search_backwards) X(sort) X(sort_reverse)            \
+                                                              X(address) X(undo) X(search_backwards) X(sort) X(sort_reverse)            \
                           X(fold) X(fold_all) X(tag_thread) X(delete_thread) X(undelete_thread) X(read_thread)         \
-                                                                  X(certs) X(certs_next_group)               \
+                              X(cut_thread) X(link_threads)                                                    \
+                                                                  X(find) X(find_sort) X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
                                                                           X(certs_roots) X(certs_refresh)      \
           X(tokens) X(token_login) X(token_logout) X(token_change) X(token_unblock) X(tokens_refresh)           \

@@ -1,12 +1,20 @@
+#include <malloc.h>
 #include <string.h>
 
 #include "mail/lists.h"
 #include "ui/app-private.h"
 #include "ui/terminal.h"
 
-enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250 };
+enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 200 };
 
-static void draw(UiApp *app);
+static void start_rest(UiApp *app);
+
+/* Is the first list on the screen, or is there none to wait for? */
+static gboolean
+is_first_seen(const UiApp *app)
+{
+  return app->views->len > 1 || !app->box || app->box->shown->len || !app->box->loading;
+}
 
 static gboolean
 on_draw(gpointer data)
@@ -15,7 +23,9 @@ on_draw(gpointer data)
 
   app->draw_source = 0;
   app->dirty = FALSE;
-  draw(app);
+  ui_app_draw(app);
+  if (app->rest_source && is_first_seen(app))
+    start_rest(app);
   return G_SOURCE_REMOVE;
 }
 
@@ -196,131 +206,6 @@ ui_app_tick(UiApp *app)
     app->tick_source = g_timeout_add(TICK_MS, on_tick, app);
 }
 
-/* How many rows a question takes, above the last one. */
-static GPtrArray *
-explanation_rows(const UiPromptShown *prompt, int rows, int columns)
-{
-  GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
-
-  for (guint i = 0; prompt->explanation[i]; i++) {
-    g_autoptr(GPtrArray) wrapped = ui_text_wrap(prompt->explanation[i], MAX(columns - 2, 4));
-    for (guint j = 0; j < wrapped->len && (int)lines->len < rows - 2; j++)
-      g_ptr_array_add(lines, g_strdup(wrapped->pdata[j]));
-  }
-  return lines;
-}
-
-/* The part of what is typed that fits, the cursor in it. Returns the cursor's column. */
-static int
-draw_typed(const UiPromptShown *prompt, int row, int column, int columns)
-{
-  int room = MAX(columns - column - 1, 1);
-
-  if (prompt->kind == UI_PROMPT_SECRET || prompt->kind == UI_PROMPT_PASSWORD) {
-    g_autofree char *stars = g_strnfill(MIN((gsize)prompt->typed, (gsize)room), '*');
-    ui_screen_put(row, column, room, UI_STYLE_NORMAL, stars);
-    return column + (int)strlen(stars);
-  }
-  g_autofree char *before = g_strndup(prompt->edit->text, prompt->edit->cursor);
-  g_autofree char *safe_before = ui_text_line(before);
-  g_autofree char *safe = ui_text_line(prompt->edit->text);
-  const char *from = safe;
-  int cursor = ui_text_width(safe_before);
-  while (cursor > room && *from) {
-    cursor -= ui_text_char_width(g_utf8_get_char(from));
-    from = g_utf8_next_char(from);
-  }
-  ui_screen_put(row, column, room + 1, UI_STYLE_NORMAL, from);
-  return column + cursor;
-}
-
-/* At the right of the rule above: which keys end it, where the question itself does not say so. */
-static void
-draw_prompt_hint(const UiPromptShown *prompt, int row, int columns)
-{
-  static const char *const hints[] = { [UI_PROMPT_LINE] = "Esc cancels",
-                                       [UI_PROMPT_SECRET] = "Esc cancels",
-                                       [UI_PROMPT_SPELLED] = "Esc is no",
-                                       [UI_PROMPT_PASSWORD] = "Esc leaves it offline" };
-  const char *words = (guint)prompt->kind < G_N_ELEMENTS(hints) ? hints[prompt->kind] : NULL;
-
-  if (!words)
-    return;
-  g_autofree char *hint =
-      g_strdup_printf(" %s%s ", prompt->completes ? "Tab completes, " : "", words);
-  int width = ui_text_width(hint);
-  if (row >= 0 && columns > width + 4)
-    ui_screen_put(row, columns - width - 2, width, UI_STYLE_QUIET, hint);
-}
-
-static int
-draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int rows, int columns,
-            int *cursor)
-{
-  static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) ",
-                                      "? (y/n, v: never) ", ", Esc cancels ", ": " };
-  int top = rows - 1 - (int)explanation->len;
-
-  ui_screen_rule(top - 1, 0, columns, UI_STYLE_PROMPT);
-  draw_prompt_hint(prompt, top - 1, columns);
-  for (guint i = 0; i < explanation->len; i++)
-    ui_screen_put(top + (int)i, 1, columns - 1, UI_STYLE_NORMAL, explanation->pdata[i]);
-  g_autofree char *end = ui_text_cut(prompt->question, MAX(columns - 12, 4));
-  g_autofree char *words = g_strconcat(end, ends[prompt->kind], NULL);
-  ui_screen_put(rows - 1, 0, columns, UI_STYLE_PROMPT, words);
-  int width = ui_text_width(words);
-  gboolean typed = prompt->kind != UI_PROMPT_YES_NO && prompt->kind != UI_PROMPT_NOTICE &&
-                   prompt->kind != UI_PROMPT_YES_NO_NEVER && prompt->kind != UI_PROMPT_WAIT;
-  *cursor = typed ? draw_typed(prompt, rows - 1, width, columns) : width;
-  return top - 1;
-}
-
-static void
-draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
-{
-  UiView *view = ui_app_top(app);
-
-  if (hints) {
-    g_autoptr(GString) hint = g_string_new(" ");
-    view->type->hint(app, view, hint);
-    ui_help_fit(hint, columns - 1);
-    ui_screen_put(rows - 2, 0, columns, UI_STYLE_QUIET, hint->str);
-  }
-  g_autofree char *running = app->on_reader ? g_strdup(app->on_reader) : ui_ops_words(app);
-  g_autofree char *leaving = ui_outbox_words(app);
-  g_autofree char *words = ui_text_cut(running       ? running
-                                       : app->status ? app->status
-                                       : leaving     ? leaving
-                                       : app->notice ? app->notice
-                                                     : "",
-                                       MAX(columns - 1, 1));
-  UiStyle style = running || (!app->status && (leaving || !app->notice)) ? UI_STYLE_NORMAL
-                  : app->status                                          ? app->status_style
-                                                                         : UI_STYLE_WARN;
-  ui_screen_put(rows - 1, 0, columns, style, words);
-}
-
-static void
-draw(UiApp *app)
-{
-  UiView *view = ui_app_top(app);
-  UiPromptShown prompt;
-  int rows, columns, cursor = 0;
-
-  ui_screen_size(&rows, &columns);
-  gboolean asking = ui_prompts_shown(app->prompts, &prompt), hints = app->config->hints && rows >= 10;
-  g_autoptr(GPtrArray) explanation = asking ? explanation_rows(&prompt, rows, columns) : NULL;
-  int bottom = asking ? MIN((int)explanation->len + 2, rows) : hints ? 2 : 1;
-  ui_screen_begin();
-  if (rows - bottom > 0)
-    view->type->draw(app, view, rows - bottom, columns);
-  if (asking)
-    draw_prompt(app, &prompt, explanation, rows, columns, &cursor);
-  else
-    draw_bottom(app, rows, columns, hints);
-  ui_screen_end(rows - 1, cursor, asking);
-}
-
 static void
 handle_key(UiApp *app, int key)
 {
@@ -329,6 +214,8 @@ handle_key(UiApp *app, int key)
   if (key == UI_KEY_RESIZE)
     return;
   app->keys++;
+  if (app->rest_source)
+    start_rest(app);
   ui_idle_touch(app);
   if (ui_prompts_shown(app->prompts, &prompt)) {
     ui_prompts_key(app->prompts, key);
@@ -362,8 +249,10 @@ on_keys(int fd, GIOCondition condition, gpointer data)
     if (key == UI_KEY_NONE)
       break;
     gboolean alt = key > UI_ALT(' ') && key < UI_ALT(0x7f);
-    if (alt && (ui_prompts_shown(app->prompts, &prompt) ||
-                !ui_keys_find(key, ui_app_top(app)->type->context))) { /* Esc and a key, typed fast */
+    gboolean asked = ui_prompts_shown(app->prompts, &prompt);
+    if (alt && asked && prompt.kind == UI_PROMPT_LINE) /* a shell's editing key, not one for the mail below */
+      continue;
+    if (alt && (asked || !ui_keys_find(key, ui_app_top(app)->type->context))) { /* Esc and a key, typed fast */
       handle_key(app, UI_KEY_ESC);
       key -= UI_ALT(0);
     }
@@ -462,17 +351,16 @@ prompts_changed(gpointer data)
 
 typedef struct {
   UiApp *app;
-  char *token;
+  char *words;
 } OnReader;
 
 static gboolean
 show_on_reader(gpointer data)
 {
   OnReader *shown = data;
-  g_autofree char *token = ui_text_line(shown->token);
 
   g_free(shown->app->on_reader);
-  shown->app->on_reader = g_strdup_printf("Enter the PIN of \"%s\" on the reader.", token);
+  shown->app->on_reader = g_steal_pointer(&shown->words);
   ui_app_dirty(shown->app);
   return G_SOURCE_REMOVE;
 }
@@ -482,22 +370,30 @@ on_reader_free(gpointer data)
 {
   OnReader *shown = data;
 
-  g_free(shown->token);
+  g_free(shown->words);
   g_free(shown);
 }
 
-/* On the keys thread. What is shown for a keypad is queued before the job's end can be, which takes it down. */
+/* It is queued before the job's end can be, which takes it down. */
+void
+ui_app_on_reader(UiApp *app, const char *what, const char *token)
+{
+  g_autofree char *name = ui_text_line(token ? token : ""), *cut = ui_text_cut(name, 40);
+  OnReader *shown = g_new(OnReader, 1);
+
+  *shown = (OnReader){ app, g_strdup_printf("Enter %s of \"%s\" on the reader.", what, cut) };
+  g_idle_add_full(G_PRIORITY_DEFAULT, show_on_reader, shown, on_reader_free);
+}
+
+/* On the keys thread. */
 static char *
 ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpointer data)
 {
   UiApp *app = data;
   char *pin = ui_prompts_pin(question, cancellable, app->prompts);
 
-  if (pin && question->pinpad && !app->ending) {
-    OnReader *shown = g_new(OnReader, 1);
-    *shown = (OnReader){ app, g_strdup(question->token ? question->token : "") };
-    g_idle_add_full(G_PRIORITY_DEFAULT, show_on_reader, shown, on_reader_free);
-  }
+  if (pin && question->pinpad && !app->ending)
+    ui_app_on_reader(app, "the PIN", question->token);
   if (pin)
     ui_idle_pin_given(app);
   return pin;
@@ -540,17 +436,21 @@ take_down(UiApp *app)
   remove_source(&app->notice_source);
   remove_source(&app->draw_source);
   remove_source(&app->tick_source);
+  remove_source(&app->rest_source);
   for (guint i = 0; i < app->ops->len; i++) {
     UiOp *op = app->ops->pdata[i];
     if (op->cancellable)
       g_cancellable_cancel(op->cancellable);
   }
+  crypto_open_stop();
   ui_prompts_close(app->prompts);
   ui_outbox_stop(app);
   ui_directory_stop(app);
   ui_cards_stop(app);
+  ui_verdicts_stop(app);
   ml_lists_stop(app->lists);
   crypto_job_stop();
+  ui_finder_free(app);
   g_ptr_array_set_size(app->accounts, 0);
   while (g_main_context_iteration(NULL, FALSE))
     ;
@@ -559,6 +459,7 @@ take_down(UiApp *app)
   ui_compose_free(app);
   ui_outbox_free(app);
   ui_addresses_free(app);
+  ui_finds_free(app);
   ui_app_top(app)->type->free(app, ui_app_top(app));
   ui_terminal_unwatch();
   ui_screen_close();
@@ -568,8 +469,11 @@ take_down(UiApp *app)
 static void
 clear(UiApp *app)
 {
+  ui_verdicts_free(app);
   ui_box_free(app->box);
   ui_subjects_free(app->subjects);
+  ml_thread_edits_free(app->thread_edits);
+  ui_look_free(app);
   for (guint i = 0; i < G_N_ELEMENTS(app->people); i++)
     if (app->people[i])
       ml_people_free(app->people[i]);
@@ -582,6 +486,7 @@ clear(UiApp *app)
   g_ptr_array_unref(app->ops);
   g_ptr_array_unref(app->log);
   g_free(app->status);
+  g_free(app->fatal);
   g_free(app->on_reader);
   g_free(app->notice);
   g_clear_pointer(&app->outlived, g_ptr_array_unref);
@@ -615,17 +520,50 @@ start(UiApp *app, const char *folder)
     UiOp *op = ui_ops_command(app, each, ml_worker_folders(each->worker, TRUE), "Asking for the folders");
     op->silent = TRUE;
   }
+  return TRUE;
+}
+
+/* What nobody sees at once begins when the first list is on the screen, or when a key is pressed; a server that is
+ * slow does not hold it up either. */
+static void
+start_rest(UiApp *app)
+{
+  remove_source(&app->rest_source);
+  ui_cards_start(app);
+  ui_verdicts_start(app);
+  app->lists = app->cli->offline ? NULL : ml_lists_start(app->config, ui_online_news, app);
   ui_outbox_start(app);
   ui_drafts_start(app);
   ui_addresses_start(app);
   ui_certs_notice_start(app);
   ui_directory_start(app);
-  return TRUE;
+  ui_finder_start(app);
+}
+
+static gboolean
+on_rest(gpointer data)
+{
+  start_rest(data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The certificate database is open, or cannot be: without it signet shows nothing. */
+static void
+on_crypto(const GError *error, gpointer data)
+{
+  UiApp *app = data;
+
+  if (!error)
+    return;
+  app->fatal = g_strdup(error->message);
+  app->exit_code = ui_cli_exit_for(error);
+  ui_app_end(app);
 }
 
 int
 ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
 {
+  enum { KEPT = 256 * 1024 };
   g_autoptr(MlDraft) draft = first;
   UiApp app = { .exit_code = UI_EXIT_OK };
   g_autoptr(GError) error = NULL;
@@ -638,8 +576,7 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
                  cli->config->file);
     return UI_EXIT_CONFIG;
   }
-  if (!ui_cli_crypto(cli, TRUE, TRUE, cli->config->system_tokens, &code))
-    return code;
+  ui_cli_crypto_behind(cli, on_crypto, &app);
   g_autofree char *log = g_build_filename(cli->state_dir, "stderr.log", NULL);
   g_mkdir_with_parents(cli->state_dir, 0700);
   g_mkdir_with_parents(cli->data_dir, 0700);
@@ -649,15 +586,18 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
     ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_USAGE;
   }
+  /* What the threads or the order of a long list took is given back: left to itself malloc keeps as much from then on. */
+  mallopt(M_MMAP_THRESHOLD, KEPT);
+  mallopt(M_TRIM_THRESHOLD, KEPT);
   set_up(&app, cli);
   crypto_job_start(ask_pin, &app);
-  ui_cards_start(&app);
-  app.lists = cli->offline ? NULL : ml_lists_start(cli->config, ui_online_news, &app);
   ui_terminal_watch_signals(on_terminal, &app);
   ui_app_watch_keys(&app, TRUE);
   if (start(&app, folder)) {
     ui_app_dirty(&app);
+    app.rest_source = g_timeout_add(FIRST_MS, on_rest, &app);
     if (draft) {
+      start_rest(&app);
       app.end_with_composer = TRUE;
       UiAccount *account = ui_account_find(&app, draft->account);
       ui_compose_draft(&app, account ? account : app.accounts->pdata[0], g_steal_pointer(&draft));
@@ -666,6 +606,8 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   } else
     app.exit_code = UI_EXIT_CONFIG;
   take_down(&app);
+  if (app.fatal)
+    ui_cli_error(cli, "%s", app.fatal);
   clear(&app);
   return app.exit_code;
 }

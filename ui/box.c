@@ -5,8 +5,8 @@
 static void
 item_free(UiItem *item)
 {
-  ml_header_free(item->header);
-  g_free(item);
+  ml_header_free(item->kept);
+  g_slice_free(UiItem, item);
 }
 
 void
@@ -16,10 +16,10 @@ ui_box_free(UiBox *box)
     return;
   ml_threads_free(box->threads);
   g_clear_pointer(&box->threaded, g_array_unref);
-  g_hash_table_unref(box->by_uid);
+  ui_lines_free(box->lines);
   g_ptr_array_unref(box->shown);
   g_ptr_array_unref(box->all);
-  ui_limit_free(box->limit);
+  ml_pattern_free(box->limit);
   g_free(box->limit_words);
   g_free(box->folder);
   g_free(box);
@@ -32,10 +32,32 @@ ui_box_item(UiBox *box)
                                                                        : NULL;
 }
 
+/* Where a message is, or belongs, in a list that has the newest first. Those of a list that is just read come in
+ * order. */
+static guint
+place_in(const GPtrArray *items, guint32 uid)
+{
+  guint low = 0, high = items->len;
+
+  if (!high || ((const UiItem *)items->pdata[high - 1])->uid > uid)
+    return high;
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    if (((const UiItem *)items->pdata[middle])->uid > uid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 UiItem *
 ui_box_by_uid(UiBox *box, guint32 uid)
 {
-  return g_hash_table_lookup(box->by_uid, GUINT_TO_POINTER(uid));
+  guint at = place_in(box->all, uid);
+  UiItem *item = at < box->all->len ? box->all->pdata[at] : NULL;
+
+  return item && item->uid == uid ? item : NULL;
 }
 
 gboolean
@@ -51,56 +73,6 @@ ui_box_seek(UiBox *box, const UiItem *item)
   return TRUE;
 }
 
-static UiPlace
-place_of(const UiBox *box, const UiItem *item)
-{
-  return (UiPlace){ box->account->account->name, box->folder, box->uidvalidity, item->header->uid };
-}
-
-const char *
-ui_box_subject(const UiBox *box, const UiItem *item)
-{
-  UiPlace place = place_of(box, item);
-  const char *subject = ui_subjects_find(box->subjects, &place);
-
-  return subject ? subject : item->header->subject;
-}
-
-void
-ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message)
-{
-  UiPlace place = place_of(box, item);
-  gboolean hidden;
-  const char *subject = ml_message_listed_subject(message, &hidden);
-
-  ui_subjects_note(box->subjects, &place, subject, hidden);
-}
-
-UiLimitItem
-ui_box_facts(const UiBox *box, const UiItem *item)
-{
-  return (UiLimitItem){ .header = item->header,
-                        .subject = ui_box_subject(box, item),
-                        .flags = item->header->flags,
-                        .tagged = item->tagged,
-                        .deleted = item->deleted,
-                        .verified = item->verified };
-}
-
-static gboolean
-is_within(const UiBox *box, const UiItem *item)
-{
-  UiLimitItem facts = ui_box_facts(box, item);
-
-  return !box->limit || ui_limit_matches(box->limit, &facts);
-}
-
-gboolean
-ui_box_within(gpointer item, gpointer box)
-{
-  return is_within(box, item);
-}
-
 void
 ui_box_arrange(UiBox *box, const UiItem *current)
 {
@@ -111,7 +83,7 @@ ui_box_arrange(UiBox *box, const UiItem *current)
     current = ui_box_item(box);
   if (!current)
     current = ui_box_by_uid(box, box->last_uid);
-  box->last_uid = current ? current->header->uid : 0;
+  box->last_uid = current ? current->uid : 0;
   ui_order_show(box);
   box->cursor = current && g_ptr_array_find(box->shown, current, &at) ? (int)at : MIN(before, (int)box->shown->len - 1);
   box->cursor = MAX(box->cursor, 0);
@@ -135,21 +107,25 @@ is_in_order_of_arrival(const UiBox *box)
 }
 
 void
-ui_box_set_limit(UiBox *box, UiLimit *limit, const char *words)
+ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words)
 {
-  ui_limit_free(box->limit);
+  ml_pattern_free(box->limit);
   box->limit = limit;
+  box->fitted = FALSE;
   g_free(box->limit_words);
   box->limit_words = ui_text_line(words ? words : "");
   ui_box_arrange(box, NULL);
 }
 
-/* What a limit found by such a Subject is no longer found. */
+/* What a limit found by such a Subject is no longer found, and no place in the order tells of it. */
 void
 ui_box_forget_hidden(UiApp *app)
 {
-  if (ui_subjects_forget_hidden(app->subjects) && app->box && app->box->limit)
+  if (ui_subjects_forget_hidden(app->subjects) && app->box &&
+      (app->box->limit || app->box->order.by == UI_ORDER_SUBJECT)) {
+    app->box->fitted = FALSE;
     ui_box_arrange(app->box, NULL);
+  }
   ui_app_dirty(app);
 }
 
@@ -160,8 +136,8 @@ ui_box_count(UiBox *box, gboolean deleted)
     box->unread = box->pending = 0;
     for (guint i = 0; i < box->all->len; i++) {
       const UiItem *item = box->all->pdata[i];
-      box->pending += item->deleted && !(item->header->flags & ML_FLAG_DELETED);
-      box->unread += !(item->header->flags & ML_FLAG_SEEN);
+      box->pending += item->deleted && !(item->flags & ML_FLAG_DELETED);
+      box->unread += !(item->flags & ML_FLAG_SEEN);
     }
     box->counted = TRUE;
   }
@@ -176,10 +152,9 @@ ui_box_number(const UiBox *box, const UiItem *item)
   if (!is_in_order_of_arrival(box))
     return g_ptr_array_find(box->shown, item, &at) ? box->shown->len - at : 0;
   /* Within a limit the number stays what it is without: it is found by its place among all. */
-  if (box->limit) {
-    if (!g_ptr_array_find(box->all, item, &at))
-      return 0;
-  } else if (item == ui_box_item((UiBox *)box))
+  if (box->limit)
+    at = place_in(box->all, item->uid);
+  else if (item == ui_box_item((UiBox *)box))
     at = (guint)box->cursor;
   else if (!g_ptr_array_find(box->shown, item, &at))
     return 0;
@@ -187,12 +162,17 @@ ui_box_number(const UiBox *box, const UiItem *item)
 }
 
 static UiItem *
-item_new(MlHeader *header)
+item_new(const MlLine *line)
 {
-  UiItem *item = g_new0(UiItem, 1);
+  UiItem *item = g_slice_new0(UiItem);
 
-  item->header = header;
-  item->deleted = (header->flags & ML_FLAG_DELETED) != 0;
+  item->uid = line->uid;
+  item->flags = line->flags;
+  item->hints = line->hints;
+  item->date = line->date;
+  item->received = line->received;
+  item->size = (guint32)MIN(line->size, G_MAXUINT32);
+  item->deleted = (line->flags & ML_FLAG_DELETED) != 0;
   return item;
 }
 
@@ -203,56 +183,68 @@ place_cursor(UiBox *box)
   box->cursor = 0;
   for (guint i = 0; i < box->shown->len; i++) {
     const UiItem *item = box->shown->pdata[i];
-    if (item->header->flags & ML_FLAG_SEEN)
+    if (item->flags & ML_FLAG_SEEN)
       break;
     box->cursor = (int)i;
   }
   box->placed = TRUE;
 }
 
-/* Where a message belongs in a list that has the newest first. Those of a list that is just read come in order. */
-static guint
-place_in(const GPtrArray *items, guint32 uid)
+/* As the mailbox has them now; a deletion that only waits for $ stays. */
+static void
+set_flags(UiItem *item, guint flags)
 {
-  guint low = 0, high = items->len;
-
-  if (!high || ((const UiItem *)items->pdata[high - 1])->header->uid > uid)
-    return high;
-  while (low < high) {
-    guint middle = low + (high - low) / 2;
-    if (((const UiItem *)items->pdata[middle])->header->uid > uid)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
+  if ((flags ^ item->flags) & ML_FLAG_DELETED)
+    item->deleted = (flags & ML_FLAG_DELETED) != 0;
+  item->flags = flags;
 }
 
-/* Takes @header. The cursor stays on its message, and follows where it stood on the newest. NULL: it was there. */
+/* @header: its text, where it is at hand; NULL: the store has it. The cursor stays on its message, and follows where it
+ * stood on the newest. NULL: it was there. */
 static UiItem *
-add_item(UiBox *box, MlHeader *header)
+add_line(UiBox *box, const MlLine *line, const MlHeader *header)
 {
-  UiItem *item = ui_box_by_uid(box, header->uid);
+  UiItem *item = ui_box_by_uid(box, line->uid);
   if (item) {
-    item->load = box->load;
-    ml_header_free(header);
+    item->told = TRUE;
+    set_flags(item, line->flags);
+    if (!header)
+      g_clear_pointer(&item->kept, ml_header_free); /* the store has it by now */
     return NULL;
   }
-  item = item_new(header);
-  item->load = box->load;
-  g_ptr_array_insert(box->all, (int)place_in(box->all, header->uid), item);
-  g_hash_table_insert(box->by_uid, GUINT_TO_POINTER(header->uid), item);
-  if (box->threads)
+  item = item_new(line);
+  item->told = TRUE;
+  g_ptr_array_insert(box->all, (int)place_in(box->all, line->uid), item);
+  ui_box_fit_one(box, item, header);
+  if (box->threads && header)
     ml_threads_add(box->threads, item, header);
-  if (!is_in_order_of_arrival(box)) {
+  else
+    g_clear_pointer(&box->threads, ml_threads_free); /* made anew with the text of all */
+  if (!is_in_order_of_arrival(box) || (box->limit && !box->fitted)) {
     box->unarranged++;
-  } else if (is_within(box, item)) {
-    int at = (int)place_in(box->shown, header->uid);
+  } else if (ui_box_within(item, box)) {
+    int at = (int)place_in(box->shown, line->uid);
     g_ptr_array_insert(box->shown, at, item);
     if (at <= box->cursor && box->shown->len > 1)
       box->cursor++;
   }
   return item;
+}
+
+/* Takes @header. What the store has need not be kept here. */
+static UiItem *
+add_item(UiBox *box, MlHeader *header, gboolean stored)
+{
+  MlLine line = { header->uid, (guint16)header->flags, (guint16)header->hints, header->date, header->received,
+                  header->size };
+  UiItem *added = add_line(box, &line, header), *item = added ? added : ui_box_by_uid(box, line.uid);
+
+  g_clear_pointer(&item->kept, ml_header_free);
+  if (stored && box->lines)
+    ui_lines_put(box->lines, header);
+  else
+    item->kept = header;
+  return added;
 }
 
 /* Sorting all of them for each chunk would take longer and longer: while a list is read, what has come is put in its
@@ -264,14 +256,27 @@ settle(UiBox *box)
     ui_box_arrange(box, NULL);
 }
 
+/* TRUE: there is more of what the store has, and it comes at once. */
+static gboolean
+take_lines(UiBox *box, const MlEvent *event)
+{
+  for (guint i = 0; i < event->lines->len; i++) {
+    const MlLine *line = &g_array_index(event->lines, MlLine, i);
+    add_line(box, line, NULL);
+  }
+  return event->done < event->total;
+}
+
 static void
 take_headers(UiBox *box, MlEvent *event)
 {
-  for (guint i = 0; i < event->headers->len; i++)
-    add_item(box, g_steal_pointer(&event->headers->pdata[i]));
-  settle(box);
-  if (event->total)
-    box->total = MAX((guint)event->total, box->all->len);
+  gboolean more = event->lines && take_lines(box, event);
+
+  for (guint i = 0; event->headers && i < event->headers->len; i++)
+    add_item(box, g_steal_pointer(&event->headers->pdata[i]), event->stored);
+  if (!more)
+    settle(box);
+  box->total = MAX(event->total ? (guint)event->total : box->total, box->all->len);
   if (!box->placed && box->shown->len)
     place_cursor(box);
   else if (box->to_first)
@@ -285,15 +290,17 @@ take_new(UiApp *app, UiBox *box, MlEvent *event)
   UiItem *only = NULL;
 
   for (guint i = event->headers->len; i-- > 0;) {
-    UiItem *item = add_item(box, g_steal_pointer(&event->headers->pdata[i]));
+    UiItem *item = add_item(box, g_steal_pointer(&event->headers->pdata[i]), event->stored);
     only = item ? item : only;
     added += item != NULL;
   }
   settle(box);
+  ui_verdicts_more(app);
   box->total += added;
-  if (added == 1)
-    ui_app_say(app, "New: %s: %s", only->header->from_name, only->header->subject);
-  else if (added)
+  if (added == 1) {
+    const MlHeader *header = ui_box_header(box, only);
+    ui_app_say(app, "New: %s: %s", header->from_name, header->subject);
+  } else if (added)
     ui_app_say(app, "%u new messages.", added);
 }
 
@@ -326,8 +333,10 @@ ui_box_forget(UiBox *box, const GArray *uids)
     if (!item || item->gone)
       continue;
     item->gone = TRUE;
-    UiPlace place = place_of(box, item);
+    UiPlace place = ui_box_place(box, item);
     ui_subjects_note(box->subjects, &place, NULL, FALSE);
+    if (box->lines)
+      ui_lines_forget(box->lines, item->uid);
     n++;
   }
   if (!n)
@@ -337,10 +346,8 @@ ui_box_forget(UiBox *box, const GArray *uids)
     ml_threads_remove(box->threads, ui_box_by_uid(box, g_array_index(uids, guint32, i)));
   g_ptr_array_set_size(box->shown, (int)compact(box->shown, &box->cursor));
   box->cursor = CLAMP(box->cursor, 0, MAX((int)box->shown->len - 1, 0));
-  for (guint i = 0; i < uids->len; i++)
-    g_hash_table_remove(box->by_uid, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
   g_ptr_array_set_size(box->all, (int)compact(box->all, NULL)); /* frees them */
-  if (box->threads)
+  if (box->threads || box->threaded)
     ui_box_arrange(box, NULL);
   box->total = MAX(box->total - MIN(n, box->total), box->all->len);
   return n;
@@ -354,11 +361,8 @@ take_changes(UiApp *app, UiBox *box, const MlChanges *changes)
   for (guint i = 0; changes->flag_changes && i < changes->flag_changes->len; i++) {
     const MlFlagChange *change = &g_array_index(changes->flag_changes, MlFlagChange, i);
     UiItem *item = ui_box_by_uid(box, change->uid);
-    if (!item)
-      continue;
-    if ((change->flags ^ item->header->flags) & ML_FLAG_DELETED)
-      item->deleted = (change->flags & ML_FLAG_DELETED) != 0;
-    item->header->flags = change->flags;
+    if (item)
+      set_flags(item, change->flags);
   }
   if (changes->reset) {
     if (box->account->account->kind == ML_ACCOUNT_IMAP) /* a local one is just read again */
@@ -380,23 +384,26 @@ ui_box_event(UiApp *app, MlEvent *event)
   case ML_EVENT_OPENED: {
     /* The connection may have been made anew: what is known already stays, if the numbers are still the same. */
     gboolean same = box->uidvalidity && box->uidvalidity == event->selected.uidvalidity;
+    if (!same)
+      ui_verdicts_folder(app);
     if (!same && box->all->len) {
       g_clear_pointer(&box->threads, ml_threads_free);
       g_clear_pointer(&box->threaded, g_array_unref);
       g_ptr_array_set_size(box->shown, 0);
-      g_hash_table_remove_all(box->by_uid);
       g_ptr_array_set_size(box->all, 0);
       box->cursor = 0;
       box->placed = FALSE;
     }
     box->uidvalidity = event->selected.uidvalidity;
+    if (!same && box->lines)
+      ui_lines_clear(box->lines, box->uidvalidity);
     box->total = event->selected.total;
     box->read_only = event->selected.read_only;
     box->stale = FALSE;
     break;
   }
   case ML_EVENT_HEADERS:
-    if (event->headers)
+    if (event->headers || event->lines)
       take_headers(box, event);
     break;
   case ML_EVENT_NEW:
@@ -430,14 +437,15 @@ opened(UiApp *app, const GError *error, gpointer data)
   g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < box->all->len; i++) {
     const UiItem *item = box->all->pdata[i];
-    if (item->load != box->load)
-      g_array_append_val(untold, item->header->uid);
+    if (!item->told)
+      g_array_append_val(untold, item->uid);
   }
   ui_box_forget(box, untold);
   settle(box);
   if (box->all->len < box->total)
     box->total = box->all->len;
   ui_reader_fetch_ahead(app, box);
+  ui_verdicts_kick(app);
 }
 
 static void
@@ -447,7 +455,8 @@ load(UiApp *app)
   int rows, columns;
 
   ui_screen_size(&rows, &columns);
-  box->load++;
+  for (guint i = 0; i < box->all->len; i++)
+    ((UiItem *)box->all->pdata[i])->told = FALSE;
   box->loading = TRUE;
   guint64 id = ml_worker_open(box->account->worker, box->folder, (guint)MAX(rows, 20));
   UiOp *op = ui_ops_command(app, box->account, id, "Reading the list of messages");
@@ -463,11 +472,13 @@ ui_box_open(UiApp *app, UiAccount *account, const char *folder)
 
   box->account = account;
   box->subjects = app->subjects;
+  box->edits = ui_thread_edits(app);
   box->order = app->order;
   box->folder = g_strdup(folder);
   box->all = g_ptr_array_new_with_free_func((GDestroyNotify)item_free);
   box->shown = g_ptr_array_new();
-  box->by_uid = g_hash_table_new(NULL, NULL);
+  if (account->account->kind == ML_ACCOUNT_IMAP)
+    box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
   if (app->box) {
     g_free(app->before);
     app->before = ui_account_join(app, app->box->account, app->box->folder);
@@ -475,6 +486,7 @@ ui_box_open(UiApp *app, UiAccount *account, const char *folder)
     ui_box_free(app->box);
   }
   app->box = box;
+  ui_verdicts_folder(app);
   g_free(account->last);
   account->last = g_strdup(folder);
   ui_app_pop_to(app, UI_IN_INDEX);
@@ -514,6 +526,7 @@ typedef struct {
   UiBox *box;
   GArray *uids;
   guint add, remove;
+  gboolean kept; /* by ml_worker_keeps_changes() */
 } FlagChange;
 
 static void
@@ -525,10 +538,14 @@ flags_done(UiApp *app, const GError *error, gpointer data)
     ui_app_error(app, error);
   if (app->box)
     app->box->counted = FALSE;
-  for (guint i = 0; error && app->box == change->box && i < change->uids->len; i++) {
+  /* A change that was written down is laid over all that is told, and what comes of it is told. */
+  gboolean told = change->kept && !error;
+  for (guint i = 0; !told && app->box == change->box && i < change->uids->len; i++) {
     UiItem *item = ui_box_by_uid(app->box, g_array_index(change->uids, guint32, i));
-    if (item)
-      item->header->flags = (item->header->flags & ~change->add) | change->remove;
+    if (!item)
+      continue;
+    guint flags = item->flags; /* a list that was told meanwhile may have had them as they were */
+    item->flags = error ? (flags & ~change->add) | change->remove : (flags | change->add) & ~change->remove;
   }
   g_array_unref(change->uids);
   g_free(change);
@@ -543,11 +560,11 @@ ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove)
   box->counted = FALSE;
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
-    guint flags = (item->header->flags | add) & ~remove;
-    if (flags == item->header->flags)
+    guint flags = (item->flags | add) & ~remove;
+    if (flags == item->flags)
       continue;
-    item->header->flags = flags;
-    g_array_append_val(uids, item->header->uid);
+    item->flags = flags;
+    g_array_append_val(uids, item->uid);
   }
   if (!uids->len || box->read_only) {
     if (box->read_only)
@@ -556,7 +573,8 @@ ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove)
     return;
   }
   FlagChange *change = g_new0(FlagChange, 1);
-  *change = (FlagChange){ .box = box, .uids = g_array_ref(uids), .add = add, .remove = remove };
+  *change = (FlagChange){ .box = box, .uids = g_array_ref(uids), .add = add, .remove = remove,
+                          .kept = ml_worker_keeps_changes(box->account->worker) };
   guint64 id = ml_worker_flags(box->account->worker, box->folder, uids, add, remove);
   UiOp *op = ui_ops_command(app, box->account, id, "Changing flags");
   op->silent = TRUE;

@@ -27,8 +27,7 @@ on_event(gpointer data)
   if (event->inserted) {
     ui_app_say(event->app, "The card \"%s\" is here.", event->token);
   } else {
-    ui_reader_shut(event->app);
-    ui_drafts_forget_titles(event->app);
+    ui_idle_forget_secrets(event->app);
     ui_app_say(event->app, "The card \"%s\" was pulled: its PIN is forgotten.", event->token);
   }
   ui_app_note(event->app, UI_STYLE_NORMAL, "%s", event->app->status);

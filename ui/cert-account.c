@@ -51,7 +51,7 @@ common_address(const MlAccount *account, CryptoCert *cert)
 }
 
 static UiCertAccount *
-look(const MlAccount *account, CryptoCert *cert, gint64 now)
+look(const MlConfig *config, const MlAccount *account, CryptoCert *cert, gint64 now)
 {
   UiCertAccount *move = g_new0(UiCertAccount, 1);
   CryptoUse use = crypto_cert_can_sign(cert) ? CRYPTO_USE_SIGN : CRYPTO_USE_ENCRYPT;
@@ -62,7 +62,8 @@ look(const MlAccount *account, CryptoCert *cert, gint64 now)
   move->names_another = (crypto_cert_can_sign(cert) && is_another(account->sign_cert, cert)) ||
                         (crypto_cert_can_encrypt(cert) && is_another(account->encrypt_cert, cert));
   /* asked for without an account: what the newest valid one is */
-  used = ml_recipients_own(NULL, common_address(account, cert), NULL, use, now, CRYPTO_REVOCATION_SOFT, &error);
+  used = ml_recipients_own(NULL, common_address(account, cert), NULL, use, now, ml_config_revocation(config),
+                           &error);
   gboolean best = used && !strcmp(crypto_cert_sha256(used), crypto_cert_sha256(cert));
   move->takes = best && !move->names_another;
   if (!best && !used)
@@ -80,7 +81,7 @@ ui_cert_accounts_for(const MlConfig *config, CryptoCert *cert, gint64 now)
   if (crypto_cert_can_sign(cert) || crypto_cert_can_encrypt(cert))
     for (guint i = 0; i < config->accounts->len; i++)
       if (ui_cert_account_has(config->accounts->pdata[i], cert))
-        g_ptr_array_add(all, look(config->accounts->pdata[i], cert, now));
+        g_ptr_array_add(all, look(config, config->accounts->pdata[i], cert, now));
   return all;
 }
 

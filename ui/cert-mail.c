@@ -40,11 +40,11 @@ ui_cert_mail_each(MlDriver *driver, const char *folder, guint hint, UiCertMailFu
 }
 
 MlMessage *
-ui_cert_mail_read(GBytes *raw, gint64 received, MlPeople *people)
+ui_cert_mail_read(GBytes *raw, gint64 received, CryptoRevocationMode revocation, MlPeople *people)
 {
   const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
                                   .received = received,
-                                  .revocation = CRYPTO_REVOCATION_SOFT,
+                                  .revocation = revocation,
                                   .people = people };
   g_autoptr(GCancellable) cancellable = g_cancellable_new();
   return ml_message_read(raw, &options, cancellable, NULL);
@@ -65,7 +65,11 @@ count_one(const MlHeader *header, GBytes *raw, gint64 received, gpointer data)
   (void)header;
   if (g_cancellable_is_cancelled(count->cancellable))
     return FALSE;
-  g_autoptr(MlMessage) message = ui_cert_mail_read(raw, received, NULL);
+  const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
+                                  .received = received,
+                                  .revocation = CRYPTO_REVOCATION_OFF,
+                                  .sealed = TRUE }; /* who it is encrypted to is said outside */
+  g_autoptr(MlMessage) message = ml_message_read(raw, &options, count->cancellable, NULL);
   const CryptoEnvelope *envelope = message ? ml_message_verdict(message)->envelope : NULL;
   count->looked_at++;
   if (envelope && envelope->ours && !envelope->others_ours &&

@@ -63,15 +63,15 @@ ui_cert_end_words(gint64 seconds)
               : g_strdup("ends within a day");
 }
 
-/* A yes is remembered with what it was said to: words of ours, or the mail's Message-ID. */
+/* A yes is remembered with what it was said to, in words of ours; once with the bare Message-ID of the mail. */
 char *
 ui_cert_source_words(const char *source)
 {
-  static const char *const ours[] = { "file ", "directory ", "token ", "signed mail", "database" };
+  static const char *const ours[] = { "file ", "directory ", "token ", "signed mail", "database", "mail <" };
   for (gsize i = 0; i < G_N_ELEMENTS(ours); i++)
     if (g_str_has_prefix(source, ours[i]))
       return g_strdup(source);
-  return *source ? g_strdup_printf("mail <%s>", source) : g_strdup("mail");
+  return *source && strcmp(source, "mail") != 0 ? g_strdup_printf("mail <%s>", source) : g_strdup("mail");
 }
 
 /* The first that fits is what is told. */
@@ -134,6 +134,8 @@ fine(const CryptoCertEntry *entry, const char *word, gint64 now, const char *sen
   const char *said = sentence ? sentence
                      : ui_cert_group(entry) == UI_CERT_OWN
                          ? "Good, but it ends soon: r asks for a new one. Its key stays for reading old mail."
+                     : ui_cert_group(entry) == UI_CERT_AUTHORITY
+                         ? "Good, but it ends soon: what it issued needs a newer authority then, which i imports."
                          : "Good, but it ends soon: a newer one comes with their signed mail.";
   return status_new(UI_CERT_LOOK, 0, ends, said);
 }
@@ -168,18 +170,22 @@ untrusted(const CryptoCertEntry *entry, const CryptoChain *chain)
 }
 
 UiCertStatus *
-ui_cert_status(const CryptoCertEntry *entry, gboolean accepted, gint64 now, GPtrArray *extra)
+ui_cert_status(const CryptoCertEntry *entry, gboolean accepted, gint64 now, CryptoRevocationMode revocation,
+               GPtrArray *extra)
 {
   if (entry->flags & CRYPTO_CERT_DISTRUSTED)
     return status_new(UI_CERT_BAD, CRYPTO_TRUST_DISTRUSTED, "distrusted",
                       "Marked as never to be trusted for mail: T changes that.");
   g_autoptr(CryptoChain) chain =
-      crypto_chain_check(entry->cert, ui_cert_main_use(entry->cert), now, CRYPTO_REVOCATION_SOFT, extra);
+      crypto_chain_check(entry->cert, ui_cert_main_use(entry->cert), now, revocation, extra);
   guint problems = chain->problems;
   if (problems & CRYPTO_TRUST_REVOKED)
     return status_new(UI_CERT_BAD, problems, "revoked", chain->sentence);
   if (problems & CRYPTO_TRUST_DISTRUSTED)
     return status_new(UI_CERT_BAD, problems, "not trusted: distrusted authority", chain->sentence);
+  if (entry->flags & CRYPTO_CERT_RETIRED)
+    return status_new(UI_CERT_GOOD, problems, "old key, for reading old mail",
+                      "It lies where a card keeps keys that were replaced: it decrypts, and signs no more.");
   if (problems & (CRYPTO_TRUST_EXPIRED | CRYPTO_TRUST_NOT_YET_VALID))
     return out_of_date(entry, problems);
   if (!problems)

@@ -22,8 +22,10 @@ typedef struct {
   char *sentence; /* what it means and what to do; NULL where `word` says it all */
 } UiCertStatus;
 
-/* Asks nobody and calls nobody. @accepted: the user said yes to it. @extra (may be NULL): candidates to build with. */
-UiCertStatus *ui_cert_status(const CryptoCertEntry *entry, gboolean accepted, gint64 now, GPtrArray *extra);
+/* Asks nobody and calls nobody. @accepted: the user said yes to it. @revocation: ml_config_revocation(). @extra (may be
+ * NULL): candidates to build with. */
+UiCertStatus *ui_cert_status(const CryptoCertEntry *entry, gboolean accepted, gint64 now, CryptoRevocationMode revocation,
+                             GPtrArray *extra);
 void ui_cert_status_free(UiCertStatus *status); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UiCertStatus, ui_cert_status_free)
 CryptoUse ui_cert_main_use(CryptoCert *cert); /* that its status is about */

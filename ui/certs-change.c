@@ -17,7 +17,7 @@ struct Change {
   CryptoTrustWish trust_mail, trust_server;
   const char *said; /* when it is done */
   char *lost;       /* what goes with it, counted; NULL */
-  gboolean done;
+  gboolean done, deleted;
   GError *error;
 };
 
@@ -74,7 +74,9 @@ changed(UiApp *app, gboolean cancelled, gpointer data)
 
   if (change->error)
     ui_app_error(app, change->error);
-  else if (change->done) {
+  if (change->error && change->deleted)
+    ui_certs_refresh(app);
+  if (!change->error && change->done) {
     ui_app_say(app, "%s: %s.", change->said, crypto_cert_common_name(change->cert));
     ui_app_note(app, UI_STYLE_NORMAL, "%s: %s, SHA-256 %s", change->said, crypto_cert_common_name(change->cert),
                 crypto_cert_sha256(change->cert));
@@ -179,21 +181,17 @@ ui_action_certs_trust(UiApp *app)
 
 /* --- delete, forget */
 
+/* Whomever it was accepted for, named in it or not. */
 static gboolean
-forget_addresses(Change *change)
+take_back_yes(Change *change)
 {
   MlPeople *people = ui_app_people(change->app, CRYPTO_JOB_KEYS);
-  const char *const *addresses = crypto_cert_addresses(change->cert);
   const char *sha256 = crypto_cert_sha256(change->cert);
 
   if (!people)
     return TRUE;
-  if (change->group == UI_CERT_CANDIDATE)
-    return ml_people_forget(people, change->mail, sha256, &change->error);
-  for (guint i = 0; addresses[i]; i++)
-    if (!ml_people_unaccept(people, addresses[i], sha256, NULL))
-      continue; /* no address that anybody could have accepted */
-  return TRUE;
+  return change->group == UI_CERT_CANDIDATE ? ml_people_forget(people, change->mail, sha256, &change->error)
+                                            : ml_people_unaccept(people, NULL, sha256, &change->error);
 }
 
 static void
@@ -202,9 +200,9 @@ run_delete(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   Change *change = data;
 
   if (change->group == UI_CERT_CANDIDATE)
-    change->done = forget_addresses(change);
+    change->done = take_back_yes(change);
   else
-    change->done = crypto_certdb_delete(change->cert, pin, &change->error) && forget_addresses(change);
+    change->done = (change->deleted = crypto_certdb_delete(change->cert, pin, &change->error)) && take_back_yes(change);
 }
 
 static void
@@ -329,7 +327,7 @@ ui_action_certs_delete(UiApp *app)
     change->said = "Forgotten";
     ask(change, UI_PROMPT_YES_NO, "Forget it", more, delete_answered);
   } else if (row->group == UI_CERT_OWN)
-    ui_ops_job(app, CRYPTO_JOB_KEYS, "Counting what only its key can read", run_count, counted, change);
+    ui_ops_job(app, CRYPTO_JOB_NETWORK, "Counting what only its key can read", run_count, counted, change);
   else
     ask_delete(change);
 }
@@ -348,7 +346,8 @@ run_accept(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
                         "What is accepted could not be remembered: people.db cannot be opened.");
     return;
   }
-  MlRecipient *row = ml_recipients_from_cert(change->cert, change->source, now, CRYPTO_REVOCATION_SOFT);
+  MlRecipient *row =
+      ml_recipients_from_cert(change->cert, change->source, now, ml_config_revocation(change->app->config));
   g_free(row->address);
   row->address = g_strdup(change->mail);
   change->done = ml_recipients_accept(people, row, now, pin, &change->error);

@@ -42,7 +42,7 @@ run_details(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   for (guint i = 0; i < G_N_ELEMENTS(details->uses); i++)
     if (details->uses[i].words)
       details->uses[i].chain = crypto_chain_check(details->entry.cert, details->uses[i].use, now,
-                                                  CRYPTO_REVOCATION_SOFT, details->extra);
+                                                  ml_config_revocation(details->app->config), details->extra);
 }
 
 static void G_GNUC_PRINTF(4, 5)

@@ -40,14 +40,14 @@ word_fits(const UiCertRow *row, const char *word, gint64 now)
     return TRUE;
   if (!row->word)
     return FALSE;
-  g_autofree char *status = ui_limit_fold(row->word);
+  g_autofree char *status = ml_pattern_fold(row->word);
   return strstr(status, word) != NULL;
 }
 
 gboolean
 ui_certs_fits(const UiCertRow *row, const char *limit, gint64 now)
 {
-  g_autofree char *folded = ui_limit_fold(limit);
+  g_autofree char *folded = ml_pattern_fold(limit);
   g_auto(GStrv) words = g_strsplit(folded, " ", -1);
 
   for (guint i = 0; words[i]; i++)

@@ -70,7 +70,7 @@ row_new(CryptoCertEntry *entry, UiCertGroup group, const char *address, const ch
   row->where = gated(where);
   row->source = g_strdup(source);
   row->accepted = accepted;
-  row->folded = ui_limit_fold(words);
+  row->folded = ml_pattern_fold(words);
   return row;
 }
 
@@ -183,6 +183,7 @@ ui_certs_load(UiApp *app, UiCerts *certs)
 typedef struct {
   guint generation;
   gint64 now;
+  CryptoRevocationMode revocation;
   guint n;
   GPtrArray *extra; /* certificates: counted, and none is changed */
   struct {
@@ -200,7 +201,7 @@ run_work(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 
   for (guint i = 0; i < work->n && !g_cancellable_is_cancelled(cancellable); i++)
     work->items[i].status =
-        ui_cert_status(&work->items[i].entry, work->items[i].accepted, work->now, work->extra);
+        ui_cert_status(&work->items[i].entry, work->items[i].accepted, work->now, work->revocation, work->extra);
 }
 
 static void
@@ -261,6 +262,7 @@ ui_certs_work(UiApp *app, UiCerts *certs)
   work->extra = certs->extra ? g_ptr_array_ref(certs->extra) : NULL;
   work->generation = certs->generation;
   work->now = g_get_real_time() / G_USEC_PER_SEC;
+  work->revocation = ml_config_revocation(app->config);
   for (int i = certs->top; i < certs->top + MAX(certs->height, 30) && i < (int)certs->lines->len; i++)
     take(work, g_array_index(certs->lines, UiCertLine, i).row);
   for (guint i = 0; i < certs->all->len && work->n < CHUNK; i++)

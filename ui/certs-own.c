@@ -156,6 +156,10 @@ ui_action_certs_use(UiApp *app)
     return;
   CryptoCert *cert = row->entry->cert;
   gboolean sign = crypto_cert_can_sign(cert), encrypt = crypto_cert_can_encrypt(cert);
+  if (row->entry->flags & CRYPTO_CERT_RETIRED) {
+    ui_app_say(app, "It is an old key, for reading old mail: no account signs or is written to with it.");
+    return;
+  }
   if (row->group != UI_CERT_OWN || (!sign && !encrypt)) {
     ui_app_say(app, row->group != UI_CERT_OWN ? "Its private key is not here: an account can use your own alone."
                                               : "This certificate is not made for mail.");
@@ -196,6 +200,7 @@ static const struct {
 
 typedef struct {
   UiApp *app;
+  const MlAccount *account; /* whose address and name are proposed */
   GPtrArray *tokens; /* of char *: where a key can be made; the first is NULL, the database */
   guint kind, token;
   char **addresses;
@@ -283,7 +288,6 @@ static void
 addresses_answered(const char *answer, gpointer data)
 {
   Request *request = data;
-  const MlAccount *account = request->app->config->accounts->pdata[0];
 
   request->addresses = answer ? g_strsplit_set(answer, ", ", 32) : NULL;
   guint n = 0;
@@ -305,16 +309,13 @@ addresses_answered(const char *answer, gpointer data)
     return;
   }
   ui_prompts_ask(request->app->prompts, UI_PROMPT_LINE, NULL, "Your name, as it shall be in the certificate",
-                 account->display_name, NULL, name_answered, request);
+                 request->account->display_name, NULL, name_answered, request);
 }
 
 static void
 ask_addresses(Request *request)
 {
-  const MlAccount *account = request->app->box ? request->app->box->account->account
-                                               : request->app->config->accounts->pdata[0];
-
-  ui_prompts_ask(request->app->prompts, UI_PROMPT_LINE, NULL, "For which addresses", account->address, NULL,
+  ui_prompts_ask(request->app->prompts, UI_PROMPT_LINE, NULL, "For which addresses", request->account->address, NULL,
                  addresses_answered, request);
 }
 
@@ -380,6 +381,7 @@ ui_action_certs_request(UiApp *app)
   Request *request = g_new0(Request, 1);
 
   request->app = app;
+  request->account = app->box ? app->box->account->account : app->config->accounts->pdata[0];
   request->tokens = g_ptr_array_new_with_free_func(g_free);
   ui_ops_job(app, CRYPTO_JOB_KEYS, "Looking for tokens", run_tokens, tokens_done, request);
 }

@@ -13,6 +13,7 @@
 #include "crypto/revocation.h"
 #include "crypto/spool.h"
 #include "keyring/keyring.h"
+#include "mail/files.h"
 #include "mail/journal.h"
 #include "mail/smtp.h"
 #include "mail/store.h"
@@ -192,6 +193,29 @@ keep_journal(UiCli *cli)
   crypto_keyuse_watch(&ml_journal_watch, cli->journal);
 }
 
+static CryptoOptions
+crypto_options(const UiCli *cli, const char *cards, gboolean need_database, gboolean roots, gboolean tokens)
+{
+  return (CryptoOptions){
+    .nssdb = cli->nssdb,
+    .cards = cards,
+    .create = need_database,
+    .read_only = !need_database,
+    .roots = roots,
+    .tokens = tokens && cli->config->system_tokens,
+    .only = ml_policy_value(cli->config->policy, ML_POLICY_TRUST),
+  };
+}
+
+static void
+set_up_crypto(UiCli *cli)
+{
+  g_autofree char *cache = g_build_filename(cli->cache_dir, "revocation", NULL);
+  crypto_revocation_set_cache(cache);
+  cli->crypto_is_open = TRUE;
+  keep_journal(cli);
+}
+
 gboolean
 ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean tokens, int *code)
 {
@@ -202,25 +226,25 @@ ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean token
   if (!ui_cli_config(cli, code))
     return FALSE;
   g_autofree char *cards = g_build_filename(cli->state_dir, "cards", NULL);
-  const CryptoOptions options = {
-    .nssdb = cli->nssdb,
-    .cards = cards,
-    .create = need_database,
-    .read_only = !need_database,
-    .roots = roots,
-    .tokens = tokens && cli->config->system_tokens,
-    .only = ml_policy_value(cli->config->policy, ML_POLICY_TRUST),
-  };
+  const CryptoOptions options = crypto_options(cli, cards, need_database, roots, tokens);
   if (!crypto_open(&options, &error)) {
     ui_cli_error(cli, "%s", error->message);
     *code = ui_cli_exit_for(error);
     return FALSE;
   }
-  g_autofree char *cache = g_build_filename(cli->cache_dir, "revocation", NULL);
-  crypto_revocation_set_cache(cache);
-  cli->crypto_is_open = TRUE;
-  keep_journal(cli);
+  set_up_crypto(cli);
   return TRUE;
+}
+
+void
+ui_cli_crypto_behind(UiCli *cli, CryptoOpened func, gpointer user_data)
+{
+  if (cli->crypto_is_open)
+    return;
+  g_autofree char *cards = g_build_filename(cli->state_dir, "cards", NULL);
+  const CryptoOptions options = crypto_options(cli, cards, TRUE, TRUE, TRUE);
+  set_up_crypto(cli); /* before there is a key that could be used */
+  crypto_open_behind(&options, func, user_data);
 }
 
 static char *
@@ -381,7 +405,8 @@ ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code)
     return folder ? fetch_message(cli, folder, uid, received, code) : NULL;
   GBytes *bytes = ui_cli_read_file(input, &error);
   if (!bytes) {
-    ui_cli_error(cli, "%s", error->message);
+    gboolean missing = g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+    ui_cli_error(cli, "%s%s", error->message, missing ? " A message is a file, - or FOLDER/UID." : "");
     *code = ui_cli_exit_for(error);
   }
   return bytes;
@@ -439,9 +464,7 @@ ui_cli_read_file(const char *file, GError **error)
     return read_stream(STDIN_FILENO, "standard input", error);
   int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    g_set_error(error, ML_ERROR, errno == ENOENT ? ML_ERROR_NOT_FOUND : ML_ERROR_STORE,
-                errno == ENOENT ? "there is no file %s (a message is a file, - or FOLDER/UID)" : "%s cannot be read",
-                file);
+    ml_files_error(error, errno, "read", file);
     return NULL;
   }
   GBytes *bytes = read_opened(fd, file, error);

@@ -73,6 +73,8 @@ gboolean ui_cli_config(UiCli *cli, int *code);
 MlAccount *ui_cli_account(UiCli *cli, int *code);       /* -A, else the first */
 char *ui_cli_journal_file(const UiCli *cli); /* once the configuration is loaded; transfer full */
 gboolean ui_cli_crypto(UiCli *cli, gboolean need_database, gboolean roots, gboolean tokens, int *code);
+/* For the screen, with the configuration loaded: all of it, while the screen is drawn already (crypto_open_behind()). */
+void ui_cli_crypto_behind(UiCli *cli, CryptoOpened func, gpointer user_data);
 
 /* "anna/INBOX/12", "INBOX/12", a file, "-": the bytes of one message. @received is set from the store. */
 GBytes *ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code);

@@ -49,10 +49,8 @@ import_pkcs12(UiCli *cli, GBytes *bytes, const char *file, const Import *wanted,
 static gboolean
 add_trust(UiCli *cli, CryptoCert *cert, gboolean mail, gboolean server, GError **error)
 {
-  g_autoptr(CryptoCertEntry) now = crypto_certdb_find(crypto_cert_sha256(cert), NULL);
-  guint flags = now ? now->flags : 0;
-  return crypto_certdb_trust(cert, mail || (flags & CRYPTO_CERT_TRUSTED_MAIL),
-                             server || (flags & CRYPTO_CERT_TRUSTED_SERVER), ui_cli_pin_source(cli), error);
+  return crypto_certdb_set_trust(cert, mail ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_KEEP,
+                                 server ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_KEEP, ui_cli_pin_source(cli), error);
 }
 
 static void
@@ -478,19 +476,17 @@ is_delete_agreed(UiCli *cli, const CryptoCertEntry *entry, gboolean own, gboolea
              : ui_cli_confirm(cli, "Delete it? [y/N]");
 }
 
-/* What mail brought is a candidate again, and not one that was accepted. */
+/* What mail brought is a candidate again, and not one that was accepted, whomever for. */
 static void
 take_back_yes(UiCli *cli, CryptoCert *cert)
 {
-  const char *const *addresses = crypto_cert_addresses(cert);
   g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
-  g_autoptr(MlPeople) people = g_file_test(file, G_FILE_TEST_EXISTS) ? ml_people_open(file, NULL) : NULL;
-  for (guint i = 0; people && addresses[i]; i++) {
-    g_autoptr(GError) error = NULL;
-    if (!ml_people_unaccept(people, addresses[i], crypto_cert_sha256(cert), &error) &&
-        !g_error_matches(error, ML_ERROR, ML_ERROR_FAILED)) /* no address that anybody could have accepted */
-      ui_cli_error(cli, "%s", error->message);
-  }
+  if (!g_file_test(file, G_FILE_TEST_EXISTS))
+    return;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlPeople) people = ml_people_open(file, &error);
+  if (!people || !ml_people_unaccept(people, NULL, crypto_cert_sha256(cert), &error))
+    ui_cli_error(cli, "it is deleted, but that it was accepted could not be taken back: %s", error->message);
 }
 
 int

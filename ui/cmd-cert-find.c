@@ -14,7 +14,7 @@ typedef struct {
   UiCli *cli;
   const char *address;
   char *password_file, *cert;
-  gboolean accept, keep;
+  gboolean accept, import, keep; /* import: accept what the person says yes to */
   MlPeople *people;
   GPtrArray *rows;    /* of MlRecipient: one certificate each */
   GPtrArray *entries; /* of char *: the DN of each */
@@ -84,7 +84,7 @@ take_answer(Find *find, const MlDirectoryAnswer *answer, GError **error)
     g_ptr_array_add(certs, found->cert);
     g_ptr_array_add(find->entries, g_strdup(found->entry));
     g_ptr_array_add(find->rows, ml_recipients_judge(found->cert, find->address, source, accepted, answer->issuers, now,
-                                                    CRYPTO_REVOCATION_SOFT));
+                                                    ml_config_revocation(find->cli->config)));
   }
   return ml_people_offer(find->people, find->address, source, certs, answer->issuers, now, error);
 }
@@ -149,7 +149,7 @@ accept_one(Find *find, int *code)
   }
   if (find->cert) {
     g_autofree char *source = g_strdup(row->source);
-    ml_recipients_use(row, row->cert, source, now, CRYPTO_REVOCATION_SOFT);
+    ml_recipients_use(row, row->cert, source, now, ml_config_revocation(find->cli->config));
     if (row->state != ML_CERT_READY) {
       ui_cli_error(find->cli, "%s", row->reason);
       *code = UI_EXIT_NO;
@@ -161,6 +161,27 @@ accept_one(Find *find, int *code)
     return FALSE;
   }
   return TRUE;
+}
+
+/* What would be accepted, with the fingerprint to compare; yes or no at the terminal. */
+static void
+offer(Find *find, int *code)
+{
+  const MlRecipient *row = chosen(find);
+  if (row) {
+    g_autofree char *print = ui_cmd_cert_fingerprint(row->cert);
+    g_autofree char *words = g_strdup_printf("Accept for %s: %s, issued by %s, SHA-256 %s (y/n)", find->address,
+                                             crypto_cert_common_name(row->cert), crypto_cert_issuer_name(row->cert), print);
+    g_autofree char *question = ui_text_line(words);
+    if (!ui_cli_confirm(find->cli, question)) {
+      ui_cli_error(find->cli, "nothing was accepted: it stays a candidate (signet cert accept, or A on the screen, takes it later)");
+      *code = UI_EXIT_NO;
+      return;
+    }
+  }
+  guint index = 0;
+  if (accept_one(find, code) && g_ptr_array_find(find->rows, row, &index))
+    tell(find, row, find->entries->pdata[index]);
 }
 
 static int
@@ -181,6 +202,8 @@ ask(Find *find)
     usable |= row->state == ML_CERT_READY || row->state == ML_CERT_CANDIDATE;
     tell(find, row, find->entries->pdata[i]);
   }
+  if (find->import && find->rows->len)
+    offer(find, &code);
   return code != UI_EXIT_OK ? code : usable ? UI_EXIT_OK : find->failed ? find->failed : UI_EXIT_NO;
 }
 
@@ -215,7 +238,7 @@ run(Find *find)
 {
   UiCli *cli = find->cli;
   int code = UI_EXIT_OK;
-  if (!may_ask(find, &code) || !ui_cli_crypto(cli, find->accept, TRUE, FALSE, &code))
+  if (!may_ask(find, &code) || !ui_cli_crypto(cli, find->accept || find->import, TRUE, FALSE, &code))
     return code;
   g_autoptr(GError) error = NULL;
   g_autofree char *file = g_build_filename(cli->data_dir, "people.db", NULL);
@@ -238,6 +261,7 @@ ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv)
 {
   Find find = { .cli = cli };
   const UiOption options[] = { { "accept", 0, UI_OPTION_FLAG, &find.accept },
+                               { "import", 0, UI_OPTION_FLAG, &find.import },
                                { "cert", 0, UI_OPTION_STRING, &find.cert },
                                { "password-file", 0, UI_OPTION_STRING, &find.password_file },
                                { "keep-password", 0, UI_OPTION_FLAG, &find.keep },
@@ -251,9 +275,11 @@ ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv)
     code = UI_EXIT_USAGE;
     if (!find.address || !strchr(find.address, '@'))
       ui_cli_error(cli, "say whose: signet cert find ADDRESS");
-    else if (find.cert && (!find.accept || !cert))
-      ui_cli_error(cli, find.accept ? "--cert takes a SHA-256 fingerprint, or its first eight digits or more"
-                                    : "--cert goes with --accept");
+    else if (find.import && (find.accept || cli->batch))
+      ui_cli_error(cli, "--import asks before it accepts: with --batch say --accept, which does not");
+    else if (find.cert && ((!find.accept && !find.import) || !cert))
+      ui_cli_error(cli, find.accept || find.import ? "--cert takes a SHA-256 fingerprint, or its first eight digits or more"
+                                    : "--cert goes with --accept or --import");
     else {
       char *given = find.cert;
       find.cert = cert;

@@ -72,7 +72,8 @@ tell(List *list, const CryptoCertEntry *entry, UiCertGroup group, const char *ad
   if (!list->wanted[group] || (list->word && !has_word(entry->cert, list->word)))
     return;
   g_autoptr(UiCertStatus) status =
-      ui_cert_status(entry, group != UI_CERT_CANDIDATE && source != NULL, list->now, list->extra);
+      ui_cert_status(entry, group != UI_CERT_CANDIDATE && source != NULL, list->now,
+                     ml_config_revocation(list->cli->config), list->extra);
   list->shown++;
   if (list->cli->json) {
     tell_json(list, entry, group, address, source, status);
@@ -120,6 +121,7 @@ run(List *list)
   g_autoptr(GPtrArray) entries = crypto_certdb_list(list->builtin, &error);
   if (!entries)
     return ui_cmd_cert_fail(list->cli, error);
+  crypto_certdb_add_absent(entries);
   for (guint i = accepted ? accepted->len : 0; i-- > 0;) { /* the newest stays */
     MlAccepted *one = accepted->pdata[i];
     g_hash_table_insert(sources, one->sha256, one->source);

@@ -23,7 +23,7 @@ harvest_one(const MlHeader *header, GBytes *raw, gint64 received, gpointer data)
 {
   Harvest *harvest = data;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  g_autoptr(MlMessage) message = ui_cert_mail_read(raw, received, harvest->people);
+  g_autoptr(MlMessage) message = ui_cert_mail_read(raw, received, ml_config_revocation(harvest->cli->config), harvest->people);
   if (!message)
     return TRUE;
   harvest->signed_mail++;
@@ -65,7 +65,7 @@ accept_for(Harvest *harvest, const char *address, GError **error)
   MlMailbox mailbox = { .address = (char *)address };
   g_ptr_array_add(mailboxes, &mailbox);
   g_autoptr(GPtrArray) rows =
-      ml_recipients_find(harvest->people, mailboxes, now, CRYPTO_REVOCATION_SOFT, error);
+      ml_recipients_find(harvest->people, mailboxes, now, ml_config_revocation(harvest->cli->config), error);
   if (!rows)
     return FALSE;
   MlRecipient *row = rows->len ? rows->pdata[0] : NULL;

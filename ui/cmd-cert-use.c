@@ -121,7 +121,8 @@ static gboolean
 accept_one(UiCli *cli, MlPeople *people, const UiCertCandidate *candidate, GError **error)
 {
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  MlRecipient *row = ml_recipients_from_cert(candidate->cert, candidate->source, now, CRYPTO_REVOCATION_SOFT);
+  MlRecipient *row =
+      ml_recipients_from_cert(candidate->cert, candidate->source, now, ml_config_revocation(cli->config));
   g_free(row->address);
   row->address = g_strdup(candidate->address);
   gboolean done = ml_recipients_accept(people, row, now, ui_cli_pin_source(cli), error);

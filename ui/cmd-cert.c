@@ -25,10 +25,10 @@ const char ui_cmd_cert_help[] =
     "    Without them, nothing becomes trusted\n"
     "signet cert import --from-mutt DIR | --from-gpgsm\n"
     "    the certificates of mutt's ~/.smime, or those that gpgsm keeps (their keys: as PKCS#12)\n"
-    "signet cert find ADDRESS [--accept [--cert FINGERPRINT]] [--password-file F] [--keep-password]\n"
+    "signet cert find ADDRESS [--accept|--import [--cert FINGERPRINT]] [--password-file F] [--keep-password]\n"
     "    asks the directories ([directory NAME] in signet.conf) that may be asked about that address. What they\n"
     "    have is a candidate; --accept keeps the newest that a trusted authority issued, or the one that --cert\n"
-    "    names. --keep-password puts what you type for the directory's bind into the keyring\n"
+    "    names; --import shows it with its fingerprint, and asks. --keep-password puts what you type for the directory's bind into the keyring\n"
     "signet cert harvest FOLDER... [--accept]\n"
     "    reads the signed mail of the folders and tells whose certificates it brought: candidates for "
     "writing\n"
@@ -54,7 +54,8 @@ const char ui_cmd_cert_help[] =
     "first;\n"
     "with --batch they take the full fingerprint, or a FILE, for an answer.\n"
     "\n"
-    "In the list: K we have its key, A authority, M trusted for mail, S for servers, X never to be trusted.\n"
+    "In the list: K we have its key, A authority, M trusted for mail, S for servers, X never to be trusted for\n"
+    "mail, x never for servers alone.\n"
     "Exit codes: 0 done, 1 no such certificate, refused, (find) none that could be used, or\n"
     "(expiry) some end, 2 usage, 65 not a certificate, 66 no such file, 69 a directory did not answer, 75 the database is in use, 77 wrong or missing password, 78 the database cannot be "
     "used.\n";
@@ -179,6 +180,8 @@ flag_letters(guint flags, char letters[6])
                 { CRYPTO_CERT_DISTRUSTED | CRYPTO_CERT_DISTRUSTED_SERVER, 'X' } };
   for (gsize i = 0; i < G_N_ELEMENTS(table); i++)
     letters[i] = flags & table[i].flag ? table[i].letter : '-';
+  if (letters[4] == 'X' && !(flags & CRYPTO_CERT_DISTRUSTED))
+    letters[4] = 'x';
   letters[5] = 0;
 }
 
@@ -203,11 +206,12 @@ ui_cmd_cert_line_with(const CryptoCertEntry *entry, const char *word, const char
   const char *const *addresses = crypto_cert_addresses(entry->cert);
   g_autofree char *until = date(crypto_cert_not_after(entry->cert));
   g_autofree char *line = g_strdup_printf(
-      "%.16s %s until %s  %s%s%s%s%s%s%s", crypto_cert_sha256(entry->cert), letters, until,
+      "%.16s %s until %s  %s%s%s%s%s%s%s%s", crypto_cert_sha256(entry->cert), letters, until,
       crypto_cert_common_name(entry->cert), addresses[0] ? " <" : "", addresses[0] ? addresses[0] : "",
       addresses[0] ? ">" : "", addresses[0] && addresses[1] ? " and more" : "",
       entry->token && strcmp(entry->token, "database") != 0 ? "  on " : "",
-      entry->token && strcmp(entry->token, "database") != 0 ? entry->token : "");
+      entry->token && strcmp(entry->token, "database") != 0 ? entry->token : "",
+      entry->flags & CRYPTO_CERT_ABSENT ? " (not in its reader)" : "");
   g_autofree char *first = word ? g_strdup_printf("%-14s ", word) : g_strdup("");
   g_autofree char *whole =
       g_strdup_printf("%s%s%s%s", first, line, behind ? "  " : "", behind ? behind : "");
@@ -237,6 +241,7 @@ ui_cmd_cert_fields(JsonBuilder *json, const CryptoCertEntry *entry)
   ui_json_bool(json, "distrusted_server", (entry->flags & CRYPTO_CERT_DISTRUSTED_SERVER) != 0);
   ui_json_bool(json, "builtin", (entry->flags & CRYPTO_CERT_BUILTIN) != 0);
   ui_json_string(json, "token", entry->token);
+  ui_json_bool(json, "absent", (entry->flags & CRYPTO_CERT_ABSENT) != 0);
   ui_json_string(json, "nickname", entry->nickname);
 }
 
@@ -279,7 +284,7 @@ show_times(CryptoCert *cert, gint64 now)
 }
 
 static void
-show_text(const CryptoCertEntry *entry, GPtrArray *extra)
+show_text(const CryptoCertEntry *entry, CryptoRevocationMode revocation, GPtrArray *extra)
 {
   CryptoCert *cert = entry->cert;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
@@ -312,7 +317,7 @@ show_text(const CryptoCertEntry *entry, GPtrArray *extra)
     if (!has_purpose(cert, purposes[i].use))
       continue;
     g_autoptr(CryptoChain) chain =
-        crypto_chain_check(cert, purposes[i].use, now, CRYPTO_REVOCATION_SOFT, extra);
+        crypto_chain_check(cert, purposes[i].use, now, revocation, extra);
     g_autofree char *line =
         g_strdup_printf("%s: %s", purposes[i].words, chain->problems ? chain->sentence : "yes");
     show_line("good for", line);
@@ -325,10 +330,11 @@ show_text(const CryptoCertEntry *entry, GPtrArray *extra)
 }
 
 static void
-show_purpose_json(JsonBuilder *json, CryptoCert *cert, const Purpose *purpose, GPtrArray *extra)
+show_purpose_json(JsonBuilder *json, CryptoCert *cert, const Purpose *purpose, CryptoRevocationMode revocation,
+                  GPtrArray *extra)
 {
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  g_autoptr(CryptoChain) chain = crypto_chain_check(cert, purpose->use, now, CRYPTO_REVOCATION_SOFT, extra);
+  g_autoptr(CryptoChain) chain = crypto_chain_check(cert, purpose->use, now, revocation, extra);
   ui_json_object(json, purpose->name);
   ui_json_bool(json, "good", chain->problems == 0);
   g_autoptr(GPtrArray) words = g_ptr_array_new();
@@ -350,14 +356,14 @@ static void
 show_one(UiCli *cli, const CryptoCertEntry *entry, GPtrArray *extra)
 {
   if (!cli->json) {
-    show_text(entry, extra);
+    show_text(entry, ml_config_revocation(cli->config), extra);
     return;
   }
   JsonBuilder *json = ui_json_new();
   ui_cmd_cert_fields(json, entry);
   for (gsize i = 0; i < G_N_ELEMENTS(purposes); i++)
     if (has_purpose(entry->cert, purposes[i].use))
-      show_purpose_json(json, entry->cert, &purposes[i], extra);
+      show_purpose_json(json, entry->cert, &purposes[i], ml_config_revocation(cli->config), extra);
   ui_json_print(json);
 }
 

@@ -208,6 +208,10 @@ look_at_tokens(Doctor *doctor)
         "scdaemon lets it go", holder);
   for (guint i = 0; i < tokens->len; i++) {
     const CryptoToken *token = tokens->pdata[i];
+    if (token->mute) {
+      g_autofree char *words = crypto_token_mute_words();
+      say(doctor, WARN, "token", "a card in a reader of module %s does not answer: %s", token->module, words);
+    }
     if (token->database || !token->present)
       continue;
     if (token->locked)

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "mail/journal.h"
@@ -20,10 +19,13 @@ const char ui_cmd_journal_help[] =
     "\n"
     "Exit codes: 0, 1 lines are damaged, 2 usage, 66 there is no journal, 74 it cannot be read\n";
 
-enum { LINES_MAX = 5000000, LINE_MAX_BYTES = 65536 };
+/* HELD_MAX: so many lines are held back for the end of a use before them; one that lasts longer is shown begun, and ended. */
+enum { LINE_MAX_BYTES = 65536, HELD_MAX = 100000 };
 
 typedef struct {
   char *at, *act, *result, *why, *certificate, *key, *name, *token, *about, *use;
+  gboolean open; /* begun, and its end was not seen yet */
+  gboolean ended;
 } Line;
 
 static void
@@ -55,7 +57,7 @@ parse(const char *text)
   Line *line = g_new0(Line, 1);
   *line = (Line){ member(object, "at"),          member(object, "act"), member(object, "result"), member(object, "why"),
                   member(object, "certificate"), member(object, "key"), member(object, "name"),   member(object, "token"),
-                  member(object, "about"),       member(object, "use") };
+                  member(object, "about"),       member(object, "use"), FALSE,                   FALSE };
   if (line->at && line->act && line->result && line->use)
     return line;
   line_free(line);
@@ -92,39 +94,85 @@ print_line(const Line *line)
   puts(safe);
 }
 
+/* Lines are shown in the order of the file, and a "begun" only where no end follows. */
 typedef struct {
-  GPtrArray *lines;  /* of Line */
-  GHashTable *ended; /* of char *: the uses whose end was seen; borrowed */
-  guint damaged;
+  GQueue held;      /* of Line, from the first "begun" on whose end was not seen yet */
+  GHashTable *open; /* use -> Line, of held; borrowed */
+  guint64 damaged;
 } Journal;
+
+/* Prints what waits for nothing any more; @all: the file is at its end. */
+static void
+release(Journal *journal, gboolean all)
+{
+  for (Line *line; (line = g_queue_peek_head(&journal->held));) {
+    if (line->open && !all && journal->held.length <= HELD_MAX)
+      return;
+    if (line->open && g_hash_table_lookup(journal->open, line->use) == line)
+      g_hash_table_remove(journal->open, line->use);
+    if (!line->ended)
+      print_line(line);
+    line_free(g_queue_pop_head(&journal->held));
+  }
+}
+
+/* Takes @line. */
+static void
+hold(Journal *journal, Line *line)
+{
+  if (!strcmp(line->result, "begun")) {
+    line->open = TRUE;
+    g_hash_table_replace(journal->open, line->use, line);
+  } else {
+    Line *begun = g_hash_table_lookup(journal->open, line->use);
+    if (begun) {
+      g_hash_table_remove(journal->open, line->use);
+      begun->open = FALSE;
+      begun->ended = TRUE;
+    }
+  }
+  g_queue_push_tail(&journal->held, line);
+  release(journal, FALSE);
+}
+
+/* One line without its end, of whatever length: what is beyond @text is read and thrown away. FALSE: there is none. */
+static gboolean
+read_line(FILE *file, char text[LINE_MAX_BYTES], gsize *length)
+{
+  int octet = getc_unlocked(file);
+
+  if (octet == EOF)
+    return FALSE;
+  for (*length = 0; octet != EOF && octet != '\n'; octet = getc_unlocked(file)) {
+    if (*length < LINE_MAX_BYTES)
+      text[*length] = (char)octet;
+    ++*length;
+  }
+  text[MIN(*length, LINE_MAX_BYTES - 1)] = '\0';
+  return TRUE;
+}
 
 static gboolean
 read_lines(UiCli *cli, FILE *file, gint64 since, Journal *journal)
 {
-  char *text = NULL;
-  size_t room = 0;
-  ssize_t length;
-  while ((length = getline(&text, &room, file)) > 0 && journal->lines->len < LINES_MAX) {
-    if (text[length - 1] == '\n')
-      text[--length] = '\0';
+  g_autofree char *text = g_malloc(LINE_MAX_BYTES);
+  gsize length;
+
+  while (read_line(file, text, &length)) {
     if (!length)
       continue;
-    Line *line = length < LINE_MAX_BYTES && strlen(text) == (gsize)length ? parse(text) : NULL;
+    Line *line = length < LINE_MAX_BYTES && strlen(text) == length ? parse(text) : NULL;
     gint64 at = line ? ui_cli_parse_time(line->at) : -1;
     if (at < 0)
       journal->damaged++;
-    if (at < since || at < 0) {
-      if (line)
-        line_free(line);
-      continue;
-    }
-    g_ptr_array_add(journal->lines, line);
-    if (strcmp(line->result, "begun") != 0)
-      g_hash_table_add(journal->ended, line->use);
-    if (cli->json)
+    if (at >= 0 && at >= since && cli->json)
       puts(text);
+    else if (at >= 0 && at >= since)
+      hold(journal, g_steal_pointer(&line));
+    if (line)
+      line_free(line);
   }
-  free(text);
+  release(journal, TRUE);
   return !ferror(file);
 }
 
@@ -141,20 +189,14 @@ show(UiCli *cli, const char *path, gint64 since)
     ui_cli_error(cli, "%s cannot be read: %s", path, g_strerror(errno));
     return UI_EXIT_IO;
   }
-  Journal journal = { g_ptr_array_new_with_free_func(line_free), g_hash_table_new(g_str_hash, g_str_equal), 0 };
+  Journal journal = { .held = G_QUEUE_INIT, .open = g_hash_table_new(g_str_hash, g_str_equal) };
   gboolean read = read_lines(cli, file, since, &journal);
   fclose(file);
-  for (guint i = 0; i < journal.lines->len && !cli->json; i++) {
-    const Line *line = journal.lines->pdata[i];
-    if (strcmp(line->result, "begun") != 0 || !g_hash_table_contains(journal.ended, line->use))
-      print_line(line);
-  }
-  g_hash_table_unref(journal.ended);
-  g_ptr_array_unref(journal.lines);
+  g_hash_table_unref(journal.open);
   if (!read)
     ui_cli_error(cli, "%s cannot be read to its end", path);
   else if (journal.damaged)
-    ui_cli_error(cli, "%u line%s of %s %s none of a journal's: cut short by a full disk, or written by somebody else", journal.damaged,
+    ui_cli_error(cli, "%" G_GUINT64_FORMAT " line%s of %s %s none of a journal's: cut short by a full disk, or written by somebody else", journal.damaged,
                  journal.damaged == 1 ? "" : "s", path, journal.damaged == 1 ? "is" : "are");
   return !read ? UI_EXIT_IO : journal.damaged ? UI_EXIT_NO : UI_EXIT_OK;
 }

@@ -34,13 +34,6 @@ given_clear(Given *given)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Given, given_clear)
 
-/* What holds where no file says anything. NULL: nothing. */
-static const char *
-default_of(MlPolicyKey key)
-{
-  return key == ML_POLICY_REVOCATION ? "soft" : key == ML_POLICY_ONLINE ? "crl" : NULL;
-}
-
 /* What a setting means for who reads mail; NULL: its name says it. Static. */
 static const char *
 meaning(MlPolicyKey key, const char *value)
@@ -111,7 +104,7 @@ print_json(const MlPolicy *policy, const MlPolicyDecision *decision)
   ui_json_object(json, "settings");
   for (guint i = 0; ml_policy_names[i]; i++) {
     const MlPolicyValue *value = &policy->values[i];
-    const char *in_force = value->value ? value->value : default_of((MlPolicyKey)i);
+    const char *in_force = value->value ? value->value : ml_policy_default((MlPolicyKey)i);
     if (!in_force)
       continue;
     ui_json_object(json, ml_policy_names[i]);
@@ -140,7 +133,7 @@ static void G_GNUC_PRINTF(1, 2) line(const char *format, ...)
 static void
 print_setting(const MlPolicyValue *value, MlPolicyKey key)
 {
-  const char *in_force = value->value ? value->value : default_of(key);
+  const char *in_force = value->value ? value->value : ml_policy_default(key);
   if (!in_force)
     return;
   line("%s = %s   %s%s", ml_policy_names[key], *in_force ? in_force : "(none)", value->where ? value->where : "(no file says otherwise)",

@@ -4,20 +4,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mail/pending.h"
+#include "mail/search.h"
 #include "mail/sync.h"
 #include "ui/json.h"
 #include "ui/text.h"
 
 const char ui_cmd_sync_help[] =
-    "signet sync [FOLDER...]    bring the lists of messages up to date (default: every folder)\n"
+    "signet sync [--bodies] [FOLDER...]    bring the lists of messages up to date (default: every folder)\n"
+    "\n"
+    "  --bodies   fetch the text of all messages too (else: as keep = says in signet.conf(5))\n"
     "\n"
     "Of the account that -A names, else of every account on a server. What is fetched is kept, so that the screen and\n"
     "\"signet list --offline\" have it at once; an interrupted run goes on where it ended. Mailboxes on this machine\n"
-    "need none of this. Made for cron: silent but for errors where stdout is no terminal, unless -v is given.\n"
+    "need none of this. The index of words (signet search) is brought up to date as well. Made for cron: silent but for errors where stdout is no terminal, unless -v is given.\n"
     "\n"
-    "With --json a line each: account, folder, total, added, changed, vanished, anew.\n"
+    "Changes that were made without a line (signet pending) are carried out first, whichever folders are named.\n"
     "\n"
-    "Exit codes: 0, 2 usage, 66 no such folder, 69 server not reached, 74 the store cannot be written,\n"
+    "With --json a line each: account, folder, total, added, changed, vanished, anew, bodies; before them, where changes\n"
+    "waited, one with account, changes_done, changes_failed, changes_waiting.\n"
+    "\n"
+    "Exit codes: 0, 1 a change was refused for good (signet pending says why), 2 usage, 66 no such folder, 69 server not reached, 74 the store cannot be written,\n"
     "77 login refused, 78 configuration.\n";
 
 typedef struct {
@@ -26,6 +33,11 @@ typedef struct {
   const char *folder;
   gboolean bar; /* stderr is a terminal */
   gint64 drawn;
+  gboolean all_bodies;
+  MlStore *store;
+  guint32 uidvalidity;
+  guint kept; /* bodies of this folder */
+  GError *failed;
 } Sync;
 
 static void
@@ -48,20 +60,37 @@ draw_bar(const char *words)
   fprintf(stderr, "\r%s", line);
 }
 
+static void
+end_bar(Sync *sync)
+{
+  if (sync->drawn) {
+    draw_bar("");
+    fputc('\r', stderr);
+  }
+  sync->drawn = 0;
+}
+
+static void
+show_progress(Sync *sync, const char *what, guint done, guint total)
+{
+  enum { STEP_US = 100000 };
+  gint64 now = g_get_monotonic_time();
+
+  if (!sync->bar || now - sync->drawn <= STEP_US)
+    return;
+  g_autofree char *safe = ui_text_line(what);
+  g_autofree char *words =
+      g_strdup_printf("%u of %u, %u%%  %s", done, total, (guint)((guint64)done * 100 / MAX(total, 1)), safe);
+  draw_bar(words);
+  sync->drawn = now;
+}
+
 static gboolean
 on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
 {
-  enum { STEP_US = 100000 };
   Sync *sync = data;
-  gint64 now = g_get_monotonic_time();
 
-  if (sync->bar && now - sync->drawn > STEP_US) {
-    g_autofree char *folder = ui_text_line(sync->folder);
-    g_autofree char *words = g_strdup_printf("%u of %u, %u%%  %s", done, total,
-                                             (guint)((guint64)done * 100 / MAX(total, 1)), folder);
-    draw_bar(words);
-    sync->drawn = now;
-  }
+  show_progress(sync, sync->folder, done, total);
   g_ptr_array_unref(headers);
   return !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
@@ -78,14 +107,98 @@ print(const Sync *sync, const MlSynced *synced)
     ui_json_int(json, "changed", synced->changed);
     ui_json_int(json, "vanished", synced->vanished);
     ui_json_bool(json, "anew", synced->reset);
+    ui_json_int(json, "bodies", sync->kept);
     ui_json_print(json);
   } else if (sync->cli->verbose || isatty(STDOUT_FILENO)) {
     g_autofree char *folder = ui_text_line(sync->folder);
     printf("%s/%s  %u message%s: %u new here, %u changed, %u gone\n", sync->account->name, folder,
            synced->selected.total, synced->selected.total == 1 ? "" : "s", synced->added, synced->changed,
            synced->vanished);
+    if (sync->kept)
+      printf("%s/%s  text of %u message%s fetched\n", sync->account->name, folder, sync->kept,
+             sync->kept == 1 ? "" : "s");
   }
 }
+
+/* ---- text */
+
+/* What is full stays full: the newest were fetched first. */
+static gboolean
+on_bodies(GPtrArray *bodies, guint done, guint total, gpointer data)
+{
+  enum { RESERVE = 64 * 1024 * 1024 };
+  Sync *sync = data;
+  guint64 room = 0;
+  gboolean ok = TRUE;
+
+  for (guint i = 0; ok && i < bodies->len; i++) {
+    const MlBody *body = bodies->pdata[i];
+    ok = ml_store_put(sync->store, sync->folder, sync->uidvalidity, body->uid, body->received, body->bytes,
+                      &sync->failed);
+    sync->kept += ok;
+  }
+  g_ptr_array_unref(bodies);
+  g_autofree char *what = g_strconcat(sync->folder, ": text", NULL);
+  show_progress(sync, what, done, total);
+  return ok && ml_store_room(sync->store, &room, &sync->failed) && room > RESERVE &&
+         !g_cancellable_is_cancelled(sync->cli->cancellable);
+}
+
+static int
+fetch_bodies(Sync *sync, MlDriver *driver)
+{
+  const MlAccount *account = sync->account;
+  gboolean all = sync->all_bodies || !strcmp(account->keep, "all");
+  gint64 since = all                                  ? G_MININT64
+                 : !strcmp(account->keep, "recent") ? g_get_real_time() / G_USEC_PER_SEC - (gint64)account->keep_days * 86400
+                                                      : G_MAXINT64;
+  g_autoptr(GError) error = NULL;
+
+  sync->kept = 0;
+  if (!all && !strcmp(account->keep, "read"))
+    return UI_EXIT_OK;
+  g_autoptr(GArray) uids = ml_store_lacking(sync->store, sync->folder, since, &error);
+  gboolean ok = uids && ml_driver_bodies(driver, uids, ML_STORE_BODY, on_bodies, sync, &error);
+  end_bar(sync);
+  if (sync->failed) {
+    g_clear_error(&error);
+    error = g_steal_pointer(&sync->failed);
+  } else if (ok)
+    return UI_EXIT_OK;
+  ui_cli_error(sync->cli, "%s/%s: %s", account->name, sync->folder, error->message);
+  return ui_cli_exit_for(error);
+}
+
+/* ---- words */
+
+static gboolean
+on_words(guint done, guint waiting, gpointer data)
+{
+  Sync *sync = data;
+
+  show_progress(sync, "words", done, done + waiting);
+  return !g_cancellable_is_cancelled(sync->cli->cancellable);
+}
+
+/* What was fetched is searched without waiting for it then. */
+static int
+index_words(Sync *sync)
+{
+  enum { STEP = 2000 };
+  int code = UI_EXIT_OK;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlStoreSearch) index = ml_store_search_open(sync->store, &error);
+  gboolean ok = index && ui_cli_crypto(sync->cli, FALSE, TRUE, FALSE, &code) &&
+                ml_search_update(index, NULL, STEP, on_words, sync, sync->cli->cancellable, &error);
+
+  end_bar(sync);
+  if (ok || !error || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) || code)
+    return code;
+  ui_cli_error(sync->cli, "%s: %s", sync->account->name, error->message);
+  return ui_cli_exit_for(error);
+}
+
+/* ---- a folder */
 
 static int
 sync_folder(Sync *sync, MlDriver *driver, MlStore *store)
@@ -96,17 +209,98 @@ sync_folder(Sync *sync, MlDriver *driver, MlStore *store)
   g_autoptr(GError) error = NULL, store_error = NULL;
   gboolean ok = ml_sync_folder(driver, store, sync->folder, FIRST, &funcs, sync, &synced, &store_error, &error);
 
-  if (sync->drawn) {
-    draw_bar("");
-    fputc('\r', stderr);
-  }
-  sync->drawn = 0;
+  end_bar(sync);
   if (!ok || store_error) {
     ui_cli_error(sync->cli, "%s/%s: %s", sync->account->name, sync->folder, (ok ? store_error : error)->message);
     return ui_cli_exit_for(ok ? store_error : error);
   }
+  sync->uidvalidity = synced.selected.uidvalidity;
+  int code = fetch_bodies(sync, driver);
   print(sync, &synced);
-  return UI_EXIT_OK;
+  return code;
+}
+
+/* ---- changes that wait */
+
+typedef struct {
+  Sync *sync;
+  guint done, failed;
+} Carrying;
+
+static void
+on_settled(const MlPendingEntry *entry, const GError *why, gpointer data)
+{
+  Carrying *carrying = data;
+  g_autofree char *what = ml_pending_words(entry);
+
+  carrying->done += why == NULL;
+  carrying->failed += why != NULL;
+  if (why)
+    ui_cli_error(carrying->sync->cli, "%s: change %" G_GINT64_FORMAT " (%s) was refused: %s",
+                 carrying->sync->account->name, entry->id, what, why->message);
+}
+
+static gboolean
+on_stopped(gpointer data)
+{
+  Carrying *carrying = data;
+  return g_cancellable_is_cancelled(carrying->sync->cli->cancellable);
+}
+
+static void
+print_carried(const Carrying *carrying, MlPending *pending)
+{
+  const Sync *sync = carrying->sync;
+  guint waiting = 0, all_failed;
+  g_autoptr(GError) error = NULL;
+
+  if (!ml_pending_count(pending, &waiting, &all_failed, &error))
+    ui_cli_error(sync->cli, "%s", error->message);
+  if (!carrying->done && !carrying->failed && !waiting)
+    return;
+  if (sync->cli->json) {
+    JsonBuilder *json = ui_json_new();
+    ui_json_string(json, "account", sync->account->name);
+    ui_json_int(json, "changes_done", carrying->done);
+    ui_json_int(json, "changes_failed", carrying->failed);
+    ui_json_int(json, "changes_waiting", waiting);
+    ui_json_print(json);
+  } else if (sync->cli->verbose || isatty(STDOUT_FILENO)) {
+    printf("%s  %u change%s carried out, %u refused, %u waiting\n", sync->account->name, carrying->done,
+           carrying->done == 1 ? "" : "s", carrying->failed, waiting);
+  }
+}
+
+/* Until another process that is at it has ended, but not for ever. */
+static gboolean
+carry_all(Carrying *carrying, MlPending *pending, MlDriver *driver, MlStore *store, GError **error)
+{
+  enum { STEP_US = 50000, STEPS = 600 };
+  const MlPendingFuncs funcs = { NULL, on_settled, on_stopped, carrying };
+  gboolean busy = TRUE, ok = TRUE;
+
+  for (guint i = 0; ok && busy && i < STEPS && !on_stopped(carrying); i++) {
+    if (i)
+      g_usleep(STEP_US);
+    ok = ml_pending_carry(pending, driver, store, &funcs, &busy, error);
+  }
+  return ok;
+}
+
+static int
+carry_out(Sync *sync, MlPending *pending, MlDriver *driver, MlStore *store)
+{
+  Carrying carrying = { sync, 0, 0 };
+  g_autoptr(GError) error = NULL;
+  gboolean ok = carry_all(&carrying, pending, driver, store, &error);
+  g_autofree char *said = ml_pending_said(pending);
+
+  if (said)
+    ui_cli_error(sync->cli, "%s: %s", sync->account->name, said);
+  print_carried(&carrying, pending);
+  if (!ok)
+    ui_cli_error(sync->cli, "%s: %s", sync->account->name, error->message);
+  return !ok ? ui_cli_exit_for(error) : carrying.failed ? UI_EXIT_NO : UI_EXIT_OK;
 }
 
 /* Every folder that can be opened; the list of them is kept too. */
@@ -131,13 +325,13 @@ folders_of(Sync *sync, MlDriver *driver, MlStore *store, int *code)
 }
 
 static int
-sync_account(UiCli *cli, MlAccount *account, char **wanted)
+sync_account(UiCli *cli, MlAccount *account, gboolean bodies, char **wanted)
 {
   int code = UI_EXIT_OK;
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(cli->data_dir, "store", NULL);
   g_autoptr(MlDriver) driver = ui_cli_driver(cli, account, &code);
-  Sync sync = { cli, account, NULL, !cli->json && isatty(STDERR_FILENO), 0 };
+  Sync sync = { .cli = cli, .account = account, .bar = !cli->json && isatty(STDERR_FILENO), .all_bodies = bodies };
 
   if (!driver)
     return code;
@@ -146,6 +340,14 @@ sync_account(UiCli *cli, MlAccount *account, char **wanted)
     ui_cli_error(cli, "%s", error->message);
     return ui_cli_exit_for(error);
   }
+  sync.store = store;
+  g_autofree char *pending_dir = g_build_filename(cli->data_dir, "pending", NULL);
+  g_autoptr(MlPending) pending = ml_pending_open_if_any(pending_dir, account, &error);
+  if (error)
+    ui_cli_error(cli, "%s", error->message);
+  code = pending ? carry_out(&sync, pending, driver, store) : error ? ui_cli_exit_for(error) : UI_EXIT_OK;
+  if (code != UI_EXIT_OK && code != UI_EXIT_NO)
+    return code;
   g_autoptr(GPtrArray) names = *wanted ? NULL : folders_of(&sync, driver, store, &code);
   if (!*wanted && !names)
     return code;
@@ -156,14 +358,20 @@ sync_account(UiCli *cli, MlAccount *account, char **wanted)
     if (one == UI_EXIT_UNAVAILABLE || one == UI_EXIT_PERMISSION || g_cancellable_is_cancelled(cli->cancellable))
       break; /* the next folder would fare the same */
   }
-  return code;
+  if (pending && !ml_pending_refresh_all(pending, store, &error)) {
+    ui_cli_error(cli, "%s", error->message);
+    code = ui_cli_exit_for(error);
+  }
+  int indexed = index_words(&sync);
+  return code ? code : indexed;
 }
 
 int
 ui_cmd_sync(UiCli *cli, int argc, char **argv)
 {
   static const UiCommand self = { "sync", NULL, ui_cmd_sync_help, NULL };
-  static const UiOption options[] = { { NULL, 0, 0, NULL } };
+  gboolean bodies = FALSE;
+  const UiOption options[] = { { "bodies", 0, UI_OPTION_FLAG, &bodies }, { NULL, 0, 0, NULL } };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
 
   if (code >= 0)
@@ -178,7 +386,7 @@ ui_cmd_sync(UiCli *cli, int argc, char **argv)
     if (account->kind != ML_ACCOUNT_IMAP || ((cli->account || argc > 1) && account != only))
       continue;
     servers++;
-    int one = sync_account(cli, account, argv + 1);
+    int one = sync_account(cli, account, bodies, argv + 1);
     code = one ? one : code;
   }
   if (!servers && cli->verbose)

@@ -66,12 +66,12 @@ done(UiCli *cli, const CryptoToken *token, gboolean empty)
 }
 
 static gboolean
-may_ask_reader(UiCli *cli, const CryptoToken *token)
+may_ask_reader(UiCli *cli, const CryptoToken *token, const char *what)
 {
   if (cli->batch)
     ui_cli_error(cli, "the PIN of %s is typed on its reader: leave --batch away", token->token);
   else
-    ui_cli_error(cli, "follow the display of the reader of %s", token->token);
+    ui_cli_error(cli, "enter it on the reader of %s: %s, the new PIN, the new PIN again", token->token, what);
   return !cli->batch;
 }
 
@@ -81,7 +81,7 @@ change(UiCli *cli, const UiTokenOptions *options, const CryptoToken *token)
   g_autoptr(GError) error = NULL;
   char *old = NULL, *new = NULL;
   gboolean keypad = token->pinpad && !token->database;
-  if (keypad && !may_ask_reader(cli, token))
+  if (keypad && !may_ask_reader(cli, token, "the PIN until now"))
     return UI_EXIT_PERMISSION;
   if (!keypad && !(old = old_pin(cli, token, &error)))
     return ui_cmd_token_fail(cli, error);
@@ -131,10 +131,10 @@ ui_cmd_token_unblock(UiCli *cli, const UiTokenOptions *options, const char *name
   g_autoptr(CryptoToken) token = find(cli, name, &locked, &code);
   if (!token)
     return code;
-  gboolean keypad = token->pinpad;
+  gboolean keypad = token->pinpad && !token->database;
   char *puk = NULL, *new = NULL;
   g_autofree char *question = g_strdup_printf("PUK (SO PIN) of %s:", token->token);
-  if (keypad && !may_ask_reader(cli, token))
+  if (keypad && !may_ask_reader(cli, token, "the PUK (SO PIN)"))
     return UI_EXIT_PERMISSION;
   if (!keypad && !token->database) {
     puk = secret(cli, options->puk_file, "--puk-file", question, &error);

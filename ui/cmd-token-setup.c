@@ -23,19 +23,17 @@ is_valid_now(CryptoCert *cert)
   return crypto_cert_not_before(cert) <= now && now <= crypto_cert_not_after(cert);
 }
 
-/* A PIV card's place for keys that were replaced: OpenSC and ykcs11 both say so in the label. */
 static gboolean
 is_retired(const CryptoCertEntry *entry)
 {
-  g_autofree char *lower = g_utf8_strdown(entry->nickname ? entry->nickname : "", -1);
-  return strstr(lower, "retired") != NULL;
+  return (entry->flags & CRYPTO_CERT_RETIRED) != 0;
 }
 
 static const char *
 use_words(const CryptoCertEntry *entry)
 {
   gboolean sign = crypto_cert_can_sign(entry->cert), encrypt = crypto_cert_can_encrypt(entry->cert);
-  return is_retired(entry)               ? "retired: for reading old mail"
+  return is_retired(entry)               ? "old key, for reading old mail"
          : !is_valid_now(entry->cert)    ? "not valid today: for reading old mail"
          : sign && encrypt               ? "signs, decrypts"
          : sign                          ? "signs"
@@ -71,13 +69,9 @@ print_cert(UiCli *cli, const CryptoCertEntry *entry)
 static gboolean
 is_of_account(const MlAccount *account, CryptoCert *cert)
 {
-  for (const char *const *address = crypto_cert_addresses(cert); *address; address++) {
-    if (account->address && !g_ascii_strcasecmp(account->address, *address))
+  for (const char *const *address = crypto_cert_addresses(cert); *address; address++)
+    if (ml_account_address(account, *address))
       return TRUE;
-    for (char **also = account->also; *also; also++)
-      if (!g_ascii_strcasecmp(*also, *address))
-        return TRUE;
-  }
   return FALSE;
 }
 

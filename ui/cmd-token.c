@@ -42,7 +42,8 @@ ui_cmd_token_fail(UiCli *cli, const GError *error)
 static const char *
 state_words(const CryptoToken *token)
 {
-  return !token->present      ? "no card inserted"
+  return token->mute          ? "a card that does not answer"
+         : !token->present    ? "no card inserted"
          : token->locked      ? "LOCKED: signet token unblock, with its PUK"
          : token->final_try   ? "one more wrong PIN locks it"
          : token->logged_in   ? "logged in"
@@ -64,6 +65,7 @@ print_token(UiCli *cli, const CryptoToken *token)
     ui_json_string(json, "model", token->model);
     ui_json_string(json, "serial", token->serial);
     ui_json_bool(json, "present", token->present);
+    ui_json_bool(json, "mute", token->mute);
     ui_json_bool(json, "database", token->database);
     ui_json_bool(json, "needs_login", token->needs_login);
     ui_json_bool(json, "logged_in", token->logged_in);
@@ -72,15 +74,21 @@ print_token(UiCli *cli, const CryptoToken *token)
     ui_json_bool(json, "final_try", token->final_try);
     ui_json_bool(json, "locked", token->locked);
     ui_json_int(json, "certificates", token->certificates);
+    ui_json_int(json, "retired", token->retired);
     ui_json_print(json);
     return;
   }
   g_autofree char *what = token->database  ? g_strdup("certificate database")
                           : token->present ? g_strdup_printf("%s %s", token->manufacturer, token->model)
                                            : g_strdup(token->slot);
+  g_autofree char *why = token->mute ? crypto_token_mute_words() : NULL;
+  g_autofree char *old = why ? g_strdup_printf(": %s", why)
+                         : token->retired ? g_strdup_printf(", %u old key%s, for reading old mail", token->retired,
+                                                          token->retired == 1 ? "" : "s")
+                                        : g_strdup("");
   g_autofree char *line =
-      g_strdup_printf("%-24s %2u with key  %-32s %s, module %s", token->present ? token->token : "-",
-                      token->certificates, what, state_words(token), token->module);
+      g_strdup_printf("%-24s %2u with key  %-32s %s, module %s%s", *token->token ? token->token : "-",
+                      token->certificates, what, state_words(token), token->module, old);
   g_autofree char *safe = ui_text_line(line);
   puts(safe);
 }

@@ -10,6 +10,7 @@
   int ui_cmd_##name(UiCli *cli, int argc, char **argv)
 
 UI_COMMAND(account);
+UI_COMMAND(audit);
 UI_COMMAND(cert);
 UI_COMMAND(compose);
 UI_COMMAND(decrypt);
@@ -20,7 +21,10 @@ UI_COMMAND(folders);
 UI_COMMAND(journal);
 UI_COMMAND(list);
 UI_COMMAND(outbox);
+UI_COMMAND(pending);
 UI_COMMAND(policy);
+UI_COMMAND(rekey);
+UI_COMMAND(search);
 UI_COMMAND(send);
 UI_COMMAND(sendmail);
 UI_COMMAND(show);

@@ -329,7 +329,7 @@ signers_done(UiApp *app, gboolean cancelled, gpointer data)
     g_ptr_array_add(choice->values, NULL);
     for (guint i = 0; i < signers->entries->len; i++) {
       const CryptoCertEntry *entry = signers->entries->pdata[i];
-      if (entry->flags & CRYPTO_CERT_OWN && crypto_cert_can_sign(entry->cert) &&
+      if ((entry->flags & (CRYPTO_CERT_OWN | CRYPTO_CERT_RETIRED)) == CRYPTO_CERT_OWN && crypto_cert_can_sign(entry->cert) &&
           !crypto_cert_is_authority(entry->cert))
         add_signer(list, choice, entry);
     }

@@ -8,10 +8,8 @@ decide(const UiComposer *composer)
 {
   g_autoptr(GPtrArray) mailboxes = ml_draft_mailboxes(composer->draft, NULL);
   g_autofree char *from = ui_composer_from_address(composer->draft);
-  g_autofree const char **to = g_new0(const char *, mailboxes ? mailboxes->len + 1 : 1);
+  g_autofree const char **to = ml_seal_addresses(mailboxes);
 
-  for (guint i = 0; mailboxes && i < mailboxes->len; i++)
-    to[i] = ((MlMailbox *)mailboxes->pdata[i])->address;
   const MlPolicyFacts facts = { from, to, composer->draft->subject };
   return ml_policy_decide(composer->app->config->policy, &facts);
 }

@@ -39,7 +39,7 @@ struct UiComposer {
   char *draft_id;              /* as it is autosaved; NULL: not yet */
   UiAccount *recalled_account; /* where it was postponed on the server; NULL: nowhere */
   char *recalled_folder;
-  guint32 recalled_uid;
+  guint32 recalled_uid, recalled_validity; /* which folder of that name it lay in */
   guint save_source;
   gboolean saving, save_again, forgotten;
   char *save_problem; /* that was said last; NULL */

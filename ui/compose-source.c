@@ -121,6 +121,7 @@ recall(UiApp *app, Source *source)
   composer->recalled_account = source->account;
   composer->recalled_folder = g_strdup(source->folder);
   composer->recalled_uid = g_array_index(source->uids, guint32, 0);
+  composer->recalled_validity = source->uidvalidity;
   g_autofree char *id =
       ui_drafts_of_copy(app, source->account->account->name, source->folder, composer->draft->message_id);
   if (id && ui_drafts_lock(app, id, &composer->lock) == UI_DRAFT_LEFT)
@@ -259,9 +260,7 @@ run_bounce(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   for (guint i = 0; outbox && i < source->raws->len && !source->error; i++) {
     g_autoptr(GBytes) bytes =
         ml_draft_bounce(account, source->raws->pdata[i], source->to, now, &source->error);
-    g_autofree const char **to = g_new0(const char *, mailboxes->len + 1);
-    for (guint m = 0; m < mailboxes->len; m++)
-      to[m] = ((MlMailbox *)mailboxes->pdata[m])->address;
+    g_autofree const char **to = ml_seal_addresses(mailboxes);
     const MlPolicyFacts facts = { from, to, source->subjects->pdata[i] };
     if (!bytes || !ml_seal_may_leave(bytes, source->app->config->policy, &facts, &source->error))
       return;
@@ -396,8 +395,8 @@ source_of(UiApp *app, Act act, gboolean many)
   Source *source = source_new(app, act, app->box->account, app->box->folder);
   for (guint i = 0; i < items->len; i++) {
     const UiItem *item = items->pdata[i];
-    g_array_append_val(source->uids, item->header->uid);
-    g_ptr_array_add(source->subjects, g_strdup(item->header->subject));
+    g_array_append_val(source->uids, item->uid);
+    g_ptr_array_add(source->subjects, g_strdup(ui_box_header(app->box, item)->subject));
   }
   return source;
 }

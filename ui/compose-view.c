@@ -310,7 +310,7 @@ move(UiApp *app, UiView *base, UiMove move)
 static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
-  g_autofree char *folded = ui_limit_fold(pattern);
+  g_autofree char *folded = ml_pattern_fold(pattern);
   return ui_pager_search(&((View *)view)->pager, folded, backwards);
 }
 

@@ -70,7 +70,7 @@ sign_bytes(UiDemo *demo, const char *entity, CryptoCert *signer, gint64 signing_
 
 typedef struct {
   CryptoCert *signer;
-  gint64 signing_time; /* 0: now */
+  gint64 signing_time; /* 0: before any of the mails came */
   gboolean opaque, pss;
   const char *change_from, *change_to; /* altered after signing */
 } Signing;
@@ -83,7 +83,7 @@ sign(UiDemo *demo, char *entity, const Signing *how)
 
   if (!inner || demo->error)
     return NULL;
-  g_autoptr(GBytes) cms = sign_bytes(demo, inner, how->signer, how->signing_time ? how->signing_time : demo->now - 60,
+  g_autoptr(GBytes) cms = sign_bytes(demo, inner, how->signer, how->signing_time ? how->signing_time : demo->now - 75 * 3600,
                                      !how->opaque, how->pss);
   if (!cms)
     return NULL;

@@ -186,7 +186,7 @@ import_cert(GBytes *der, gboolean trusted, GError **error)
 
   if (!cert)
     return FALSE;
-  return trusted ? crypto_certdb_trust(cert, TRUE, FALSE, NULL, error)
+  return trusted ? crypto_certdb_set_trust(cert, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, error)
                  : crypto_certdb_import(cert, crypto_cert_common_name(cert), &was_there, NULL, error);
 }
 

@@ -249,13 +249,8 @@ static void
 run_trust(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Trust *trust = data;
-  g_autoptr(GError) unknown = NULL;
-  CryptoCertEntry *entry = crypto_certdb_find(crypto_cert_sha256(trust->cert), &unknown);
-  gboolean server = entry && entry->flags & CRYPTO_CERT_TRUSTED_SERVER; /* stays what it was */
 
-  if (entry)
-    crypto_cert_entry_free(entry);
-  if (!crypto_certdb_trust(trust->cert, TRUE, server, pin, &trust->error) && !trust->error)
+  if (!crypto_certdb_set_trust(trust->cert, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_KEEP, pin, &trust->error) && !trust->error)
     g_set_error_literal(&trust->error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED,
                         "The authority could not be trusted.");
 }

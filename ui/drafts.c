@@ -152,16 +152,47 @@ take_saved(UiComposer *composer, const Save *save)
   }
 }
 
+/* Deleting, on the verify thread too: after a save of the same draft, and its fsync keeps no key waiting. */
+typedef struct {
+  char *folder, *id;
+  gboolean ran;
+  GError *error;
+} Deletion;
+
+static void
+run_deletion(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  Deletion *deletion = data;
+  g_autoptr(MlDrafts) drafts = ml_drafts_open(deletion->folder, &deletion->error);
+
+  deletion->ran = TRUE;
+  if (drafts && !ml_drafts_delete(drafts, deletion->id, &deletion->error) &&
+      g_error_matches(deletion->error, ML_ERROR, ML_ERROR_NOT_FOUND))
+    g_clear_error(&deletion->error);
+}
+
+static void
+deletion_done(UiApp *app, gboolean cancelled, gpointer data)
+{
+  Deletion *deletion = data;
+
+  if (!deletion->ran) /* the program ends, and its threads have */
+    run_deletion(NULL, NULL, deletion);
+  if (deletion->error)
+    ui_app_complain(app, "%s", deletion->error->message);
+  g_clear_error(&deletion->error);
+  g_free(deletion->folder);
+  g_free(deletion->id);
+  g_free(deletion);
+}
+
 static void
 delete_local(UiApp *app, const char *id)
 {
-  g_autofree char *folder = ui_drafts_folder(app);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(MlDrafts) drafts = ml_drafts_open(folder, &error);
+  Deletion *deletion = g_new0(Deletion, 1);
 
-  if (drafts && !ml_drafts_delete(drafts, id, &error) &&
-      !g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND))
-    ui_app_complain(app, "%s", error->message);
+  *deletion = (Deletion){ .folder = ui_drafts_folder(app), .id = g_strdup(id) };
+  ui_ops_job_silent(app, CRYPTO_JOB_VERIFY, run_deletion, deletion_done, deletion);
 }
 
 static void
@@ -197,16 +228,19 @@ save_done(UiApp *app, gboolean cancelled, gpointer data)
     note_title(app, save->saved->id, composer);
     take_saved(composer, save);
   }
+  if (!save->saved && !composer->forgotten)
+    composer->changed = TRUE; /* also where it was cancelled: no result, and no error */
   if (save->error) {
-    composer->changed = TRUE;
     if (g_strcmp0(composer->save_problem, save->error->message) != 0) { /* said once */
       g_free(composer->save_problem);
       composer->save_problem = g_strdup(save->error->message);
       ui_app_complain(app, "The draft could not be saved: %s", save->error->message);
     }
   }
-  if (save->then && !composer->closed)
+  if (save->then && !composer->closed && !app->ending) /* at the end there is nobody to edit it: it is saved last */
     save->then(composer, save->saved, save->error);
+  if (!save->saved && !save->error && !composer->editing)
+    ui_drafts_save_soon(composer);
   if (composer->save_again && !composer->closed) {
     composer->save_again = FALSE;
     ui_drafts_save_soon(composer);
@@ -229,7 +263,10 @@ start_save(UiComposer *composer, MlDraft *draft, UiDraftsThen then)
                   .then = then };
   composer->saving = TRUE;
   composer->changed = FALSE;
-  ui_ops_job(composer->app, CRYPTO_JOB_VERIFY, "Saving the draft", run_save, save_done, save);
+  if (then)
+    ui_ops_job(composer->app, CRYPTO_JOB_VERIFY, "Saving the draft", run_save, save_done, save);
+  else /* by itself: Esc, which is meant for something else, does not cancel it */
+    ui_ops_job_silent(composer->app, CRYPTO_JOB_VERIFY, run_save, save_done, save);
 }
 
 static gboolean
@@ -300,10 +337,11 @@ delete_copy(UiApp *app, const UiDraftCopy *copy)
 {
   UiAccount *account = ui_account_find(app, copy->account);
 
-  if (account)
-    ui_ops_command(app, account, ml_worker_remove(account->worker, copy->folder, copy->message_id),
-                   "Removing the draft")
-        ->silent = TRUE;
+  if (account) {
+    ml_worker_by_itself(account->worker);
+    guint64 id = ml_worker_remove(account->worker, copy->folder, copy->message_id);
+    ui_ops_command(app, account, id, "Removing the draft")->silent = TRUE;
+  }
 }
 
 void
@@ -326,10 +364,18 @@ delete_recalled(UiComposer *composer)
 
   if (!composer->recalled_uid)
     return;
+  if (!composer->recalled_validity ||
+      ml_worker_shown_validity(account->worker, composer->recalled_folder) != composer->recalled_validity) {
+    ui_app_note(composer->app, UI_STYLE_WARN,
+                "The older draft stays: the folder %s was replaced by another one on the server since it was opened. Look "
+                "there, and delete it yourself.",
+                composer->recalled_folder);
+    composer->recalled_uid = 0;
+    return;
+  }
   g_array_append_val(uids, composer->recalled_uid);
-  guint64 id = ml_worker_flags(account->worker, composer->recalled_folder, uids, ML_FLAG_DELETED, 0);
-  ui_ops_command(composer->app, account, id, "Removing the draft")->silent = TRUE;
-  id = ml_worker_expunge(account->worker, composer->recalled_folder, uids);
+  ml_worker_by_itself(account->worker);
+  guint64 id = ml_worker_expunge(account->worker, composer->recalled_folder, uids);
   ui_ops_command(composer->app, account, id, "Removing the draft")->silent = TRUE;
   composer->recalled_uid = 0;
 }
@@ -385,6 +431,7 @@ post_copy(UiComposer *composer, const MlDraftsSaved *saved)
   *post->copy = (UiDraftCopy){ g_strdup(account->account->name), g_strdup(folder),
                                g_strdup(composer->draft->message_id) };
   ui_drafts_note(app, saved->id, post->copy); /* before it is there: a copy too many is worse than none */
+  ml_worker_by_itself(account->worker);
   guint64 id = ml_worker_append(account->worker, folder, saved->bytes, ML_FLAG_DRAFT | ML_FLAG_SEEN, 0);
   UiOp *op = ui_ops_command(app, account, id, "Storing the draft");
   op->silent = TRUE;
@@ -399,6 +446,10 @@ postponed(UiComposer *composer, const MlDraftsSaved *saved, const GError *error)
 
   if (error)
     return; /* it was said; the message stays on the screen */
+  if (!saved) {
+    ui_app_say(app, "Not kept yet: the message is still open.");
+    return;
+  }
   post_copy(composer, saved);
   ui_app_say(app,
              saved->session

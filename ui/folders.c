@@ -170,13 +170,13 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
   Folders *folders = (Folders *)view;
   g_autoptr(GArray) list = current_rows(app, folders);
-  g_autofree char *folded = ui_limit_fold(pattern);
+  g_autofree char *folded = ml_pattern_fold(pattern);
   int n = (int)list->len;
 
   for (int i = 1; i <= n; i++) {
     int at = ((folders->cursor + (backwards ? -i : i)) % n + n) % n;
     const Row *row = &g_array_index(list, Row, at);
-    if (!ui_limit_contains(row->folder ? row->folder->name : row->account->account->name, folded))
+    if (!ml_pattern_contains(row->folder ? row->folder->name : row->account->account->name, folded))
       continue;
     put_cursor(folders, list, at);
     return TRUE;

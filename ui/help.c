@@ -49,15 +49,22 @@ add_index_words(UiPager *pager)
                 "N new   O unread from before   r answered   f forwarded   D to be deleted ($ does it)");
   add_paragraph(pager, "F flagged   d draft   t tagged");
   add_paragraph(
-      pager, "S signed, E encrypted: as the mail says of itself. Once it was read: S+ good, S? look at it, "
-             "S! bad.");
+      pager, "S signed, E encrypted: as the mail says of itself. S+ good, S? look at it, S! bad: judged by signet, by "
+             "itself where the mail is kept on this machine, without your keys and the network. What is encrypted is "
+             "judged when you open it. A mark goes back to S when trust or a revocation list changes, or a certificate "
+             "ends, until it is judged anew.");
   add_paragraph(pager, "Once it was read, the row says the Subject that is protected inside the mail, not the one outside; "
                        "Ctrl-F takes those that were encrypted away again.");
   ui_pager_add_rule(pager, "Patterns of l, /, T, D and U");
   add_paragraph(pager,
-                "Words fit the author or the subject. ~f author  ~t recipient  ~c copy  ~s subject  ~N new  "
-                "~R read  ~F flagged  ~D deleted  ~T tagged  ~Q answered  ~g signed  ~G encrypted  ~V judged "
-                "good  ~A all. ! not, | or, ( ), \"several words\". Example: ~f anna !~s invoice");
+                "Words fit the author or the subject. ~f author  ~t to  ~c copy  ~C to or copy  ~L any of the three  "
+                "~s subject  ~i Message-ID  ~x References  ~N new  ~O old  ~R read  ~F flagged  ~D deleted  ~T tagged  "
+                "~Q answered  ~g signed  ~G encrypted  ~A all");
+  add_paragraph(pager, "~V judged good  ~V warning, ~V bad, ~V none (not signed), ~V unknown (not judged yet)");
+  add_paragraph(pager, "~d sent, ~r received: 1/9/2026-30/9/2026, 2026-09-01, <2w (younger), >1m (older), =0d (today)  "
+                       "~z size: >1M, 10K-1M");
+  add_paragraph(pager, "~b in the text, ~h in the header, ~B in both, ~e Sender: of messages that are here and not encrypted");
+  add_paragraph(pager, "! not, | or, ( ), \"several words\". Example: ~f anna !~s invoice ~d <2w");
 }
 
 static void

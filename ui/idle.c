@@ -4,6 +4,14 @@
 /* Forgetting PINs and the database's password, and when to do it unasked: when no key was pressed for pin-timeout. The
  * clock starts with the first PIN, since before there is nothing to forget. */
 
+/* Keys were forgotten: what they opened goes with them. */
+void
+ui_idle_forget_secrets(UiApp *app)
+{
+  ui_reader_shut(app);
+  ui_drafts_forget_titles(app);
+}
+
 static void
 run_logout(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
@@ -15,16 +23,18 @@ logout_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   const char *why = data;
 
-  ui_reader_shut(app);
-  ui_drafts_forget_titles(app);
+  if (cancelled) /* the program ends */
+    return;
+  ui_idle_forget_secrets(app);
   ui_tokens_refresh(app);
   ui_app_say(app, "%sPINs and the database's password are forgotten.", why ? why : "");
 }
 
+/* No Esc stops it: what else is under way may be given up by one, while this waits for the same thread. */
 static void
 forget(UiApp *app, const char *why)
 {
-  ui_ops_job(app, CRYPTO_JOB_KEYS, "Logging out", run_logout, logout_done, (gpointer)why);
+  ui_ops_job_silent(app, CRYPTO_JOB_KEYS, run_logout, logout_done, (gpointer)why);
 }
 
 void

@@ -4,17 +4,21 @@
 
 /* The view holds no state: the open folder keeps its own place. */
 
-static const char *
+/* With what waits for the line, and what the server refused. */
+static char *
 state_words(const UiAccount *account)
 {
-  switch (account->state) {
-  case ML_STATE_ONLINE:
-    return "online";
-  case ML_STATE_OFFLINE:
-    return "offline";
-  default:
-    return "connecting";
-  }
+  const char *state = account->state == ML_STATE_ONLINE    ? "online"
+                      : account->state == ML_STATE_OFFLINE ? "offline"
+                                                           : "connecting";
+  GString *words = g_string_new(state);
+
+  if (account->waiting)
+    g_string_append_printf(words, ", %u change%s wait%s", account->waiting, account->waiting == 1 ? "" : "s",
+                           account->waiting == 1 ? "s" : "");
+  if (account->failed)
+    g_string_append_printf(words, ", %u failed", account->failed);
+  return g_string_free(words, FALSE);
 }
 
 static void
@@ -41,7 +45,8 @@ draw_title(UiApp *app, int columns)
   if (box->read_only)
     g_string_append(left, "  read-only");
   g_autofree char *account = ui_text_line(box->account->account->name);
-  g_autofree char *right = g_strdup_printf("%s  %s ", account, state_words(box->account));
+  g_autofree char *state = state_words(box->account);
+  g_autofree char *right = g_strdup_printf("%s  %s ", account, state);
   int width = ui_text_width(right);
   ui_screen_fill(0, 0, columns, UI_STYLE_TITLE, left->str);
   if (columns > width + 20)
@@ -52,7 +57,7 @@ draw_title(UiApp *app, int columns)
 static void
 flag_letters(const UiAccount *account, const UiItem *item, char letters[4])
 {
-  guint flags = item->header->flags;
+  guint flags = item->flags;
   gboolean files = account->account->kind != ML_ACCOUNT_IMAP; /* there RECENT is known */
 
   letters[0] = item->deleted               ? 'D'
@@ -70,7 +75,7 @@ mark_of(const UiItem *item)
 {
   static const char *const hints[] = { "", "S", "E", "SE" };
 
-  return *item->mark ? item->mark : hints[item->header->hints & (ML_HINT_SIGNED | ML_HINT_ENCRYPTED)];
+  return item->judged ? item->mark : hints[item->hints & (ML_HINT_SIGNED | ML_HINT_ENCRYPTED)];
 }
 
 static UiStyle
@@ -80,7 +85,7 @@ style_of(const UiItem *item)
     return UI_STYLE_DELETED;
   if (item->tagged)
     return UI_STYLE_TAGGED;
-  return item->header->flags & ML_FLAG_SEEN ? UI_STYLE_NORMAL : UI_STYLE_NEW;
+  return item->flags & ML_FLAG_SEEN ? UI_STYLE_NORMAL : UI_STYLE_NEW;
 }
 
 static int
@@ -97,37 +102,83 @@ digits(guint number)
 
 /* "├─>" and its like before a subject: which message of the thread above it answers. */
 static char *
-branches(const UiItem *item, int width)
+branches(const UiItem *item, guint64 below, int width)
 {
   gboolean ascii = ui_screen_ascii();
   guint most = (guint)MAX(width / 2 / 2, 2), from = item->depth > most ? item->depth - most : 0;
   GString *tree = g_string_new(NULL);
 
   for (guint i = from; i + 1 < item->depth; i++)
-    g_string_append(tree, i < 64 && item->branches >> i & 1 ? (ascii ? "| " : "│ ") : "  ");
+    g_string_append(tree, i < 64 && below >> i & 1 ? (ascii ? "| " : "│ ") : "  ");
   if (item->depth) {
-    gboolean more = item->depth <= 64 && item->branches >> (item->depth - 1) & 1;
+    gboolean more = item->depth <= 64 && below >> (item->depth - 1) & 1;
     g_string_append(tree, more ? (ascii ? "|->" : "├─>") : (ascii ? "`->" : "└─>"));
   }
   return g_string_free(tree, FALSE);
 }
 
+/* The row that the branch of the one @at grows from. */
+static const UiItem *
+answered_above(const UiBox *box, guint at)
+{
+  const UiItem *item = box->shown->pdata[at];
+
+  for (guint i = at + 1; i < box->shown->len; i++) {
+    const UiItem *above = box->shown->pdata[i];
+    if (above->depth < item->depth)
+      return above;
+  }
+  return NULL;
+}
+
+/* Is it left out, since the row above says it already? Never where one of the two was read and says what it protects,
+ * and never "[...]", which stands for a Subject that is not known yet. */
+static gboolean
+is_said_above(const UiBox *box, guint at)
+{
+  const UiItem *item = box->shown->pdata[at];
+  gboolean reply, words = FALSE;
+
+  if (!item->same_subject || ui_box_read_subject(box, item))
+    return FALSE;
+  g_autofree char *subject = ml_thread_subject(ui_box_header(box, item)->subject, &reply);
+  for (const char *c = subject; *c && !words; c++)
+    words = g_ascii_isalnum(*c) || *c & 0x80;
+  const UiItem *above = words ? answered_above(box, at) : NULL;
+  return above && !ui_box_read_subject(box, above);
+}
+
+/* "[+4, 2 new]": what a folded thread hides. */
+static char *
+folded_words(const UiBox *box, const UiItem *head, guint size)
+{
+  guint unread = 0;
+
+  for (guint i = head->place; i < head->place + size; i++)
+    unread += !(((const UiItem *)g_array_index(box->threaded, MlThreaded, i).item)->flags & ML_FLAG_SEEN);
+  return unread ? g_strdup_printf("[+%u, %u new]", size - 1, unread) : g_strdup_printf("[+%u]", size - 1);
+}
+
 /* The subject as the list shows it: in a thread, only where it is another than that of the message above. */
 static char *
-subject_words(const UiBox *box, const UiItem *item, int width)
+subject_words(const UiBox *box, guint row, int width)
 {
+  const UiItem *item = box->shown->pdata[row];
   const char *given = ui_box_subject(box, item);
   gboolean threads = box->order.by == UI_ORDER_THREADS;
-  g_autofree char *subject = ui_text_line(*given ? given : "(no subject)");
+  g_autofree char *subject = ui_text_line(*given                     ? given
+                                          : ui_box_is_lost(box, item) ? "..."
+                                                                      : "(no subject)");
 
-  if (!threads)
+  if (!threads || !box->threaded || item->place >= box->threaded->len)
     return g_steal_pointer(&subject);
-  g_autofree char *tree = branches(item, width);
-  if (item->folded && item->thread_size > 1)
-    return item->thread_unread ? g_strdup_printf("[+%u, %u new] %s", item->thread_size - 1, item->thread_unread, subject)
-                               : g_strdup_printf("[+%u] %s", item->thread_size - 1, subject);
-  /* A protected subject that was read is always said. */
-  gboolean hide = item->same_subject && given == item->header->subject;
+  const MlThreaded *threaded = &g_array_index(box->threaded, MlThreaded, item->place);
+  g_autofree char *tree = branches(item, threaded->more, width);
+  if (item->folded && threaded->size > 1) {
+    g_autofree char *hidden = folded_words(box, item, threaded->size);
+    return g_strdup_printf("%s %s", hidden, subject);
+  }
+  gboolean hide = is_said_above(box, row);
   return g_strdup_printf("%s%s%s", tree, *tree && !hide ? " " : "", hide ? "" : subject);
 }
 
@@ -135,7 +186,6 @@ static void
 draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
 {
   const UiItem *item = box->shown->pdata[at];
-  const MlHeader *header = item->header;
   gboolean current = (int)at == box->cursor;
   gboolean sorted = box->order.by != UI_ORDER_ARRIVAL || box->order.reverse;
   guint total = MAX(box->total, box->all->len);
@@ -145,14 +195,14 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
   char letters[4];
 
   flag_letters(box->account, item, letters);
-  g_autofree char *date = date_width ? ui_text_date(header->date, now, date_width) : g_strdup("");
+  g_autofree char *date = date_width ? ui_text_date(item->date, now, date_width) : g_strdup("");
   g_autofree char *date_fit = ui_text_fit(date, date_width);
-  g_autofree char *from = ui_text_line(header->from_name);
+  g_autofree char *from = ui_text_line(ui_box_header(box, item)->from_name);
   g_autofree char *from_fit = ui_text_fit(from, from_width);
-  g_autofree char *size = narrow ? g_strdup("") : ui_text_size(header->size);
+  g_autofree char *size = narrow ? g_strdup("") : ui_text_size(item->size);
   int before = 1 + number_width + 1 + 3 + 1 + 3 + 1 + date_width + (date_width ? 2 : 0) + from_width + 2;
   int subject_width = MAX(columns - before - (narrow ? 0 : 7), 1);
-  g_autofree char *subject = subject_words(box, item, subject_width);
+  g_autofree char *subject = subject_words(box, at, subject_width);
   g_autofree char *subject_fit = ui_text_fit(subject, subject_width);
   g_autofree char *line =
       g_strdup_printf("%c%*u %s %-3s %s%s%s  %s %6s", current ? '>' : ' ', number_width, number, letters,
@@ -200,8 +250,11 @@ draw(UiApp *app, UiView *view, int rows, int columns)
   if (line < box->top || line >= box->top + box->rows)
     box->top = line < box->top && box->top - line == 1 ? line : line - box->rows * 2 / 3;
   box->top = CLAMP(box->top, 0, MAX(n - box->rows, 0));
+  ui_box_prefetch(box, n - box->top - box->rows, n - 1 - box->top);
+  ui_verdicts_drawn(app);
   for (int i = 0; i < box->rows && box->top + i < n; i++)
     draw_item(box, 1 + i, columns, (guint)(n - 1 - box->top - i), now);
+  ui_box_mend(app);
 }
 
 static gboolean
@@ -246,29 +299,62 @@ move(UiApp *app, UiView *view, UiMove move)
   return line != before;
 }
 
+/* The @step-th that is looked at. What is near is read as the screen reads it; farther away all are read once. */
+static gboolean
+is_hit(UiBox *box, const MlPattern *pattern, int at, int step, gboolean backwards)
+{
+  enum { NEAR = 300, WINDOW = 60 };
+
+  if (step <= NEAR && ml_pattern_needs(pattern) & ML_PATTERN_HEADER) {
+    if (step % WINDOW == 1)
+      ui_box_prefetch(box, backwards ? at : at - WINDOW + 1, backwards ? at + WINDOW - 1 : at);
+    MlPatternFacts facts = ui_box_facts(box, box->shown->pdata[at]);
+    return ml_pattern_matches(pattern, &facts);
+  }
+  if (step == NEAR + 1 || step == 1)
+    ui_box_find(box, pattern);
+  return ((const UiItem *)box->shown->pdata[at])->found;
+}
+
+/* What a search came to; it may end after search() has. */
+typedef struct {
+  gboolean backwards, done, found, later;
+} Seeking;
+
+static void
+seek_looked(UiApp *app, MlPattern *pattern, gpointer data)
+{
+  Seeking *seeking = data;
+  UiBox *box = app->box;
+  int n = box ? (int)box->shown->len : 0;
+
+  seeking->done = TRUE;
+  if (seeking->later && ui_app_top(app)->type->context != UI_IN_INDEX)
+    return;
+  for (int i = 1; i <= n && !seeking->found; i++) { /* down the screen is towards the newest */
+    int at = ((box->cursor + (seeking->backwards ? i : -i)) % n + n) % n;
+    if (!is_hit(box, pattern, at, i, seeking->backwards))
+      continue;
+    if (seeking->backwards ? at < box->cursor : at > box->cursor)
+      ui_app_say(app, "Search went round.");
+    box->cursor = at;
+    seeking->found = TRUE;
+  }
+  if (!seeking->found && seeking->later)
+    ui_app_say(app, "That is not to be found here.");
+}
+
 static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
-  UiBox *box = app->box;
-  g_autofree char *why = NULL;
-  g_autoptr(UiLimit) limit = ui_limit_parse(pattern, &why);
+  Seeking *seeking = g_rc_box_new0(Seeking);
 
-  if (!limit) {
-    ui_app_complain(app, "%s", why);
-    return TRUE;
-  }
-  int n = box ? (int)box->shown->len : 0;
-  for (int i = 1; i <= n; i++) { /* down the screen is towards the newest */
-    int at = ((box->cursor + (backwards ? i : -i)) % n + n) % n;
-    UiLimitItem facts = ui_box_facts(box, box->shown->pdata[at]);
-    if (!ui_limit_matches(limit, &facts))
-      continue;
-    if (backwards ? at < box->cursor : at > box->cursor)
-      ui_app_say(app, "Search went round.");
-    box->cursor = at;
-    return TRUE;
-  }
-  return FALSE;
+  seeking->backwards = backwards;
+  ui_look(app, pattern, FALSE, seek_looked, g_rc_box_acquire(seeking), g_rc_box_release);
+  gboolean told = !seeking->done || seeking->found; /* or will be */
+  seeking->later = TRUE;
+  g_rc_box_release(seeking);
+  return told;
 }
 
 static void

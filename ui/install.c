@@ -9,7 +9,7 @@ typedef struct {
   UiApp *app;
   CryptoCert *cert;
   GPtrArray *between; /* of CryptoCert: intermediates */
-  char *message_id;
+  char *source; /* "mail <ID>" */
   gboolean was_there;
   guint addresses;
   GError *error;
@@ -20,7 +20,7 @@ install_free(Install *install)
 {
   crypto_cert_unref(install->cert);
   g_ptr_array_unref(install->between);
-  g_free(install->message_id);
+  g_free(install->source);
   g_clear_error(&install->error);
   g_free(install);
 }
@@ -43,7 +43,7 @@ run_install(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
       return;
   }
   for (guint i = 0; people && addresses[i]; i++) {
-    if (!ml_people_accept(people, addresses[i], crypto_cert_sha256(install->cert), install->message_id, now,
+    if (!ml_people_accept(people, addresses[i], crypto_cert_sha256(install->cert), install->source, now,
                           &install->error))
       return;
     install->addresses++;
@@ -155,7 +155,7 @@ ui_install_start(UiApp *app, UiReader *reader)
   install->app = app;
   install->cert = crypto_cert_ref(signer->cms->cert);
   install->between = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
-  install->message_id = g_strdup(reader->message_id ? reader->message_id : "");
+  install->source = reader->message_id ? g_strdup_printf("mail <%s>", reader->message_id) : g_strdup("mail");
   add_intermediates(install, signer->now);
   ask(app, install, verdict);
 }

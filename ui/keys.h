@@ -39,10 +39,12 @@ typedef enum {
   UI_IN_CHOICE = 1 << 10, /* one of several is asked for */
   UI_IN_CERTS = 1 << 11,
   UI_IN_TOKENS = 1 << 12,
+  UI_IN_FINDS = 1 << 13,
   UI_IN_WRITING = UI_IN_COMPOSE | UI_IN_MISSING | UI_IN_DRAFTS | UI_IN_OUTBOX | UI_IN_CHOICE,
-  UI_IN_LISTS = UI_IN_INDEX | UI_IN_FOLDERS | UI_IN_PARTS | UI_IN_WRITING | UI_IN_CERTS | UI_IN_TOKENS,
+  UI_IN_LISTS = UI_IN_INDEX | UI_IN_FOLDERS | UI_IN_PARTS | UI_IN_WRITING | UI_IN_CERTS | UI_IN_TOKENS |
+                UI_IN_FINDS,
   UI_IN_PAGERS = UI_IN_READER | UI_IN_DETAILS | UI_IN_TEXT,
-  UI_IN_ALL = 0x1fff,
+  UI_IN_ALL = 0x3fff,
 } UiContext;
 
 typedef struct UiApp UiApp;

@@ -97,12 +97,12 @@ static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
   UiList *list = (UiList *)view;
-  g_autofree char *folded = ui_limit_fold(pattern);
+  g_autofree char *folded = ml_pattern_fold(pattern);
   int n = (int)list->rows->len;
 
   for (int i = 1; i <= n; i++) {
     int at = ((list->cursor + (backwards ? -i : i)) % n + n) % n;
-    if (!ui_limit_contains(((UiListRow *)list->rows->pdata[at])->text, folded))
+    if (!ml_pattern_contains(((UiListRow *)list->rows->pdata[at])->text, folded))
       continue;
     list->cursor = at;
     return TRUE;

@@ -15,6 +15,7 @@
 
 static const UiCommand commands[] = {
   { "account", "list and check accounts", ui_cmd_account_help, ui_cmd_account },
+  { "audit", "the verdict on every message of a folder", ui_cmd_audit_help, ui_cmd_audit },
   { "cert", "certificates: list, show, import, export, trust, delete", ui_cmd_cert_help, ui_cmd_cert },
   { "compose", "write a message on the screen", ui_cmd_compose_help, ui_cmd_compose },
   { "decrypt", "what is inside an encrypted message", ui_cmd_decrypt_help, ui_cmd_decrypt },
@@ -25,7 +26,10 @@ static const UiCommand commands[] = {
   { "journal", "what your keys were used for", ui_cmd_journal_help, ui_cmd_journal },
   { "list", "the messages of a folder", ui_cmd_list_help, ui_cmd_list },
   { "outbox", "what is to leave: list, flush, cancel, add", ui_cmd_outbox_help, ui_cmd_outbox },
+  { "pending", "changes that wait for the line, or were refused", ui_cmd_pending_help, ui_cmd_pending },
   { "policy", "which rules would apply to a message, and why", ui_cmd_policy_help, ui_cmd_policy },
+  { "rekey", "which keys encrypted mail needs; write it anew for another", ui_cmd_rekey_help, ui_cmd_rekey },
+  { "search", "messages in which words are, in all folders", ui_cmd_search_help, ui_cmd_search },
   { "send", "send a message from a script, with mailx's letters", ui_cmd_send_help, ui_cmd_send },
   { "sendmail", "take a whole message as sendmail(8) does", ui_cmd_sendmail_help, ui_cmd_sendmail },
   { "show", "one message as the reader shows it", ui_cmd_show_help, ui_cmd_show },

@@ -39,36 +39,42 @@ ui_order_words(UiOrder order)
 static int
 by_arrival(const UiItem *one, const UiItem *other)
 {
-  return one->header->uid < other->header->uid ? -1 : one->header->uid > other->header->uid;
+  return one->uid < other->uid ? -1 : one->uid > other->uid;
 }
 
 static int
 by_date(const UiItem *one, const UiItem *other)
 {
-  gint64 a = one->header->date, b = other->header->date;
+  gint64 a = one->date, b = other->date;
   return a < b ? -1 : a > b ? 1 : by_arrival(one, other);
 }
 
-/* What is compared, worked out once a message. */
+/* What is compared, worked out once a message. The keys lie behind each other, and go again when it is done. */
 typedef struct {
   UiItem *item;
-  char *key; /* folded; NULL: none is needed */
+  gsize key; /* where its text begins, folded */
 } Sorted;
+typedef struct {
+  UiOrderBy by;
+  GArray *sorted;
+  GString *keys;
+} Sorting;
 
 static int
 compare(const void *a, const void *b, void *user_data)
 {
   const Sorted *one = a, *other = b;
+  const Sorting *sorting = user_data;
   int result = 0;
 
-  switch (*(const UiOrderBy *)user_data) {
+  switch (sorting->by) {
   case UI_ORDER_FROM:
   case UI_ORDER_SUBJECT:
-    result = strcmp(one->key, other->key);
+    result = strcmp(sorting->keys->str + one->key, sorting->keys->str + other->key);
     break;
   case UI_ORDER_SIZE:
-    result = one->item->header->size < other->item->header->size   ? -1
-             : one->item->header->size > other->item->header->size ? 1
+    result = one->item->size < other->item->size   ? -1
+             : one->item->size > other->item->size ? 1
                                                                    : 0;
     break;
   case UI_ORDER_ARRIVAL:
@@ -79,37 +85,38 @@ compare(const void *a, const void *b, void *user_data)
   return result ? result : by_date(one->item, other->item);
 }
 
-static char *
-key_of(const UiBox *box, const UiItem *item)
+static void
+add_sorted(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
 {
+  Sorting *sorting = data;
+  Sorted one = { item, sorting->keys->len };
   gboolean reply;
 
-  if (box->order.by == UI_ORDER_SUBJECT)
-    return ml_thread_subject(ui_box_subject(box, item), &reply);
-  return box->order.by == UI_ORDER_FROM ? ui_limit_fold(item->header->from_name) : NULL;
-}
-
-static void
-clear_sorted(gpointer data)
-{
-  g_free(((Sorted *)data)->key);
+  if (!ui_box_within(item, box))
+    return;
+  if (header) {
+    const char *read = sorting->by == UI_ORDER_SUBJECT ? ui_box_read_subject(box, item) : NULL;
+    g_autofree char *key = sorting->by == UI_ORDER_SUBJECT ? ml_thread_subject(read ? read : header->subject, &reply)
+                                                           : ml_pattern_fold(header->from_name);
+    g_string_append_len(sorting->keys, key, (gssize)strlen(key) + 1);
+  }
+  g_array_append_val(sorting->sorted, one);
 }
 
 static void
 show_sorted(UiBox *box)
 {
   g_autoptr(GArray) sorted = g_array_sized_new(FALSE, FALSE, sizeof(Sorted), box->all->len);
+  g_autoptr(GString) keys = g_string_new(NULL);
+  Sorting sorting = { box->order.by, sorted, keys };
 
-  g_array_set_clear_func(sorted, clear_sorted);
-  for (guint i = 0; i < box->all->len; i++) {
-    Sorted one = { box->all->pdata[i], NULL };
-    if (!ui_box_within(one.item, box))
-      continue;
-    one.key = key_of(box, one.item);
-    g_array_append_val(sorted, one);
-  }
+  if (box->order.by == UI_ORDER_SUBJECT || box->order.by == UI_ORDER_FROM)
+    ui_box_each(box, add_sorted, &sorting);
+  else
+    for (guint i = 0; i < box->all->len; i++)
+      add_sorted(box, box->all->pdata[i], NULL, &sorting);
   if (box->order.by != UI_ORDER_ARRIVAL)
-    qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &box->order.by);
+    qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &sorting);
   gboolean from_end = (box->order.by == UI_ORDER_ARRIVAL) == box->order.reverse; /* all: the newest first */
   for (guint i = 0; i < sorted->len; i++)
     g_ptr_array_add(box->shown, g_array_index(sorted, Sorted, from_end ? sorted->len - 1 - i : i).item);
@@ -118,13 +125,18 @@ show_sorted(UiBox *box)
 /* ---- threads */
 
 static void
+add_threaded(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
+{
+  ml_threads_add(box->threads, item, header);
+}
+
+static void
 make_threads(UiBox *box)
 {
   box->threads = ml_threads_new();
-  for (guint i = 0; i < box->all->len; i++) {
-    UiItem *item = box->all->pdata[i];
-    ml_threads_add(box->threads, item, item->header);
-  }
+  if (box->edits)
+    ml_threads_set_edits(box->threads, box->edits);
+  ui_box_each(box, add_threaded, NULL);
 }
 
 /* One thread, its first message last: box->shown has the bottom line of the screen first. */
@@ -133,18 +145,14 @@ show_thread(UiBox *box, GArray *threaded, guint start, guint size)
 {
   UiItem *head = g_array_index(threaded, MlThreaded, start).item;
 
-  head->thread_unread = 0;
   for (guint i = start + size; i-- > start;) {
     const MlThreaded *one = &g_array_index(threaded, MlThreaded, i);
     UiItem *item = one->item;
     item->depth = one->depth;
-    item->branches = one->more;
-    item->thread_size = one->size;
     item->same_subject = one->same_subject;
+    item->place = i;
     if (i == start || !head->folded)
       g_ptr_array_add(box->shown, item);
-    if (!(item->header->flags & ML_FLAG_SEEN))
-      head->thread_unread++;
   }
 }
 
@@ -175,30 +183,27 @@ ui_order_show(UiBox *box)
 {
   g_ptr_array_set_size(box->shown, 0);
   box->unarranged = 0;
+  ui_box_fit(box);
   if (box->order.by == UI_ORDER_THREADS)
     show_threads(box);
   else
     show_sorted(box);
 }
 
-/* The messages of a thread, from its first; NULL: threads are not shown. Array of UiItem, transfer full. */
-static GPtrArray *
-thread_of(UiBox *box, const UiItem *item)
+GPtrArray *
+ui_order_thread(const UiBox *box, const UiItem *item)
 {
   if (!box->threaded)
     return NULL;
-  g_autoptr(GPtrArray) thread = g_ptr_array_new();
-  gboolean found = FALSE;
-  for (guint i = 0; i < box->threaded->len; i++) {
-    const MlThreaded *one = &g_array_index(box->threaded, MlThreaded, i);
-    if (!one->depth && found)
-      break;
-    if (!one->depth)
-      g_ptr_array_set_size(thread, 0);
-    g_ptr_array_add(thread, one->item);
-    found |= one->item == item;
-  }
-  return found ? g_steal_pointer(&thread) : NULL;
+  guint start = item->place;
+  if (start >= box->threaded->len || g_array_index(box->threaded, MlThreaded, start).item != item)
+    return NULL;
+  while (g_array_index(box->threaded, MlThreaded, start).depth)
+    start--;
+  GPtrArray *thread = g_ptr_array_new();
+  for (guint i = 0; i < g_array_index(box->threaded, MlThreaded, start).size; i++)
+    g_ptr_array_add(thread, g_array_index(box->threaded, MlThreaded, start + i).item);
+  return thread;
 }
 
 /* ---- keys */
@@ -267,7 +272,7 @@ static GPtrArray *
 current_thread(UiApp *app)
 {
   UiItem *item = app->box ? ui_box_item(app->box) : NULL;
-  GPtrArray *thread = item ? thread_of(app->box, item) : NULL;
+  GPtrArray *thread = item ? ui_order_thread(app->box, item) : NULL;
 
   if (!thread)
     ui_app_say(app, item ? "Threads are not shown: o and t show them." : "There is no message here.");

@@ -10,6 +10,7 @@ typedef struct {
   GBytes *copy;
   GPtrArray *entries; /* of MlOutboxEntry, as they were taken */
   GPtrArray *got;     /* of char *: who has it */
+  GPtrArray *waiting; /* of char *: for whom it is still in the outbox, for it could not be taken */
   GError *error;
 } Taking;
 
@@ -21,6 +22,7 @@ taking_free(Taking *taking)
   g_ptr_array_unref(taking->ids);
   g_ptr_array_unref(taking->entries);
   g_ptr_array_unref(taking->got);
+  g_ptr_array_unref(taking->waiting);
   g_clear_pointer(&taking->copy, g_bytes_unref);
   g_clear_error(&taking->error);
   g_free(taking);
@@ -36,20 +38,36 @@ add_addresses(GPtrArray *got, GPtrArray *entries, const char *id)
   }
 }
 
+/* FALSE: it lies in the outbox still, to be sent; or nobody knows. */
+static gboolean
+has_left(MlOutbox *outbox, const char *id)
+{
+  g_autoptr(GPtrArray) now = ml_outbox_list(outbox, NULL);
+
+  for (guint i = 0; now && i < now->len; i++) {
+    const MlOutboxEntry *entry = now->pdata[i];
+    if (!strcmp(entry->id, id))
+      return entry->state == ML_OUTBOX_SENT;
+  }
+  return now != NULL;
+}
+
 static void
 run_taking(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Taking *taking = data;
   g_autoptr(MlOutbox) outbox = ml_outbox_open(taking->folder, &taking->error);
 
-  g_autoptr(GPtrArray) before = outbox && taking->ids->len > 1 ? ml_outbox_list(outbox, NULL) : NULL;
-  for (guint i = 0; outbox && i < taking->ids->len; i++) {
+  g_autoptr(GPtrArray) before =
+      outbox && taking->ids->len > 1 ? ml_outbox_list(outbox, &taking->error) : NULL;
+  for (guint i = 0; outbox && !(taking->error && !before) && i < taking->ids->len; i++) {
     const char *id = taking->ids->pdata[i];
     MlOutboxEntry *entry = NULL;
     GBytes *copy = NULL;
     g_autoptr(GError) error = NULL;
     if (!ml_outbox_take_back(outbox, id, &copy, &entry, &error)) {
-      add_addresses(taking->got, before, id); /* of two messages it is the one that has just left */
+      /* of two messages it is the one that has just left, or stays; neither is to be addressed again */
+      add_addresses(has_left(outbox, id) ? taking->got : taking->waiting, before, id);
       g_propagate_error(taking->error ? NULL : &taking->error, g_steal_pointer(&error));
       continue;
     }
@@ -122,9 +140,15 @@ reopen(UiApp *app, Taking *taking, gboolean unsure)
   composer->encrypt_set = TRUE;
   composer->fresh = FALSE;
   ui_outbox_readdress(composer, taking->got, unsure);
-  ui_composer_changed(composer, taking->got->len > 0);
+  if (taking->waiting->len)
+    ui_compose_drop(composer->draft, composer, has_it, taking->waiting);
+  ui_composer_changed(composer, taking->got->len + taking->waiting->len > 0);
   ui_composer_show(composer);
   ui_outbox_say_back(app, taking->got->len > 0, unsure);
+  if (taking->waiting->len) {
+    g_autofree char *names = join(taking->waiting);
+    ui_app_complain(app, "For %s it is still in the outbox (B): %s", names, taking->error->message);
+  }
 }
 
 void
@@ -141,8 +165,11 @@ taken(UiApp *app, gboolean cancelled, gpointer data)
   Taking *taking = data;
   gboolean unsure = is_unsure(taking);
 
-  if (taking->error && !taking->entries->len) {
-    ui_app_error(app, taking->error);
+  if (!taking->entries->len) {
+    if (taking->error)
+      ui_app_error(app, taking->error);
+    else /* cancelled */
+      ui_app_say(app, "Nothing was taken back: it is still in the outbox (B).");
     taking_free(taking);
     return;
   }
@@ -168,6 +195,7 @@ ui_outbox_take_back(UiApp *app, const char *id)
   taking->ids = g_ptr_array_new_with_free_func(g_free);
   taking->entries = g_ptr_array_new_with_free_func((GDestroyNotify)ml_outbox_entry_free);
   taking->got = g_ptr_array_new_with_free_func(g_free);
+  taking->waiting = g_ptr_array_new_with_free_func(g_free);
   if (!leaving)
     g_ptr_array_add(taking->ids, g_strdup(id));
   for (guint i = 0; leaving && i < leaving->ids->len; i++)

@@ -106,7 +106,7 @@ show_mark(UiApp *app, const MlSource *source)
   UiItem *item = open ? ui_box_by_uid(box, source->uid) : NULL;
 
   if (item)
-    item->header->flags |= ml_source_flag(source);
+    item->flags |= ml_source_flag(source);
 }
 
 static void

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "ui/limit.h"
+#include "mail/pattern.h"
 #include "ui/text.h"
 
 enum { GUTTER = 2 }; /* columns: the mark and a blank, so that lines of 78 stand unwrapped at 80 */
@@ -237,7 +237,7 @@ ui_pager_search(UiPager *pager, const char *folded, gboolean backwards)
 
   for (int i = 1; i <= n; i++) {
     int at = ((start + i * step) % n + n) % n;
-    if (!ui_limit_contains(((UiLine *)pager->lines->pdata[at])->text, folded))
+    if (!ml_pattern_contains(((UiLine *)pager->lines->pdata[at])->text, folded))
       continue;
     pager->found = at;
     if (at < pager->top || at >= pager->top + pager->rows)

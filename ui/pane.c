@@ -23,7 +23,7 @@ ui_pane_move(UiApp *app, UiView *view, UiMove move)
 static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
-  g_autofree char *folded = ui_limit_fold(pattern);
+  g_autofree char *folded = ml_pattern_fold(pattern);
   return ui_pager_search(&((UiPane *)view)->pager, folded, backwards);
 }
 

@@ -117,13 +117,13 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
   Parts *parts = (Parts *)view;
   GPtrArray *list = list_of(parts);
-  g_autofree char *folded = ui_limit_fold(pattern);
+  g_autofree char *folded = ml_pattern_fold(pattern);
   int n = (int)list->len;
 
   for (int i = 1; i <= n; i++) {
     int at = ((parts->cursor + (backwards ? -i : i)) % n + n) % n;
     const MlPart *part = list->pdata[at];
-    if (!ui_limit_contains(part->type, folded) && !ui_limit_contains(part->name, folded))
+    if (!ml_pattern_contains(part->type, folded) && !ml_pattern_contains(part->name, folded))
       continue;
     parts->cursor = at;
     return TRUE;

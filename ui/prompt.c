@@ -25,6 +25,8 @@ struct UiPrompts {
   gpointer user_data;
   Prompt *shown;    /* UI thread only; a reference */
   UiEdit edit;      /* UI thread only */
+  gboolean stray;   /* UI thread only: something that is no answer was typed at a yes-no question */
+  gboolean answering, following; /* UI thread only: an answer's function runs; and has asked nothing yet */
   GSource *refresh; /* under the lock: one is on its way */
 
   GMutex lock;
@@ -73,6 +75,7 @@ show_first(UiPrompts *prompts)
   g_mutex_unlock(&prompts->lock);
   if (prompts->shown == before)
     return;
+  prompts->stray = FALSE;
   ui_edit_set(&prompts->edit, prompts->shown ? prompts->shown->initial : NULL);
   prompts->changed(prompts->user_data);
 }
@@ -169,12 +172,15 @@ ui_prompts_ask(UiPrompts *prompts, UiPromptKind kind, const char *const *explana
   prompt->data = data;
   g_mutex_lock(&prompts->lock);
   gboolean closed = prompts->closed;
-  if (!closed)
+  if (!closed && prompts->following) /* who is typing answers this next, whatever else waits */
+    g_queue_push_head(&prompts->waiting, g_atomic_rc_box_acquire(prompt));
+  else if (!closed)
     g_queue_push_tail(&prompts->waiting, g_atomic_rc_box_acquire(prompt));
+  prompts->following = FALSE;
   g_mutex_unlock(&prompts->lock);
   if (closed)
     done(NULL, data);
-  else
+  else if (!prompts->answering)
     show_first(prompts);
 }
 
@@ -267,6 +273,22 @@ ui_prompts_pin(const CryptoPinQuestion *question, GCancellable *cancellable, gpo
   return answer;
 }
 
+/* The question is down before its function runs; the next comes up after it, for it may be one that function asks. */
+static void
+finish(UiPrompts *prompts, Prompt *finished, const char *answer)
+{
+  char *copy = g_strdup(answer); /* it lies in the buffer that is wiped now */
+
+  g_clear_pointer(&prompts->shown, prompt_unref);
+  ui_edit_wipe(&prompts->edit);
+  prompts->changed(prompts->user_data);
+  prompts->answering = prompts->following = TRUE;
+  finished->finished(copy, finished->data);
+  prompts->answering = prompts->following = FALSE;
+  crypto_pin_wipe(copy);
+  prompt_unref(finished);
+}
+
 /* @answer NULL: no. Only the prompt that is on the screen can be answered. */
 static void
 answer_shown(UiPrompts *prompts, const char *answer)
@@ -287,13 +309,8 @@ answer_shown(UiPrompts *prompts, const char *answer)
     }
   }
   g_mutex_unlock(&prompts->lock);
-  if (finished) {
-    char *copy = g_strdup(answer); /* the next prompt may take the buffer before this one's function ends */
-    show_first(prompts);
-    finished->finished(copy, finished->data);
-    crypto_pin_wipe(copy);
-    prompt_unref(finished);
-  }
+  if (finished)
+    finish(prompts, finished, answer);
   show_first(prompts);
 }
 
@@ -357,6 +374,20 @@ type(UiPrompts *prompts, int key)
   }
 }
 
+/* Who typed a line here meant another question, which this one came before: its Enter is no answer. */
+static void
+yes_or_no(UiPrompts *prompts, int key)
+{
+  if (prompts->shown->kind == UI_PROMPT_YES_NO_NEVER && (key == 'v' || key == 'V'))
+    answer_shown(prompts, "never");
+  else if (key == 'y' || key == 'Y')
+    answer_shown(prompts, "y");
+  else if (key == 'n' || key == 'N' || (key == UI_KEY_ENTER && !prompts->stray) || is_cancel(key))
+    answer_shown(prompts, is_cancel(key) ? NULL : "n");
+  else if (key >= ' ' && key != UI_KEY_BACKSPACE && key < UI_KEY_UP)
+    prompts->stray = TRUE;
+}
+
 void
 ui_prompts_key(UiPrompts *prompts, int key)
 {
@@ -365,12 +396,7 @@ ui_prompts_key(UiPrompts *prompts, int key)
   switch (prompts->shown->kind) {
   case UI_PROMPT_YES_NO:
   case UI_PROMPT_YES_NO_NEVER:
-    if (prompts->shown->kind == UI_PROMPT_YES_NO_NEVER && (key == 'v' || key == 'V'))
-      answer_shown(prompts, "never");
-    else if (key == 'y' || key == 'Y')
-      answer_shown(prompts, "y");
-    else if (key == 'n' || key == 'N' || key == UI_KEY_ENTER || is_cancel(key))
-      answer_shown(prompts, is_cancel(key) ? NULL : "n");
+    yes_or_no(prompts, key);
     break;
   case UI_PROMPT_WAIT:
     if (is_cancel(key))

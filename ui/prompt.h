@@ -11,7 +11,7 @@
 typedef enum {
   UI_PROMPT_LINE,    /* text */
   UI_PROMPT_SECRET,  /* text that is not shown */
-  UI_PROMPT_YES_NO,  /* one key; answers "y", "n", or NULL for Esc */
+  UI_PROMPT_YES_NO,  /* one key; answers "y", "n" (Enter too, unless something else was typed), or NULL for Esc */
   UI_PROMPT_SPELLED, /* "yes", spelled out and Enter: for what must not happen by a slip of the finger */
   UI_PROMPT_NOTICE,  /* Enter goes on, Esc gives up */
   UI_PROMPT_YES_NO_NEVER, /* the same, or "never" */
@@ -29,7 +29,8 @@ void ui_prompts_close(
     UiPrompts *prompts); /* from now on everything is answered by NULL: before threads are joined */
 void ui_prompts_free(UiPrompts *prompts); /* after they were */
 
-/* From the UI thread: @done runs later, once, with the answer or NULL. @explanation (may be NULL)
+/* From the UI thread: @done runs later, once, with the answer or NULL. What a @done asks first is shown next, before
+ * whatever else waits. @explanation (may be NULL)
  * are lines above the question. All words must have passed the gate. @complete (may be NULL) extends what was
  * typed on Tab: returns the new text (transfer full) or NULL; it is handed ui_prompts_new()'s user_data. */
 typedef void (*UiPromptDone)(const char *answer, gpointer data);

@@ -23,6 +23,8 @@ typedef struct {
   MlMessage *message;
   UiPager pager; /* its source is made by the job */
   gboolean can_install;
+  char *standing; /* before it was judged */
+  gint64 until;   /* the verdict holds */
   GError *error;
 } Reading;
 
@@ -108,9 +110,11 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 
   if (!options.received && people && reading->message_id)
     options.received = ml_people_first_seen(people, reading->message_id, reading->raw);
+  reading->standing = ml_message_standing(options.revocation);
   reading->message = ml_message_read(reading->raw, &options, cancellable, &reading->error);
   if (!reading->message)
     return;
+  reading->until = ml_message_until(reading->message, &options);
   if (people && reading->message_id) {
     g_autoptr(GError) error = NULL;
     if (ml_people_note(people, reading->message, reading->message_id, now, &error) == now && !error)
@@ -134,10 +138,11 @@ mark_seen(UiApp *app, UiReader *reader)
 {
   UiItem *item = item_of(app, reader);
 
-  if (!item || item->header->flags & ML_FLAG_SEEN || app->box->read_only)
+  if (!item || item->flags & ML_FLAG_SEEN || app->box->read_only)
     return;
   g_autoptr(GPtrArray) items = g_ptr_array_new();
   g_ptr_array_add(items, item);
+  ml_worker_by_itself(app->box->account->worker);
   ui_box_set_flags(app, items, ML_FLAG_SEEN, 0);
 }
 
@@ -173,16 +178,14 @@ start_seen_timer(UiApp *app, UiReader *reader)
 }
 
 static void
-note_verdict(UiApp *app, UiReader *reader)
+note_verdict(UiApp *app, UiReader *reader, const Reading *reading)
 {
   const MlVerdict *verdict = ml_message_verdict(reader->message);
   UiItem *item = item_of(app, reader);
 
   if (!item)
     return;
-  g_strlcpy(item->mark, ui_strip_mark(verdict), sizeof item->mark);
-  item->mark_style = ui_strip_style(verdict);
-  item->verified = verdict->indicator == ML_INDICATOR_GOOD;
+  ui_verdicts_read(app, item, reader->message, reading->standing, reading->until, ui_strip_mark(verdict));
   ui_box_note(app->box, item, reader->message);
 }
 
@@ -203,6 +206,33 @@ held_new(const UiReader *reader, MlMessage *message)
   return held;
 }
 
+/* How much of it is encrypted and was not opened. */
+static guint
+count_locked(const MlMessage *message)
+{
+  const MlVerdict *verdict = ml_message_verdict(message);
+  GPtrArray *parts = ml_message_parts(message);
+  gboolean open = verdict->encryption == ML_ENCRYPTION_NONE || verdict->encryption == ML_ENCRYPTION_DECRYPTED ||
+                  verdict->encryption == ML_ENCRYPTION_LEGACY || verdict->encryption == ML_ENCRYPTION_ERRANT;
+  guint n = open ? 0 : 1;
+
+  for (guint i = 0; i < parts->len; i++)
+    n += ((const MlPart *)parts->pdata[i])->locked ? 1 : 0;
+  return n;
+}
+
+/* Asking reads it without a PIN: where the key wants one each time what was opened stays as it is, on the screen. */
+static gboolean
+would_shut(UiApp *app, const UiReader *reader, const Reading *reading)
+{
+  if (!reading->ask || !reader->message || count_locked(reading->message) <= count_locked(reader->message))
+    return FALSE;
+  ui_online_tell(app, reading->message, FALSE);
+  if (reading->by_key)
+    ui_app_complain(app, "Its signature was not judged anew: that needs the key once more, which asks for its PIN.");
+  return TRUE;
+}
+
 static void
 take_reading(UiApp *app, UiReader *reader, Reading *reading)
 {
@@ -220,7 +250,7 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
     reader->problem = g_strdup(reading->error->message);
   if (reading->error)
     ui_app_error(app, reading->error);
-  if (!reading->message)
+  if (!reading->message || would_shut(app, reader, reading))
     return;
   drop_message(reader);
   reader->message = g_steal_pointer(&reading->message);
@@ -234,7 +264,7 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
     ui_reader_lay_out(app, reader);
   if (again)
     reader->pager.top = top;
-  note_verdict(app, reader);
+  note_verdict(app, reader, reading);
   start_seen_timer(app, reader);
   ui_details_refresh(app, reader);
   if (reading->ask)
@@ -265,6 +295,7 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
   g_bytes_unref(reading->raw);
   g_clear_pointer(&reading->left, g_ptr_array_unref);
   g_free(reading->message_id);
+  g_free(reading->standing);
   g_free(reading);
 }
 
@@ -386,6 +417,15 @@ fetch(UiApp *app, UiReader *reader, gboolean whole)
 {
   UiAccount *account = reader->box->account;
   guint64 size = whole ? 0 : reader->size;
+  gint64 received = 0;
+  GBytes *kept = !whole && reader->box->lines ? ui_lines_message(reader->box->lines, reader->uid, &received) : NULL;
+
+  if (kept) {
+    reader->raw = kept;
+    reader->received = received ? received : reader->received;
+    fetched(app, NULL, reader);
+    return;
+  }
   guint64 id = ml_worker_fetch_shown(account->worker, reader->box->folder, reader->uid, size);
   UiOp *op = ui_ops_command(app, account, id, "Fetching the message");
 
@@ -406,8 +446,8 @@ ui_reader_fetch_ahead(UiApp *app, const UiBox *box)
   for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
     int at = box->cursor + steps[i];
     const UiItem *item = at >= 0 && at < (int)box->shown->len ? box->shown->pdata[at] : NULL;
-    if (item && item->header->size <= SMALL)
-      ml_worker_fetch_ahead(box->account->worker, box->folder, item->header->uid, item->header->size);
+    if (item && item->size <= SMALL)
+      ml_worker_fetch_ahead(box->account->worker, box->folder, item->uid, item->size);
   }
 }
 
@@ -487,7 +527,7 @@ move(UiApp *app, UiView *view, UiMove move)
 static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
-  g_autofree char *folded = ui_limit_fold(pattern);
+  g_autofree char *folded = ml_pattern_fold(pattern);
   return ui_pager_search(&((UiReader *)view)->pager, folded, backwards);
 }
 
@@ -536,11 +576,12 @@ ui_reader_open(UiApp *app, UiItem *item)
   } else
     reader = reader_new(app);
   reader->box = app->box;
-  reader->uid = item->header->uid;
-  reader->received = item->header->received;
-  reader->size = item->header->size;
-  reader->title = g_strdup(item->header->subject);
-  reader->message_id = *item->header->message_id ? g_strdup(item->header->message_id) : NULL;
+  reader->uid = item->uid;
+  reader->received = item->received;
+  reader->size = item->size;
+  const MlHeader *header = ui_box_header(app->box, item);
+  reader->title = g_strdup(header->subject);
+  reader->message_id = *header->message_id ? g_strdup(header->message_id) : NULL;
   ui_box_seek(app->box, item);
   fetch(app, reader, FALSE);
   ui_app_dirty(app);

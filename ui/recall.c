@@ -1,3 +1,4 @@
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "ui/drafts-private.h"
@@ -287,6 +288,8 @@ listing_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   Listing *listing = data;
 
+  if (!listing->start)
+    app->listing_drafts = FALSE;
   if (listing->error && !listing->begin)
     ui_app_error(app, listing->error);
   if (app->ending)
@@ -308,9 +311,13 @@ listing_done(UiApp *app, gboolean cancelled, gpointer data)
 static void
 start_listing(UiApp *app, gboolean begin, gboolean start)
 {
+  if (!start && app->listing_drafts) /* pressed twice: one question, one list */
+    return;
   Listing *listing = g_new0(Listing, 1);
 
   *listing = (Listing){ .app = app, .folder = ui_drafts_folder(app), .begin = begin, .start = start };
+  if (!start)
+    app->listing_drafts = TRUE;
   ui_ops_job(app, CRYPTO_JOB_VERIFY, "Looking for drafts", run_listing, listing_done, listing);
 }
 
@@ -428,17 +435,78 @@ run_copy(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 
   if (!message)
     return;
-  if (ml_message_verdict(message)->locked)
+  MlEncryption encryption = ml_message_verdict(message)->encryption;
+  if (ml_message_verdict(message)->locked ||
+      (encryption != ML_ENCRYPTION_NONE && encryption != ML_ENCRYPTION_DECRYPTED &&
+       encryption != ML_ENCRYPTION_LEGACY && encryption != ML_ENCRYPTION_ERRANT)) /* there would be nothing of it */
     g_set_error(&copy->error, ML_ERROR, ML_ERROR_FAILED, "It is encrypted, and was not decrypted.");
   else
     copy->draft = ml_draft_edit(copy->account->account, message, &copy->error);
+}
+
+/* A copy that could not be opened, on its way to the Drafts folder. */
+typedef struct {
+  char *file, *folder, *why; /* file NULL: it could not be written */
+} Stored;
+
+static void
+stored(UiApp *app, const GError *error, gpointer data)
+{
+  Stored *copy = data;
+
+  if (error && copy->file)
+    ui_app_complain(app, "It was taken back, and lies in %s; it could not be put into %s: %s", copy->file, copy->folder,
+                    error->message);
+  else if (error)
+    ui_app_complain(app, "It was taken back, and is LOST: it could not be put into %s: %s", copy->folder, error->message);
+  else {
+    if (copy->file)
+      g_unlink(copy->file);
+    ui_app_complain(app, "It was taken back, and lies in %s: %s", copy->folder, copy->why);
+  }
+  g_free(copy->file);
+  g_free(copy->folder);
+  g_free(copy->why);
+  g_free(copy);
+}
+
+/* It has left the outbox and must not be lost: into a file first, at once, for the line may be down and the program may
+ * be about to end; then where the other drafts are. */
+static void
+keep_copy(UiApp *app, const Copy *copy)
+{
+  const char *special = app->ending ? NULL : ui_account_special(copy->account, ML_ROLE_DRAFTS);
+  const char *why = copy->error ? copy->error->message : "it was not opened.";
+  g_autofree char *name = g_strdup_printf("taken-back-%" G_GINT64_FORMAT ".eml", g_get_real_time());
+  g_autofree char *file = g_build_filename(app->cli->data_dir, name, NULL);
+  g_autoptr(GError) error = NULL;
+  gsize length;
+  const char *octets = g_bytes_get_data(copy->bytes, &length);
+
+  gboolean kept = g_file_set_contents_full(file, octets, (gssize)length,
+                                           G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &error);
+  if (kept)
+    ui_app_complain(app, "It was taken back, and lies in %s: %s", file, why);
+  else {
+    ui_app_complain(app, "It was taken back, and could not be kept here: %s", error->message);
+    g_clear_pointer(&file, g_free);
+  }
+  if (app->ending) /* its line is down */
+    return;
+  Stored *op_data = g_new(Stored, 1);
+  *op_data = (Stored){ g_steal_pointer(&file), g_strdup(special ? special : "Drafts"), g_strdup(why) };
+  /* Not one that waits in the journal: the file is the safe copy until the server has it. */
+  guint64 id = ml_worker_append_now(copy->account->worker, op_data->folder, copy->bytes, ML_FLAG_DRAFT | ML_FLAG_SEEN, 0);
+  UiOp *op = ui_ops_command(app, copy->account, id, "Storing the draft");
+  op->silent = TRUE;
+  op->finished = stored;
+  op->data = op_data;
 }
 
 static void
 copy_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   Copy *copy = data;
-  const char *folder = ui_account_special(copy->account, ML_ROLE_DRAFTS);
 
   if (copy->draft) {
     UiComposer *composer = open_draft(app, g_steal_pointer(&copy->draft));
@@ -453,12 +521,8 @@ copy_done(UiApp *app, gboolean cancelled, gpointer data)
     ui_composer_changed(composer, copy->got->len > 0);
     ui_composer_show(composer);
     ui_outbox_say_back(app, copy->got->len > 0, copy->unsure);
-  } else { /* it must not be lost */
-    ml_worker_append(copy->account->worker, folder ? folder : "Drafts", copy->bytes,
-                     ML_FLAG_DRAFT | ML_FLAG_SEEN, 0);
-    ui_app_complain(app, "It was taken back, and lies in %s: %s", folder ? folder : "Drafts",
-                    copy->error ? copy->error->message : "it could not be opened.");
-  }
+  } else
+    keep_copy(app, copy);
   g_bytes_unref(copy->bytes);
   ml_source_free(copy->source);
   g_ptr_array_unref(copy->got);

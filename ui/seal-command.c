@@ -277,10 +277,7 @@ account_of(UiCli *cli, const char *from)
     return ml_config_account(cli->config, cli->account);
   for (guint i = 0; from && i < cli->config->accounts->len; i++) {
     const MlAccount *account = cli->config->accounts->pdata[i];
-    gboolean fits = account->address && g_ascii_strcasecmp(account->address, from) == 0;
-    for (guint a = 0; account->also[a] && !fits; a++)
-      fits = g_ascii_strcasecmp(account->also[a], from) == 0;
-    if (fits)
+    if (ml_account_address(account, from))
       return account;
   }
   return NULL;

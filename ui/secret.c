@@ -203,7 +203,9 @@ ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli
   if (question->absent) {
     if (!cli->batch && !cli->pin_file && !(given && *given))
       return wait_for_card(cli, question, cancellable);
-    ui_cli_error(cli, "the key lies on the card %s, which is not in its reader: insert it and try again", question->token);
+    g_autofree char *hint = crypto_token_holder_hint();
+    ui_cli_error(cli, "the key lies on the card %s, which is not in its reader: insert it and try again.%s", question->token,
+                 hint);
     return NULL;
   }
   if (question->locked) {
@@ -211,9 +213,11 @@ ask_pin(const CryptoPinQuestion *question, GCancellable *cancellable, UiCli *cli
     return NULL;
   }
   if (question->pinpad) {
-    if (cli->batch)
+    if (cli->batch) {
+      ui_cli_error(cli, "the PIN of %s is typed on its reader: leave --batch away", question->token);
       return NULL;
-    ui_cli_error(cli, "enter the PIN for %s on the reader", question->token);
+    }
+    ui_cli_error(cli, "enter the PIN of %s on the reader", question->token);
     return g_strdup("");
   }
   if (cli->pin_file || (given && *given)) {

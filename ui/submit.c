@@ -57,8 +57,8 @@ typedef struct {
   gboolean sign, encrypt;
   gboolean demanded; /* encryption: no copy may leave in clear */
   MlSealOptions seal;
-  const char *subject;    /* borrowed, for policy; and the message where it is there already */
-  GBytes *whole;          /* NULL: a draft */
+  const char *author, *subject; /* borrowed, for policy; author NULL: it cannot be told */
+  GBytes *whole;          /* the message where it is there already; NULL: a draft */
   const char **addresses; /* borrowed inside */
   MlPolicyFacts facts;
   char *why; /* which rule turned encryption on; NULL: none */
@@ -115,15 +115,13 @@ find_rows(UiCli *cli, const MlAccount *account, const char *from, GPtrArray *mai
 
 /* What policy demands is turned on, where the message does not have it already. FALSE: it may not leave. */
 static gboolean
-apply_policy(UiCli *cli, const char *from, GPtrArray *mailboxes, Plan *plan, int *code)
+apply_policy(UiCli *cli, GPtrArray *mailboxes, Plan *plan, int *code)
 {
   const MlPolicy *rules = cli->config->policy;
   g_autoptr(GError) error = NULL;
   gboolean is_signed = FALSE, encrypted = FALSE;
-  plan->addresses = g_new0(const char *, mailboxes->len + 1);
-  for (guint i = 0; i < mailboxes->len; i++)
-    plan->addresses[i] = ((MlMailbox *)mailboxes->pdata[i])->address;
-  plan->facts = (MlPolicyFacts){ from, plan->addresses, plan->subject };
+  plan->addresses = ml_seal_addresses(mailboxes);
+  plan->facts = (MlPolicyFacts){ plan->author, plan->addresses, plan->subject };
   plan->seal.rules = rules;
   plan->seal.facts = &plan->facts;
   g_autoptr(MlPolicyDecision) decision = ml_policy_decide(rules, &plan->facts);
@@ -150,7 +148,7 @@ make_plan(UiCli *cli, const MlAccount *account, const char *from, GPtrArray *mai
   plan->encrypt = plan->demanded || g_strcmp0(account->encrypt, "when-possible") == 0;
   plan->seal.now = g_get_real_time() / G_USEC_PER_SEC;
   plan->seal.revocation = ml_config_revocation(cli->config);
-  if (!apply_policy(cli, from, mailboxes, plan, code))
+  if (!apply_policy(cli, mailboxes, plan, code))
     return FALSE;
   if (!plan->sign && !plan->encrypt)
     return TRUE;
@@ -197,7 +195,8 @@ ui_submit_draft(UiCli *cli, const MlAccount *account, MlDraft *draft, const UiSu
     return NULL;
   }
   plan.subject = draft->subject;
-  if (!make_plan(cli, account, ((MlMailbox *)from->pdata[0])->address, mailboxes, options, &plan, code))
+  plan.author = ((MlMailbox *)from->pdata[0])->address;
+  if (!make_plan(cli, account, plan.author, mailboxes, options, &plan, code))
     return NULL;
   draft->sign = plan.sign;
   draft->encrypt = plan.encrypt;
@@ -313,6 +312,7 @@ ui_submit_message(UiCli *cli, const MlAccount *account, const MlSubmission *mess
   add_mailboxes(mailboxes, message->open, FALSE);
   add_mailboxes(mailboxes, message->blind, TRUE);
   plan.subject = message->subject;
+  plan.author = message->several ? NULL : message->from;
   plan.whole = message->bytes;
   if (!make_plan(cli, account, message->from, mailboxes, options, &plan, code))
     return NULL;
@@ -521,23 +521,12 @@ ui_submit_tell_queued(UiCli *cli, const char *id)
   }
 }
 
-static gboolean
-is_address_of(const MlAccount *account, const char *address)
-{
-  if (account->address && !g_ascii_strcasecmp(account->address, address))
-    return TRUE;
-  for (char **also = account->also; also && *also; also++)
-    if (!g_ascii_strcasecmp(*also, address))
-      return TRUE;
-  return FALSE;
-}
-
 const MlAccount *
 ui_submit_account(UiCli *cli, const char *address, int *code)
 {
   MlAccount *account = ui_cli_account(cli, code);
   for (guint i = 0; account && !cli->account && address && i < cli->config->accounts->len; i++)
-    if (is_address_of(cli->config->accounts->pdata[i], address))
+    if (ml_account_address(cli->config->accounts->pdata[i], address))
       return cli->config->accounts->pdata[i];
   return account;
 }

@@ -4,10 +4,11 @@
 
 /* Several commands that belong together; the last one that ends goes on. */
 typedef struct {
-  UiBox *box;
-  GArray *removed; /* uids that leave the list when all went well */
+  UiBox *box; /* only compared: it may be gone */
+  UiAccount *account;
+  GArray *removed; /* uids that leave the list: at once where the change is kept, else when all went well */
   guint running;
-  gboolean failed;
+  gboolean failed, waits;
   char *success; /* what to say; NULL: nothing */
   UiThen then;
   gpointer data;
@@ -18,15 +19,19 @@ sync_done(UiApp *app, Sync *sync)
 {
   if (sync->running)
     return;
+  gboolean kept = ml_worker_keeps_changes(sync->account->worker);
   if (!sync->failed) {
-    if (app->box == sync->box)
+    if (app->box == sync->box && !kept)
       ui_box_forget(app->box, sync->removed);
     if (sync->success)
-      ui_app_say(app, "%s", sync->success);
+      ui_app_say(app, sync->waits ? "%s The server is told once there is a line." : "%s", sync->success);
     if (sync->then)
       sync->then(app, sync->data);
-  } else
+  } else {
+    if (kept && sync->removed->len && app->box == sync->box)
+      ui_box_reload(app); /* what was shown as gone is not */
     g_free(sync->data);
+  }
   g_array_unref(sync->removed);
   g_free(sync->success);
   g_free(sync);
@@ -39,6 +44,7 @@ command_done(UiApp *app, const GError *error, gpointer data)
   Sync *sync = data;
 
   sync->running--;
+  sync->waits |= !error && sync->account->left_waiting;
   if (error) {
     sync->failed = TRUE;
     ui_app_error(app, error);
@@ -52,6 +58,7 @@ sync_new(UiApp *app, UiThen then, gpointer data)
   Sync *sync = g_new0(Sync, 1);
 
   sync->box = app->box;
+  sync->account = app->box ? app->box->account : app->accounts->pdata[0];
   sync->removed = g_array_new(FALSE, FALSE, sizeof(guint32));
   sync->then = then;
   sync->data = data;
@@ -61,11 +68,19 @@ sync_new(UiApp *app, UiThen then, gpointer data)
 static void
 watch(UiApp *app, Sync *sync, guint64 id, const char *what)
 {
-  UiOp *op = ui_ops_command(app, sync->box->account, id, what);
+  UiOp *op = ui_ops_command(app, sync->account, id, what);
 
   op->finished = command_done;
   op->data = sync;
   sync->running++;
+}
+
+/* A change that is written down is shown as done. */
+static void
+show_removed(UiApp *app, Sync *sync)
+{
+  if (sync->running && ml_worker_keeps_changes(sync->account->worker))
+    ui_box_forget(app->box, sync->removed);
 }
 
 void
@@ -78,9 +93,9 @@ ui_sync_run(UiApp *app, UiThen then, gpointer data)
   for (guint i = 0; box && i < box->all->len; i++) {
     const UiItem *item = box->all->pdata[i];
     if (item->deleted)
-      g_array_append_val(sync->removed, item->header->uid);
-    else if (item->header->flags & ML_FLAG_DELETED)
-      g_array_append_val(undeleted, item->header->uid);
+      g_array_append_val(sync->removed, item->uid);
+    else if (item->flags & ML_FLAG_DELETED)
+      g_array_append_val(undeleted, item->uid);
   }
   if (undeleted->len)
     watch(app, sync, ml_worker_flags(box->account->worker, box->folder, undeleted, 0, ML_FLAG_DELETED),
@@ -92,11 +107,11 @@ ui_sync_run(UiApp *app, UiThen then, gpointer data)
       watch(app, sync, ml_worker_move(worker, box->folder, sync->removed, trash), "Moving to the trash");
       sync->success = g_strdup_printf("%u moved to %s.", sync->removed->len, trash);
     } else {
-      watch(app, sync, ml_worker_flags(worker, box->folder, sync->removed, ML_FLAG_DELETED, 0), "Deleting");
       watch(app, sync, ml_worker_expunge(worker, box->folder, sync->removed), "Deleting");
       sync->success = g_strdup_printf("%u deleted.", sync->removed->len);
     }
   }
+  show_removed(app, sync);
   sync_done(app, sync);
 }
 
@@ -158,7 +173,7 @@ ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, co
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
-    g_array_append_val(uids, item->header->uid);
+    g_array_append_val(uids, item->uid);
     item->tagged = FALSE;
   }
   if (copy)
@@ -170,5 +185,6 @@ ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, co
   sync->success = uids->len == 1
                       ? g_strdup_printf("%s to %s.", copy ? "Copied" : "Moved", folder)
                       : g_strdup_printf("%u %s to %s.", uids->len, copy ? "copied" : "moved", folder);
+  show_removed(app, sync);
   sync_done(app, sync);
 }

@@ -35,7 +35,8 @@ view_of(UiApp *app)
 static const char *
 state_words(const CryptoToken *token)
 {
-  return !token->present     ? "no card"
+  return token->mute         ? "a card that does not answer"
+         : !token->present   ? "no card"
          : !*token->token    ? "not set up: it has no name and no PIN"
          : token->locked     ? "LOCKED: U unblocks it with its PUK"
          : token->final_try  ? "LAST TRY: one more wrong PIN locks it"
@@ -61,11 +62,15 @@ fill(UiList *list)
     gboolean bad = token->locked || token->final_try;
     UiListRow *row =
         ui_list_add(list, bad ? UI_STYLE_BAD : UI_STYLE_NORMAL, " %s  %s", name, state_words(token));
+    g_autofree char *old = token->retired ? g_strdup_printf(", %u of them old, for reading old mail", token->retired)
+                                          : g_strdup("");
     g_autofree char *more =
         token->database  ? g_strdup_printf("%u certificates with their key", token->certificates)
-        : token->present  ? g_strdup_printf("%u certificates with their key; in %s, %s %s, by module %s", token->certificates,
-                                            token->slot, token->manufacturer, token->model, token->module)
-                          : g_strdup_printf("a reader of module %s", token->module);
+        : token->present ? g_strdup_printf("%u certificates with their key%s; in %s, %s %s, by module %s",
+                                           token->certificates, old, token->slot, token->manufacturer, token->model,
+                                           token->module)
+        : token->mute    ? crypto_token_mute_words()
+                         : g_strdup_printf("a reader of module %s", token->module);
     ui_list_more(row, more);
   }
 }
@@ -118,17 +123,25 @@ warning(const CryptoToken *token)
                             : NULL;
 }
 
+/* On a reader with a keypad all is typed there: @what, and the new PIN twice. */
 static gboolean
-tell_reader(Job *job, GCancellable *cancellable)
+tell_reader(Job *job, GCancellable *cancellable, const char *what, const char *why)
 {
-  g_autofree char *name = ui_text_line(job->token->token), *cut = ui_text_cut(name, 40);
-  g_autofree char *question = g_strdup_printf("Press Enter here, then follow the display of the reader of \"%s\"", cut);
-  char *answer = ui_prompts_wait(job->app->prompts, UI_PROMPT_NOTICE, NULL, question, cancellable);
+  const CryptoToken *token = job->token;
+  g_autofree char *name = ui_text_line(token->token), *cut = ui_text_cut(name, 40);
+  g_autofree char *question = g_strdup_printf("Press Enter here, then go on at the reader of \"%s\"", cut);
+  g_autofree char *order = g_strdup_printf("Enter it on the reader: %s, the new PIN, the new PIN again.", what);
+  const char *explanation[] = { order, why, NULL };
+  char *answer = ui_prompts_wait(job->app->prompts, UI_PROMPT_NOTICE, explanation, question, cancellable);
   gboolean go_on = answer != NULL;
 
   crypto_pin_wipe(answer);
   if (!go_on)
     g_set_error(&job->error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");
+  else if (!job->app->ending) {
+    g_autofree char *both = g_strdup_printf("%s, and twice the new one,", what);
+    ui_app_on_reader(job->app, both, token->token);
+  }
   return go_on;
 }
 
@@ -139,7 +152,7 @@ change(Job *job, GCancellable *cancellable)
   gboolean keypad = token->pinpad && !token->database;
   char *old = NULL, *new = NULL;
 
-  if (keypad && !tell_reader(job, cancellable))
+  if (keypad && !tell_reader(job, cancellable, "the PIN until now", warning(token)))
     return;
   if (!keypad && token->database && !token->needs_login)
     old = g_strdup("");
@@ -158,15 +171,15 @@ change(Job *job, GCancellable *cancellable)
 static void
 unblock(Job *job, GCancellable *cancellable)
 {
+  static const char counted[] = "Wrong ones are counted here too: after the last, only whoever issued the card can help.";
   const CryptoToken *token = job->token;
   gboolean keypad = token->pinpad && !token->database;
   char *puk = NULL, *new = NULL;
 
-  if (keypad && !tell_reader(job, cancellable))
+  if (keypad && !tell_reader(job, cancellable, "the PUK (SO PIN)", counted))
     return;
   if (!keypad && !token->database) {
-    puk = ask(job, cancellable, "Wrong ones are counted here too: after the last, only whoever issued the card can help.",
-              "PUK (SO PIN)", "");
+    puk = ask(job, cancellable, counted, "PUK (SO PIN)", "");
     new = puk ? ask_new(job, cancellable) : NULL;
   }
   if ((keypad || token->database || new) && crypto_token_unblock(token->token, puk, new, &job->error))
@@ -206,10 +219,10 @@ static void
 job_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   Job *job = data;
-  UiList *list = view_of(app);
 
   if (job->act == LOGOUT && job->done)
-    ui_reader_shut(app);
+    ui_idle_forget_secrets(app);
+  UiList *list = view_of(app); /* not before: it may have stood above a message that is shut now */
   if (job->error)
     ui_app_error(app, job->error);
   else if (job->done)
@@ -268,7 +281,9 @@ act(UiApp *app, Act what)
 
   if (!token)
     return;
-  if (!token->present)
+  if (token->mute)
+    ui_app_complain(app, "The card in this reader does not answer: see what its row says, then R looks again.");
+  else if (!token->present)
     ui_app_complain(app, "There is no card in this reader.");
   else if (!*token->token)
     ui_app_complain(app, "This token is not set up: that is done by the program of its maker.");

@@ -15,6 +15,7 @@ typedef struct {
   UiBox *box; /* only compared: it may be gone */
   UiAccount *from, *to;
   char *from_folder, *to_folder;
+  guint32 validity; /* of from_folder, as the letters' numbers are meant */
   gboolean copy;
   GArray *letters; /* of Letter */
   guint at;
@@ -92,10 +93,18 @@ end(Transfer *transfer)
     transfer_free(transfer);
     return;
   }
-  transfer->running = 2;
-  guint64 id = ml_worker_flags(worker, transfer->from_folder, transfer->stored, ML_FLAG_DELETED, 0);
-  watch(transfer, transfer->from, id, "Deleting", deleted);
-  id = ml_worker_expunge(worker, transfer->from_folder, transfer->stored);
+  if (!transfer->validity || ml_worker_shown_validity(worker, transfer->from_folder) != transfer->validity) {
+    g_clear_error(&transfer->error);
+    transfer->error = g_error_new(ML_ERROR, ML_ERROR_FAILED,
+                                  "those that are there were not deleted here, because the folder %s was replaced by "
+                                  "another one on the server meanwhile: look at both.",
+                                  transfer->from_folder);
+    tell(transfer);
+    transfer_free(transfer);
+    return;
+  }
+  transfer->running = 1;
+  guint64 id = ml_worker_expunge(worker, transfer->from_folder, transfer->stored);
   watch(transfer, transfer->from, id, "Deleting", deleted);
 }
 
@@ -137,7 +146,7 @@ fetched(UiApp *app, const GError *error, gpointer data)
     end(transfer);
     return;
   }
-  guint64 id = ml_worker_append(transfer->to->worker, transfer->to_folder, transfer->bytes, letter->flags,
+  guint64 id = ml_worker_append_now(transfer->to->worker, transfer->to_folder, transfer->bytes, letter->flags,
                                 letter->received);
   watch(transfer, transfer->to, id, "Storing the message there", stored);
 }
@@ -164,14 +173,14 @@ ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to, co
   transfer->from = app->box->account;
   transfer->to = to;
   transfer->from_folder = g_strdup(app->box->folder);
+  transfer->validity = app->box->uidvalidity;
   transfer->to_folder = g_strdup(folder);
   transfer->copy = copy;
   transfer->letters = g_array_new(FALSE, FALSE, sizeof(Letter));
   transfer->stored = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
-    Letter letter = { item->header->uid, item->header->flags & ~(guint)(ML_FLAG_DELETED | ML_FLAG_RECENT),
-                      item->header->received };
+    Letter letter = { item->uid, item->flags & ~(guint)(ML_FLAG_DELETED | ML_FLAG_RECENT), item->received };
     g_array_append_val(transfer->letters, letter);
     item->tagged = FALSE;
   }

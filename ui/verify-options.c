@@ -134,20 +134,26 @@ open_people(UiVerifyOptions *options, UiCli *cli)
   options->read.people = options->people;
 }
 
+gint64
+ui_verify_options_received(const UiVerifyOptions *options, GBytes *bytes, gint64 received)
+{
+  if (received || !options->people)
+    return received;
+  gsize length;
+  const char *data = g_bytes_get_data(bytes, &length);
+  MlHeader *header = ml_header_parse(data, length); /* its digest must fit too */
+  if (header->message_id && *header->message_id)
+    received = ml_people_first_seen(options->people, header->message_id, bytes);
+  ml_header_free(header);
+  return received;
+}
+
 MlMessage *
 ui_verify_options_read(const UiVerifyOptions *options, UiCli *cli, GBytes *bytes, gint64 received,
                        GError **error)
 {
   MlReadOptions read = options->read;
-  read.received = received;
-  if (!read.received && options->people) {
-    gsize length;
-    const char *data = g_bytes_get_data(bytes, &length);
-    MlHeader *header = ml_header_parse(data, length); /* its digest must fit too */
-    if (header->message_id && *header->message_id)
-      read.received = ml_people_first_seen(options->people, header->message_id, bytes);
-    ml_header_free(header);
-  }
+  read.received = ui_verify_options_received(options, bytes, received);
   return ml_message_read(bytes, &read, cli->cancellable, error);
 }
 

@@ -21,6 +21,8 @@ void ui_verify_options_table(UiVerifyOptions *options, UiOption *into); /* fills
 
 /* Opens crypto and takes in what was named. FALSE: the error is printed, *code is set. */
 gboolean ui_verify_options_apply(UiVerifyOptions *options, UiCli *cli, int *code);
+/* When it came: as the mailbox says (@received), else when it was first seen here; 0: not known. */
+gint64 ui_verify_options_received(const UiVerifyOptions *options, GBytes *bytes, gint64 received);
 /* Reads one message as the screen would: with what is remembered of its sender, and of when it was first seen. */
 MlMessage *ui_verify_options_read(const UiVerifyOptions *options, UiCli *cli, GBytes *bytes, gint64 received,
                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -61,7 +61,7 @@ run 0 cert trust root.pem && says trusted && complains "$(fingerprint root.pem)"
 did 'trust FILE prints the fingerprint and asks nothing'
 run 0 --json cert show bob@example.org && says '"sign":{"good":true' && says '"encrypt":{"good":true'
 did 'show: good now'
-certutil -L -d "sql:$profile/nssdb" >out 2>err && grep -q 'Test Root  *c,C,' out
+certutil -L -d "sql:$profile/nssdb" >out 2>err && grep -q 'Test Root  *,C,' out
 did 'certutil sees it trusted for mail and not for servers'
 run 0 --json cert trust --tls "$(fingerprint root.pem)" --batch && says '"trusted_mail":true' && says '"trusted_server":true'
 did 'trust --tls adds servers, by --batch and the full fingerprint'
@@ -86,6 +86,7 @@ run 0 --json cert show bob@example.org && says '"sign":{"good":false,"trust_erro
 run 0 --json cert distrust --tls root.pem && says '"distrusted":true' && says '"distrusted_server":true'; did 'distrust --tls: for servers'
 run 0 --json cert distrust --tls --remove root.pem && says '"distrusted":true' && says '"distrusted_server":false'; did '--remove: of one alone'
 run 0 cert trust root.pem && says -- '-AM--'; did 'trust takes the place of distrust'
+run 0 cert distrust --tls root.pem && says ' -AM-x ' && run 0 cert distrust --tls --remove root.pem && says ' -AM-- '; did 'x: never for servers alone'
 run 0 cert distrust bob.pem && run 0 --json cert show bob@example.org && says '"trust_errors":\["distrusted"'; did "a person's may be distrusted too"
 run 0 cert distrust --remove bob.pem && run 0 --json cert show bob@example.org && says '"sign":{"good":true'; did '... and again not'
 
@@ -131,6 +132,7 @@ openssl cms -encrypt -aes256 -in plain -from bob@example.org -to anna@example.or
 openssl cms -encrypt -aes256 -in plain -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/2.a:2,S" bob.pem
 run 1 cert delete --with-key anna@example.org && complains '1 of 2 encrypted messages.*would become unreadable' && complains 'Not counted.*far'
 did 'what would become unreadable is counted first; without a terminal nobody can agree'
+! grep -q decrypt "$profile/state/journal" 2>/dev/null; did '... by the envelopes: no key was used'
 run 0 cert delete --with-key "$(fingerprint anna.pem)" --batch --yes && run 0 --json cert list --own && [ ! -s out ]
 did 'delete --with-key'
 run 1 cert show anna@example.org; did 'gone'

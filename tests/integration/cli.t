@@ -10,7 +10,7 @@ help=$out
 exits 0 "-h too" "$signet" -h
 exits 0 "--version exits 0" "$signet" --version
 like "$out" '^signet [0-9]+\.[0-9]+' "and says it"
-for c in account cert decrypt demo doctor folders list outbox send show token verify; do
+for c in account audit cert decrypt demo doctor folders list outbox send show token verify; do
 	like "$help" "^  $c " "--help names $c"
 	exits 0 "$c --help exits 0" "$signet" "$c" --help
 	like "$out" "signet $c" "and shows its use"

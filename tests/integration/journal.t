@@ -103,8 +103,8 @@ new 1 '"act":"sign"' '"about":"<' '@example.org>"'; did 'send --sign: with the M
 run 0 cert export --p12 --password-file password --out spare-out.p12 spare@example.org && new 1 '"act":"export"' "$(print_of spare.pem)"
 did 'cert export --p12'
 run 0 cert export spare@example.org && new 0; did 'a certificate alone is no key'
-run 0 cert delete --with-key --yes spare@example.org && new 2 '"act":"delete"' "$(print_of spare.pem)"
-did 'cert delete --with-key, and the decryption that counts what would be lost'
+run 0 cert delete --with-key --yes spare@example.org && new 1 '"act":"delete"' "$(print_of spare.pem)"
+did 'cert delete --with-key; counting what would be lost uses no key'
 run 0 cert request --key p-256 --name 'New Anna' --out anna.csr anna@example.org &&
   new 1 '"act":"request"' '"name":"New Anna"' "\"key\":\"$(openssl req -in anna.csr -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -c 1-64)\""
 did 'cert request: a key that has no certificate yet'
@@ -167,6 +167,20 @@ run 0 sign -o s.eml letter.eml && [ "$(lines)" = 1 ] && run 0 journal --file "$j
 [ "$(stat -c %a "$journal")" = 600 ]; did 'nobody else may read it'
 echo 'half a li' >>"$journal"
 run 1 journal && complains '1 line of' && says sign; did 'a damaged line is said, and the others are shown'
+python3 - "$journal" <<'END'
+import json, sys
+def line(use, result, about):
+    return json.dumps({"schema": 1, "at": "2026-11-22T06:00:00Z", "act": "sign", "result": result, "name": "anna",
+                       "token": "database", "about": about, "use": use}) + "\n"
+with open(sys.argv[1], "w") as out:
+    out.write(line("a", "begun", "<a>"))
+    out.write('{"filler":"' + 50000000 * "x")
+    out.write('"}\n')
+    out.write(line("b", "begun", "<b>") + line("c", "done", "<c>") + line("b", "done", "<b>") + line("d", "done", "<d>"))
+END
+run 1 journal && complains '^signet: 1 line of' && [ "$(sed 's/.*\(sign .*\)  anna.*\(<.*\)/\1\2/; s/  */ /g' out | tr '\n' ' ')" = 'sign begun -<a> sign done -<c> sign done -<b> sign done -<d> ' ]
+did 'in the order of the file; begun is what has no end; a line without measure is damaged'
+( ulimit -v 400000 && run 1 --json journal && [ "$(grep -c . out)" = 5 ] ); did 'and takes no memory of its size'
 rm -f "$journal" "$journal.1"
 mkdir "$journal"
 run 0 sign -o s.eml letter.eml && complains 'not in the journal'; did 'on: where it cannot be written the key is used, and that is said'

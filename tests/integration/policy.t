@@ -1,33 +1,11 @@
 #!/bin/sh
-# [policy] and [rule NAME] of the user and of the system, held by every subcommand that lets mail out. The system's file
-# lies at a place that is compiled in: a mount namespace of our own puts another folder there, so nothing but root (or
-# the owner of such a namespace) can, and no variable leads around it.
+# [policy] and [rule NAME] of the user and of the system, held by every subcommand that lets mail out.
 BUILD=${BUILD:-build}
 signet=$(cd "$BUILD" && pwd)/signet
-if [ "$1" != inside ]; then
-	self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
-	top=$(mktemp -d) || exit 1
-	trap 'rm -rf "$top"' EXIT
-	trap 'exit 1' INT TERM
-	mkdir "$top/real" "$top/etc" "$top/etc/signet"
-	for way in -m -rm; do
-		unshare $way true 2>/dev/null || continue
-		unshare $way sh "$self" inside "$top"
-		exit
-	done
-	echo "1..0 # SKIP no mount namespace can be made here"
-	exit 0
-fi
-top=$2
-mount --bind /etc "$top/real" || exit 1
-for name in "$top/real"/* "$top/real"/.[a-z]*; do
-	base=$(basename "$name")
-	[ "$base" = signet ] || [ ! -e "$name" ] || ln -s "$name" "$top/etc/$base"
-done
-mount --bind "$top/etc" /etc || exit 1
+. "$(dirname "$0")/../lab/own-etc.sh"
 system=/etc/signet/policy.conf
-work=$top/work profile=$top/work/profile
-mkdir -p "$profile" "$work/box" && cd "$work" || exit 1
+place=$top/place profile=$top/place/profile
+mkdir -p "$profile" "$place/box" && cd "$place" || exit 1
 number=0
 
 ok() { # ok NAME: the status of the command before it
@@ -69,8 +47,8 @@ END
 chmod +x deliver
 account="[account here]
 address = anna@example.org
-mbox = $work/box/anna
-sendmail = $work/deliver
+mbox = $place/box/anna
+sendmail = $place/deliver
 undo-send = 0"
 user() { { echo "$account"; cat; } >"$profile/signet.conf"; }
 place() { "$signet" --profile "$profile" policy test --to x@y.example >/dev/null 2>&1; }
@@ -132,7 +110,7 @@ ok "but sends it encrypted"
 message bob@example.org 'top secret'
 input=m run 77 sendmail -t && complains 'the subject has "secret"' && nothing_left
 ok "sendmail refuses"
-run 77 sign -o s m && complains 'rule secrets' && [ ! -e "$work/none" ]
+run 77 sign -o s m && complains 'rule secrets' && [ ! -e "$place/none" ]
 ok "sign refuses what would stay in clear"
 run 77 encrypt -o e m && complains 'sign = always'
 ok "encrypt refuses what would not be signed"
@@ -148,6 +126,22 @@ run 0 --json policy test --to bob@other.example --subject x && says '"sign":"dem
 ok "policy test --json"
 run 2 policy test && run 2 policy && run 2 policy tset --to a@b.example
 ok "usage"
+
+# --- what is no way around it ---
+printf 'From: anna@example.org\nTo: bob@example.org\nSubject: Hello\nMIME-Version: 1.0\nContent-Type: multipart/signed; protocol="application/pkcs7-signature"; micalg=sha-256; boundary=b\n\n--b\nContent-Type: text/plain\n\nHello.\n\n--b\nContent-Type: application/pkcs7-signature\nContent-Transfer-Encoding: base64\n\nTm8gc2lnbmF0dXJlLg==\n\n--b--\n' >label
+input=label run 0 sendmail -t && cp sent/* e && left . && [ "$(grep -c 'Content-Type: multipart/signed' e)" = 2 ] && run 0 verify e
+ok "a label is no signature: it is signed"
+user <<'END'
+[rule annas]
+from = anna@example.org
+clear = forbid
+END
+message bob@example.org Hello
+input=m run 77 sendmail -t && complains 'it is from anna@example.org' && nothing_left
+ok "a rule for an author"
+printf 'From: eve@other.example, anna@example.org\nTo: bob@example.org\nSubject: Hello\n\nHello.\n' >two
+input=two run 77 sendmail -t && complains 'its author cannot be told' && nothing_left
+ok "a second author in From is no way around it"
 
 # --- the system's ---
 mkdir -p /etc/signet
@@ -227,6 +221,11 @@ run 77 verify --revocation soft s && complains 'weaker than revocation = hard' &
 ok "nor does an option weaken it"
 run 0 --offline --batch doctor && grep -q "^WARN *policy.*online.*locks" out && grep -q '^OK *policy *3 settings, 3 locked' out
 ok "doctor counts the settings, and names what does not count"
+printf '[policy]\nlocked = revocation\n' >$system
+printf '[policy]\nrevocation = off\n' | user
+run 0 policy test --to a@b.example && says "revocation = soft   $system:2, locked" && says 'would weaken it and does not count'
+ok "a locked key without a value locks what is built in"
+user </dev/null
 printf '[policy]\nrevocation = soft\nlocked = revocation\n' >$system
 run 7 verify --revocation hard s
 ok "more than is locked may be asked for"
@@ -249,6 +248,14 @@ run 1 --offline doctor && grep -q "^FAILED *policy *$system:3: unknown key.*noth
 ok "doctor names the line, and goes on"
 run 1 --offline --json doctor && grep -q "\"what\":\"policy\",\"health\":\"failed\",\"words\":\"$system:3" out
 ok "in JSON too"
+mv $system aside
+printf '[policy]\nrevocation = soft\n' | user
+run 0 cert list anna && says 'both, good'
+ok "cert list judges by the policy: soft"
+printf '[policy]\nrevocation = hard\n' | user
+run 0 cert list anna && says 'revocation unknown' && run 0 --json cert show anna@example.org && says 'revocation-unknown'
+ok "hard, and cert show too"
+mv aside $system
 printf '[policy]\nrevocation = perhaps\n' | user
 run 1 --offline doctor && grep -q "^FAILED *configuration *.*signet.conf:7: .*revocation = perhaps is not known" out
 ok "and a line of the user's own file"

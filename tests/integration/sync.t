@@ -74,6 +74,10 @@ restart 'IMAP4rev1 LITERAL+ UIDPLUS IDLE ENABLE CONDSTORE'
 again CONDSTORE 20
 restart 'IMAP4rev1'
 again 'neither' 30
+restart 'IMAP4rev1 ESEARCH'
+again 'ESEARCH alone' 35
+restart 'IMAP4rev1 ESEARCH ENABLE CONDSTORE'
+again 'ESEARCH and CONDSTORE' 45
 restart
 again 'QRESYNC after a server without' 40
 

@@ -11,8 +11,8 @@ p11-kit-modules ncurses-term'
 tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix slapd git git-email libmailtools-perl clang
 libclang-rt-14-dev'
 
-# The peer of `make bench` links libcrypto; nothing else does.
-bench='python3 openssl libssl-dev msmtp'
+# The peer of `make bench` links libcrypto; nothing else does. The others are what signet is held against.
+bench='python3 openssl libssl-dev msmtp dovecot-core dovecot-imapd tmux time mutt neomutt alpine aerc isync notmuch maildir-utils'
 
 want=$run
 [ "${1:-run}" = test ] && want="$run $tests"

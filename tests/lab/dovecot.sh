@@ -8,7 +8,7 @@
 # One server, four certificates, by the address it is called on: 127.0.0.1 is good, 127.0.0.2 has expired, 127.0.0.3
 # names another host, 127.0.0.4 comes from an authority that nobody knows. Accounts anna, bob and carol have the
 # password "secret-" and their name; with LOGINS=plain only PLAIN and LOGIN are offered, with CAPABILITY="..." the server
-# says that it can do just that.
+# says that it can do just that, with ZLIB=yes it can compress.
 set -eu
 umask 077
 what=$1
@@ -169,6 +169,7 @@ config() {
 		  chroot =
 		}
 	EOF
+	[ -z "${ZLIB:-}" ] || printf 'protocol imap {\n  mail_plugins = imap_zlib\n}\n' >>"$dir/dovecot.conf"
 	[ -z "${CAPABILITY:-}" ] || printf 'protocol imap {\n  imap_capability = %s\n}\n' "$CAPABILITY" >>"$dir/dovecot.conf"
 }
 

@@ -2,31 +2,19 @@
 # A key on a card that is not in its reader: D asks for the card, and goes on by itself when it is there. A reader with
 # a keypad of its own. The card is SoftHSM2 behind tests/lab/removable-token.c.
 . "$(dirname "$0")/lib.sh"
-TOKEN='Karte Ä'
-PIN=1234 # what the lab's keypad types
+. tests/terminal/card-lib.sh
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-export SOFTHSM2_CONF="$LAB/softhsm2.conf" REMOVABLE_MODULE="$module" REMOVABLE_FOLDER="$LAB/reader"
-reader=$LAB/reader
+removable_card
 pki=$LAB/pki
 make_profile
-mkdir -p "$pki" "$LAB/tokens" "$reader"
-printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
-cc -shared -fPIC -o "$LAB/removable.so" tests/lab/removable-token.c $(pkg-config --cflags nss) -ldl ||
-	{ echo 'Bail out! no module'; exit 1; }
+mkdir -p "$pki"
 (
 	cd "$pki" || exit 1
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout bob.key -out bob.pem -days 700 -subj '/CN=Bob Lab' \
 		-addext 'subjectAltName=email:bob@example.org' -addext 'keyUsage=digitalSignature,keyEncipherment' \
 		-addext 'basicConstraints=CA:FALSE'
-	openssl pkcs8 -topk8 -nocrypt -in bob.key -out bob.p8
-	openssl x509 -in bob.pem -outform DER -out bob.der
-	softhsm2-util --module "$module" --init-token --free --label "$TOKEN" --pin $PIN --so-pin 12345678
-	softhsm2-util --module "$module" --import bob.p8 --token "$TOKEN" --label bob --id 01 --pin $PIN
-	pkcs11-tool --module "$module" --token-label "$TOKEN" --login --pin $PIN --write-object bob.der --type cert --id 01 --label bob
-	rm bob.key bob.p8
+	on_card bob
+	rm bob.key
 ) >/dev/null 2>&1
 part() { printf 'Content-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n' "$1"; }
 part 'For your eyes only.' >"$LAB/secret"

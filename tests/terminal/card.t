@@ -1,19 +1,14 @@
 #!/bin/sh
 # A key on a card, with SoftHSM2 as the card: nothing asks for its PIN but D, and D asks once.
 . "$(dirname "$0")/lib.sh"
-TOKEN='Karte Ä'
 PIN=4711
+. tests/terminal/card-lib.sh
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-export SOFTHSM2_CONF="$LAB/softhsm2.conf"
 pki=$LAB/pki
 
 # An authority, Anna who signs, and Bob, whose key and certificate lie on the card and nowhere else.
 make_people() {
-	mkdir -p "$pki" "$LAB/tokens"
-	printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
+	mkdir -p "$pki"
 	(
 		cd "$pki" || exit 1
 		openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
@@ -23,12 +18,8 @@ make_people() {
 			printf 'subjectAltName=email:%s@example.org\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n' $name >$name.ext
 			openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $name.pem -days 700 -extfile $name.ext
 		done
-		openssl pkcs8 -topk8 -nocrypt -in bob.key -out bob.p8
-		openssl x509 -in bob.pem -outform DER -out bob.der
-		softhsm2-util --module "$module" --init-token --free --label "$TOKEN" --pin $PIN --so-pin 12345678
-		softhsm2-util --module "$module" --import bob.p8 --token "$TOKEN" --label bob --id 01 --pin $PIN
-		pkcs11-tool --module "$module" --token-label "$TOKEN" --login --pin $PIN --write-object bob.der --type cert --id 01 --label bob
-		rm bob.key bob.p8
+		on_card bob
+		rm bob.key
 		certutil -A -d "sql:$LAB/profile/nssdb" -n lab -t ,C, -i ca.pem
 	) >/dev/null 2>&1
 	"$SIGNET" --profile "$LAB/profile" token add card "$module" >/dev/null

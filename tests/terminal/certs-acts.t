@@ -106,7 +106,7 @@ run_import() {
 	keys i
 	seen '^Import from'
 	say "$pki/absent"
-	wait_for 'there is no file' 'no file'
+	wait_for 'cannot be read: No such file' 'no file'
 	keys i
 	seen '^Import from'
 	say "$pki/other.pem"

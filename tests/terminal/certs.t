@@ -113,8 +113,10 @@ session() { # session COLUMNS ROWS [VARIABLE=VALUE]
 	typed '~a nss roots'
 	seen '1?[0-9][0-9] authorities  limit'
 	check "$size: which say where they lie" has 'NSS ro'
-	keys Escape b
-	wait_for '19 of people, 2 authorities' "$size: and hides them"
+	keys Escape
+	wait_for 'of people, [0-9][0-9]+ authorities' "$size: Esc ends the limit"
+	keys b
+	wait_for '19 of people, 2 authorities' "$size: and b hides them"
 	keys '?'
 	wait_for 'Help: keys in the certificates' "$size: help"
 	check "$size: has its keys" has 'as it is typed'

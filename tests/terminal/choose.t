@@ -2,13 +2,9 @@
 # Choices on the review screen: the certificate to sign with, out of the database and on a card (SoftHSM2 being the
 # card); drafts, several at once; attachments; hidden recipients, an archive, a certificate seen in signed mail.
 . "$(dirname "$0")/compose-lib.sh"
-TOKEN='Karte Ä'
 PIN=4711
+. tests/terminal/card-lib.sh
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-export SOFTHSM2_CONF="$LAB/softhsm2.conf"
 make_pki bob anna carol vault
 reader_profile anna
 reader_profile carol
@@ -30,16 +26,7 @@ writer_profile <<-END
 	archive-cert = $(print_of vault)
 	encrypt-cert = $(print_of bob)
 END
-mkdir -p "$LAB/tokens"
-printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
-(
-	cd "$pki" || exit 1
-	openssl pkcs8 -topk8 -nocrypt -in card.key -out card.p8
-	openssl x509 -in card.pem -outform DER -out card.der
-	softhsm2-util --module "$module" --init-token --free --label "$TOKEN" --pin $PIN --so-pin 12345678
-	softhsm2-util --module "$module" --import card.p8 --token "$TOKEN" --label bob --id 01 --pin $PIN
-	pkcs11-tool --module "$module" --token-label "$TOKEN" --login --pin $PIN --write-object card.der --type cert --id 01 --label bob
-) >/dev/null 2>&1
+on_card "$pki/card"
 "$SIGNET" --profile "$LAB/profile" token add card "$module" >/dev/null
 "$SIGNET" --profile "$LAB/profile" cert import --password-file "$pki/password" "$pki/old.p12" >/dev/null 2>&1
 known anna

@@ -1,13 +1,8 @@
 #!/bin/sh
 # Signing with a key on a card, SoftHSM2 being the card: the PIN is asked for when the message leaves, and Esc keeps it.
 . "$(dirname "$0")/compose-lib.sh"
-TOKEN='Karte Ä'
 PIN=4711
-
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-export SOFTHSM2_CONF="$LAB/softhsm2.conf"
+. tests/terminal/card-lib.sh
 
 make_pki bob anna
 reader_profile anna
@@ -16,16 +11,7 @@ writer_profile <<-END
 	undo-send = 0
 	sign = always
 END
-mkdir -p "$LAB/tokens"
-printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
-(
-	cd "$pki" || exit 1
-	openssl pkcs8 -topk8 -nocrypt -in bob.key -out bob.p8
-	openssl x509 -in bob.pem -outform DER -out bob.der
-	softhsm2-util --module "$module" --init-token --free --label "$TOKEN" --pin $PIN --so-pin 12345678
-	softhsm2-util --module "$module" --import bob.p8 --token "$TOKEN" --label bob --id 01 --pin $PIN
-	pkcs11-tool --module "$module" --token-label "$TOKEN" --login --pin $PIN --write-object bob.der --type cert --id 01 --label bob
-) >/dev/null 2>&1
+on_card "$pki/bob"
 "$SIGNET" --profile "$LAB/profile" token add card "$module" >/dev/null
 known anna
 

@@ -135,6 +135,70 @@ keys y
 wait_for 'ended with 0' 'and ends once it was sent'
 check 'then it was' [ "$(sent_to anna@example.org)" = 1 ]
 
+# Of two messages one cannot be taken back: it is not addressed again, and that is said.
+fill 60
+rm -f "$LAB"/delivered*
+mkfifo "$LAB/hold"
+compose_start 80 24 --
+seen 'INBOX  2 messages'
+begin 'anna@example.org, carol@example.org' 'In two'
+keys E
+seen 'ENCRYPT on, but'
+keys y
+seen 'Cannot be encrypted to 1 of 2'
+keys 2
+seen 'Two messages: encrypted to 1'
+typed 'plain'
+keys Enter
+seen 'leaves in [0-9]+ s'
+for entry in "$LAB"/profile/data/outbox/*.entry; do :; done
+(
+	flock -x 9
+	touch "$LAB/held"
+	read -r line <"$LAB/hold"
+) 9<"$entry" &
+until_true [ -e "$LAB/held" ]
+keys C-u
+wait_for 'For (anna|carol)@example.org it is still in the outbox' 'one of two is on its way: that is said'
+check 'the other alone is addressed again' sh -c "terminal_to='$(screen | sed -n 's/.*To: //p' | head -n 1)'; case \$terminal_to in *anna*carol* | *carol*anna*) exit 1 ;; *anna* | *carol*) exit 0 ;; *) exit 1 ;; esac"
+echo >"$LAB/hold"
+wait
+keys q
+seen 'Keep this message'
+keys n
+seen 'Dropped'
+keys q
+wait_for 'ended with 0' 'and the program ends'
+check 'one is in the outbox' [ "$(ls "$LAB"/profile/data/outbox/*.entry | wc -l)" = 1 ]
+
+# Taken back by a run that cannot read it any more: it is put among the drafts as it is.
+fill 60
+compose_start 80 24 --
+seen 'INBOX  2 messages'
+begin 'anna@example.org' 'Locked in'
+keys E
+seen '^ ENCRYPT on'
+keys y
+seen 'leaves in [0-9]+ s'
+keys q
+seen 'has not left yet. Send it now'
+keys n
+seen 'ended with 0'
+rm -f "$LAB"/profile/nssdb/*
+certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
+compose_start 120 40 --
+seen 'INBOX  2 messages'
+keys B
+seen '^> .*Locked in'
+keys D
+wait_for 'It was taken back, and lies in (.*/taken-back-|Drafts:)' 'what cannot be opened is said to be kept'
+in_drafts() { grep -ls 'enveloped-data' "$LAB"/profile/mail/.Drafts/*/* >/dev/null; }
+check 'it is in the Drafts folder' until_true in_drafts
+wait_for 'It was taken back, and lies in Drafts' 'which is said once it is true'
+check 'and nowhere else' until_true sh -c "! ls '$LAB'/profile/data/taken-back-* 2>/dev/null"
+keys q q
+seen 'ended with 0'
+
 # What is refused stays, and can be edited again.
 fill 0
 touch "$LAB/refuse"

@@ -36,7 +36,11 @@ editor_for() {
 new_letter() {
 	editor_for "$@"
 	keys m
-	seen '^To:'
+	seen '^To:|Go on with'
+	if has 'Go on with'; then
+		keys n
+		seen '^To:'
+	fi
 	typed 'anna@example.org'
 	keys Enter
 	seen '^Subject:'
@@ -126,7 +130,7 @@ for window in tmux tmux-split; do
 	seen '"Asked" is written'
 	check "$window: a question stays" has '^Bounce to'
 	keys Escape
-	seen 'INBOX'
+	wait_gone '^Bounce to' "$window: until Esc"
 	keys R
 	seen 'asked words'
 	keys q n

@@ -2,26 +2,11 @@
 # pin-timeout: when no key was pressed for that long, PINs are forgotten and what they decrypted leaves the screen: the
 # text and, in the index, the hidden Subject. Keys that are pressed keep it there. A card that is pulled takes both too.
 . "$(dirname "$0")/compose-lib.sh"
-TOKEN='Karte Ä'
-PIN=1234
+. tests/terminal/card-lib.sh
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-reader=$LAB/reader
-export SOFTHSM2_CONF="$LAB/softhsm2.conf" REMOVABLE_MODULE="$module" REMOVABLE_FOLDER="$reader"
-mkdir -p "$LAB/tokens" "$reader"
-printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
-cc -shared -fPIC -o "$LAB/removable.so" tests/lab/removable-token.c $(pkg-config --cflags nss) -ldl ||
-	{ echo 'Bail out! no module'; exit 1; }
+removable_card
 make_pki bob
-{
-	openssl pkcs8 -topk8 -nocrypt -in "$pki/bob.key" -out "$pki/bob.p8"
-	openssl x509 -in "$pki/bob.pem" -outform DER -out "$pki/bob.der"
-	softhsm2-util --module "$module" --init-token --free --label "$TOKEN" --pin $PIN --so-pin 12345678
-	softhsm2-util --module "$module" --import "$pki/bob.p8" --token "$TOKEN" --label bob --id 01 --pin $PIN
-	pkcs11-tool --module "$module" --token-label "$TOKEN" --login --pin $PIN --write-object "$pki/bob.der" --type cert --id 01 --label bob
-} >/dev/null 2>&1
+on_card "$pki/bob"
 make_profile
 {
 	letter '[...]' 1

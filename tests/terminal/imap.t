@@ -97,7 +97,8 @@ check 'it is there' sh -c "ls '$server/mail/anna/Maildir/.Trash/cur' | grep -q .
 start 80 24 --
 wait_for '^Password of anna' 'another day: no question about the certificate'
 keys Escape
-wait_for 'offline' 'Esc gives up'
+wait_gone '^Password of anna' 'Esc gives up'
+wait_for 'far  offline' 'and it stays offline'
 keys q
 wait_for 'ended with 0' 'and all ends well'
 done_testing

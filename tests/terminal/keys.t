@@ -86,6 +86,15 @@ session() { # session COLUMNS ROWS
 	on 4 "$size: / forwards"
 	keys n
 	on 1 "$size: n goes on, round"
+	keys /
+	seen '^Search for'
+	typed 'app'
+	keys M-d
+	typed 'le'
+	wait_for '^Search for.*apple' "$size: Alt and a letter does nothing to the line"
+	keys Escape
+	wait_gone '^Search for' "$size: Esc ends it"
+	check "$size: nor to the message below" has_not '^>* *[0-9]+ *D'
 
 	keys Home Down Down
 	on 3 "$size: again in the middle"

@@ -93,7 +93,7 @@ session() { # session COLUMNS ROWS
 	wait_for '^> *4 ' "$size: / finds a message"
 	typed 'l~y x'
 	keys Enter
-	wait_for 'There is no pattern ~y' "$size: a wrong pattern is explained"
+	wait_for 'There is no ~y' "$size: a wrong pattern is explained"
 
 	keys Home d
 	wait_for '1 deletion pending' "$size: d marks"
@@ -174,7 +174,7 @@ session() { # session COLUMNS ROWS
 	wait_for '^ *Work/Reports  0 messages' "$size: another folder opens"
 	typed '!'
 	wait_for '^ *Log' "$size: the log opens"
-	check "$size: and has kept what was said" has 'There is no pattern'
+	check "$size: and has kept what was said" has 'There is no ~y'
 	keys q
 	keys q
 	wait_for 'ended with 0' "$size: q ends it"

@@ -109,7 +109,7 @@ full_round() { # full_round COLUMNS ROWS SUBJECT
 
 	# At the recipient's.
 	sits anna "$1" "$2"
-	wait_for '\[\.\.\.\]' "$size: it arrives at Anna's"
+	wait_for '^>? +[0-9]+ N .*\[\.\.\.\]' "$size: it arrives at Anna's" # not the one of before, which the store still has
 	keys End Enter
 	wait_for 'ENCRYPTED|locked' "$size: encrypted"
 	keys D

@@ -169,7 +169,54 @@ session() {
 	wait_for 'ended with 0' "$size: ends"
 }
 
+# In a thread an answer's Subject is left out where the row above says it: not where that was read and says another,
+# and never "[...]". Sorted by Subject no place in the list tells of one that was forgotten.
+answers() { printf 'In-Reply-To: <%s@example.org>\n' "$1"; }
+aged() { sed "0,/^Date:.*/s//Date: $(date -uR -d "$1 hours ago")/"; }
+in_threads() { # in_threads COLUMNS ROWS
+	size="$1x$2"
+	make_protected_profile
+	rm "$LAB"/profile/mail/cur/*
+	{ letter '[...]' 1; payload cipher 'Plans for 2027' 'Budget.' | encrypted; } | aged 9 | deliver m1 1
+	{ letter 'Re: [...]' 2; answers 1.; payload cipher 'Re: Plans for 2027' 'Yes.' | encrypted; } | aged 8 | deliver m2 2
+	{ letter 'Team matters' 3; payload clear 'Minutes' 'As agreed.' | signed | grep -v '^MIME-Version:'; } | aged 7 | deliver m3 3
+	{ letter 'Re: Team matters' 4; answers 3.eammatters; printf '\nFine.\n'; } | aged 6 | deliver m4 4
+	{ letter 'Re: Team matters' 5; answers 4.eeammatters; printf '\nFine too.\n'; } | aged 5 | deliver m5 5
+	start "$1" "$2" --
+	seen '^[> ] *5 .*Team'
+	keys o
+	seen '^Sort by'
+	typed t
+	keys Enter
+	wait_for '^[> ] *4 .*Anna Keller +└─> +[0-9]' "$size: threads: an answer with the Subject above it does not repeat it"
+	check "$size: but [...] is always said" says 2 '*└─> Re: \[...]'
+	open_number 3
+	seen '^ SIGNED BY anna@example.org'
+	back
+	check "$size: the first was read and says its own" comes_to_say 3 'Minutes'
+	check "$size: its answer was not, and says what is outside" says 4 '*└─> Re: Team matters'
+	check "$size: the next one the same as above again" has '^[> ] *5 .*Anna Keller +└─> +[0-9]'
+	open_number 1
+	decrypt
+	seen '^= Budget'
+	back
+	check "$size: a hidden one is shown once it was read" comes_to_say 1 'Plans for 2027'
+	check "$size: its answer does not pass for the same" says 2 '*└─> Re: \[...]'
+	keys o
+	seen '^Sort by'
+	typed s
+	keys Enter
+	wait_for '^[> ] *3 .*Plans for 2027' "$size: sorted by Subject: between Minutes and Team matters"
+	keys C-f
+	wait_for '^[> ] *1 .*\[\.\.\.\] +[0-9]' "$size: forgotten, it goes back to the others of that name"
+	check "$size: nowhere" has_not 'Plans for 2027'
+	keys q
+	wait_for 'ended with 0' "$size: ends"
+}
+
 make_pki anna bob
 session 80 24
 session 120 40
+in_threads 80 24
+in_threads 120 40
 done_testing

@@ -1,18 +1,11 @@
 #!/bin/sh
 # The screen of cards: what state each token is in; logging in and out, a new PIN, unblocking by the PUK, the database's
 # first password, all from within. The card is SoftHSM2 behind tests/lab/removable-token.c, which counts the PINs.
-. "$(dirname "$0")/lib.sh"
-TOKEN='Karte Ä'
-PIN=1234 PUK=12345678
+. "$(dirname "$0")/compose-lib.sh"
+. tests/terminal/card-lib.sh
+PUK=12345678
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-reader=$LAB/reader
-export SOFTHSM2_CONF="$LAB/softhsm2.conf" REMOVABLE_MODULE="$module" REMOVABLE_FOLDER="$reader"
-mkdir -p "$reader"
-cc -shared -fPIC -o "$LAB/removable.so" tests/lab/removable-token.c $(pkg-config --cflags nss) -ldl ||
-	{ echo 'Bail out! no module'; exit 1; }
+removable_card
 fill() {
 	make_profile
 	rm -rf "$LAB/tokens" "$reader"/*
@@ -142,6 +135,66 @@ session() { # session COLUMNS ROWS
 	keys q q q
 	wait_for 'ended with 0' "$size: ends"
 }
+# The list of cards stands above a mail that the card opened: logging out shuts that mail, and with it the list. What
+# forgets all PINs waits for the keys thread, and no Esc meanwhile makes it leave a key open.
+above_mail() { # above_mail COLUMNS ROWS
+	size="$1x$2"
+	fill
+	rm -rf "$LAB/tokens"/* "$LAB/profile/nssdb"/*
+	on_card "$pki/bob"
+	printf 'first one\n' >"$LAB/password"
+	certutil -N -d "sql:$LAB/profile/nssdb" -f "$LAB/password"
+	"$SIGNET" --profile "$LAB/profile" token add lab "$LAB/removable.so" >/dev/null
+	{
+		letter 'Sealed' 2
+		printf 'Content-Type: text/plain\r\n\r\nFor your eyes only.\r\n' | openssl cms -encrypt -aes-256-cbc "$pki/bob.pem" 2>/dev/null | grep -v '^MIME-Version:'
+	} | deliver sealed 2
+	start "$1" "$2" --
+	seen '^[> ] *2 .*Sealed'
+	keys End Enter
+	seen 'your key is locked'
+	keys D
+	seen '^PIN of the token'
+	typed $PIN
+	keys Enter
+	wait_for 'For your eyes only' "$size: the card opens a mail"
+	keys P
+	wait_for "$TOKEN +logged in" "$size: the list of cards above it says that the card is open"
+	to_card
+	keys L
+	wait_for '^ ENCRYPTED, your key is locked' "$size: L shuts the mail, and the list above it"
+	check "$size: its text is gone" has_not 'For your eyes only'
+	check "$size: and is still said to be closed" seen 'is closed: what opened it is forgotten'
+
+	keys q
+	seen '^ *INBOX'
+	keys P
+	seen "$TOKEN +its PIN is needed"
+	to_database
+	keys l
+	seen '^Password of'
+	typed 'first one'
+	keys Enter
+	wait_for 'Certificate database +logged in' "$size: the database is open"
+	touch "$reader/pinpad" "$reader/nobody-types"
+	keys R
+	seen "$TOKEN +its PIN is typed"
+	to_card
+	keys l
+	seen "enter the PIN of \"$TOKEN\" on the reader"
+	keys Enter
+	seen "^Enter the PIN of \"$TOKEN\" on the reader"
+	keys C-f
+	keys Escape
+	rm "$reader/nobody-types"
+	wait_for 'Certificate database +locked by a password' "$size: Esc, while a reader waits, does not keep Ctrl-F from forgetting"
+	rm "$reader/pinpad"
+	keys q q
+	wait_for 'ended with 0' "$size: ends"
+}
+make_pki bob
 session 80 24
 session 120 40
+above_mail 80 24
+above_mail 120 40
 done_testing

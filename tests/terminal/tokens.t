@@ -2,31 +2,19 @@
 # Cards that come and go while the screen runs: said so, PINs forgotten, a question about one that is pulled ends. Two
 # tokens. The cards are SoftHSM2 behind tests/lab/removable-token.c, which counts the PINs that reach them.
 . "$(dirname "$0")/lib.sh"
-TOKEN='Karte Ä'
-PIN=1234
+. tests/terminal/card-lib.sh
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-export SOFTHSM2_CONF="$LAB/softhsm2.conf" REMOVABLE_MODULE="$module" REMOVABLE_FOLDER="$LAB/reader"
-reader=$LAB/reader
+removable_card
 pki=$LAB/pki
 make_profile
-mkdir -p "$pki" "$LAB/tokens" "$reader"
-printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
-cc -shared -fPIC -o "$LAB/removable.so" tests/lab/removable-token.c $(pkg-config --cflags nss) -ldl ||
-	{ echo 'Bail out! no module'; exit 1; }
+mkdir -p "$pki"
 # person NAME TOKEN: an RSA key and its certificate on that token
 person() {
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout $1.key -out $1.pem -days 700 -subj "/CN=$1 Lab" \
 		-addext "subjectAltName=email:$1@example.org" -addext 'keyUsage=digitalSignature,keyEncipherment' \
 		-addext 'basicConstraints=CA:FALSE'
-	openssl pkcs8 -topk8 -nocrypt -in $1.key -out $1.p8
-	openssl x509 -in $1.pem -outform DER -out $1.der
-	softhsm2-util --module "$module" --init-token --free --label "$2" --pin $PIN --so-pin 12345678
-	softhsm2-util --module "$module" --import $1.p8 --token "$2" --label $1 --id 01 --pin $PIN
-	pkcs11-tool --module "$module" --token-label "$2" --login --pin $PIN --write-object $1.der --type cert --id 01 --label $1
-	rm $1.key $1.p8
+	on_card "$1" "$2" "$1"
+	rm "$1.key"
 }
 (cd "$pki" && person bob "$TOKEN" && person carl 'Zweite') >/dev/null 2>&1
 part() { printf 'Content-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n' "$1"; }
@@ -49,6 +37,10 @@ session() { # session COLUMNS ROWS
 	rm -f "$reader"/*
 	start "$1" "$2" --
 	wait_for 'INBOX  2 messages' "$size: opens"
+	keys P
+	seen 'no card' # NSS starts after the first picture: what is there by then has not come
+	keys q
+	seen 'INBOX  2 messages'
 	touch "$reader/present"
 	wait_for '^The card "(Karte Ä|Zweite)" is here' "$size: a card that comes is said"
 	keys Home Enter

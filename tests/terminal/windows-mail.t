@@ -2,18 +2,9 @@
 # A correspondent's day with S/MIME as the mail programs of desktops have it, walked on the real screen from start to
 # end: each scenario is named. The card is SoftHSM2 behind tests/lab/removable-token.c, which counts the PINs.
 . "$(dirname "$0")/compose-lib.sh"
-TOKEN='Karte Ä'
-PIN=1234
+. tests/terminal/card-lib.sh
 
-for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so /usr/lib/pkcs11/libsofthsm2.so; do
-	[ -e "$module" ] && break
-done
-reader=$LAB/reader
-export SOFTHSM2_CONF="$LAB/softhsm2.conf" REMOVABLE_MODULE="$module" REMOVABLE_FOLDER="$reader"
-mkdir -p "$LAB/tokens" "$reader"
-printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$LAB" >"$SOFTHSM2_CONF"
-cc -shared -fPIC -o "$LAB/removable.so" tests/lab/removable-token.c $(pkg-config --cflags nss) -ldl ||
-	{ echo 'Bail out! no module'; exit 1; }
+removable_card
 
 make_pki anna carol
 {
@@ -21,12 +12,8 @@ make_pki anna carol
 	for kind in key pem p12; do mv "$pki/bob.$kind" "$pki/older.$kind"; done
 	person bob
 	for kind in key pem p12; do mv "$pki/bob.$kind" "$pki/newer.$kind" && mv "$pki/older.$kind" "$pki/bob.$kind"; done
-	openssl pkcs8 -topk8 -nocrypt -in "$pki/bob.key" -out "$pki/bob.p8"
-	openssl x509 -in "$pki/bob.pem" -outform DER -out "$pki/bob.der"
-	softhsm2-util --module "$module" --init-token --free --label "$TOKEN" --pin $PIN --so-pin 12345678
-	softhsm2-util --module "$module" --import "$pki/bob.p8" --token "$TOKEN" --label bob --id 01 --pin $PIN
-	pkcs11-tool --module "$module" --token-label "$TOKEN" --login --pin $PIN --write-object "$pki/bob.der" --type cert --id 01 --label bob
 } >/dev/null 2>&1
+on_card "$pki/bob"
 reader_profile anna
 sha256() { openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f; }
 starts_with() { openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | cut -c 1-8 | sed 's/..../& /' ; }

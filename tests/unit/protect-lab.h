@@ -46,7 +46,7 @@ set_up(void)
   g_assert_true(opened);
   now = g_get_real_time() / G_USEC_PER_SEC;
   root = issue("Root", TRUE);
-  g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   alice = issue("alice", FALSE);
   bob = issue("bob", FALSE);
 }

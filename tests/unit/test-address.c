@@ -135,10 +135,36 @@ test_filenames(void)
   g_assert_true(g_utf8_validate(safe, -1, NULL));
 }
 
+/* A list of domains means the same in a rule and in a directory. */
+static void
+test_domains(void)
+{
+  static const struct {
+    const char *text, *entry, *in, *out;
+  } cases[] = {
+    { "Example.ORG", "example.org", "example.org", "sub.example.org" },
+    { ".example.org", ".example.org", "sub.example.org", "badexample.org" },
+    { "*.example.org", ".example.org", "example.org", "example.org.evil.net" },
+    { "b\xc3\xbc" "cher.example", "xn--bcher-kva.example", "xn--bcher-kva.example", "example" },
+    { "*", "*", "any.example", NULL },
+    { "bob@example.org", NULL, NULL, NULL },
+    { ".", NULL, NULL, NULL },
+    { "", NULL, NULL, NULL },
+    { "x.*.example", NULL, NULL, NULL },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *entry = ml_address_domain(cases[i].text);
+    g_assert_cmpstr(entry, ==, cases[i].entry);
+    g_assert_true(!cases[i].in || ml_address_in_domain(entry, cases[i].in));
+    g_assert_false(cases[i].out && ml_address_in_domain(entry, cases[i].out));
+  }
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/address/domains", test_domains);
   g_test_add_func("/address/parse", test_parse);
   g_test_add_func("/address/hostile", test_hostile);
   g_test_add_func("/address/equal", test_equal);

@@ -282,6 +282,8 @@ test_dovecot(void)
   g_assert_cmpuint(second, >, 0);
   g_assert_true(has(&f, sent, "<one@example.org>"));
   g_assert_false(has(&f, sent, "other@example.org"));
+  g_assert_false(has(&f, sent, "ne@example.org")); /* a part of one that is there */
+  g_assert_false(has(&f, sent, "one@example.or"));
   g_assert_false(has(&f, "Nowhere", "one@example.org"));
   check_stored(&f, sent, MESSAGE);
   check_stored(&f, "Neu/Ganz tief", MESSAGE);

@@ -142,10 +142,10 @@ look_again(const char *nssdb)
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_FAILED);
   g_clear_error(&error);
 
-  g_assert_true(crypto_certdb_trust(again, FALSE, TRUE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(again, CRYPTO_TRUST_NEUTRAL, CRYPTO_TRUST_TRUSTED, NULL, &error));
   g_assert_no_error(error);
   g_assert_cmpint(verify(found->cert), ==, SECFailure);
-  g_assert_true(crypto_certdb_trust(again, FALSE, FALSE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(again, CRYPTO_TRUST_NEUTRAL, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_true(crypto_certdb_delete(found->cert, NULL, &error));
   g_assert_no_error(error);
   g_assert_false(crypto_certdb_delete(found->cert, NULL, &error));
@@ -180,10 +180,10 @@ test_life(void)
   g_assert_true(crypto_certdb_import(alice, NULL, &there, NULL, &error));
   g_assert_true(there);
   g_assert_cmpint(verify(alice), ==, SECFailure);
-  g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_no_error(error);
   g_assert_cmpint(verify(alice), ==, SECSuccess);
-  g_assert_false(crypto_certdb_trust(alice, TRUE, FALSE, NULL, &error));
+  g_assert_false(crypto_certdb_set_trust(alice, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_REFUSED);
   g_clear_error(&error);
 
@@ -370,7 +370,7 @@ test_password(void)
   g_assert_true(asked.last.retry); /* the job before was told that it was wrong */
 
   g_autoptr(CryptoCert) root = load("root.pem");
-  g_assert_false(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_false(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED);
   g_clear_error(&error);
 
@@ -380,7 +380,7 @@ test_password(void)
   g_assert_no_error(error);
   g_assert_cmpuint(asked.calls, ==, 1);
   SECKEY_DestroyPrivateKey(key);
-  g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_no_error(error);
   g_assert_cmpint(verify(bob->cert), ==, SECSuccess);
   g_clear_pointer(&bob, crypto_cert_entry_free);
@@ -428,7 +428,7 @@ test_unusable(void)
   g_assert_true(crypto_open(&options, &error));
   g_assert_no_error(error);
   g_autoptr(CryptoCert) root = load("root.pem");
-  g_assert_false(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_false(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_DATABASE);
   g_clear_pointer(&root, crypto_cert_unref);
   close_clean();
@@ -517,7 +517,7 @@ test_threads(void)
     threads[i] = g_thread_new("busy", be_busy, &crowd);
   g_autoptr(CryptoCert) root = load("root.pem");
   for (int i = 0; i < 20; i++) {
-    gboolean done = crypto_certdb_trust(root, i % 2, FALSE, NULL, &error);
+    gboolean done = crypto_certdb_set_trust(root, i % 2 ? CRYPTO_TRUST_TRUSTED : CRYPTO_TRUST_NEUTRAL, CRYPTO_TRUST_NEUTRAL, NULL, &error);
     g_assert_no_error(error);
     g_assert_true(done);
   }
@@ -562,7 +562,7 @@ test_distrusted(void)
     gboolean there;
     open_at(nssdb, TRUE);
     g_autoptr(CryptoCert) root = load("root.pem"), cert = load(names[i]);
-    g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+    g_assert_true(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
     g_assert_no_error(error);
     g_assert_true(crypto_certdb_set_trust(cert, CRYPTO_TRUST_NEVER, CRYPTO_TRUST_KEEP, NULL, &error));
     g_assert_no_error(error);
@@ -598,7 +598,7 @@ test_distrusted_elsewhere(void)
   g_autoptr(GError) error = NULL;
   open_at(nssdb, TRUE);
   g_autoptr(CryptoCert) root = load("root.pem"), alice = load("alice.pem");
-  g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   g_assert_no_error(error);
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
   g_autoptr(CryptoChain) before =

@@ -364,6 +364,62 @@ test_bad_lists(void)
   end();
 }
 
+/* --- fetched */
+
+#define ADDRESS "http://x.example/a.crl"
+#define POINT_OF(rest) "issuingDistributionPoint=critical,@p\n[p]\n" rest
+
+/* NULL: it was taken; else a part of the sentence. */
+static void
+fetched(const char *issuer, const char *revoked, int age, const char *extensions, const char *refusal)
+{
+  g_autoptr(GBytes) pem = make_crl(issuer, revoked, age, 30, extensions);
+  sh("openssl crl -in crl.pem -outform DER -out fetched.crl");
+  g_autoptr(GBytes) der = get("fetched.crl");
+  g_autoptr(CryptoCert) authority = cert(issuer);
+  g_autoptr(GError) error = NULL;
+  gint64 until;
+  crypto_chain_lock();
+  gboolean taken = crypto_crl_take_fetched(der, ADDRESS, authority, now, &until, &error);
+  crypto_chain_unlock();
+  g_test_message("%s: %s", extensions, error ? error->message : "taken");
+  g_assert_cmpint(taken, ==, refusal == NULL);
+  if (refusal)
+    g_assert_nonnull(strstr(error->message, refusal));
+}
+
+/* Its authority's other lists do not take the place of the one of an address, however new. */
+static void
+test_fetched(void)
+{
+  static const char *const less[] = {
+    "2.5.29.27=critical,ASN1:INTEGER:1",
+    "1.2.3.4.5=critical,ASN1:NULL",
+    POINT_OF("fullname=URI:http://x.example/other.crl"),
+    POINT_OF("onlyAA=TRUE"),
+    POINT_OF("onlyCA=TRUE"),
+    POINT_OF("onlyuser=TRUE"),
+    POINT_OF("onlysomereasons=keyCompromise"),
+    POINT_OF("indirectCRL=TRUE"),
+  };
+  begin();
+  fetched("inter", "good", 5, less[0], NULL); /* better than none */
+  fetched("inter", "good", 6, "", NULL);      /* the whole one, though older */
+  for (guint i = 0; i < G_N_ELEMENTS(less); i++) {
+    fetched("inter", "", 2, less[i], "says less");
+    crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, "revoked"));
+  }
+  fetched("inter", "-sha1", 2, "", "says less");
+  fetched("inter", "", 7, "", "older");
+  fetched("twin", "", 1, "", NULL); /* another's, of the same name */
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, "revoked"));
+  fetched("inter", "good", 4, POINT_OF("fullname=URI:" ADDRESS), NULL);
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, "revoked"));
+  fetched("inter", "", 3, "", NULL);
+  crypto_chain_free(check_mode(CRYPTO_REVOCATION_SOFT, ""));
+  end();
+}
+
 static void
 test_database_list(void)
 {
@@ -404,6 +460,7 @@ main(int argc, char **argv)
   g_test_add_func("/crl/huge", test_huge);
   g_test_add_func("/crl/revoked-authority", test_revoked_authority);
   g_test_add_func("/crl/bad-lists", test_bad_lists);
+  g_test_add_func("/crl/fetched", test_fetched);
   g_test_add_func("/crl/database", test_database_list);
   int failed = g_test_run();
   sh("rm -rf %s", folder);

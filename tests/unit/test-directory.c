@@ -123,6 +123,7 @@ test_refused(void)
     { SECTION "password = x\n", "passwords do not belong" },
     { SECTION "ask = never\n", "auto, key" },
     { SECTION "tls = none\n", "keep one" },
+    { "[directory corp]\nurl = ldap://127.ldap.example.org\nbase = dc=x\ndomains = x.org\ntls = none\nbind = cn=x\n", "in clear" },
     { "[directory corp]\nurl = ldaps://x\nbase = dc=x\ndomains = bob@x.org\n", "no domain" },
   };
 #undef SECTION

@@ -1,3 +1,4 @@
+#include "mail/store.h"
 #include "tests/unit/dovecot-relay.h"
 
 /* The worker on a real Dovecot: 10,000 messages, a line that stands still, breaks and comes back, IDLE. */
@@ -209,6 +210,55 @@ test_cut_copy(void)
   ml_driver_free(client.driver);
 }
 
+/* What would not be kept is not fetched ahead; what is kept of the folders is told before there is a line. */
+static void
+test_store(void)
+{
+  Worker w;
+  g_autofree char *store_dir = g_build_filename(dir, "store", NULL);
+  fill("anna", ".Kept", 2);
+  for (guint round = 0; round < 2; round++) {
+    relay_start(&w.relay);
+    client_init(&w.client, "localhost", port_tls, ML_TLS_IMPLICIT, "anna"); /* a store is one server's */
+    w.client.hooks.store_dir = store_dir;
+    w.client.hooks.offline = round == 1;
+    w.events = g_ptr_array_new_with_free_func((GDestroyNotify)ml_event_free);
+    w.worker = ml_worker_new(&w.client.account, &w.client.hooks, on_event, w.events);
+    guint64 folders = ml_worker_folders(w.worker, TRUE);
+    MlEvent *told = await(&w, ML_EVENT_FOLDERS, folders, 0);
+    g_assert_cmpint(told->kept, ==, round == 1);
+    guint found = 0;
+    for (guint i = 0; i < told->folders->len; i++) {
+      const MlFolder *folder = g_ptr_array_index(told->folders, i);
+      found += strcmp(folder->name, "Kept") == 0 && folder->total == 2;
+    }
+    g_assert_cmpuint(found, ==, 1);
+    if (round) {
+      g_assert_error(await(&w, ML_EVENT_DONE, folders, 0)->error, ML_ERROR, ML_ERROR_OFFLINE);
+    } else {
+      guint64 open = ml_worker_open(w.worker, "Kept", 10);
+      MlEvent *headers = await(&w, ML_EVENT_HEADERS, open, 0);
+      guint32 first = ((MlHeader *)g_ptr_array_index(headers->headers, 0))->uid;
+      guint32 second = ((MlHeader *)g_ptr_array_index(headers->headers, 1))->uid;
+      guint32 validity = await(&w, ML_EVENT_OPENED, open, 0)->selected.uidvalidity;
+      g_assert_no_error(await(&w, ML_EVENT_DONE, open, 0)->error);
+      guint64 large = ml_worker_fetch_ahead(w.worker, "Kept", first, ML_STORE_BODY + 1);
+      g_assert_no_error(await(&w, ML_EVENT_DONE, large, 0)->error);
+      guint64 small = ml_worker_fetch_ahead(w.worker, "Kept", second, 100);
+      g_assert_no_error(await(&w, ML_EVENT_DONE, small, 0)->error);
+      gint64 received;
+      g_autoptr(GError) error = NULL;
+      g_autoptr(MlStore) store = ml_store_open_to_read(store_dir, &w.client.account, &error);
+      g_autoptr(GBytes) none = ml_store_get(store, "Kept", validity, first, &received, &error);
+      g_autoptr(GBytes) kept = ml_store_get(store, "Kept", validity, second, &received, &error);
+      g_assert_no_error(error);
+      g_assert_null(none);
+      g_assert_nonnull(kept);
+    }
+    worker_stop(&w);
+  }
+}
+
 static void
 add(void)
 {
@@ -218,6 +268,7 @@ add(void)
   g_test_add_func("/dovecot/killed", test_killed);
   g_test_add_func("/dovecot/broken-once", test_broken_once);
   g_test_add_func("/dovecot/idle", test_idle);
+  g_test_add_func("/dovecot/store", test_store);
 }
 
 int

@@ -1,3 +1,4 @@
+#include "mail/imap-private.h"
 #include "tests/unit/dovecot-lab.h"
 
 /* The driver on a real Dovecot: TLS, logins, messages, what is changed in them. */
@@ -102,6 +103,9 @@ test_certificates(void)
   gboolean ok = ml_driver_connect(client.driver, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
+  gboolean settled = ml_imap_ahead_settle(((MlImap *)client.driver)->session, NULL); /* ENABLE is on its way */
+  g_assert_true(settled);
+  g_assert_true(((MlImap *)client.driver)->session->qresync); /* ENABLEd before any folder is selected */
   ml_driver_free(client.driver);
 }
 

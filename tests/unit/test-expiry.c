@@ -58,7 +58,7 @@ fill(void)
     g_assert_true(crypto_certdb_import(one, kept[i], NULL, NULL, &error));
     g_assert_no_error(error);
     if (strcmp(kept[i], "root") == 0 || strcmp(kept[i], "trusted") == 0)
-      g_assert_true(crypto_certdb_trust(one, TRUE, FALSE, NULL, &error));
+      g_assert_true(crypto_certdb_set_trust(one, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
     if (strcmp(kept[i], "bad") == 0)
       g_assert_true(crypto_certdb_set_trust(one, CRYPTO_TRUST_NEVER, CRYPTO_TRUST_KEEP, NULL, &error));
     g_assert_no_error(error);

@@ -4,96 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mail/imap-private.h"
-
-/* A server of a few lines in a thread: it says its greeting, then for each command line the first rule whose word is in
- * it. In answers $ is the command's tag; an answer that ends in "!" hangs up after it. */
-typedef struct {
-  const char *word, *answer;
-} Rule;
-
-typedef struct {
-  int fd, listener;
-  guint16 port;
-  const char *greeting;
-  const Rule *rules;
-  GThread *thread;
-  GString *heard; /* read after the thread has ended */
-} Server;
-
-static gboolean
-say(int fd, const char *text)
-{
-  for (gsize left = strlen(text); left;) {
-    ssize_t n = send(fd, text, left, MSG_NOSIGNAL);
-    if (n <= 0)
-      return FALSE;
-    text += n;
-    left -= (gsize)n;
-  }
-  return TRUE;
-}
-
-static gboolean
-answer(Server *server, const char *line)
-{
-  g_autofree char *tag = g_strndup(line, strcspn(line, " \r\n"));
-  for (const Rule *rule = server->rules; rule->word; rule++) {
-    if (!strstr(line, rule->word))
-      continue;
-    gsize length = strlen(rule->answer);
-    gboolean hang_up = length && rule->answer[length - 1] == '!';
-    g_autofree char *raw = g_strndup(rule->answer, length - hang_up);
-    g_auto(GStrv) parts = g_strsplit(raw, "$", -1);
-    g_autofree char *text = g_strjoinv(tag, parts);
-    return say(server->fd, text) && !hang_up;
-  }
-  g_autofree char *bad = g_strdup_printf("%s BAD what\r\n", tag);
-  return say(server->fd, bad);
-}
-
-static gpointer
-serve(gpointer data)
-{
-  Server *server = data;
-  if (server->listener >= 0)
-    server->fd = accept(server->listener, NULL, NULL);
-  gboolean go_on = say(server->fd, server->greeting);
-  GString *line = g_string_new(NULL);
-  char c;
-  while (go_on && recv(server->fd, &c, 1, 0) == 1) {
-    g_string_append_c(line, c);
-    if (c != '\n')
-      continue;
-    g_string_append(server->heard, line->str);
-    go_on = answer(server, line->str);
-    g_string_truncate(line, 0);
-  }
-  g_string_free(line, TRUE);
-  close(server->fd);
-  return NULL;
-}
-
-static MlImapSession *
-start(Server *server, const char *greeting, const Rule *rules)
-{
-  int fds[2];
-  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  *server = (Server){
-    .fd = fds[1], .listener = -1, .greeting = greeting, .rules = rules, .heard = g_string_new(NULL)
-  };
-  server->thread = g_thread_new("server", serve, server);
-  CryptoTlsOptions options = { .host = "test.example", .port = 143, .timeout_ms = 3000 };
-  return ml_imap_session_new(crypto_tls_new(fds[0], &options), "test.example");
-}
-
-static void
-stop(Server *server, MlImapSession *session)
-{
-  ml_imap_session_free(session);
-  g_thread_join(server->thread);
-  g_string_free(server->heard, TRUE);
-}
+#include "tests/unit/imap-server.h"
 
 #define CAPABILITY                                                                                           \
   {                                                                                                          \
@@ -323,6 +234,164 @@ test_structures(void)
   }
 }
 
+/* ---- a folder that was read before */
+
+/* The driver with a session that has logged in, as connect() leaves it. */
+static MlImap *
+start_driver(Server *server, const MlAccount *account, const MlDriverHooks *hooks, const Rule *rules)
+{
+  g_autoptr(GError) error = NULL;
+  MlImap *imap = (MlImap *)ml_driver_new(account, hooks);
+  imap->session = start(server, "* PREAUTH hi\r\n", rules);
+  gboolean ok = ml_imap_session_greet(imap->session, &error) && ml_imap_session_capability(imap->session, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  return imap;
+}
+
+static gboolean
+stop_driver(Server *server, MlImap *imap, const char *heard)
+{
+  ml_driver_free(&imap->base);
+  g_thread_join(server->thread);
+  gboolean found = strstr(server->heard->str, heard) != NULL;
+  g_string_free(server->heard, TRUE);
+  return found;
+}
+
+#define QRESYNC_CAPABILITY                                                                                   \
+  {                                                                                                          \
+    "CAPABILITY", "* CAPABILITY IMAP4rev1 ENABLE CONDSTORE QRESYNC\r\n$ OK done\r\n"                         \
+  }
+#define THREE "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n"
+#define POINT(uidnext, modseq) "* OK [UIDNEXT " uidnext "] x\r\n* OK [HIGHESTMODSEQ " modseq "] x\r\n"
+#define LISTED                                                                                               \
+  {                                                                                                          \
+    "FETCH 1:3 (UID FLAGS)",                                                                                 \
+        "* 1 FETCH (UID 10 FLAGS (\\Seen))\r\n* 2 FETCH (UID 20 FLAGS ())\r\n* 3 FETCH (UID 40 FLAGS ())\r\n"  \
+        "$ OK done\r\n"                                                                                      \
+  }
+
+/* 10, 20 and 30 were had. The server has 10, which was read, 20 and 40: where its SELECT does not tell so, although the
+ * count is the same, all is listed. */
+static void
+test_not_resynced(void)
+{
+  static const struct {
+    const char *what, *with_qresync, *plain;
+  } cases[] = {
+    { "refuses the parameters", "$ BAD what\r\n", THREE POINT("41", "9") "$ OK done\r\n" },
+    { "keeps no modseq any more", THREE "* OK [UIDNEXT 41] x\r\n* OK [NOMODSEQ] x\r\n$ OK done\r\n", "" },
+    { "was restored", THREE POINT("31", "4") "$ OK done\r\n", "" },
+    { "forgot to tell", THREE POINT("41", "9") "$ OK done\r\n", "" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    const Rule rules[] = { QRESYNC_CAPABILITY, { "(QRESYNC (7 5))", cases[i].with_qresync },
+                           { "SELECT", cases[i].plain }, { "CHANGEDSINCE", "$ OK done\r\n" }, LISTED, { NULL, NULL } };
+    const MlFlagChange three[] = { { 10, 0 }, { 20, 0 }, { 30, 0 } };
+    g_autoptr(GArray) had = g_array_new(FALSE, FALSE, sizeof three[0]);
+    g_array_append_vals(had, three, 3);
+    Server server;
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    imap->session->qresync = TRUE;
+    MlSyncPoint known = { 7, 31, 5 };
+    MlSyncNews news;
+    gboolean ok = ml_driver_sync(&imap->base, "INBOX", &known, had, &news, &error);
+    g_test_message("a server that %s", cases[i].what);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_assert_false(news.reset);
+    g_assert_cmpuint(news.flag_changes->len, ==, 1);
+    g_assert_cmpuint(news.vanished->len, ==, 1);
+    g_assert_cmpuint(g_array_index(news.vanished, guint32, 0), ==, 30);
+    g_assert_cmpuint(news.missing->len, ==, 1);
+    g_assert_cmpuint(g_array_index(news.missing, guint32, 0), ==, 40);
+    ml_sync_news_clear(&news);
+    g_assert_true(stop_driver(&server, imap, "FETCH 1:3 (UID FLAGS)"));
+  }
+}
+
+/* The same told as it should be: nothing more is asked; and told in more words than anybody needs. */
+static void
+test_resynced(void)
+{
+  g_autoptr(GString) flood = g_string_new(NULL);
+  for (guint round = 0; round < 9; round++) {
+    g_string_append(flood, "* VANISHED (EARLIER) 30");
+    for (guint i = 0; i < 120000; i++)
+      g_string_append_printf(flood, ",%u", 1000000 + 2 * (round * 120000 + i));
+    g_string_append(flood, "\r\n");
+  }
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *select =
+        g_strconcat(THREE POINT("41", "9"), i ? flood->str : "* VANISHED (EARLIER) 25:39\r\n",
+                    "* 1 FETCH (UID 10 FLAGS (\\Seen) MODSEQ (8))\r\n* 3 FETCH (UID 40 FLAGS () MODSEQ (9))\r\n"
+                    "$ OK done\r\n",
+                    NULL);
+    const Rule rules[] = { QRESYNC_CAPABILITY, { "(QRESYNC (7 5))", select }, LISTED, { NULL, NULL } };
+    const MlFlagChange three[] = { { 10, 0 }, { 20, 0 }, { 30, 0 } };
+    g_autoptr(GArray) had = g_array_new(FALSE, FALSE, sizeof three[0]);
+    g_array_append_vals(had, three, 3);
+    Server server;
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    imap->session->qresync = TRUE;
+    MlSyncPoint known = { 7, 31, 5 };
+    MlSyncNews news;
+    gboolean ok = ml_driver_sync(&imap->base, "INBOX", &known, had, &news, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_assert_cmpuint(news.flag_changes->len, ==, 1);
+    g_assert_cmpuint(news.vanished->len, ==, 1);
+    g_assert_cmpuint(news.missing->len, ==, 1);
+    ml_sync_news_clear(&news);
+    g_assert_cmpint(stop_driver(&server, imap, "FETCH 1:3 (UID FLAGS)"), ==, i == 1);
+  }
+}
+
+/* After a new connection what was told is compared; what the server leaves out of its answer is no change. */
+static void
+test_compared(void)
+{
+  static const Rule rules[] = { QRESYNC_CAPABILITY,
+                                { "SELECT", THREE "* OK [PERMANENTFLAGS (\\Seen)] x\r\n$ OK done\r\n" },
+                                { "FETCH 1:3 (UID FLAGS)", "* 1 FETCH (UID 10)\r\n* 2 FETCH (FLAGS ())\r\n"
+                                                           "* 3 FETCH (UID 40 FLAGS ())\r\n$ OK done\r\n" },
+                                { "NOOP", "$ OK done\r\n" },
+                                { "UID STORE", "$ OK done\r\n" },
+                                { NULL, NULL } };
+  static const MlImapSlot slots[] = { { 10, ML_FLAG_SEEN }, { 0, ML_IMAP_FLAGS_UNKNOWN }, { 30, 0 } };
+  g_autoptr(GError) error = NULL;
+  Server server;
+  MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
+  MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+  MlImap *imap = start_driver(&server, &account, &hooks, rules);
+  MlSelected selected;
+  g_assert_true(ml_driver_select(&imap->base, "INBOX", &selected, &error));
+  imap->known = g_array_new(FALSE, TRUE, sizeof(MlImapSlot));
+  g_array_append_vals(imap->known, slots, 3);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_true(ml_driver_poll(&imap->base, changes, &error));
+  g_assert_no_error(error);
+  g_assert_cmpuint(changes->flag_changes->len, ==, 0);
+  g_assert_cmpuint(changes->vanished->len, ==, 1);
+  g_assert_cmpuint(g_array_index(changes->vanished, guint32, 0), ==, 30);
+  g_assert_true(changes->new_mail);
+  /* A folder that keeps no keywords: who keeps a copy hears which flag was left out. */
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_val(uids, slots[0].uid);
+  g_assert_true(ml_driver_flags(&imap->base, uids, ML_FLAG_SEEN | ML_FLAG_FORWARDED, 0, &error));
+  g_assert_cmpuint(imap->base.unkept, ==, ML_FLAG_FORWARDED);
+  g_assert_true(ml_driver_flags(&imap->base, uids, ML_FLAG_SEEN, 0, &error));
+  g_assert_cmpuint(imap->base.unkept, ==, 0);
+  g_assert_true(stop_driver(&server, imap, "UID STORE 10 +FLAGS (\\Seen)"));
+}
+
 /* ---- the whole driver against a server that speaks in clear: nothing secret may be said */
 
 static char *
@@ -400,6 +469,9 @@ main(int argc, char **argv)
   g_test_add_func("/imap/no-capability", test_no_capability);
   g_test_add_func("/imap/quirks", test_quirks);
   g_test_add_func("/imap/delimiter", test_delimiter);
+  g_test_add_func("/imap/not-resynced", test_not_resynced);
+  g_test_add_func("/imap/resynced", test_resynced);
+  g_test_add_func("/imap/compared", test_compared);
   g_test_add_func("/imap/clear", test_clear);
   return g_test_run();
 }

@@ -4,6 +4,7 @@
 #include "crypto/certdb.h"
 #include "crypto/context.h"
 #include "crypto/issue.h"
+#include "crypto/keyuse.h"
 
 /* What we issue is what openssl accepts: chains, purposes, names, revocation lists. */
 
@@ -101,7 +102,7 @@ test_chains(void)
     g_autoptr(CryptoCert) root = issue(&what);
     g_assert_true(crypto_cert_self_signed(root));
     g_assert_true(crypto_cert_is_authority(root));
-    gboolean trusted = crypto_certdb_trust(root, TRUE, FALSE, NULL, &error);
+    gboolean trusted = crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error);
     g_assert_no_error(error);
     g_assert_true(trusted);
     what.common_name = inter_name;
@@ -138,6 +139,55 @@ test_chains(void)
   g_assert_true(closed);
 }
 
+static gboolean
+begin_well(const CryptoKeyUse *use, gpointer unused, GError **error)
+{
+  return TRUE;
+}
+
+static gboolean
+end_badly(const CryptoKeyUse *use, const GError *failed, gpointer unused, GError **error)
+{
+  g_set_error_literal(error, CRYPTO_ERROR, CRYPTO_ERROR_JOURNAL, "The disk is full.");
+  return FALSE;
+}
+
+/* What cannot be written down when it is done leaves no key and no certificate behind. */
+static void
+test_unwritten(void)
+{
+  static const CryptoKeyWatch full = { begin_well, end_badly };
+  g_autofree char *nssdb = g_build_filename(folder, "unwritten", NULL), *spec = g_strconcat("sql:", nssdb, NULL);
+  g_autoptr(GError) error = NULL;
+  const CryptoOptions options = { .nssdb = nssdb, .create = TRUE };
+  g_assert_true(crypto_open(&options, &error));
+  const CryptoIssue what = { .common_name = "Anna", .sign = TRUE, .curve = "P-256", .not_before = now, .not_after = now + 999 };
+  crypto_keyuse_watch(&full, NULL);
+  g_assert_null(crypto_issue(&what, NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_JOURNAL);
+  g_clear_error(&error);
+  g_assert_null(crypto_issue_request(&what, NULL, NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_JOURNAL);
+  g_clear_error(&error);
+  pki_root(folder);
+  pki_leaf(folder, "bob", "/CN=Bob", "subjectAltName=email:bob@example.org\n", "rsa:2048");
+  pki_run(folder, "openssl", "pkcs12", "-export", "-inkey", "bob.key", "-in", "bob.pem", "-passout", "pass:test", "-out",
+          "bob.p12");
+  g_autoptr(GBytes) p12 = pki_read(folder, "bob.p12");
+  g_assert_null(crypto_certdb_import_pkcs12(p12, "test", NULL, &error));
+  g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_JOURNAL);
+  g_clear_error(&error);
+  crypto_keyuse_watch(NULL, NULL);
+  g_autoptr(GPtrArray) entries = crypto_certdb_list(FALSE, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(entries->len, ==, 0);
+  g_clear_pointer(&entries, g_ptr_array_unref);
+  g_assert_true(crypto_close(&error));
+  g_autofree char *keys = NULL;
+  pki_spawn(folder, &keys, "certutil", "-K", "-d", spec, NULL);
+  g_assert_null(strstr(keys, "< 0>"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -145,6 +195,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   now = g_get_real_time() / G_USEC_PER_SEC;
   folder = pki_folder();
+  g_test_add_func("/issue/unwritten", test_unwritten);
   g_test_add_func("/issue/chains", test_chains);
   int result = g_test_run();
   pki_remove_tree(folder);

@@ -15,6 +15,10 @@ static const Make makes[] = {
   { "silent", .extensions = MAIL POINT("silent.crl") },
   { "garbled", .extensions = MAIL POINT("garbled.crl") },
   { "unknown", "stranger", .extensions = MAIL POINT("stranger.crl") },
+  { "mallory", "root", .extensions = "subjectAltName=email:mallory@example.org\n" },
+  { "forged", "mallory", .extensions = MAIL POINT("inter.crl") },
+  { "branch", "root", .extensions = CA },
+  { "alike", "branch", .extensions = MAIL POINT("inter.crl") }, /* names the address of another authority's list */
 };
 
 static GPtrArray *asked; /* of char *: what was fetched, after AT */
@@ -62,7 +66,7 @@ static CryptoRevocation
 read_one(const char *name)
 {
   CryptoCert *leaf = cert(name);
-  GPtrArray *extra = certs("inter stranger");
+  GPtrArray *extra = certs("inter stranger mallory branch");
   CryptoChain *chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, extra);
   CryptoRevocation standing = chain->revocation;
   crypto_chain_free(chain);
@@ -92,6 +96,49 @@ test_refresh(void)
   begin();
   g_assert_cmpint(read_one("good"), ==, CRYPTO_REVOCATION_REVOKED); /* from the cache */
   g_assert_false(refresh(""));
+  end();
+  crypto_revocation_set_cache(NULL);
+}
+
+/* Whoever has a certificate for mail can sign another with it: that one chooses no address for us. */
+static void
+test_forged(void)
+{
+  begin();
+  read_one("forged");
+  g_assert_false(refresh(""));
+  g_autoptr(CryptoCert) leaf = cert("forged");
+  g_autoptr(GPtrArray) extra = certs("mallory");
+  g_autoptr(CryptoChain) chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, extra);
+  g_assert_cmpuint(chain->problems, ==, CRYPTO_TRUST_ISSUER_NOT_CA);
+  const CryptoAsker asker = { .func = fetch, .kinds = CRYPTO_ASK_CRL };
+  g_assert_false(crypto_revocation_ask(chain, now, &asker, NULL));
+  g_assert_cmpuint(asked->len, ==, 0);
+  read_one("good");
+  g_assert_true(refresh("inter.crl root.crl"));
+  g_assert_cmpint(read_one("good"), ==, CRYPTO_REVOCATION_REVOKED);
+  g_clear_pointer(&chain, crypto_chain_free);
+  g_clear_pointer(&extra, g_ptr_array_unref);
+  g_clear_pointer(&leaf, crypto_cert_unref);
+  end();
+}
+
+/* Nor does an authority that names another's address take that list away, in memory or in the cache. */
+static void
+test_same_address(void)
+{
+  g_autofree char *cache = path("same");
+  begin();
+  crypto_revocation_set_cache(cache);
+  read_one("alike");
+  read_one("good");
+  g_assert_true(refresh("inter.crl inter.crl root.crl"));
+  g_assert_cmpint(read_one("good"), ==, CRYPTO_REVOCATION_REVOKED);
+  g_assert_cmpint(read_one("alike"), ==, CRYPTO_REVOCATION_UNKNOWN);
+  end();
+  begin();
+  g_assert_cmpint(read_one("alike"), ==, CRYPTO_REVOCATION_UNKNOWN);
+  g_assert_cmpint(read_one("good"), ==, CRYPTO_REVOCATION_REVOKED);
   end();
   crypto_revocation_set_cache(NULL);
 }
@@ -166,6 +213,8 @@ main(int argc, char **argv)
   sh("openssl ca -gencrl -config none.cnf -cert root.pem -keyfile root.key -crldays 5 -out root.pem.crl");
   sh("openssl crl -in root.pem.crl -outform DER -out root.crl");
   g_test_add_func("/lists/refresh", test_refresh);
+  g_test_add_func("/lists/forged", test_forged);
+  g_test_add_func("/lists/same-address", test_same_address);
   g_test_add_func("/lists/no-cache", test_no_cache);
   g_test_add_func("/lists/by-choice", test_by_choice);
   int failed = g_test_run();

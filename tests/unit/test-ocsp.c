@@ -1,5 +1,6 @@
 /* OCSP answers, made octet by octet and signed by openssl: who is believed, of which certificate, and for how long. */
 #include "crypto/ocsp-private.h"
+#include "crypto/standing.h"
 #include "tests/unit/chain-material.h"
 
 #define OCSP "keyUsage=critical,digitalSignature\nextendedKeyUsage=OCSPSigning\n"
@@ -390,6 +391,55 @@ test_cache(void)
   crypto_revocation_set_cache(NULL);
 }
 
+/* What another program has learnt holds from the moment on that the standing tells of it, whatever is remembered. */
+static void
+test_elsewhere(void)
+{
+  g_autofree char *cache = path("elsewhere");
+  begin();
+  crypto_revocation_set_cache(cache);
+  g_autoptr(GBytes) good = answer("responder", "g", -10, 600, 0, 1), revoked = answer("responder", "r", -5, 600, 0, 1);
+  expect(good, now, NULL);
+  g_autofree char *before = crypto_standing(TRUE);
+  g_assert_cmpint(standing(now), ==, GOOD);
+  g_autoptr(GDir) dir = g_dir_open(cache, 0, NULL);
+  g_autofree char *file = g_build_filename(cache, g_dir_read_name(dir), NULL);
+  gsize length;
+  const char *octets = g_bytes_get_data(revoked, &length);
+  g_assert_true(g_file_set_contents(file, octets, (gssize)length, NULL));
+  g_autofree char *after = crypto_standing(TRUE);
+  g_assert_cmpstr(before, !=, after);
+  g_assert_cmpint(standing(now), ==, REVOKED);
+  end();
+  crypto_revocation_set_cache(NULL);
+}
+
+/* Having looked for answers, and found none, is no reason to judge a chain again. */
+static void
+test_nothing_known(void)
+{
+  g_autofree char *cache = path("empty");
+  begin();
+  crypto_revocation_set_cache(cache);
+  for (guint known = 0; known < 2; known++) {
+    if (known) {
+      g_autoptr(GBytes) bytes = answer("responder", "g", -10, 600, 0, 1);
+      expect(bytes, now, NULL);
+    }
+    g_autoptr(CryptoCert) leaf = cert("good");
+    g_autoptr(GPtrArray) extra = certs("inter");
+    g_autoptr(CryptoChain) chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, extra);
+    g_assert_cmpuint(chain->problems, ==, 0);
+    crypto_chain_lock();
+    CryptoChain *again = crypto_chain_recall(leaf, CRYPTO_USE_SIGN, now + 1, CRYPTO_REVOCATION_SOFT, extra);
+    crypto_chain_unlock();
+    g_assert_cmpint(again != NULL, ==, !known); /* what an answer proves depends on the second */
+    crypto_chain_free(again);
+  }
+  end();
+  crypto_revocation_set_cache(NULL);
+}
+
 /* --- the form */
 
 static void
@@ -470,6 +520,8 @@ main(int argc, char **argv)
   g_test_add_func("/ocsp/delegate-revoked", test_delegate_revoked);
   g_test_add_func("/ocsp/replay", test_replay);
   g_test_add_func("/ocsp/cache", test_cache);
+  g_test_add_func("/ocsp/elsewhere", test_elsewhere);
+  g_test_add_func("/ocsp/nothing-known", test_nothing_known);
   g_test_add_func("/ocsp/statuses", test_statuses);
   g_test_add_func("/ocsp/limits", test_limits);
   int failed = g_test_run();

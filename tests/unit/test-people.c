@@ -142,6 +142,13 @@ test_accepted_all(Fixture *fixture, gconstpointer data)
   g_assert_true(ml_people_unaccept(people, "Carl@example.org", "bb", &error));
   g_autoptr(GPtrArray) nothing = ml_people_accepted_all(people, &error);
   g_assert_cmpuint(nothing->len, ==, 0);
+  g_assert_true(ml_people_accept(people, "anna@example.org", "cc", NULL, 3, &error));
+  g_assert_true(ml_people_accept(people, "carl@example.org", "cc", NULL, 4, &error));
+  g_assert_true(ml_people_accept(people, "carl@example.org", "dd", NULL, 5, &error));
+  g_assert_true(ml_people_unaccept(people, NULL, "cc", &error)); /* whomever for */
+  g_autoptr(GPtrArray) other = ml_people_accepted_all(people, &error);
+  g_assert_cmpuint(other->len, ==, 1);
+  g_assert_cmpstr(((MlAccepted *)other->pdata[0])->sha256, ==, "dd");
   g_assert_false(ml_people_forget(people, "nobody", "aa", &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
 }

@@ -121,7 +121,9 @@ test_rules(void)
   expect(config, "Boss@HOME.example", "c@home.example", NULL, "se");
   expect(config, "boss@home.example", "bob@partner.example", "streng geheim", "sec");
   expect(config, me, "nobody", "Hello", "se"); /* unreadable: may be anybody's */
-  expect(config, NULL, "", NULL, "-");
+  expect(config, NULL, "", NULL, "se"); /* its author cannot be told: may be anybody */
+  expect(config, "", "a@b.example", "Hello", "se");
+  expect(config, "root", "a@b.example", "Hello", "se");
 
   g_autoptr(MlPolicyDecision) made = decide(config, me, "bob@partner.example", "x");
   g_autofree char *words = ml_policy_words(ml_policy_reason(made, ML_POLICY_ENCRYPT));
@@ -210,6 +212,23 @@ test_merge_network(void)
   g_assert_null(silent->internal_hosts);
 }
 
+/* A locked key without a value locks what is built in. */
+static void
+test_locked_alone(void)
+{
+  g_autoptr(MlConfig) config =
+      good("[account x]\nmbox = m\n[policy]\nrevocation = off\nonline = ocsp\ninternal-hosts = a.example\n"
+           "min-rsa = 3072\n",
+           "[policy]\nlocked = revocation, online, internal-hosts, min-rsa\n");
+  value(config, ML_POLICY_REVOCATION, "soft", "policy.conf:2", "signet.conf:4");
+  value(config, ML_POLICY_ONLINE, "crl", "policy.conf:2", "signet.conf:5");
+  value(config, ML_POLICY_INTERNAL_HOSTS, "", "policy.conf:2", "signet.conf:6");
+  value(config, ML_POLICY_MIN_RSA, "3072", "signet.conf:7", NULL);
+  g_assert_cmpstr(config->revocation, ==, "soft");
+  g_autoptr(MlConfig) stronger = good("[account x]\nmbox = m\n[policy]\nrevocation = hard\n", "[policy]\nlocked = revocation\n");
+  value(stronger, ML_POLICY_REVOCATION, "hard", "signet.conf:4", NULL);
+}
+
 static void
 test_broken(void)
 {
@@ -272,6 +291,7 @@ main(int argc, char **argv)
   g_test_add_func("/policy/allows", test_allows);
   g_test_add_func("/policy/merge", test_merge);
   g_test_add_func("/policy/merge-network", test_merge_network);
+  g_test_add_func("/policy/locked-alone", test_locked_alone);
   g_test_add_func("/policy/broken", test_broken);
   g_test_add_func("/policy/algorithms", test_algorithms);
   int code = g_test_run();

@@ -225,6 +225,98 @@ test_own_questions(void)
   ui_prompts_free(person.prompts);
 }
 
+typedef struct {
+  UiPrompts *prompts;
+  GString *order;
+} Talk;
+
+static void
+second_answered(const char *answer, gpointer data)
+{
+  g_string_append_printf(((Talk *)data)->order, "second=%s ", answer ? answer : "(none)");
+}
+
+static void
+third_answered(const char *answer, gpointer data)
+{
+  g_string_append_printf(((Talk *)data)->order, "third=%s ", answer ? answer : "(none)");
+}
+
+static void
+waiting_answered(const char *answer, gpointer data)
+{
+  g_string_append_printf(((Talk *)data)->order, "waiting=%s ", answer ? answer : "(none)");
+}
+
+static void
+first_answered(const char *answer, gpointer data)
+{
+  Talk *talk = data;
+  UiPromptShown shown;
+
+  g_assert_false(ui_prompts_shown(talk->prompts, &shown)); /* it is down, and nothing else came up meanwhile */
+  g_string_append_printf(talk->order, "first=%s ", answer ? answer : "(none)");
+  ui_prompts_ask(talk->prompts, UI_PROMPT_LINE, NULL, "Second", "x", NULL, second_answered, talk);
+  ui_prompts_ask(talk->prompts, UI_PROMPT_LINE, NULL, "Third", NULL, NULL, third_answered, talk);
+}
+
+/* To, and then Subject, though a PIN is wanted meanwhile. */
+static void
+test_one_after_the_other(void)
+{
+  Person person = { 0 };
+  UiPromptShown shown;
+  Asker asker;
+  g_autoptr(GString) order = g_string_new(NULL);
+
+  person.prompts = ui_prompts_new(on_changed, &person);
+  Talk talk = { person.prompts, order };
+  ui_prompts_ask(person.prompts, UI_PROMPT_LINE, NULL, "First", NULL, NULL, first_answered, &talk);
+  ui_prompts_ask(person.prompts, UI_PROMPT_YES_NO, NULL, "Waiting", NULL, NULL, waiting_answered, &talk);
+  GThread *thread = start(&asker, &person, (CryptoPinQuestion){ .token = "Card" });
+  type(&person, "anna\n");
+  g_assert_true(ui_prompts_shown(person.prompts, &shown));
+  g_assert_cmpstr(shown.question, ==, "Second");
+  type(&person, "Hello\ny");
+  g_assert_cmpstr(order->str, ==, "first=anna second=xHello waiting=y ");
+  type(&person, "\n");
+  while (!ui_prompts_shown(person.prompts, &shown) || shown.kind != UI_PROMPT_SECRET) {
+    if (ui_prompts_shown(person.prompts, &shown) && shown.kind == UI_PROMPT_LINE)
+      type(&person, "z\n");
+    g_main_context_iteration(NULL, FALSE);
+  }
+  type(&person, "1234\n");
+  g_thread_join(thread);
+  g_assert_cmpstr(asker.answer, ==, "1234");
+  g_object_unref(asker.cancellable);
+  crypto_pin_wipe(asker.answer);
+  ui_prompts_close(person.prompts);
+  g_assert_nonnull(strstr(order->str, "third="));
+  ui_prompts_free(person.prompts);
+}
+
+/* A line for another question, which a yes-no question came before, is no answer to it. */
+static void
+test_stray_keys(void)
+{
+  Person person = { 0 };
+  UiPromptShown shown;
+  char *answer = NULL;
+
+  person.prompts = ui_prompts_new(on_changed, &person);
+  ui_prompts_ask(person.prompts, UI_PROMPT_YES_NO, NULL, "Go on with it", NULL, NULL, take, &answer);
+  type(&person, "bob@x.org\n\n");
+  g_assert_null(answer);
+  g_assert_true(ui_prompts_shown(person.prompts, &shown));
+  type(&person, "y");
+  g_assert_cmpstr(answer, ==, "y");
+  ui_prompts_ask(person.prompts, UI_PROMPT_YES_NO, NULL, "Once more", NULL, NULL, take, &answer);
+  type(&person, "\n"); /* the next question knows nothing of it */
+  g_assert_cmpstr(answer, ==, "n");
+  g_free(answer);
+  ui_prompts_free(person.prompts);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -236,5 +328,7 @@ main(int argc, char **argv)
   g_test_add_func("/prompt/cancel-takes-it-down", test_cancel_takes_it_down);
   g_test_add_func("/prompt/close-answers-all", test_close_answers_all);
   g_test_add_func("/prompt/own-questions", test_own_questions);
+  g_test_add_func("/prompt/one-after-the-other", test_one_after_the_other);
+  g_test_add_func("/prompt/stray-keys", test_stray_keys);
   return g_test_run();
 }

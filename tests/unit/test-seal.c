@@ -76,7 +76,7 @@ set_up(void)
                              .curve = "P-256" };
   root = crypto_issue(&what, NULL, &error);
   g_assert_no_error(error);
-  g_assert_true(crypto_certdb_trust(root, TRUE, FALSE, NULL, &error));
+  g_assert_true(crypto_certdb_set_trust(root, CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_NEUTRAL, NULL, &error));
   for (guint i = 0; i < G_N_ELEMENTS(people); i++)
     certs[i] = issue(&people[i]);
 }
@@ -328,6 +328,60 @@ test_seal(gconstpointer data)
   check_message(sealed->copy, draft);
   g_assert_cmpint(holds(outgoing->bytes, "multipart/signed"), ==,
                   draft->sign && !draft->opaque && !draft->encrypt);
+}
+
+/* What the answered mail had only inside stays out of the outbox's head too, where the answer leaves in clear. */
+static void
+test_secret_subject(void)
+{
+  g_autoptr(MlDraft) draft = new_draft("Bob <bob@example.org>", NULL, NULL);
+  set(&draft->subject, "Re: Vertrag für März");
+  draft->sign = draft->encrypt = FALSE;
+  draft->secret_subject = g_strdup("vertrag für märz");
+  const MlSealOptions options = { .now = now, .revocation = CRYPTO_REVOCATION_SOFT };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlSealed) sealed = ml_seal(draft, &options, NULL, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(sealed->subject, ==, "Re: [...]");
+  g_assert_true(holds(((MlOutgoing *)sealed->outgoing->pdata[0])->bytes, "Subject: Re: [...]"));
+}
+
+static GBytes *
+labelled(const char *second)
+{
+  g_autofree char *text = g_strdup_printf(
+      "From: anna@example.org\r\nTo: bob@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+      "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; micalg=sha-256; boundary=b\r\n\r\n"
+      "--b\r\nContent-Type: text/plain\r\n\r\nHello.\r\n%s--b--\r\n",
+      second);
+  return g_bytes_new(text, strlen(text));
+}
+
+/* For policy a signature is one by what it holds, not by its label. */
+static void
+test_labels(void)
+{
+  static const char *const seconds[] = {
+    "",
+    "--b\r\nContent-Type: text/plain\r\n\r\nnone\r\n",
+    "--b\r\nContent-Type: application/pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\nMAA=\r\n",
+  };
+  gboolean is_signed = TRUE, encrypted = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS(seconds); i++) {
+    g_autoptr(GBytes) bytes = labelled(seconds[i]);
+    g_assert_true(ml_seal_layers(bytes, &is_signed, &encrypted));
+    g_assert_false(is_signed || encrypted);
+    is_signed = encrypted = TRUE;
+  }
+  g_autoptr(MlDraft) draft = new_draft("Bob <bob@example.org>", NULL, NULL);
+  draft->sign = TRUE;
+  draft->encrypt = FALSE;
+  const MlSealOptions options = { .now = now, .signer = certs[1], .revocation = CRYPTO_REVOCATION_SOFT };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlSealed) sealed = ml_seal(draft, &options, NULL, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_true(ml_seal_layers(((MlOutgoing *)sealed->outgoing->pdata[0])->bytes, &is_signed, &encrypted));
+  g_assert_true(is_signed && !encrypted);
 }
 
 /* Nobody but the one Bcc recipient and the sender can tell that there was one. */
@@ -587,6 +641,8 @@ main(int argc, char **argv)
     if (i < 4)
       g_test_add_data_func(bcc, GUINT_TO_POINTER(i), test_bcc);
   }
+  g_test_add_func("/seal/secret-subject", test_secret_subject);
+  g_test_add_func("/seal/labels", test_labels);
   g_test_add_func("/seal/archive", test_archive);
   g_test_add_func("/seal/cipher", test_cipher);
   g_test_add_func("/seal/pss", test_pss);

@@ -298,8 +298,9 @@ static gpointer
 drip(gpointer data)
 {
   int fd = GPOINTER_TO_INT(data);
-  while (send(fd, "2", 1, MSG_NOSIGNAL) == 1)
-    g_usleep(20000);
+  GPollFD client = { .fd = fd, .events = G_IO_IN };
+  while (send(fd, "2", 1, MSG_NOSIGNAL) == 1 && g_poll(&client, 1, 20) == 0)
+    continue;
   close(fd);
   return NULL;
 }

@@ -1,5 +1,6 @@
 /* The store of lists: what is put in comes out, in order; a file that is of no use is begun anew; two handles. */
 #include <glib/gstdio.h>
+#include <sqlite3.h>
 #include <string.h>
 
 #include "mail/store.h"
@@ -134,6 +135,64 @@ test_lines(Fixture *fixture, gconstpointer data)
 }
 
 static void
+add_uid(const MlHeader *header, gpointer uids)
+{
+  g_assert_cmpstr(header->from_name, ==, "Anna \xc3\x84");
+  g_array_append_val(uids, header->uid);
+}
+
+static GArray *
+numbers(guint32 one, guint32 other)
+{
+  GArray *uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_val(uids, one);
+  g_array_append_val(uids, other);
+  return uids;
+}
+
+/* What the screen reads: numbers, single lines, and all of them in passing; never those of a folder of another validity. */
+static void
+test_window(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  fill(store, "INBOX", 9, 1, 50);
+  fill(store, "Sent", 8, 1, 3);
+  g_autoptr(GArray) all = ml_store_lines(store, "INBOX", 0, 0, &error);
+  g_autoptr(GArray) some = ml_store_lines(store, "INBOX", 31, 10, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(all->len, ==, 50);
+  g_assert_cmpuint(some->len, ==, 10);
+  g_assert_cmpuint(g_array_index(some, MlLine, 0).uid, ==, 30);
+  const MlLine *newest = &g_array_index(all, MlLine, 0);
+  g_autoptr(GPtrArray) told = headers(50, 50);
+  const MlHeader *want = told->pdata[0];
+  g_assert_cmpuint(newest->uid, ==, 50);
+  g_assert_cmpuint(newest->flags, ==, ML_FLAG_FLAGGED);
+  g_assert_cmpuint(newest->hints, ==, ML_HINT_SIGNED);
+  g_assert_cmpint(newest->date, ==, want->date);
+  g_assert_cmpint(newest->received, ==, 77);
+  g_assert_cmpuint(newest->size, ==, 500);
+
+  g_autoptr(GArray) uids = numbers(7, 99);
+  g_autoptr(GPtrArray) found = ml_store_headers_of(store, "INBOX", 9, uids, &error);
+  g_autoptr(GPtrArray) none = ml_store_headers_of(store, "INBOX", 10, uids, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(found->len, ==, 1);
+  g_assert_cmpstr(((const MlHeader *)found->pdata[0])->subject, ==, "S 7");
+  g_assert_cmpuint(none->len, ==, 0);
+
+  g_autoptr(GArray) passed = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_assert_true(ml_store_each(store, "INBOX", 10, add_uid, passed, &error));
+  g_assert_cmpuint(passed->len, ==, 0);
+  g_assert_true(ml_store_each(store, "INBOX", 9, add_uid, passed, &error));
+  g_assert_no_error(error);
+  g_assert_cmpuint(passed->len, ==, 50);
+  g_assert_cmpuint(g_array_index(passed, guint32, 0), ==, 50);
+  g_assert_cmpuint(g_array_index(passed, guint32, 49), ==, 1);
+}
+
+static void
 test_steps(Fixture *fixture, gconstpointer data)
 {
   g_autoptr(MlStore) store = open_store(fixture), other = open_store(fixture);
@@ -160,9 +219,15 @@ test_steps(Fixture *fixture, gconstpointer data)
   g_autoptr(GArray) after = ml_store_uids(store, "INBOX", &error);
   g_assert_cmpuint(g_array_index(after, MlFlagChange, 2).flags, ==, ML_FLAG_ANSWERED);
 
-  g_assert_true(ml_store_change_flags(store, "INBOX", vanished, ML_FLAG_SEEN, ML_FLAG_FLAGGED, &error));
-  g_assert_true(ml_store_change_flags(store, "None", vanished, ML_FLAG_SEEN, 0, &error));
+  g_autoptr(GArray) fourth = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_val(fourth, third->uid);
+  g_assert_true(ml_store_change_flags(store, "INBOX", 9, fourth, ML_FLAG_SEEN, ML_FLAG_ANSWERED, &error));
+  g_assert_true(ml_store_change_flags(store, "INBOX", 9, vanished, ML_FLAG_SEEN, 0, &error));
+  g_assert_true(ml_store_change_flags(store, "INBOX", 8, fourth, ML_FLAG_DELETED, 0, &error)); /* of another one */
+  g_assert_true(ml_store_change_flags(store, "None", 9, fourth, ML_FLAG_SEEN, 0, &error));
   g_assert_no_error(error);
+  g_autoptr(GArray) ours = ml_store_uids(store, "INBOX", &error);
+  g_assert_cmpuint(g_array_index(ours, MlFlagChange, 2).flags, ==, ML_FLAG_SEEN);
 
   step.uidvalidity = 10;
   g_assert_false(ml_store_apply(store, "INBOX", &step, &error));
@@ -328,16 +393,100 @@ test_bodies(Fixture *fixture, gconstpointer data)
   g_assert_null(get(store, "Sent", 0, 4, &received));
 }
 
+/* The numbers that are kept with a folder, after whatever changed. */
+static void
+assert_counted(MlStore *store, const char *folder)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) uids = ml_store_uids(store, folder, &error);
+  guint unseen = 0;
+  g_assert_no_error(error);
+  for (guint i = 0; i < uids->len; i++)
+    unseen += !(g_array_index(uids, MlFlagChange, i).flags & ML_FLAG_SEEN);
+  g_assert_cmpuint(about(store, folder).total, ==, uids->len);
+  g_assert_cmpuint(about(store, folder).unseen, ==, unseen);
+}
+
+static void
+test_counted(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) some = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_autoptr(GArray) flags = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  g_autoptr(GPtrArray) more = headers(30, 60), again = headers(1, 60);
+  fill(store, "INBOX", 9, 1, 40);
+  fill(store, "Sent", 9, 1, 7);
+  const MlStoreStep twice = { .uidvalidity = 9, .headers = more }, thrice = { .uidvalidity = 9, .headers = again };
+  gboolean ok = ml_store_apply(store, "INBOX", &twice, &error) && ml_store_apply(store, "INBOX", &thrice, &error);
+  g_assert_true(ok);
+  g_assert_cmpuint(about(store, "INBOX").total, ==, 60);
+  assert_counted(store, "INBOX");
+  for (guint32 uid = 1; uid <= 20; uid++) {
+    const MlFlagChange change = { uid, uid % 3 ? ML_FLAG_SEEN | ML_FLAG_FLAGGED : 0 };
+    const guint32 gone = uid * 5;
+    g_array_append_val(flags, change);
+    g_array_append_val(some, gone);
+  }
+  const MlStoreStep step = { .uidvalidity = 9, .vanished = some, .flags = flags };
+  ok = ml_store_apply(store, "INBOX", &step, &error);
+  g_assert_true(ok);
+  g_assert_cmpuint(about(store, "INBOX").total, ==, 48);
+  assert_counted(store, "INBOX");
+  g_array_set_size(some, 0);
+  for (guint32 uid = 1; uid < 50; uid++)
+    g_array_append_val(some, uid);
+  ok = ml_store_change_flags(store, "INBOX", 9, some, 0, ML_FLAG_SEEN, &error);
+  g_assert_true(ok);
+  assert_counted(store, "INBOX");
+  assert_counted(store, "Sent");
+  g_assert_cmpuint(about(store, "Sent").total, ==, 7);
+  fill(store, "INBOX", 10, 1, 5); /* another folder of that name */
+  assert_counted(store, "INBOX");
+}
+
+/* A file of the version before is brought up, with what is in it. */
+static void
+test_older(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  sqlite3 *db = NULL;
+  fill(store, "INBOX", 9, 1, 50);
+  fill(store, "Sent", 8, 1, 3);
+  g_clear_pointer(&store, ml_store_free);
+  g_autofree char *file = only_file(fixture);
+  g_assert_cmpint(sqlite3_open(file, &db), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(db, "DROP TRIGGER hidden; DROP TRIGGER back; DROP TABLE confirmed;"
+                                "DROP TRIGGER came; DROP TRIGGER gone; DROP TRIGGER seen;"
+                                   "DROP TRIGGER touched_new; DROP TRIGGER touched_gone; DROP TRIGGER touched_body;"
+                                   "DROP TABLE touched; DROP TABLE birth;"
+                                   "DROP TRIGGER verdict_body; DROP TRIGGER verdict_gone; DROP TABLE verdict; DROP TABLE standing;"
+                                   "ALTER TABLE about DROP COLUMN capabilities;"
+                                   "ALTER TABLE folder DROP COLUMN kept; ALTER TABLE folder DROP COLUMN kept_unseen;"
+                                   "CREATE TRIGGER gone AFTER DELETE ON message BEGIN DELETE FROM body WHERE id = old.id;"
+                                   " END; PRAGMA user_version = 2", NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close(db);
+  store = open_store(fixture);
+  g_assert_cmpuint(about(store, "INBOX").total, ==, 50);
+  assert_counted(store, "INBOX");
+  assert_counted(store, "Sent");
+  fill(store, "INBOX", 10, 1, 5);
+  assert_counted(store, "INBOX");
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
 #define ADD(name, test) g_test_add("/store/" name, Fixture, NULL, set_up, test, tear_down)
   ADD("lines", test_lines);
+  ADD("window", test_window);
   ADD("steps", test_steps);
   ADD("folders", test_folders);
   ADD("bodies", test_bodies);
   ADD("useless", test_useless);
   ADD("damaged", test_damaged);
+  ADD("counted", test_counted);
+  ADD("older", test_older);
   return g_test_run();
 }

@@ -147,6 +147,9 @@ test_subjects(Fixture *fixture, gconstpointer data)
   add(fixture, "f", 6, "Re: [...]", "");
   add(fixture, "g", 0, "Re: Plan", ""); /* before what it would answer */
   assert_outline(fixture, "g(1) | a(2) .b | c(1) | d(1) | e(1) | f(1)");
+  add(fixture, "i", 9, "Plan", "");
+  add(fixture, "h", 8, "Re: plan", ""); /* of three it answers the last one before it */
+  assert_outline(fixture, "g(1) | a(2) .b | d(1) | e(1) | f(1) | c(2) .h | i(1)");
   static const struct {
     const char *subject, *bare;
     gboolean reply;
@@ -206,6 +209,35 @@ test_hostile(Fixture *fixture, gconstpointer data)
   g_assert_cmpuint(all->len, ==, 20007);
 }
 
+static void
+assert_not_deep(Fixture *fixture, guint n)
+{
+  g_autoptr(GArray) order = ml_threads_order(fixture->threads, NULL, NULL);
+  g_assert_cmpuint(order->len, ==, n);
+  for (guint i = 0; i < order->len; i++)
+    g_assert_cmpuint(g_array_index(order, MlThreaded, i).depth, <=, ML_THREAD_DEPTH + 1);
+}
+
+/* A list is filled from its newest message on: what is hung below another one has grown already. */
+static void
+test_hostile_newest_first(Fixture *fixture, gconstpointer data)
+{
+  for (guint i = 20000; i > 0; i--) {
+    g_autofree char *id = g_strdup_printf("n%u", i);
+    g_autofree char *refs = g_strdup_printf("<n%u>", i - 1);
+    add(fixture, id, i, "S", refs);
+  }
+  assert_not_deep(fixture, 20000);
+  for (guint i = 5000; i > 50; i--) {
+    g_autofree char *id = g_strdup_printf("m%u", i);
+    g_autoptr(GString) refs = g_string_new(NULL);
+    for (guint j = 50; j > 0; j--)
+      g_string_append_printf(refs, "<m%u> ", i - j);
+    add(fixture, id, i, "S", refs->str);
+  }
+  assert_not_deep(fixture, 24950);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -217,5 +249,6 @@ main(int argc, char **argv)
   ADD("subjects", test_subjects);
   ADD("removal", test_removal);
   ADD("hostile", test_hostile);
+  ADD("hostile-newest-first", test_hostile_newest_first);
   return g_test_run();
 }

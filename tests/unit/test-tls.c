@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto/certdb.h"
 #include "crypto/context.h"
 #include "tests/unit/asleep.h"
 #include "tests/unit/loopback.h"
@@ -59,6 +60,8 @@ make_material(void)
   make_cert("banned", "ca", SERVER "DNS:localhost");
   make_cert_of("rsa:1024", "short", "ca", SERVER "DNS:localhost", "");
   make_cert("client", "ca", "extendedKeyUsage=clientAuth\n");
+  make_cert("person", "ca", "subjectAltName=email:anna@example.org\n");
+  make_cert("by-person", "person", SERVER "DNS:localhost");
   sh("openssl req -new -key good.key -out old.csr -subj '/O=Test TLS/CN=old'");
 }
 
@@ -89,6 +92,20 @@ make_database(void)
   sh("openssl pkcs12 -export -in client.pem -inkey client.key -name client -passout pass:test -out "
      "client.p12");
   sh("pk12util -i client.p12 -d sql:db -W test -K ''");
+}
+
+static CryptoCert *
+load_cert(const char *name)
+{
+  g_autofree char *file = path(name), *text = NULL;
+  gsize length;
+  g_autoptr(GError) error = NULL;
+  g_assert_true(g_file_get_contents(file, &text, &length, NULL));
+  g_autoptr(GBytes) bytes = g_bytes_new(text, length);
+  g_autoptr(GPtrArray) certs = crypto_certs_parse(bytes, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(certs->len, ==, 1);
+  return crypto_cert_ref(certs->pdata[0]);
 }
 
 /* --- servers --- */
@@ -274,6 +291,26 @@ test_no_exception(void)
   stop_server(&server);
 }
 
+/* Nobody's certificate becomes an authority's by a mark against its mail. */
+static void
+test_person(void)
+{
+  g_autoptr(CryptoCert) person = load_cert("person.pem");
+  g_autoptr(GError) error = NULL;
+  static const CryptoTrustWish wishes[] = { CRYPTO_TRUST_NEUTRAL, CRYPTO_TRUST_NEVER };
+  for (guint i = 0; i < G_N_ELEMENTS(wishes); i++) {
+    g_assert_true(crypto_certdb_set_trust(person, wishes[i], i ? CRYPTO_TRUST_KEEP : CRYPTO_TRUST_NEUTRAL, NULL, &error));
+    g_assert_no_error(error);
+    Server server = start_server("by-person", "");
+    g_autoptr(CryptoTls) tls = crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost" });
+    g_assert_false(crypto_tls_start(tls, &error));
+    g_test_message("%s", error->message);
+    g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNTRUSTED);
+    g_clear_error(&error);
+    stop_server(&server);
+  }
+}
+
 static int caller; /* the thread that is to be interrupted */
 
 static gpointer
@@ -415,20 +452,6 @@ test_bulk(void)
     g_assert_cmpstr(g_strreverse(want), ==, line);
   }
   stop_server(&server);
-}
-
-static CryptoCert *
-load_cert(const char *name)
-{
-  g_autofree char *file = path(name), *text = NULL;
-  gsize length;
-  g_autoptr(GError) error = NULL;
-  g_assert_true(g_file_get_contents(file, &text, &length, NULL));
-  g_autoptr(GBytes) bytes = g_bytes_new(text, length);
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(bytes, &error);
-  g_assert_no_error(error);
-  g_assert_cmpuint(certs->len, ==, 1);
-  return crypto_cert_ref(certs->pdata[0]);
 }
 
 static void
@@ -667,6 +690,7 @@ main(int argc, char **argv)
     g_autofree char *name = g_strdup_printf("/tls/refused/%s-%s", refusals[i].cert, refusals[i].host);
     g_test_add_data_func(name, &refusals[i], test_refused);
   }
+  g_test_add_func("/tls/person", test_person);
   g_test_add_func("/tls/exception", test_exception);
   g_test_add_func("/tls/no-exception", test_no_exception);
   g_test_add_func("/tls/interrupt/handshake", test_interrupt_handshake);

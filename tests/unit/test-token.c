@@ -439,6 +439,16 @@ check_last_try(CryptoCert *alice, Asked *asked)
   set_state("final-try", FALSE);
 }
 
+static char *
+pull(const CryptoPinQuestion *question, GCancellable *ended, gpointer unused)
+{
+  PK11SlotInfo *slot = PK11_FindSlotByName(question->token);
+  crypto_pin_removed(slot);
+  PK11_FreeSlot(slot);
+  g_assert_true(g_cancellable_is_cancelled(ended));
+  return NULL;
+}
+
 static void
 test_reader(void)
 {
@@ -489,6 +499,15 @@ test_reader(void)
   check_sign_and_decrypt(key, alice);
   SECKEY_DestroyPrivateKey(key);
 
+  CryptoPinSource pulled = { .func = pull, .cancellable = cancellable };
+  crypto_token_logout_all();
+  g_assert_null(crypto_keys_open(alice, &pulled, &error));
+  g_assert_nonnull(strstr(error->message, "was pulled"));
+  g_clear_error(&error);
+  pulled.func = answer, pulled.user_data = &asked; /* put back, and the same job goes on */
+  key = crypto_keys_open(alice, &pulled, &error);
+  g_assert_no_error(error);
+  SECKEY_DestroyPrivateKey(key);
   check_last_try(alice, &asked);
   g_clear_pointer(&alice, crypto_cert_unref);
   close_clean();

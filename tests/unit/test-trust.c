@@ -85,6 +85,31 @@ test_taken_away(void)
   end();
 }
 
+/* What is kept is what the database says, be it a mark against servers, or another program's of a moment ago. */
+static void
+test_kept(void)
+{
+  start("p,,");
+  wish(CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_KEEP);
+  sh("sh -c \"certutil -L -d sql:db | grep -q '^root *p,C,'\"");
+  wish(CRYPTO_TRUST_KEEP, CRYPTO_TRUST_TRUSTED);
+  sh("sh -c \"certutil -L -d sql:db | grep -q '^root *C,C,'\"");
+  CryptoCert *leaf = cert("good");
+  GPtrArray *extra = certs("inter root");
+  CryptoChain *chain = crypto_chain_check(leaf, CRYPTO_USE_SIGN, now, CRYPTO_REVOCATION_SOFT, extra);
+  sh("certutil -M -d sql:db -n root -t p,C,");
+  wish(CRYPTO_TRUST_TRUSTED, CRYPTO_TRUST_KEEP);
+  sh("sh -c \"certutil -L -d sql:db | grep -q '^root *p,C,'\"");
+  sh("certutil -M -d sql:db -n root -t CT,p,");
+  wish(CRYPTO_TRUST_KEEP, CRYPTO_TRUST_KEEP);
+  sh("sh -c \"certutil -L -d sql:db | grep -q '^root *CT,p,'\"");
+  expect("self-signed unknown-issuer distrusted");
+  crypto_chain_free(chain);
+  g_ptr_array_unref(extra);
+  crypto_cert_unref(leaf);
+  end();
+}
+
 /* By another program, while this one runs; @held: a message on the screen keeps its chain, and NSS what it knew of it. */
 static void
 test_elsewhere(gconstpointer held)
@@ -145,6 +170,7 @@ main(int argc, char **argv)
     g_test_add_data_func(name, GUINT_TO_POINTER(i), test_column);
   }
   g_test_add_func("/trust/taken-away", test_taken_away);
+  g_test_add_func("/trust/kept", test_kept);
   g_test_add_data_func("/trust/elsewhere", NULL, test_elsewhere);
   g_test_add_data_func("/trust/elsewhere-held", "held", test_elsewhere);
   g_test_add_func("/trust/password", test_password);

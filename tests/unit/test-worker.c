@@ -314,6 +314,61 @@ test_free(Fixture *f, gconstpointer data)
   g_assert_cmpuint(f->events->len, ==, before);
 }
 
+/* Another folder comes to INBOX's place: the same numbers, of another validity. */
+static void
+replace_inbox(Fixture *f, const char *validity)
+{
+  g_autofree char *path = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *text = NULL;
+  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  char *at = strstr(text, "\nvalidity ");
+  g_assert_nonnull(at);
+  *at = '\0';
+  g_autofree char *other = g_strconcat(text, "\nvalidity ", validity, strchr(at + 1, '\n'), NULL);
+  g_assert_true(g_file_set_contents(path, other, -1, NULL));
+}
+
+static void
+assert_refused(Fixture *f, guint64 id)
+{
+  MlEvent *done = await(f, ML_EVENT_DONE, id, 0);
+  g_assert_error(done->error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_nonnull(strstr(done->error->message, "replaced by another one"));
+}
+
+/* What is asked for by numbers that were told of another folder is not done, whichever of the two is open by now. */
+static void
+test_replaced(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  fill(f, 3);
+  g_autofree char *other = g_build_filename(f->root, ".Other", NULL);
+  make_maildir(other);
+  start(f);
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  MlEvent *headers = await(f, ML_EVENT_HEADERS, ml_worker_open(f->worker, "INBOX", 30), 0);
+  guint32 uid = ((MlHeader *)g_ptr_array_index(headers->headers, 0))->uid;
+  g_array_append_val(uids, uid);
+  g_assert_no_error(await(f, ML_EVENT_DONE, ml_worker_open(f->worker, "Other", 30), 0)->error);
+  replace_inbox(f, "5");
+  guint64 flags = ml_worker_flags(f->worker, "INBOX", uids, ML_FLAG_DELETED, 0);
+  guint64 move = ml_worker_move(f->worker, "INBOX", uids, "Other");
+  guint64 expunge = ml_worker_expunge(f->worker, "INBOX", uids);
+  guint64 fetch = ml_worker_fetch(f->worker, "INBOX", uid);
+  assert_refused(f, flags);
+  assert_refused(f, move);
+  assert_refused(f, expunge);
+  assert_refused(f, fetch);
+  /* Given before it was seen that the open one is another. */
+  guint64 open = ml_worker_open(f->worker, "INBOX", 30);
+  guint64 queued = ml_worker_flags(f->worker, "INBOX", uids, ML_FLAG_DELETED, 0);
+  assert_refused(f, queued);
+  g_assert_no_error(await(f, ML_EVENT_DONE, open, 0)->error);
+  g_assert_cmpuint(await(f, ML_EVENT_OPENED, open, 0)->selected.uidvalidity, ==, 5);
+  guint64 now = ml_worker_flags(f->worker, "INBOX", uids, ML_FLAG_SEEN, 0);
+  g_assert_no_error(await(f, ML_EVENT_DONE, now, 0)->error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -327,5 +382,6 @@ main(int argc, char **argv)
   ADD("offline", test_offline);
   ADD("turns", test_turns);
   ADD("free", test_free);
+  ADD("replaced", test_replaced);
   return g_test_run();
 }

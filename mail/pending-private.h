@@ -1,0 +1,21 @@
+#ifndef ML_PENDING_PRIVATE_H
+#define ML_PENDING_PRIVATE_H
+
+#include "mail/pending.h"
+
+/* Between mail/pending.c, which carries out, and mail/store-pending.c, which keeps. */
+
+/* flock(2) for as long as the descriptor is open; -1 with *busy: another process has it. -1 without: error. */
+int ml_pending_lock(MlPending *pending, gboolean *busy, GError **error);
+/* Its messages are those of @entry now, by the numbers of `uidvalidity`, and by Message-ID alone no more. */
+gboolean ml_pending_name(MlPending *pending, const MlPendingEntry *entry, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* From now on the server may have been asked. FALSE without an error: it was dropped, or is done. */
+gboolean ml_pending_begin(MlPending *pending, gint64 id, GError **error);
+/* @state, with @why for the next one who looks; `there` of its messages is kept for DONE. */
+gboolean ml_pending_settle(MlPending *pending, const MlPendingEntry *entry, MlPendingState state, const char *why,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Where a test kills the program: SIGNET_TEST_DIE names the point. */
+void ml_pending_point(const char *name);
+
+#endif

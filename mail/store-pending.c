@@ -1,0 +1,336 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mail/files.h"
+#include "mail/store-pending-private.h"
+
+enum { SCHEMA = 1, BUSY_MS = 5000 };
+
+static const char schema[] =
+    "CREATE TABLE about(identity TEXT NOT NULL);"
+    "CREATE TABLE entry(id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL, target TEXT, target_validity INTEGER NOT NULL,"
+    " added INTEGER NOT NULL, removed INTEGER NOT NULL, at INTEGER NOT NULL, tries INTEGER NOT NULL, error TEXT,"
+    " by_itself INTEGER NOT NULL, undone INTEGER NOT NULL);"
+    "CREATE INDEX entry_state ON entry(state);"
+    "CREATE TABLE letter(entry INTEGER NOT NULL, uid INTEGER NOT NULL, flags INTEGER NOT NULL,"
+    " message_id TEXT NOT NULL, subject TEXT NOT NULL, there INTEGER NOT NULL, PRIMARY KEY(entry, uid)) WITHOUT ROWID;"
+    "CREATE TABLE body(entry INTEGER PRIMARY KEY, received INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE TRIGGER gone AFTER DELETE ON entry BEGIN DELETE FROM letter WHERE entry = old.id;"
+    " DELETE FROM body WHERE entry = old.id; END;"
+    "PRAGMA user_version = 1;";
+
+void
+ml_pending_point(const char *name)
+{
+  ml_store_point(name);
+}
+
+/* ---- the file */
+
+static void
+close_db(MlPending *pending)
+{
+  sqlite3_close_v2(pending->db);
+  pending->db = NULL;
+}
+
+static guint64
+inode_of(const char *path)
+{
+  struct stat about;
+  return stat(path, &about) == 0 ? about.st_ino : 0;
+}
+
+/* Under a name that says when. What is in it may be all that is left of what somebody did. */
+static gboolean
+set_aside(MlPending *pending, const char *why, GError **error)
+{
+  static const char *const suffixes[] = { "-wal", "-shm", "" };
+  gboolean mine = inode_of(pending->path) == pending->inode; /* else another process has just done it */
+  close_db(pending);
+  if (!mine)
+    return TRUE;
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%S");
+  g_autofree char *aside = g_strdup_printf("%s.aside-%s.%06d", pending->path, stamp, g_date_time_get_microsecond(now));
+  for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+    g_autofree char *from = g_strconcat(pending->path, suffixes[i], NULL);
+    g_autofree char *to = g_strconcat(aside, suffixes[i], NULL);
+    if (!ml_files_rename(from, to) && errno != ENOENT) {
+      ml_files_error(error, errno, "set aside", from);
+      return FALSE;
+    }
+  }
+  g_free(pending->said);
+  pending->said = g_strdup_printf("The changes that waited for the line could not be used: %s They were set aside as %s, "
+                                  "and a new list was begun. Look in the mailbox whether what you did last is done.",
+                                  why, aside);
+  return TRUE;
+}
+
+static gboolean
+is_damage(int code)
+{
+  return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB || code == SQLITE_ERROR ||
+         code == SQLITE_IOERR_SHORT_READ;
+}
+
+gboolean
+ml_pending_fail(MlPending *pending, GError **error)
+{
+  int code = pending->db ? sqlite3_extended_errcode(pending->db) : SQLITE_NOMEM;
+  g_autofree char *words = g_strdup(pending->db ? sqlite3_errmsg(pending->db) : "out of memory");
+  if (is_damage(code)) {
+    g_autofree char *why = g_strdup_printf("the file is damaged (%s).", words);
+    if (set_aside(pending, why, error))
+      g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s", pending->said ? pending->said : why);
+    return FALSE;
+  }
+  const char *next = (code & 0xff) == SQLITE_FULL   ? " Make room on the disk."
+                     : (code & 0xff) == SQLITE_BUSY ? " Another program keeps it locked."
+                                                    : " Look at the owner and the permissions.";
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s, which keeps changes until the server has them, cannot be used: %s.%s",
+              pending->path, words, next);
+  return FALSE;
+}
+
+static gboolean
+run(MlPending *pending, const char *sql, GError **error)
+{
+  return sqlite3_exec(pending->db, sql, NULL, NULL, NULL) == SQLITE_OK || ml_pending_fail(pending, error);
+}
+
+/* The first column of the first row; NULL: there is none. Transfer full. */
+static char *
+ask(MlPending *pending, const char *sql)
+{
+  g_autoptr(sqlite3_stmt) statement = NULL;
+  if (sqlite3_prepare_v2(pending->db, sql, -1, &statement, NULL) != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW)
+    return NULL;
+  return g_strdup((const char *)sqlite3_column_text(statement, 0));
+}
+
+static gboolean
+open_db(MlPending *pending, GError **error)
+{
+  if (sqlite3_open_v2(pending->path, &pending->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    return ml_pending_fail(pending, error);
+  pending->inode = inode_of(pending->path);
+  sqlite3_busy_timeout(pending->db, BUSY_MS);
+  sqlite3_limit(pending->db, SQLITE_LIMIT_LENGTH, ML_PENDING_BODY + 1024 * 1024);
+  /* The screen's handle waits for no disk: neither for a commit nor for a checkpoint. */
+  return run(pending, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL", error) &&
+         run(pending,
+             pending->durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0",
+             error);
+}
+
+static gboolean
+make_schema(MlPending *pending, GError **error)
+{
+  if (!run(pending, "BEGIN IMMEDIATE", error))
+    return FALSE;
+  g_autofree char *version = ask(pending, "PRAGMA user_version");
+  if (g_strcmp0(version, "0") != 0) /* another process was quicker */
+    return run(pending, "COMMIT", error);
+  g_autoptr(sqlite3_stmt) about = NULL;
+  if (!run(pending, schema, error))
+    return FALSE;
+  if (sqlite3_prepare_v2(pending->db, "INSERT INTO about(identity) VALUES(?1)", -1, &about, NULL) != SQLITE_OK ||
+      sqlite3_bind_text(about, 1, pending->identity, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(about) != SQLITE_DONE)
+    return ml_pending_fail(pending, error);
+  return run(pending, "COMMIT", error);
+}
+
+/* FALSE with the file closed and no error: it was set aside, and can be begun anew. */
+static gboolean
+look(MlPending *pending, GError **error)
+{
+  g_autofree char *version = ask(pending, "PRAGMA user_version");
+  gint64 number = version ? g_ascii_strtoll(version, NULL, 10) : -1;
+  if (number > SCHEMA) {
+    g_set_error(error, ML_ERROR, ML_ERROR_CONFIG,
+                "%s was written by a newer signet, and this one can keep no changes in it: use the newer one.",
+                pending->path);
+    return FALSE;
+  }
+  if (number == 0 && !make_schema(pending, error))
+    return FALSE;
+  /* The worker's handle looks at all of the file; the screen does not wait for that. */
+  g_autofree char *sound = pending->durable ? ask(pending, "PRAGMA quick_check(1)") : g_strdup("ok");
+  if (!sound) /* busy, or not to be read: that is no damage */
+    return ml_pending_fail(pending, error);
+  g_autofree char *identity = ask(pending, "SELECT identity FROM about");
+  if (!identity && !is_damage(sqlite3_extended_errcode(pending->db)) &&
+      (sqlite3_errcode(pending->db) & 0xff) != SQLITE_DONE && sqlite3_errcode(pending->db) != SQLITE_OK)
+    return ml_pending_fail(pending, error);
+  if (strcmp(sound, "ok") != 0 || !identity) {
+    set_aside(pending, "the file is damaged.", error);
+    return FALSE;
+  }
+  if (strcmp(identity, pending->identity) == 0)
+    return TRUE;
+  g_autofree char *left = ask(pending, "SELECT 1 FROM entry WHERE state IN (1, 2, 8) LIMIT 1");
+  if (!left) { /* nothing is lost with what is done */
+    g_autoptr(sqlite3_stmt) change = NULL;
+    return run(pending, "DELETE FROM entry", error) &&
+           ((sqlite3_prepare_v2(pending->db, "UPDATE about SET identity = ?1", -1, &change, NULL) == SQLITE_OK &&
+             sqlite3_bind_text(change, 1, pending->identity, -1, SQLITE_STATIC) == SQLITE_OK &&
+             sqlite3_step(change) == SQLITE_DONE) ||
+            ml_pending_fail(pending, error));
+  }
+  g_autofree char *why = g_strdup_printf("they are of another mailbox (%s).", identity);
+  set_aside(pending, why, error);
+  return FALSE;
+}
+
+static gboolean
+make_file(MlPending *pending, GError **error)
+{
+  int fd = open(pending->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    ml_files_error(error, errno, "opened", pending->path);
+    return FALSE;
+  }
+  close(fd);
+  return TRUE;
+}
+
+static gboolean
+open_or_begin(MlPending *pending, GError **error)
+{
+  for (guint tries = 0; tries < 3; tries++) {
+    g_autoptr(GError) why = NULL;
+    if (!make_file(pending, error))
+      return FALSE;
+    if (open_db(pending, &why) && look(pending, &why))
+      return TRUE;
+    if (pending->db || (why && !g_error_matches(why, ML_ERROR, ML_ERROR_STORE))) { /* not set aside */
+      close_db(pending);
+      g_propagate_error(error, g_steal_pointer(&why));
+      return FALSE;
+    }
+  }
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be used and not be begun anew.", pending->path);
+  return FALSE;
+}
+
+static MlPending *
+pending_new(const char *directory, const MlAccount *account)
+{
+  MlPending *pending = g_new0(MlPending, 1);
+  pending->path = ml_store_file(directory, account);
+  pending->identity = ml_store_identity(account);
+  return pending;
+}
+
+char *
+ml_pending_file(const char *directory, const MlAccount *account)
+{
+  return ml_store_file(directory, account);
+}
+
+MlPending *
+ml_pending_open(const char *directory, const MlAccount *account, gboolean durable, GError **error)
+{
+  g_autoptr(MlPending) pending = pending_new(directory, account);
+  pending->durable = durable;
+  if (g_mkdir_with_parents(directory, 0700) < 0) {
+    ml_files_error(error, errno, "made", directory);
+    return NULL;
+  }
+  if (!open_or_begin(pending, error) || (durable && !ml_files_sync_folder(directory, error)))
+    return NULL;
+  return g_steal_pointer(&pending);
+}
+
+MlPending *
+ml_pending_open_if_any(const char *directory, const MlAccount *account, GError **error)
+{
+  g_autoptr(MlPending) pending = pending_new(directory, account);
+  return g_file_test(pending->path, G_FILE_TEST_EXISTS) ? ml_pending_open(directory, account, TRUE, error) : NULL;
+}
+
+void
+ml_pending_free(MlPending *pending)
+{
+  if (!pending)
+    return;
+  close_db(pending);
+  g_free(pending->path);
+  g_free(pending->identity);
+  g_free(pending->said);
+  g_free(pending);
+}
+
+char *
+ml_pending_said(MlPending *pending)
+{
+  return g_steal_pointer(&pending->said);
+}
+
+int
+ml_pending_lock(MlPending *pending, gboolean *busy, GError **error)
+{
+  g_autofree char *path = g_strconcat(pending->path, ".lock", NULL);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  *busy = FALSE;
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    return fd;
+  *busy = fd >= 0 && errno == EWOULDBLOCK;
+  if (!*busy)
+    ml_files_error(error, errno, "locked", path);
+  if (fd >= 0)
+    close(fd);
+  return -1;
+}
+
+/* ---- statements */
+
+sqlite3_stmt *
+ml_pending_prepare(MlPending *pending, const char *sql, GError **error)
+{
+  sqlite3_stmt *statement = NULL;
+  if (pending->db && sqlite3_get_autocommit(pending->db) && inode_of(pending->path) != pending->inode)
+    close_db(pending);
+  if (!pending->db && !open_or_begin(pending, error))
+    return NULL;
+  if (sqlite3_prepare_v2(pending->db, sql, -1, &statement, NULL) != SQLITE_OK) {
+    ml_pending_fail(pending, error);
+    return NULL;
+  }
+  return statement;
+}
+
+gboolean
+ml_pending_step(MlPending *pending, sqlite3_stmt *statement, GError **error)
+{
+  int code = sqlite3_step(statement);
+  if (code != SQLITE_DONE && code != SQLITE_ROW)
+    return ml_pending_fail(pending, error);
+  sqlite3_reset(statement);
+  return TRUE;
+}
+
+gboolean
+ml_pending_begin_sql(MlPending *pending, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_pending_prepare(pending, "BEGIN IMMEDIATE", error);
+  return statement && ml_pending_step(pending, statement, error);
+}
+
+gboolean
+ml_pending_end_sql(MlPending *pending, gboolean ok, GError **error)
+{
+  if (!pending->db)
+    return FALSE;
+  gboolean kept = ok && run(pending, "COMMIT", error);
+  if (!kept && pending->db)
+    sqlite3_exec(pending->db, "ROLLBACK", NULL, NULL, NULL);
+  return kept;
+}

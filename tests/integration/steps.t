@@ -1,0 +1,118 @@
+#!/bin/sh
+# What is sent along with the login: a server that answers only when it has come, and servers that do not bear it, or say
+# something else than they did the last time.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lab/tap.sh
+lab=$tmp/lab p=$tmp/p
+mkdir -p "$lab" "$p"
+chmod 711 "$tmp" # Dovecot's own user passes through it
+stop_steps() { [ -z "${steps:-}" ] || kill "$steps" 2>/dev/null; }
+trap 'stop_steps; sh tests/lab/dovecot.sh stop "$lab" >/dev/null 2>&1; tap_cleanup' EXIT
+ZLIB=yes LOGINS="plain login" sh tests/lab/dovecot.sh start "$lab" >"$tmp/start" 2>&1
+ok $? "a Dovecot starts" "$(cat "$tmp/start")"
+. "$lab/env"
+signet() { "$signet" --profile "$p" --batch "$@"; }
+between() { # between WHAT: a server that does it, and a profile that knows nothing
+	stop_steps
+	rm -f "$lab/steps.port" "$lab/steps.log"
+	python3 tests/lab/imap-steps.py "$lab" "$1" 2>"$tmp/steps.err" &
+	steps=$!
+	i=0
+	until [ -s "$lab/steps.port" ] || [ $i -gt 400 ]; do
+		i=$((i + 1))
+		perl -e 'select undef, undef, undef, 0.05'
+	done
+	rm -rf "$p/data"
+	config "$(cat "$lab/steps.port")" secret-anna
+}
+config() {
+	printf '[account far]\naddress = anna@example.org\nimap = imaps://anna@127.0.0.1:%s\npassword-command = echo %s\n' \
+		"$1" "$2" >"$p/signet.conf"
+}
+logins() { # since the last look
+	tr '\n' ' ' <"$lab/steps.log" 2>/dev/null
+	rm -f "$lab/steps.log"
+}
+box=$lab/mail/anna/Maildir
+for i in $(seq 1 60); do
+	printf 'From: Anna <anna@example.org>\nSubject: letter %s\nMessage-ID: <%s@x>\n\nText.\n' $i $i >"$box/cur/17000000$i.x:2,S"
+done
+chown -R "$MAIL_UID:$MAIL_GID" "$box" 2>/dev/null
+config 1 x
+signet cert import --tls "$lab/tls/ca-good.pem" >/dev/null
+kept() { signet --offline --json list "${1:-INBOX}" 2>/dev/null | grep -c '"uid"'; }
+
+between pass
+exits 0 "a first sync" signet --json sync INBOX
+is "$(logins)" "together " "with what follows sent along with the login"
+is "$(kept)" 60 "brings all"
+printf 'From: Anna <anna@example.org>\nSubject: news\nMessage-ID: <n@x>\n\nText.\n' >"$box/cur/1700000099.y:2,"
+chown "$MAIL_UID:$MAIL_GID" "$box/cur/1700000099.y:2," 2>/dev/null
+exits 0 "a second sync" signet --json sync INBOX
+like "$out" '"added":1,"changed":0,"vanished":0' "brings what is new"
+is "$(logins)" "together " "in one go too"
+exits 66 "a folder that is not there" signet --json sync Nowhere
+like "$err" 'does not open the folder' "is named, although more was asked of it"
+logins >/dev/null
+config "$(cat "$lab/steps.port")" wrong
+exits 77 "a wrong password" signet --json sync INBOX
+like "$err" 'refuses the login of anna' "is what the sentence speaks of, not what was refused behind it"
+is "$(logins)" "together " "and it was tried once"
+
+for what in close plus; do
+	between $what
+	exits 0 "$what: a first sync" signet --json sync INBOX
+	is "$(logins)" "together alone " "$what: step by step where that broke the line"
+	is "$(kept)" 61 "$what: brings all"
+	exits 0 "$what: a second sync" signet --json sync INBOX
+	is "$(logins)" "alone " "$what: knows it"
+done
+
+between silent
+exits 0 "silent: a first sync" signet --json sync INBOX
+logins >/dev/null
+exits 0 "silent: a second one" signet --json sync INBOX
+is "$(logins)" "together " "silent: what it can do is asked along with the rest"
+is "$(kept)" 61 "silent: all is there"
+
+# Packed: the same list in far fewer octets, and what comes later too.
+for i in $(seq 1 600); do
+	printf 'From: Anna Keller <anna@example.org>\nTo: Bob Mwangi <bob@example.org>\nSubject: one more letter, number %s\nMessage-ID: <more.%s@mail.example.org>\nContent-Type: text/plain\n\nText.\n' \
+		$i $i >"$box/cur/180000$i.z:2,S"
+done
+chown -R "$MAIL_UID:$MAIL_GID" "$box" 2>/dev/null
+octets() { # octets CHOICE: of a whole list, with compress = CHOICE
+	rm -rf "$p/data" "$lab/steps.log"
+	echo "compress = $1" >>"$p/signet.conf"
+	signet --json sync INBOX >"$tmp/said" 2>&1
+	i=0
+	until [ -s "$lab/steps.log" ] || [ $i -gt 400 ]; do
+		i=$((i + 1))
+		perl -e 'select undef, undef, undef, 0.05'
+	done
+	tail -n 1 "$lab/steps.log"
+}
+between count
+plain=$(octets never)
+is "$(kept)" 661 "unpacked: all is there"
+signet --offline --json list >"$tmp/unpacked"
+between count
+packed=$(octets always)
+is "$(kept)" 661 "packed: all is there"
+signet --offline --json list >"$tmp/packed"
+is "$(cat "$tmp/packed")" "$(cat "$tmp/unpacked")" "and the same"
+ok "$([ "${packed:-0}" -gt 0 ] && [ $((packed * 3)) -lt "$plain" ]; echo $?)" "in a third of the octets at most" "$packed of $plain"
+exits 0 "a message of it" signet show INBOX/661
+rm -f "$box"/cur/180000*
+
+# The same server the next day, which can do less, and then more again.
+between pass
+exits 0 "a server that can do much" signet --json sync INBOX
+sh tests/lab/dovecot.sh stop "$lab" >/dev/null 2>&1
+sed -i 's/^protocol imap {/&\n  imap_capability = IMAP4rev1 SASL-IR/; t; $a protocol imap {\n  imap_capability = IMAP4rev1 SASL-IR\n}' "$lab/dovecot.conf"
+sh tests/lab/dovecot.sh again "$lab" >"$tmp/start" 2>&1
+rm -f "$box/cur/1700000099.y:2,"*
+exits 0 "and one day only little" signet --json sync INBOX
+like "$out" '"vanished":1' "is asked for what it can do"
+is "$(kept)" 60 "and all is right"
+done_testing

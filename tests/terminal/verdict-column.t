@@ -1,0 +1,189 @@
+#!/bin/sh
+# The marks in the list of messages: judged by themselves behind the screen, gone when what they rest on has changed, and
+# never by a key, a question or the network. Over the demonstration, a server, a card, and every message of the corpus.
+. "$(dirname "$0")/lib.sh"
+command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+chmod 711 "$LAB"
+server=$LAB/server
+trap 'stop_dovecot "$server"; finish' EXIT
+signet() { "$SIGNET" --profile "$LAB/profile" --batch "$@"; }
+root_of_demo() { signet cert list --json --authorities | sed -n '/"subject":"CN=Demo Root/s/.*"sha256":"\([0-9a-f]*\)".*/\1/p'; }
+
+# --- a Maildir
+"$SIGNET" demo --make "$LAB/profile" >/dev/null
+mkdir "$LAB/mails"
+for each in "$LAB"/profile/Mail/cur/* "$LAB"/profile/Mail/new/*; do cp "$each" "$LAB/mails/"; done
+root=$(root_of_demo)
+start 80 24 --
+wait_for '^> *31 N  *S! ' 'a revoked certificate is marked, though nobody has opened the message'
+wait_for '^ *30 +S\+ .*Anna Keller' 'a good signature too'
+wait_for '^ *33 N +S\? ' 'and somebody else'"'"'s'
+check 'an encrypted message is encrypted, and nothing more' has '^ *29 +F +E   Sun|^ *29  F  E   '
+check 'also where there is a signature inside' has_not '^ *29 .*SE'
+keys Home
+wait_for '^> *1 +S\+ .*old letter' 'a page that was not in sight is marked as well'
+wait_for '^ *9 +E .*Triple-wrapped' 'a signature around a ciphertext gives no mark'
+keys Enter
+wait_for 'SIGNED BY oskar' 'the reader says what the mark says'
+keys q End
+wait_for '^ *30 +S\+ ' 'the list again'
+signet cert distrust "$root" >/dev/null 2>&1
+wait_for '^ *30 +S\? ' 'another program distrusts the authority: the mark goes'
+check 'every one of them' has_not ' S\+ '
+keys Home
+wait_for '^> *1 +S\? ' 'that of a message that was read, too'
+signet cert distrust --remove "$root" >/dev/null 2>&1
+signet cert trust "$root" >/dev/null 2>&1
+wait_for '^> *1 +S\+ ' 'and comes again with the trust'
+keys End
+wait_for '^ *32 N' 'at the newest'
+keys k
+wait_for '^> *33 ' 'one above'
+keys k k k
+wait_for '^> *30 ' 'the contract'
+keys Enter
+wait_for '^ SIGNED BY anna' 'it is opened'
+keys q
+wait_for '^> *30 +S\+ ' 'and has its mark still'
+keys q
+wait_for 'ended with 0' 'ends'
+
+# --- a server: out of what is kept here, and what was judged is there at once
+sh tests/lab/dovecot.sh start "$server" >/dev/null || { echo "Bail out! no server"; exit 1; }
+. "$server/env"
+box=$server/mail/anna/Maildir
+number=1700000000
+for each in "$LAB"/mails/*; do
+	number=$((number + 1))
+	cp -p "$each" "$box/cur/$number.x:2,S"
+done
+chown -R "$MAIL_UID:$MAIL_GID" "$box" 2>/dev/null
+printf '[account anna]\naddress = you@demo.example\nimap = imaps://anna@127.0.0.1:%s\npassword-command = echo secret-anna\n[keys]\nsystem-tokens = no\n' \
+	"$PORT_TLS" >"$LAB/profile/signet.conf"
+signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+stored() { sqlite "SELECT count(*) FROM verdict WHERE mark = $1"; }
+sqlite() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(sys.argv[2]).fetchone()[0])' \
+	"$LAB/profile/data/store/anna.db" "$1" 2>/dev/null; }
+start 120 40 --
+wait_for '^> *34 ' 'the list of a server'
+wait_for ' S   .*old letter' 'with hints alone'
+check 'nothing is fetched to be judged' has_not ' S[+?!] '
+typed '30'
+keys Enter
+wait_for '^> *30 ' 'a message is gone to'
+keys Enter
+wait_for 'SIGNED BY anna' 'and read'
+keys j
+wait_for 'REVOKED' 'the next one'
+keys q
+wait_for '^ *30 +S\+ ' 'their marks'
+wait_for '^ *32 N? +S! ' 'and that of one that was only fetched ahead'
+keys q
+wait_for 'ended with 0' 'ends'
+good=$(stored 2)
+check 'what was judged is kept' [ "${good:-0}" -ge 1 ]
+check 'nothing of what was encrypted is said' [ "$(sqlite "SELECT count(*) FROM verdict JOIN message ON message.id = verdict.id WHERE message.hints & 2")" = 0 ]
+start 120 40 -- --offline
+wait_for '^> *30 +S\+ |^ *30 +S\+ ' 'without the network the marks are there'
+wait_for '^ *1 .* S   |^ *1 +S   ' 'and hints where nothing is kept'
+keys q
+wait_for 'ended with 0' 'ends'
+signet cert distrust "$(root_of_demo)" >/dev/null 2>&1
+start 120 40 -- --offline
+wait_for '^ *30 +S\? |^> *30 +S\? ' 'the authority was distrusted meanwhile: no mark of before is shown'
+check 'for none of them' has_not ' S\+ '
+keys q
+wait_for 'ended with 0' 'ends'
+check 'nor is it kept' [ "$(stored 2)" = 0 ]
+stop_dovecot "$server"
+
+# --- a card: no PIN is asked for, and none goes to it
+. tests/terminal/card-lib.sh
+removable_card
+touch "$reader/present"
+(
+	cd "$LAB" || exit 1
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout card.key -out card.pem -days 700 -subj '/CN=Bob Lab' \
+		-addext 'subjectAltName=email:bob@example.org' -addext 'keyUsage=digitalSignature,keyEncipherment' \
+		-addext 'basicConstraints=CA:FALSE'
+	on_card card
+) >/dev/null 2>&1
+make_profile
+printf 'Content-Type: text/plain\r\n\r\nFor your eyes.\r\n' >"$LAB/secret"
+{
+	letter 'Encrypted' 2
+	openssl cms -encrypt -aes-256-cbc -in "$LAB/secret" "$LAB/card.pem" 2>/dev/null | grep -v '^MIME-Version:'
+} | deliver encrypted 2
+{
+	letter 'Signed' 1
+	openssl cms -sign -in "$LAB/secret" -signer "$LAB/card.pem" -inkey "$LAB/card.key" 2>/dev/null | grep -v '^MIME-Version:'
+} | deliver signed 1
+rm "$LAB/card.key"
+signet token add lab "$LAB/removable.so" >/dev/null
+rm -f "$reader/logins"
+start 80 24 --
+wait_for '^ *1 +S\? ' 'with a card in its reader a signature is judged'
+check 'what is encrypted to the card is not' has '^> *2 +E  '
+check 'nobody asks for a PIN' has_not 'PIN'
+check 'and none goes to the card' [ ! -s "$reader/logins" ]
+keys q
+wait_for 'ended with 0' 'ends'
+
+# --- every message of the corpus: nothing is marked good that verify does not call good
+python3 tests/corpus/generate.py --no-check --out "$LAB/corpus" >"$LAB/made" 2>&1 || { echo 'Bail out! no corpus'; exit 1; }
+rm -rf "$LAB/profile"
+mkdir -p "$LAB/profile/mail/cur" "$LAB/profile/mail/new" "$LAB/profile/mail/tmp" "$LAB/profile/nssdb"
+certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
+printf '[account corpus]\naddress = bob@example.org\nmaildir = mail\n[keys]\nsystem-tokens = no\n' >"$LAB/profile/signet.conf"
+number=1700000000
+listed() { # listed FIELD: files that the manifest names
+	python3 -c 'import json, os, sys
+manifest = json.load(open(sys.argv[1] + "/manifest.json"))
+for entry in manifest[sys.argv[2]]:
+    print(os.path.join(sys.argv[1], entry["file"] if isinstance(entry, dict) else entry))' "$LAB/corpus" "$1"
+}
+listed messages >"$LAB/names" || { echo 'Bail out! no manifest'; exit 1; }
+while read -r name; do
+	number=$((number + 1))
+	cp "$name" "$LAB/profile/mail/cur/$number.x:2,S"
+done <"$LAB/names"
+for ca in $(listed trust_anchors); do signet cert import --trust "$ca" >/dev/null 2>&1; done
+for cert in $(listed known_intermediates); do signet cert import "$cert" >/dev/null 2>&1; done
+all=$(wc -l <"$LAB/names")
+start 100 $((all + 4)) --
+wait_for "^> *$all " "all $all messages are in sight"
+PATIENCE=60
+check 'they are judged, the oldest last' until_true has '^ *3 +S\+ '
+check 'but for some whose row does not say the Subject that was signed' eval '[ "$(screen | grep -cE "^[> ] *[0-9]+ .{3} S  ")" -le 12 ]'
+screen >"$LAB/marks"
+signet --json verify $(seq 1 "$all" | sed 's/^/INBOX\//') >"$LAB/verify" 2>/dev/null
+python3 - "$LAB/marks" "$LAB/verify" >"$LAB/compared" <<'EOF'
+import json, re, sys
+marks = {}
+for line in open(sys.argv[1], encoding="utf-8", errors="replace"):
+    found = re.match(r"[> ] *(\d+) (.{3}) (.{3})", line)
+    if found:
+        marks[int(found.group(1))] = found.group(3).strip()
+wrong, good, missing = [], 0, []
+for line in open(sys.argv[2], encoding="utf-8"):
+    one = json.loads(line)
+    uid = int(one["input"].split("/")[1])
+    mark = marks.get(uid, "?")
+    good += mark == "S+"
+    if "+" in mark and one["indicator"] != "good":
+        wrong.append((uid, mark, one["indicator"]))
+    if "+" in mark and one["encryption"] not in ("none", "not-displayed-as-encrypted"):
+        wrong.append((uid, mark, one["encryption"]))
+    if mark == "S+" or one["indicator"] != "good" or one["encryption"] != "none":
+        continue
+    missing.append((uid, mark))
+print("wrong", wrong)
+print("good", good)
+print("missing", missing)
+EOF
+sed 's/^/# /' "$LAB/compared"
+check 'nothing that verify does not call good has a good mark' grep -q '^wrong \[\]$' "$LAB/compared"
+check 'and there are good ones' grep -qE '^good [1-9][0-9]' "$LAB/compared"
+keys q
+wait_for 'ended with 0' 'ends'
+done_testing

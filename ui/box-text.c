@@ -1,0 +1,245 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+
+/* What the messages of the open folder say. Where the store of the account has it an item does not: ui/lines.c reads it
+ * for the rows that are drawn, and ui_box_each() for all of them in passing. */
+
+static char empty[] = "";
+static const MlHeader nothing = { .from = empty, .from_name = empty, .from_address = empty, .to = empty,
+                                  .cc = empty,   .subject = empty,   .message_id = empty,   .references = empty };
+
+const MlHeader *
+ui_box_header(const UiBox *box, const UiItem *item)
+{
+  const MlHeader *header = item->kept ? item->kept : box->lines ? ui_lines_get(box->lines, item->uid) : NULL;
+
+  return header ? header : &nothing;
+}
+
+gboolean
+ui_box_is_lost(const UiBox *box, const UiItem *item)
+{
+  return ui_box_header(box, item) == &nothing;
+}
+
+UiPlace
+ui_box_place(const UiBox *box, const UiItem *item)
+{
+  return (UiPlace){ box->account->account->name, box->folder, box->uidvalidity, item->uid };
+}
+
+const char *
+ui_box_read_subject(const UiBox *box, const UiItem *item)
+{
+  UiPlace place = ui_box_place(box, item);
+
+  return ui_subjects_find(box->subjects, &place);
+}
+
+const char *
+ui_box_subject(const UiBox *box, const UiItem *item)
+{
+  const char *subject = ui_box_read_subject(box, item);
+
+  return subject ? subject : ui_box_header(box, item)->subject;
+}
+
+void
+ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message)
+{
+  UiPlace place = ui_box_place(box, item);
+  gboolean hidden;
+  const char *subject = ml_message_listed_subject(message, &hidden);
+
+  ui_subjects_note(box->subjects, &place, subject, hidden);
+  box->fitted = FALSE;
+}
+
+MlPatternFacts
+ui_box_facts_of(const UiBox *box, const UiItem *item, const MlHeader *header)
+{
+  gboolean files = box->account->account->kind != ML_ACCOUNT_IMAP; /* there RECENT is known */
+  const char *subject = ui_box_read_subject(box, item);
+
+  header = header ? header : &nothing;
+  return (MlPatternFacts){ .header = header,
+                           .uid = item->uid,
+                           .subject = subject ? subject : header->subject,
+                           .flags = item->flags,
+                           .hints = item->hints,
+                           .date = item->date,
+                           .received = item->received,
+                           .size = item->size,
+                           .old = files && !(item->flags & ML_FLAG_RECENT),
+                           .tagged = item->tagged,
+                           .deleted = item->deleted,
+                           .verdict = (MlPatternVerdict)item->verdict };
+}
+
+MlPatternFacts
+ui_box_facts(const UiBox *box, const UiItem *item)
+{
+  return ui_box_facts_of(box, item, ui_box_header(box, item));
+}
+
+/* ---- all of them in passing */
+
+typedef struct {
+  UiBox *box;
+  UiBoxEach func;
+  gpointer data;
+  guint at; /* of all: the next one to be told */
+} Walk;
+
+static void
+tell(Walk *walk, const MlHeader *line)
+{
+  UiItem *item = walk->box->all->pdata[walk->at++];
+
+  walk->func(walk->box, item, item->kept ? item->kept : line, walk->data);
+}
+
+static void
+on_line(const MlHeader *line, gpointer data)
+{
+  Walk *walk = data;
+  const GPtrArray *all = walk->box->all;
+
+  while (walk->at < all->len && ((const UiItem *)all->pdata[walk->at])->uid > line->uid)
+    tell(walk, &nothing);
+  if (walk->at < all->len && ((const UiItem *)all->pdata[walk->at])->uid == line->uid)
+    tell(walk, line);
+}
+
+void
+ui_box_each(UiBox *box, UiBoxEach func, gpointer data)
+{
+  Walk walk = { box, func, data, 0 };
+  gboolean all_kept = TRUE;
+
+  for (guint i = 0; all_kept && i < box->all->len; i++)
+    all_kept = ((const UiItem *)box->all->pdata[i])->kept != NULL;
+  if (!all_kept && box->lines)
+    ui_lines_each(box->lines, on_line, &walk);
+  while (walk.at < box->all->len)
+    tell(&walk, &nothing);
+}
+
+/* ---- patterns */
+
+typedef struct {
+  const MlPattern *pattern;
+  gboolean limit;
+} Asking;
+
+static void
+ask_one(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
+{
+  const Asking *asking = data;
+  MlPatternFacts facts = ui_box_facts_of(box, item, header);
+  gboolean fits = ml_pattern_matches(asking->pattern, &facts);
+
+  if (asking->limit)
+    item->fits = fits;
+  else
+    item->found = fits;
+}
+
+static void
+ask(UiBox *box, const MlPattern *pattern, gboolean limit)
+{
+  Asking asking = { pattern, limit };
+
+  if (ml_pattern_needs(pattern) & ML_PATTERN_HEADER)
+    ui_box_each(box, ask_one, &asking);
+  else
+    for (guint i = 0; i < box->all->len; i++)
+      ask_one(box, box->all->pdata[i], &nothing, &asking);
+}
+
+void
+ui_box_find(UiBox *box, const MlPattern *pattern)
+{
+  ask(box, pattern, FALSE);
+}
+
+/* What is found by flags and marks is asked anew each time; text does not change by itself. */
+void
+ui_box_fit(UiBox *box)
+{
+  const guint changing = ML_PATTERN_FLAGS | ML_PATTERN_SCREEN | ML_PATTERN_VERDICT;
+
+  if (box->limit && (!box->fitted || ml_pattern_needs(box->limit) & changing))
+    ask(box, box->limit, TRUE);
+  box->fitted = TRUE;
+}
+
+void
+ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header)
+{
+  Asking asking = { box->limit, TRUE };
+
+  if (!box->limit)
+    return;
+  if (!header && ml_pattern_needs(box->limit) & ML_PATTERN_HEADER)
+    box->fitted = FALSE;
+  else
+    ask_one(box, item, header ? header : &nothing, &asking);
+}
+
+gboolean
+ui_box_within(gpointer item, gpointer box)
+{
+  return !((const UiBox *)box)->limit || ((const UiItem *)item)->fits;
+}
+
+/* ---- the window */
+
+/* Those from @from to @to of shown are about to be drawn. */
+void
+ui_box_prefetch(UiBox *box, int from, int to)
+{
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  if (!box->lines)
+    return;
+  for (int i = MAX(from, 0); i <= to && i < (int)box->shown->len; i++) {
+    const UiItem *item = box->shown->pdata[i];
+    if (!item->kept)
+      g_array_append_val(uids, item->uid);
+  }
+  ui_lines_prefetch(box->lines, uids);
+}
+
+static gboolean
+mend(gpointer data)
+{
+  UiApp *app = data;
+
+  app->mend_source = 0;
+  if (app->box && !app->box->loading)
+    ui_box_reload(app);
+  return G_SOURCE_REMOVE;
+}
+
+/* Another signet may have taken messages out of the list, or its file may have been damaged: reading the list again mends
+ * both. Not more than every half minute, in case it does not. */
+void
+ui_box_mend(UiApp *app)
+{
+  enum { REST = 30 };
+  UiBox *box = app->box;
+  g_autoptr(GError) error = NULL;
+  gint64 now = g_get_monotonic_time();
+
+  if (!box || !box->lines || !ui_lines_missed(box->lines, &error))
+    return;
+  if (error)
+    ui_app_note(app, UI_STYLE_WARN, "%s: %s", box->account->account->name, error->message);
+  if (box->loading || app->mend_source || box->account->state != ML_STATE_ONLINE ||
+      (box->mended && now - box->mended < (gint64)REST * G_USEC_PER_SEC))
+    return;
+  box->mended = now;
+  app->mend_source = g_idle_add(mend, app);
+}

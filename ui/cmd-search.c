@@ -1,0 +1,369 @@
+#include "ui/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mail/search.h"
+#include "ui/json.h"
+#include "ui/text.h"
+
+const char ui_cmd_search_help[] =
+    "signet search [OPTION...] WORD...    messages in which these words are, in all folders\n"
+    "\n"
+    "  --folder F         only in this folder\n"
+    "  --all              in all accounts (default: the one that -A names, else the first)\n"
+    "  --limit N          only the first N (default: 100; 0: all)\n"
+    "  --sort date|rank   newest first (default), or best first\n"
+    "  --server           ask the server too, for what is not here (it finds parts of words, and takes its time)\n"
+    "  --reindex          look at everything again first\n"
+    "\n"
+    "All words must be there, in any order, in the header or the text; case and accents do not count. word* is the\n"
+    "beginning of one, \"some words\" stand side by side, -word must not be there (after --, as it looks like an\n"
+    "option), and from:, to:, subject: or body: before one of these say where. Encrypted text is not searched.\n"
+    "\n"
+    "What is searched is the mail that is here: of a server the lists that the screen and signet sync keep, and the\n"
+    "text of messages that were read, or that sync --bodies fetched. The index is brought up to\n"
+    "date first, with a bar on a terminal.\n"
+    "\n"
+    "With --json a line each, as of signet list, with account, folder, text_searched and server.\n"
+    "\n"
+    "Exit codes: 0 found, 1 nothing found, 2 usage, 66 no such folder, or none was read yet,\n"
+    "69 server not reached, 74 the index cannot be written, 78 configuration.\n";
+
+typedef struct {
+  UiCli *cli;
+  const MlAccount *account;
+  const MlQuery *query;
+  MlFindOptions find;
+  gboolean reindex, server;
+  gint64 now, drawn;
+  guint found, total;
+  MlSearchState state;
+} Search;
+
+/* ---- bringing it up to date */
+
+static gboolean
+draw(guint done, guint waiting, gpointer data)
+{
+  enum { STEP_US = 200000, WIDTH = 72 };
+  Search *search = data;
+  gint64 now = g_get_monotonic_time();
+
+  if (isatty(STDERR_FILENO) && !search->cli->json && now - search->drawn > STEP_US) {
+    guint all = MAX(done + waiting, 1);
+    g_autofree char *name = ui_text_line(search->account->name);
+    g_autofree char *words = g_strdup_printf("%u of %u, %u%%  %s: words", done, all,
+                                             (guint)((guint64)done * 100 / all), name);
+    g_autofree char *line = ui_text_fit(words, WIDTH);
+    fprintf(stderr, "\r%s", line);
+    search->drawn = now;
+  }
+  return !g_cancellable_is_cancelled(search->cli->cancellable);
+}
+
+static void
+clear_bar(Search *search)
+{
+  if (search->drawn)
+    fprintf(stderr, "\r%*s\r", 72, "");
+  search->drawn = 0;
+}
+
+static gboolean
+bring_up_to_date(Search *search, MlStore *store, MlStoreSearch *index, MlDriver *local, GError **error)
+{
+  enum { STEP = 2000 };
+  guint waiting;
+  int code;
+  gboolean ok = (!local || ml_search_follow(local, store, NULL, draw, search, error)) &&
+                (!search->reindex || ml_store_search_again(index, error)) &&
+                ml_store_search_waiting(index, &waiting, error);
+
+  if (ok && waiting) {
+    if (!ui_cli_crypto(search->cli, FALSE, FALSE, FALSE, &code)) {
+      g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The certificate database cannot be opened.");
+      return FALSE;
+    }
+    ok = ml_search_update(index, local, STEP, draw, search, search->cli->cancellable, error);
+  }
+  clear_bar(search);
+  return ok;
+}
+
+/* ---- telling */
+
+static void
+print_json(const Search *search, const MlFound *found, gboolean server)
+{
+  const MlHeader *header = found->header;
+  JsonBuilder *json = ui_json_new();
+  g_auto(GStrv) flags = ml_flags_words(header->flags);
+
+  ui_json_string(json, "account", search->account->name);
+  ui_json_string(json, "folder", found->folder);
+  ui_json_int(json, "uid", header->uid);
+  ui_json_string(json, "from", header->from);
+  ui_json_string(json, "to", header->to);
+  ui_json_string(json, "subject", header->subject);
+  ui_json_time(json, "date", header->date);
+  ui_json_time(json, "received", header->received);
+  ui_json_strings(json, "flags", (const char *const *)flags);
+  ui_json_int(json, "size", (gint64)header->size);
+  ui_json_string(json, "message_id", header->message_id);
+  ui_json_bool(json, "text_searched", found->full);
+  ui_json_bool(json, "server", server);
+  ui_json_print(json);
+}
+
+static void
+print_text(const Search *search, const MlFound *found)
+{
+  const MlHeader *header = found->header;
+  g_autofree char *date = ui_text_date(header->date, search->now, 10);
+  g_autofree char *folder = ui_text_line(found->folder);
+  g_autofree char *place = search->find.folder || !search->account
+                               ? g_strdup_printf("%s/%u", folder, header->uid)
+                               : g_strdup_printf("%s/%s/%u", search->account->name, folder, header->uid);
+  g_autofree char *safe_from = ui_text_line(header->from_name);
+  g_autofree char *from = ui_text_fit(safe_from, 22);
+  g_autofree char *subject = ui_text_line(header->subject);
+
+  printf("%-20s %c%c%c %-10s %s  %s\n", place,
+         header->flags & ML_FLAG_DELETED ? 'D'
+         : header->flags & ML_FLAG_SEEN  ? ' '
+                                         : 'N',
+         header->flags & ML_FLAG_FLAGGED    ? 'F'
+         : header->flags & ML_FLAG_ANSWERED ? 'r'
+                                            : ' ',
+         header->hints & ML_HINT_ENCRYPTED ? 'E'
+         : header->hints & ML_HINT_SIGNED  ? 'S'
+                                           : ' ',
+         date, from, subject);
+}
+
+static void
+print(const Search *search, const MlFound *found, gboolean server)
+{
+  if (search->cli->json)
+    print_json(search, found, server);
+  else
+    print_text(search, found);
+}
+
+/* To stderr, where a person looks. */
+static void
+print_sum(const Search *search)
+{
+  const MlSearchState *state = &search->state;
+
+  if (!search->cli->verbose && (search->cli->json || !isatty(STDERR_FILENO)))
+    return;
+  if (search->found < search->total)
+    fprintf(stderr, "%u of %u are shown: --limit 0 shows all.\n", search->found, search->total);
+  if (state->bodies < state->messages)
+    fprintf(stderr, "The text of %u of %u messages is here and was searched; of the others the header was.\n",
+            state->bodies, state->messages);
+}
+
+/* ---- the server */
+
+typedef struct {
+  Search *search;
+  const char *folder;
+} Asked;
+
+static gboolean
+on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
+{
+  Asked *asked = data;
+  Search *search = asked->search;
+
+  for (guint i = 0; i < headers->len; i++) {
+    MlFound found = { .folder = (char *)asked->folder, .header = headers->pdata[i], .full = TRUE };
+    print(search, &found, TRUE);
+  }
+  search->found += headers->len;
+  search->total += headers->len;
+  g_ptr_array_unref(headers);
+  return !g_cancellable_is_cancelled(search->cli->cancellable);
+}
+
+static gboolean
+is_told(const GPtrArray *told, const char *folder, guint32 uid)
+{
+  for (guint i = 0; i < told->len; i++) {
+    const MlFound *found = told->pdata[i];
+    if (found->header->uid == uid && !strcmp(found->folder, folder))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* What was told from here is not told again. */
+static gboolean
+ask_folder(Search *search, MlDriver *driver, const char *folder, const GPtrArray *told, GError **error)
+{
+  Asked asked = { search, folder };
+  MlSelected selected;
+  g_autoptr(GArray) wanted = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  if (!ml_driver_select(driver, folder, &selected, error))
+    return FALSE;
+  g_autoptr(GArray) uids = ml_driver_search(driver, search->query, error);
+  for (guint i = 0; uids && i < uids->len; i++) {
+    guint32 uid = g_array_index(uids, guint32, i);
+    if (search->find.limit && wanted->len >= search->find.limit)
+      break;
+    if (!is_told(told, folder, uid))
+      g_array_prepend_val(wanted, uid);
+  }
+  return uids && ml_driver_headers_of(driver, wanted, on_headers, &asked, error);
+}
+
+static gboolean
+ask_server(Search *search, const GPtrArray *told, GError **error)
+{
+  int code = UI_EXIT_OK;
+  g_autoptr(MlDriver) driver = ui_cli_driver(search->cli, (MlAccount *)search->account, &code);
+
+  if (!driver) {
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The server was not asked.");
+    return FALSE;
+  }
+  if (search->find.folder)
+    return ask_folder(search, driver, search->find.folder, told, error);
+  g_autoptr(GPtrArray) folders = ml_driver_folders(driver, FALSE, error);
+  for (guint i = 0; folders && i < folders->len; i++) {
+    const MlFolder *folder = folders->pdata[i];
+    if (folder->selectable && !ask_folder(search, driver, folder->name, told, error))
+      return FALSE;
+  }
+  return folders != NULL;
+}
+
+/* ---- one account */
+
+static gboolean
+look(Search *search, MlStore *store, MlDriver *local, GError **error)
+{
+  guint total = 0;
+  MlSearchState state = { 0 };
+  g_autoptr(MlStoreSearch) index = ml_store_search_open(store, error);
+
+  if (!index || !bring_up_to_date(search, store, index, local, error))
+    return FALSE;
+  g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, error);
+  if (!found || !ml_store_search_state(index, &state, error))
+    return FALSE;
+  if (!state.folders && !local && !search->server) {
+    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "Nothing of it was read here yet: run signet sync.");
+    return FALSE;
+  }
+  for (guint i = 0; i < found->len; i++)
+    print(search, found->pdata[i], FALSE);
+  search->found += found->len;
+  search->total += total;
+  search->state.messages += state.messages;
+  search->state.bodies += state.bodies;
+  return local || !search->server || ask_server(search, found, error);
+}
+
+static int
+search_account(Search *search, MlAccount *account)
+{
+  int code = UI_EXIT_OK;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *directory = g_build_filename(search->cli->data_dir, "store", NULL);
+  g_autoptr(MlDriver) local = account->kind == ML_ACCOUNT_IMAP ? NULL : ui_cli_driver(search->cli, account, &code);
+
+  if (code)
+    return code;
+  search->account = account;
+  g_autoptr(MlStore) store = ml_store_open(directory, account, &error);
+  if (store && look(search, store, local, &error))
+    return UI_EXIT_OK;
+  clear_bar(search);
+  ui_cli_error(search->cli, "%s: %s", account->name, error->message);
+  return ui_cli_exit_for(error);
+}
+
+/* ---- the command */
+
+typedef struct {
+  char *folder, *limit, *sort;
+  gboolean all, reindex, server;
+} Options;
+
+static gboolean
+read_options(UiCli *cli, const Options *given, Search *search)
+{
+  guint64 limit = 100;
+
+  if (given->limit && !g_ascii_string_to_unsigned(given->limit, 10, 0, G_MAXUINT32, &limit, NULL)) {
+    ui_cli_error(cli, "--limit takes a number; 0 is all");
+    return FALSE;
+  }
+  if (given->sort && strcmp(given->sort, "date") && strcmp(given->sort, "rank")) {
+    ui_cli_error(cli, "--sort takes date or rank");
+    return FALSE;
+  }
+  search->find = (MlFindOptions){ given->folder, (guint)limit, given->sort && !strcmp(given->sort, "rank"),
+                                  cli->cancellable };
+  search->reindex = given->reindex;
+  search->server = given->server;
+  return TRUE;
+}
+
+static int
+search_all(Search *search, const MlAccount *only)
+{
+  int code = UI_EXIT_OK;
+
+  for (guint i = 0; i < search->cli->config->accounts->len; i++) {
+    MlAccount *account = search->cli->config->accounts->pdata[i];
+    int one = only && account != only ? UI_EXIT_OK : search_account(search, account);
+    code = one ? one : code;
+  }
+  print_sum(search);
+  if (search->found && !only && code == UI_EXIT_NOINPUT)
+    code = UI_EXIT_OK; /* of all accounts one that was never read */
+  return code ? code : search->found ? UI_EXIT_OK : UI_EXIT_NO;
+}
+
+int
+ui_cmd_search(UiCli *cli, int argc, char **argv)
+{
+  static const UiCommand self = { "search", NULL, ui_cmd_search_help, NULL };
+  Options given = { NULL };
+  const UiOption options[] = { { "folder", 'f', UI_OPTION_STRING, &given.folder },
+                               { "limit", 'n', UI_OPTION_STRING, &given.limit },
+                               { "sort", 0, UI_OPTION_STRING, &given.sort },
+                               { "all", 0, UI_OPTION_FLAG, &given.all },
+                               { "server", 0, UI_OPTION_FLAG, &given.server },
+                               { "reindex", 0, UI_OPTION_FLAG, &given.reindex },
+                               { NULL, 0, 0, NULL } };
+  int code = ui_cli_options(cli, &self, options, &argc, argv);
+  Search search = { .cli = cli, .now = g_get_real_time() / G_USEC_PER_SEC };
+  g_autoptr(GError) error = NULL;
+
+  if (code < 0 && argc < 2)
+    ui_cli_error(cli, "name the words to search for");
+  if (code < 0 && (argc < 2 || !read_options(cli, &given, &search)))
+    code = UI_EXIT_USAGE;
+  g_autofree char *words = g_strjoinv(" ", argv + 1);
+  g_autoptr(MlQuery) query = code < 0 ? ml_query_parse(words, FALSE, &error) : NULL;
+  if (error) {
+    ui_cli_error(cli, "%s", error->message);
+    code = UI_EXIT_USAGE;
+  }
+  search.query = query;
+  MlAccount *account = code < 0 ? ui_cli_account(cli, &code) : NULL;
+  if (account)
+    code = search_all(&search, given.all ? NULL : account);
+  g_free(given.folder);
+  g_free(given.limit);
+  g_free(given.sort);
+  return code;
+}

@@ -1,0 +1,392 @@
+#include <string.h>
+
+#include "ui/finder-private.h"
+
+/* The search over all folders of an account: a line to type into, and what is found, after each key. */
+enum { LIMIT = 200, SNIPPETS = 40 };
+
+typedef struct {
+  char *folder;
+  guint32 uid;
+} Place;
+
+typedef struct {
+  UiList *list;
+  UiAccount *account;
+  char *words;      /* as typed */
+  gboolean by_rank, typing, empty; /* empty: there is nothing in the words to search for */
+  guint asked;      /* counts questions: an answer to an older one is not shown */
+  GCancellable *job; /* of the question under way; NULL */
+  GPtrArray *places; /* of Place, as the rows */
+  guint total;
+  guint changes; /* of the index, when it was asked last */
+  gint64 when;
+} Finds;
+
+static UiList *
+finds_list(UiApp *app)
+{
+  return (UiList *)ui_app_view(app, UI_IN_FINDS);
+}
+
+static void
+place_free(gpointer data)
+{
+  Place *place = data;
+  g_free(place->folder);
+  g_free(place);
+}
+
+static void
+finds_free(gpointer data)
+{
+  Finds *finds = data;
+  if (finds->job)
+    g_cancellable_cancel(finds->job);
+  g_ptr_array_unref(finds->places);
+  g_free(finds->words);
+  g_free(finds);
+}
+
+static void
+set_title(UiApp *app, Finds *finds)
+{
+  guint changes;
+  const MlSearchState *state = ui_finder_state(app, finds->account, &changes);
+  g_autofree char *name = ui_text_line(finds->account->account->name);
+  g_autoptr(GString) title = g_string_new(NULL);
+
+  g_string_append_printf(title, "Search %s", name);
+  if (!finds->empty)
+    g_string_append_printf(title, ": %u found%s", finds->total, finds->by_rank ? ", best first" : "");
+  if (state && state->waiting)
+    g_string_append_printf(title, "; %u of %u messages indexed", state->indexed, state->messages);
+  else if (state && state->bodies < state->messages)
+    g_string_append_printf(title, "; bodies of %u of %u here", state->bodies, state->messages);
+  g_free(finds->list->title);
+  finds->list->title = g_string_free(g_steal_pointer(&title), FALSE);
+  finds->list->empty = finds->job     ? "Searching..."
+                       : !finds->empty ? "No message that is here has all these words."
+                                       : "Words in the header or the text of mail that is here.";
+  ui_app_dirty(app);
+}
+
+/* ---- asking */
+
+typedef struct {
+  UiFinderMail *mail;
+  guint number;
+  MlQuery *query;
+  gboolean by_rank, again;
+  GPtrArray *found;    /* of MlFound */
+  GPtrArray *snippets; /* of char *, of the first of them */
+  guint total;
+  GError *error;
+} Question;
+
+static void
+question_free(Question *question)
+{
+  ml_query_free(question->query);
+  g_clear_pointer(&question->found, g_ptr_array_unref);
+  g_ptr_array_unref(question->snippets);
+  g_clear_error(&question->error);
+  g_free(question);
+}
+
+static void
+run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  Question *question = data;
+  const MlFindOptions options = { .limit = LIMIT, .by_rank = question->by_rank, .cancellable = cancellable };
+  if (!ui_finder_open(question->mail, &question->error))
+    return;
+  question->found = ml_store_search_find(ui_finder_index(question->mail), question->query, &options,
+                                         &question->total, &question->error);
+  for (guint i = 0; question->found && i < MIN(question->found->len, SNIPPETS); i++) {
+    const MlFound *found = question->found->pdata[i];
+    gsize start, end;
+    if (g_cancellable_is_cancelled(cancellable))
+      return;
+    g_autofree char *text =
+        ml_search_text(ui_finder_reader(question->mail), found->folder, found->uidvalidity, found->header->uid);
+    g_ptr_array_add(question->snippets, ml_query_snippet(question->query, text ? text : "", &start, &end));
+  }
+}
+
+static void
+add_row(Finds *finds, const MlFound *found, const char *snippet)
+{
+  const MlHeader *header = found->header;
+  Place *place = g_new(Place, 1);
+  int rows, columns;
+
+  ui_screen_size(&rows, &columns);
+  int wide = columns >= 100 ? 24 : 16;
+  g_autofree char *date = ui_text_date(header->date, g_get_real_time() / G_USEC_PER_SEC, 10);
+  g_autofree char *safe_from = ui_text_line(header->from_name), *from = ui_text_fit(safe_from, wide);
+  g_autofree char *safe_folder = ui_text_line(found->folder), *folder = ui_text_fit(safe_folder, wide - 4);
+  UiListRow *row = ui_list_add(finds->list, header->flags & ML_FLAG_SEEN ? UI_STYLE_NORMAL : UI_STYLE_NEW,
+                               " %-10s %s %s %s", date, folder, from, header->subject);
+  if (snippet && *snippet) {
+    g_autofree char *safe = ui_text_line(snippet), *cut = ui_text_cut(safe, MAX(columns - 8, 8));
+    ui_list_more(row, cut);
+  }
+  *place = (Place){ g_strdup(found->folder), header->uid };
+  g_ptr_array_add(finds->places, place);
+}
+
+/* Asked once more since the index has grown, the cursor stays on its message. */
+static void
+show(Finds *finds, const Question *question)
+{
+  UiList *list = finds->list;
+  const Place *at = question->again && list->cursor < (int)finds->places->len ? finds->places->pdata[list->cursor] : NULL;
+  Place before = { at ? g_strdup(at->folder) : NULL, at ? at->uid : 0 };
+
+  ui_list_clear(list);
+  g_ptr_array_set_size(finds->places, 0);
+  finds->total = question->total;
+  list->cursor = 0;
+  if (!question->again)
+    list->top = 0;
+  for (guint i = 0; i < question->found->len; i++) {
+    const MlFound *found = question->found->pdata[i];
+    add_row(finds, found, i < question->snippets->len ? question->snippets->pdata[i] : NULL);
+    if (before.folder && found->header->uid == before.uid && !strcmp(found->folder, before.folder))
+      list->cursor = (int)i;
+  }
+  g_free(before.folder);
+}
+
+static void
+question_done(UiApp *app, gboolean cancelled, gpointer data)
+{
+  Question *question = data;
+  UiList *list = app->ending ? NULL : finds_list(app);
+  Finds *finds = list ? list->data : NULL;
+
+  if (finds && finds->asked == question->number) {
+    finds->job = NULL;
+    if (question->error && !cancelled)
+      ui_app_error(app, question->error);
+    if (question->found)
+      show(finds, question);
+    set_title(app, finds);
+  }
+  question_free(question);
+}
+
+static void
+ask(UiApp *app, Finds *finds, gboolean again)
+{
+  g_autoptr(GError) error = NULL;
+  UiFinderMail *mail = ui_finder_mail(app, finds->account);
+  MlQuery *query = ml_query_parse(finds->words, finds->typing, &error);
+
+  ui_finder_state(app, finds->account, &finds->changes);
+  finds->asked++;
+  finds->when = g_get_monotonic_time();
+  if (finds->job)
+    g_cancellable_cancel(finds->job);
+  finds->job = NULL;
+  finds->empty = !query;
+  if (!query || !mail) { /* nothing to search for yet */
+    ml_query_free(query);
+    ui_list_clear(finds->list);
+    g_ptr_array_set_size(finds->places, 0);
+    finds->total = 0;
+    if (!finds->typing && error && *finds->words)
+      ui_app_error(app, error);
+    set_title(app, finds);
+    return;
+  }
+  Question *question = g_new0(Question, 1);
+  question->mail = mail;
+  question->number = finds->asked;
+  question->query = query;
+  question->by_rank = finds->by_rank;
+  question->again = again;
+  question->snippets = g_ptr_array_new_with_free_func(g_free);
+  finds->job = ui_ops_job(app, CRYPTO_JOB_VERIFY, "Searching", run_question, question_done, question);
+  set_title(app, finds);
+}
+
+void
+ui_finds_news(UiApp *app)
+{
+  enum { AGAIN_US = 2 * G_USEC_PER_SEC };
+  UiList *list = finds_list(app);
+  Finds *finds = list ? list->data : NULL;
+  guint changes;
+  const MlSearchState *state = finds ? ui_finder_state(app, finds->account, &changes) : NULL;
+
+  if (!state)
+    return;
+  set_title(app, finds);
+  if (!finds->empty && !finds->job && changes != finds->changes &&
+      (!state->waiting || g_get_monotonic_time() - finds->when > AGAIN_US))
+    ask(app, finds, TRUE);
+}
+
+/* ---- typing */
+
+static void
+set_words(UiApp *app, Finds *finds, const char *words, gboolean typing)
+{
+  if (!strcmp(words, finds->words) && typing == finds->typing)
+    return;
+  g_free(finds->words);
+  finds->words = g_strdup(words);
+  finds->typing = typing;
+  ask(app, finds, FALSE);
+}
+
+static void
+on_typing(UiApp *app, const char *text)
+{
+  UiList *list = finds_list(app);
+
+  if (list)
+    set_words(app, list->data, text, TRUE);
+}
+
+static void
+on_answer(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+  UiList *list = finds_list(app);
+
+  app->typing = NULL;
+  if (!list)
+    return;
+  if (!answer || !*answer) {
+    ui_app_pop(app);
+    return;
+  }
+  set_words(app, list->data, answer, FALSE);
+}
+
+static void
+ask_words(UiApp *app, const char *initial)
+{
+  static const char *const explanation[] = {
+    "Words that must all be there;  begin*  \"some words\"  -not  from:  to:  subject:  body:", NULL
+  };
+
+  app->typing = on_typing;
+  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, explanation, "Search all folders for", initial, NULL, on_answer, app);
+}
+
+/* ---- the view */
+
+/* The message is opened when its folder is there: ui_finds_arrived(). */
+typedef struct {
+  UiAccount *account;
+  char *folder;
+  guint32 uid;
+} Goal;
+
+static void
+goal_free(Goal *goal)
+{
+  g_free(goal->folder);
+  g_free(goal);
+}
+
+void
+ui_finds_arrived(UiApp *app)
+{
+  Goal *goal = app->goal;
+  UiBox *box = app->box;
+
+  if (!goal || !box)
+    return;
+  if (box->account != goal->account || strcmp(box->folder, goal->folder) != 0) { /* somewhere else was gone */
+    goal_free(g_steal_pointer(&app->goal));
+    return;
+  }
+  UiItem *item = ui_box_by_uid(box, goal->uid);
+  if (!item && box->loading)
+    return;
+  goal_free(g_steal_pointer(&app->goal));
+  if (!item) {
+    ui_app_say(app, "The message is not in this folder any more.");
+    return;
+  }
+  ui_box_seek(box, item);
+  if (ui_app_top(app)->type->context == UI_IN_INDEX)
+    ui_reader_open(app, item);
+}
+
+static void
+go(UiApp *app, gpointer data)
+{
+  Goal *goal = data;
+
+  if (app->goal)
+    goal_free(app->goal);
+  app->goal = goal;
+  if (app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
+    ui_app_pop_to(app, UI_IN_INDEX);
+  else
+    ui_box_open(app, goal->account, goal->folder);
+  ui_finds_arrived(app);
+}
+
+static void
+open_row(UiApp *app, UiList *list, guint row)
+{
+  const Finds *finds = list->data;
+  const Place *place = row < finds->places->len ? finds->places->pdata[row] : NULL;
+
+  if (!place)
+    return;
+  Goal *goal = g_new(Goal, 1);
+  *goal = (Goal){ finds->account, g_strdup(place->folder), place->uid };
+  if (app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
+    go(app, goal);
+  else
+    ui_sync_pending(app, go, goal);
+}
+
+void
+ui_action_find(UiApp *app)
+{
+  UiAccount *account = app->box ? app->box->account : app->accounts->pdata[0];
+  UiList *list = finds_list(app);
+
+  if (list) {
+    ui_finder_news(app, ((Finds *)list->data)->account);
+    ask_words(app, ((Finds *)list->data)->words);
+    return;
+  }
+  Finds *finds = g_new0(Finds, 1);
+  list = ui_list_new(UI_IN_FINDS, "the search", "Search",
+                     "Enter open  Q other words  s best or newest first  q back  ? help");
+  *finds = (Finds){ .list = list, .account = account, .words = g_strdup(""), .empty = TRUE,
+                    .places = g_ptr_array_new_with_free_func(place_free) };
+  list->data = finds;
+  list->free_data = finds_free;
+  list->open = open_row;
+  ui_app_push(app, &list->view);
+  set_title(app, finds);
+  ui_finder_news(app, account);
+  ask_words(app, NULL);
+}
+
+void
+ui_action_find_sort(UiApp *app)
+{
+  Finds *finds = finds_list(app)->data;
+
+  finds->by_rank = !finds->by_rank;
+  ask(app, finds, FALSE);
+}
+
+void
+ui_finds_free(UiApp *app)
+{
+  if (app->goal)
+    goal_free(app->goal);
+}

@@ -1,0 +1,221 @@
+#include "ui/lines.h"
+
+/* LEAST: what a read may bring in without what was lent before going. */
+enum { ROOM = 600, LEAST = 100 };
+
+typedef struct {
+  MlHeader *header;
+  GList link; /* in the order of use, the last used at the tail; its data is the entry */
+} Entry;
+
+struct UiLines {
+  const char *store_dir;
+  const MlAccount *account;
+  const char *folder;
+  guint32 uidvalidity;
+  MlStore *store;      /* NULL: not open */
+  GHashTable *entries; /* uid -> Entry */
+  GQueue used;
+  gboolean missed;
+  GError *why; /* of the last failure; NULL */
+};
+
+static void
+entry_free(gpointer data)
+{
+  Entry *entry = data;
+
+  ml_header_free(entry->header);
+  g_free(entry);
+}
+
+UiLines *
+ui_lines_new(const char *store_dir, const MlAccount *account, const char *folder)
+{
+  UiLines *lines = g_new0(UiLines, 1);
+
+  lines->store_dir = store_dir;
+  lines->account = account;
+  lines->folder = folder;
+  lines->entries = g_hash_table_new_full(NULL, NULL, NULL, entry_free);
+  g_queue_init(&lines->used);
+  return lines;
+}
+
+void
+ui_lines_free(UiLines *lines)
+{
+  if (!lines)
+    return;
+  g_hash_table_unref(lines->entries);
+  ml_store_free(lines->store);
+  g_clear_error(&lines->why);
+  g_free(lines);
+}
+
+void
+ui_lines_clear(UiLines *lines, guint32 uidvalidity)
+{
+  g_queue_init(&lines->used); /* its links are the entries' own */
+  g_hash_table_remove_all(lines->entries);
+  lines->uidvalidity = uidvalidity;
+}
+
+void
+ui_lines_forget(UiLines *lines, guint32 uid)
+{
+  Entry *entry = g_hash_table_lookup(lines->entries, GUINT_TO_POINTER(uid));
+
+  if (!entry)
+    return;
+  g_queue_unlink(&lines->used, &entry->link);
+  g_hash_table_remove(lines->entries, GUINT_TO_POINTER(uid));
+}
+
+/* Takes @header. */
+static void
+keep(UiLines *lines, MlHeader *header)
+{
+  ui_lines_forget(lines, header->uid);
+  while (lines->used.length >= ROOM)
+    ui_lines_forget(lines, ((Entry *)lines->used.head->data)->header->uid);
+  Entry *entry = g_new0(Entry, 1);
+  entry->header = header;
+  entry->link.data = entry;
+  g_queue_push_tail_link(&lines->used, &entry->link);
+  g_hash_table_insert(lines->entries, GUINT_TO_POINTER(header->uid), entry);
+}
+
+void
+ui_lines_put(UiLines *lines, MlHeader *header)
+{
+  if (lines->used.length < ROOM / 2)
+    keep(lines, header);
+  else
+    ml_header_free(header);
+}
+
+static void
+fail(UiLines *lines, GError *why)
+{
+  lines->missed = TRUE;
+  if (!why)
+    return;
+  g_clear_error(&lines->why);
+  lines->why = why;
+}
+
+static gboolean
+is_open(UiLines *lines)
+{
+  GError *why = NULL;
+
+  if (lines->store)
+    return TRUE;
+  lines->store = ml_store_open_to_read(lines->store_dir, lines->account, &why);
+  if (lines->store)
+    ml_store_be_quick(lines->store);
+  else
+    fail(lines, why);
+  return lines->store != NULL;
+}
+
+/* FALSE: not all of them were found. */
+static gboolean
+read_some(UiLines *lines, const GArray *uids)
+{
+  GError *why = NULL;
+
+  if (!is_open(lines))
+    return FALSE;
+  g_autoptr(GPtrArray) headers = ml_store_headers_of(lines->store, lines->folder, lines->uidvalidity, uids, &why);
+  gboolean all = headers && headers->len == uids->len;
+  for (guint i = 0; headers && i < headers->len; i++)
+    keep(lines, g_steal_pointer(&headers->pdata[i]));
+  if (!headers)
+    fail(lines, why);
+  return all;
+}
+
+/* What was not found may be in a file that has taken the place of the one that is open. */
+static void
+read_missing(UiLines *lines, const GArray *uids)
+{
+  g_autoptr(GArray) left = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  if (read_some(lines, uids))
+    return;
+  g_clear_pointer(&lines->store, ml_store_free);
+  for (guint i = 0; i < uids->len; i++) {
+    guint32 uid = g_array_index(uids, guint32, i);
+    if (!g_hash_table_contains(lines->entries, GUINT_TO_POINTER(uid)))
+      g_array_append_val(left, uid);
+  }
+  if (!read_some(lines, left))
+    fail(lines, NULL);
+}
+
+void
+ui_lines_prefetch(UiLines *lines, const GArray *uids)
+{
+  g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  for (guint i = 0; i < uids->len && missing->len < LEAST; i++) {
+    guint32 uid = g_array_index(uids, guint32, i);
+    if (!g_hash_table_contains(lines->entries, GUINT_TO_POINTER(uid)))
+      g_array_append_val(missing, uid);
+  }
+  if (missing->len)
+    read_missing(lines, missing);
+}
+
+const MlHeader *
+ui_lines_get(UiLines *lines, guint32 uid)
+{
+  Entry *entry = g_hash_table_lookup(lines->entries, GUINT_TO_POINTER(uid));
+
+  if (!entry) {
+    g_autoptr(GArray) one = g_array_new(FALSE, FALSE, sizeof(guint32));
+    g_array_append_val(one, uid);
+    read_missing(lines, one);
+    entry = g_hash_table_lookup(lines->entries, GUINT_TO_POINTER(uid));
+    return entry ? entry->header : NULL;
+  }
+  g_queue_unlink(&lines->used, &entry->link);
+  g_queue_push_tail_link(&lines->used, &entry->link);
+  return entry->header;
+}
+
+void
+ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data)
+{
+  GError *why = NULL;
+
+  if (is_open(lines) && !ml_store_each(lines->store, lines->folder, lines->uidvalidity, func, user_data, &why)) {
+    g_clear_pointer(&lines->store, ml_store_free);
+    fail(lines, why);
+  }
+}
+
+gboolean
+ui_lines_missed(UiLines *lines, GError **error)
+{
+  gboolean missed = lines->missed;
+
+  lines->missed = FALSE;
+  if (lines->why)
+    g_propagate_error(error, g_steal_pointer(&lines->why));
+  return missed;
+}
+
+GBytes *
+ui_lines_message(UiLines *lines, guint32 uid, gint64 *received)
+{
+  GError *why = NULL;
+
+  if (!lines->uidvalidity || !is_open(lines))
+    return NULL;
+  GBytes *bytes = ml_store_get(lines->store, lines->folder, lines->uidvalidity, uid, received, &why);
+  g_clear_error(&why); /* the worker finds it too, and says it */
+  return bytes;
+}
