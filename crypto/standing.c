@@ -10,26 +10,44 @@
 
 enum { CACHE_MAX = 20000 }; /* files of the cache that are looked at */
 
-/* A file by what changes with it. SQLite counts its transactions in the header, so that two within one tick of the clock
- * are two. */
+/* A file by what changes with it. */
 static void
 add_file(GChecksum *sum, const char *path)
 {
-  enum { COUNTER_AT = 24, COUNTER_OCTETS = 4 };
   struct stat about = { 0 };
-  guint8 counter[COUNTER_OCTETS] = { 0 };
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd >= 0) {
-    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))
-      memset(&about, 0, sizeof about);
-    else if (pread(fd, counter, sizeof counter, COUNTER_AT) < 0)
-      memset(counter, 0, sizeof counter);
-    close(fd);
-  }
-  const gint64 facts[] = { fd >= 0, (gint64)about.st_ino, (gint64)about.st_dev, about.st_size,
+  gboolean there = stat(path, &about) == 0 && S_ISREG(about.st_mode);
+  if (!there)
+    memset(&about, 0, sizeof about);
+  const gint64 facts[] = { there, (gint64)about.st_ino, (gint64)about.st_dev, about.st_size,
                            about.st_mtim.tv_sec, about.st_mtim.tv_nsec };
   g_checksum_update(sum, (const guchar *)path, (gssize)strlen(path) + 1);
   g_checksum_update(sum, (const guchar *)facts, sizeof facts);
+}
+
+/* SQLite counts its transactions in the header, so that two within one tick of the clock are two. The descriptor is
+ * closed only when the file is another one: to close it ends the locks that NSS has on it in this process (fcntl(2)). */
+static void
+add_database(GChecksum *sum, const char *path)
+{
+  enum { COUNTER_AT = 24, COUNTER_OCTETS = 4 };
+  static GMutex mutex;
+  static int fd = -1;
+  static struct stat of;
+  struct stat about;
+  guint8 counter[COUNTER_OCTETS] = { 0 };
+  add_file(sum, path);
+  g_mutex_lock(&mutex);
+  gboolean there = stat(path, &about) == 0 && S_ISREG(about.st_mode);
+  if (there && (fd < 0 || about.st_ino != of.st_ino || about.st_dev != of.st_dev)) {
+    if (fd >= 0)
+      close(fd);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0 && fstat(fd, &of) != 0)
+      memset(&of, 0, sizeof of);
+  }
+  if (there && fd >= 0 && pread(fd, counter, sizeof counter, COUNTER_AT) < 0)
+    memset(counter, 0, sizeof counter);
+  g_mutex_unlock(&mutex);
   g_checksum_update(sum, counter, sizeof counter);
 }
 
@@ -92,7 +110,7 @@ crypto_standing(gboolean answers)
   if (folder) {
     g_autofree char *certs = g_build_filename(folder, "cert9.db", NULL);
     g_autofree char *modules = g_build_filename(folder, "pkcs11.txt", NULL);
-    add_file(sum, certs);
+    add_database(sum, certs);
     add_file(sum, modules);
   }
   add_folder(sum, answers ? crypto_revocation_cache() : NULL);

@@ -114,6 +114,19 @@ ml_files_lock(const char *path, GError **error)
   return fd;
 }
 
+gboolean
+ml_files_make_database(const char *path, GError **error)
+{
+  struct stat about;
+  if (mknod(path, S_IFREG | 0600, 0) == 0)
+    return TRUE;
+  int number = errno;
+  if (number == EEXIST && lstat(path, &about) == 0 && S_ISREG(about.st_mode))
+    return TRUE;
+  ml_files_error(error, number, "made", path);
+  return FALSE;
+}
+
 /* Several threads take files from the same list. */
 typedef struct {
   const int *fds;

@@ -18,6 +18,11 @@ gboolean ml_files_write_all(int fd, const void *data, gsize length, const char *
 gboolean ml_files_pwrite_all(int fd, const void *data, gsize length, goffset at, const char *path, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* The empty file of a database, for nobody else to read (0600), unless it is there. It is never opened: to close any
+ * descriptor of a file ends all locks that the process has on it (fcntl(2)), SQLite's as well, and then another process
+ * takes the write-ahead log away from under a handle that still writes to it. FALSE: not a file, or it cannot be made. */
+gboolean ml_files_make_database(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Never over a file that is there: FALSE with errno EEXIST. */
 gboolean ml_files_rename(const char *from, const char *to) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -190,23 +190,11 @@ look(MlPending *pending, GError **error)
 }
 
 static gboolean
-make_file(MlPending *pending, GError **error)
-{
-  int fd = open(pending->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) {
-    ml_files_error(error, errno, "opened", pending->path);
-    return FALSE;
-  }
-  close(fd);
-  return TRUE;
-}
-
-static gboolean
 open_or_begin(MlPending *pending, GError **error)
 {
   for (guint tries = 0; tries < 3; tries++) {
     g_autoptr(GError) why = NULL;
-    if (!make_file(pending, error))
+    if (!ml_files_make_database(pending->path, error))
       return FALSE;
     if (open_db(pending, &why) && look(pending, &why))
       return TRUE;

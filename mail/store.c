@@ -285,12 +285,8 @@ ml_store_open_kind(const MlStoreKind *kind, const char *path, const char *identi
     return NULL;
   }
   /* SQLite gives a file to everybody whom the umask lets read. */
-  int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) {
-    ml_files_error(error, errno, "opened", store->path);
+  if (!ml_files_make_database(store->path, error))
     return NULL;
-  }
-  close(fd);
   return open_or_begin(store, error) ? g_steal_pointer(&store) : NULL;
 }
 

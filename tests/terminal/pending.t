@@ -58,6 +58,9 @@ keys Enter
 wait_gone 'Letter 3' 'and is shown'
 wait_for 'far  offline, 2 changes wait' 'it waits'
 wait_for 'Moved to Archive. The server is told once there is a line' 'and says so'
+# Another signet comes and goes meanwhile: what this one writes afterwards is not lost with the log of it.
+check 'another signet sees both' sh -c "[ \$('$SIGNET' --profile '$LAB/profile' pending 2>&1 | grep -c waiting) = 2 ]"
+signet --offline list >/dev/null
 wait_for '^> .*Letter 2' 'the cursor is on the one above'
 keys Down d
 wait_for 'D .*Letter 4' 'a deletion is marked as ever'

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "mail/pending.h"
+#include "tests/unit/locks.h"
 
 /* The journal of changes: kept over kill -9, apart for each account, set aside when it is damaged. What is carried out
  * at a server is in tests/integration/pending.t. */
@@ -418,6 +419,22 @@ test_two(Fixture *f, gconstpointer data)
   g_assert_cmpuint(count(pending), ==, 2 * EACH);
 }
 
+/* The screen's handle keeps its lock while the worker's is opened and closed. */
+static void
+test_locked(Fixture *f, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlPending) pending = must_open(f);
+  g_autofree char *file = ml_pending_file(f->dir, &f->account);
+  add(pending, ML_PENDING_FLAGS, 1, ML_FLAG_FLAGGED, 0, NULL);
+  g_assert_true(locks_held(file));
+  MlPending *worker = ml_pending_open(f->dir, &f->account, TRUE, &error);
+  g_assert_no_error(error);
+  g_assert_true(locks_held(file));
+  ml_pending_free(worker);
+  g_assert_true(locks_held(file));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -430,6 +447,7 @@ main(int argc, char **argv)
   g_test_add("/pending/other-mailbox", Fixture, NULL, set_up, test_other_mailbox, tear_down);
   g_test_add("/pending/newer", Fixture, NULL, set_up, test_newer, tear_down);
   g_test_add("/pending/store", Fixture, NULL, set_up, test_store, tear_down);
+  g_test_add("/pending/locked", Fixture, NULL, set_up, test_locked, tear_down);
   g_test_add("/pending/two", Fixture, NULL, set_up, test_two, tear_down);
   return g_test_run();
 }

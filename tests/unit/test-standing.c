@@ -4,6 +4,7 @@
 #include "crypto/revocation.h"
 #include "crypto/standing.h"
 #include "mail/message.h"
+#include "tests/unit/locks.h"
 #include "tests/unit/pki.h"
 
 enum { HOUR = 3600, DAY = 24 * HOUR };
@@ -203,6 +204,24 @@ test_standing(Fixture *fixture, gconstpointer data)
   g_assert_cmpstr(soft, !=, hard);
 }
 
+/* To look at the database ends no lock that NSS has on it in this process. */
+static void
+test_locks(Fixture *fixture, gconstpointer data)
+{
+  struct flock one = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 1024, .l_len = 1 };
+  g_autofree char *file = g_build_filename(fixture->folder, "nssdb", "cert9.db", NULL);
+  int fd = open(file, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint(fd, >=, 0);
+  g_assert_cmpint(fcntl(fd, F_SETLK, &one), ==, 0);
+  for (guint i = 0; i < 2; i++) {
+    g_autofree char *word = crypto_standing(TRUE);
+    g_assert_nonnull(word);
+    g_assert_true(locks_held(file));
+  }
+  close(fd);
+  g_assert_false(locks_held(file));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,5 +231,6 @@ main(int argc, char **argv)
   ADD("then", test_then);
   ADD("mark", test_mark);
   ADD("word", test_standing);
+  ADD("locks", test_locks);
   return g_test_run();
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mail/store.h"
+#include "tests/unit/locks.h"
 
 typedef struct {
   char *folder;
@@ -474,6 +475,32 @@ test_older(Fixture *fixture, gconstpointer data)
   assert_counted(store, "INBOX");
 }
 
+/* A handle keeps its lock when another of this process is opened and closed: without it another process would take
+ * the write-ahead log away. The file is ours alone to read, and no link is followed. */
+static void
+test_locked(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autofree char *file = only_file(fixture);
+  g_autofree char *log = g_strconcat(file, "-wal", NULL);
+  fill(store, "INBOX", 9, 1, 5);
+  g_assert_true(locks_held(file));
+  g_autoptr(MlStore) second = open_store(fixture);
+  g_assert_true(locks_held(file));
+  g_clear_pointer(&second, ml_store_free);
+  g_assert_true(locks_held(file));
+  struct stat about;
+  g_assert_cmpint(g_stat(file, &about), ==, 0);
+  g_assert_cmpint(about.st_mode & 0777, ==, 0600);
+  g_clear_pointer(&store, ml_store_free);
+  g_assert_false(g_file_test(log, G_FILE_TEST_EXISTS));
+  g_assert_cmpint(g_unlink(file), ==, 0);
+  g_assert_cmpint(symlink("/dev/null", file), ==, 0);
+  g_autoptr(GError) error = NULL;
+  g_assert_null(ml_store_open(fixture->folder, &fixture->account, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -488,5 +515,6 @@ main(int argc, char **argv)
   ADD("damaged", test_damaged);
   ADD("counted", test_counted);
   ADD("older", test_older);
+  ADD("locked", test_locked);
   return g_test_run();
 }
