@@ -83,6 +83,17 @@ answer(gpointer user_data, const char *text, gboolean *go_on, char **challenge, 
          ml_imap_session_finish(session, go_on, challenge, error);
 }
 
+/* SCRAM's last word is empty, and comes when the server has proved itself: it is as good as a login of one step. */
+static gboolean
+last(gpointer user_data, gboolean *go_on, char **challenge, GError **error)
+{
+  MlImapSession *session = user_data;
+  if (!ml_imap_stream_write(session->stream, "\r\n", 2, error))
+    return FALSE;
+  follow(session);
+  return finish(session, go_on, challenge, error);
+}
+
 /* "*" ends it, and the tagged BAD is awaited. */
 static gboolean
 give_up(gpointer user_data)
@@ -145,6 +156,7 @@ ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHo
                             .offered = offered,
                             .begin = begin,
                             .answer = answer,
+                            .last = last,
                             .give_up = give_up,
                             .command = session->caps & ML_IMAP_LOGINDISABLED ? NULL : run_command,
                             .refused = refused };

@@ -26,6 +26,8 @@ typedef struct {
   gboolean (*begin)(gpointer user_data, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
                     GError **error);
   gboolean (*answer)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
+  /* An empty answer, behind which no secret and no question is left; NULL: as any other. */
+  gboolean (*last)(gpointer user_data, gboolean *go_on, char **challenge, GError **error);
   gboolean (*give_up)(gpointer user_data); /* "*" */
   /* IMAP's own LOGIN command, where the server takes it; or NULL */
   gboolean (*command)(gpointer user_data, const char *user, const char *password, GError **error);

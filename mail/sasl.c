@@ -145,7 +145,12 @@ run_scram(const MlSaslLine *line, MlScram *scram, GError **error)
   g_autofree char *server_final = decoded(challenge);
   if (!ml_scram_verify(scram, server_final, &why))
     return go_on ? give_up(line, why, error) : (g_propagate_error(error, why), FALSE);
-  return !go_on || (answer(line, "", 0, &go_on, &challenge, error) && (!go_on || asks_too_much(line, error)));
+  if (!go_on)
+    return TRUE;
+  g_clear_pointer(&challenge, g_free);
+  return (line->last ? line->last(line->user_data, &go_on, &challenge, error) :
+                       answer(line, "", 0, &go_on, &challenge, error)) &&
+         (!go_on || asks_too_much(line, error));
 }
 
 static gboolean

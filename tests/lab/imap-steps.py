@@ -3,7 +3,7 @@
 
 imap-steps.py DIR WHAT: in front of the Dovecot that runs in DIR (tests/lab/dovecot.sh), with its certificate; listens on
 127.0.0.1 and writes the port to DIR/steps.port and its pid to DIR/steps.pid. DIR/steps.log gets a line for each login:
-"together" if more came before it was answered, else "alone". WHAT it then does:
+"together" if more came before it (of SCRAM: its last, empty word) was answered, else "alone". WHAT it then does:
   pass    nothing; the login is answered only when more has come, or after some seconds without
   close   where more came it lets the login in, and hangs up
   plus    where more came it asks for more of the login
@@ -73,7 +73,7 @@ def serve(raw):
         return
     closes = []
     threading.Thread(target=down, args=(server, client, closes), daemon=True).start()
-    data = b""
+    data, scram = b"", False
     try:
         while True:
             while b"\n" not in data:
@@ -83,7 +83,9 @@ def serve(raw):
                     return
                 data += part
             line, data = data.split(b"\n", 1)
-            if re.match(rb"\S+ (AUTHENTICATE|LOGIN) ", line):
+            login, last = re.match(rb"\S+ (AUTHENTICATE|LOGIN) ", line), scram and not line.strip()
+            scram = (scram or b" AUTHENTICATE SCRAM" in line) and not last
+            if last or login and not scram:
                 more = more_comes(client, data)
                 with open(f"{folder}/steps.log", "a") as log:
                     log.write("together\n" if more else "alone\n")
