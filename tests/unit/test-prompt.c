@@ -279,7 +279,7 @@ test_one_after_the_other(void)
   g_assert_cmpstr(shown.question, ==, "Second");
   type(&person, "Hello\ny");
   g_assert_cmpstr(order->str, ==, "first=anna second=xHello waiting=y ");
-  type(&person, "\n");
+  /* The card's question came at any time: it stands before the third one, or behind it. */
   while (!ui_prompts_shown(person.prompts, &shown) || shown.kind != UI_PROMPT_SECRET) {
     if (ui_prompts_shown(person.prompts, &shown) && shown.kind == UI_PROMPT_LINE)
       type(&person, "z\n");
