@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "ui/screen-output.h"
 #include "ui/text.h"
 
 #include <term.h> /* last: it makes macros of everyday words */
@@ -176,7 +177,8 @@ ui_screen_open(gboolean ascii, const char *log, GError **error)
     return FALSE;
   }
   set_escdelay(25);
-  SCREEN *screen = newterm(NULL, stdout, stdin);
+  FILE *output = ui_screen_output();
+  SCREEN *screen = output ? newterm(NULL, output, stdin) : NULL;
   const char *moves = screen ? tigetstr("cup") : NULL;
   if (!moves || moves == (const char *)-1) { /* TERM=dumb: it cannot put the cursor anywhere */
     if (screen)
@@ -328,8 +330,10 @@ ui_screen_end(int row, int column, gboolean show)
   if (term.suspended)
     return;
   move(CLAMP(row, 0, LINES - 1), CLAMP(column, 0, COLS - 1));
+  ui_screen_output_gather();
   curs_set(show ? 1 : 0);
   refresh();
+  ui_screen_output_send();
 }
 
 /* What stands behind an Esc: with a character it is Alt and that character, which is returned; the rest of a sequence that
