@@ -69,10 +69,12 @@ match(MlRekeyState *state, guint32 uid, GBytes *raw, gboolean anew)
     MlRekeyEntry *entry = state->entries->pdata[i];
     if (entry->done)
       continue;
-    if (!entry->copy && strcmp(entry->new_digest, digest) == 0)
+    if (!entry->copy && strcmp(entry->new_digest, digest) == 0) {
       take_copy(entry, uid, raw);
-    else if (anew && !entry->old && strcmp(entry->old_digest, digest) == 0)
+    } else if (anew && !entry->old && strcmp(entry->old_digest, digest) == 0) {
       entry->old = uid;
+      return; /* one that was there twice has two */
+    }
   }
 }
 

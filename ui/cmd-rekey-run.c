@@ -453,7 +453,8 @@ print_summary(const Run *run)
     printf("%u old cop%s there still: signet rekey --finish takes them away.\n", waiting,
            waiting == 1 ? "y is" : "ies are");
   if (run->stopped)
-    puts("It was not done to its end. Nothing is lost: signet rekey --resume goes on.");
+    printf("It was not done to its end. Nothing is lost: signet rekey %s goes on.\n",
+           run->options->finish ? "--finish" : "--resume");
 }
 
 static int
@@ -569,6 +570,8 @@ resume_folder(Run *run, Folder *folder)
     code = prepare(run, to->cert, folder->account);
   if (code == UI_EXIT_OK)
     code = walk(run, folder);
+  if (code == UI_EXIT_OK && interrupted) /* what was not looked at yet may have to be done: the notes stay */
+    code = UI_EXIT_TEMPFAIL;
   if (code == UI_EXIT_OK && folder->todo->len)
     code = try_key(run);
   if (code != UI_EXIT_OK)
@@ -616,14 +619,20 @@ ui_cmd_rekey_run_again(UiCli *cli, const UiRekeyOptions *options)
     puts("There is nothing to go on with.");
   if (states && states->len)
     catch_interrupts();
-  while (states && states->len && code == UI_EXIT_OK && !interrupted) {
+  while (states && states->len && code == UI_EXIT_OK) {
     MlRekeyState *state = g_ptr_array_steal_index(states, 0);
-    if (!cli->account || strcmp(cli->account, state->account) == 0)
+    gboolean meant = !cli->account || strcmp(cli->account, state->account) == 0;
+    if (meant && !interrupted) {
       code = resume_state(&run, state);
-    else
-      ml_rekey_state_free(state);
+      continue;
+    }
+    ml_rekey_state_free(state);
+    if (meant) { /* there is more, and it was not begun */
+      run.stopped = TRUE;
+      code = UI_EXIT_TEMPFAIL;
+    }
   }
-  if (run.folders->len)
+  if (run.folders->len || run.stopped)
     print_summary(&run);
   code = states ? end_code(&run, code) : code;
   run_clear(&run);

@@ -36,7 +36,8 @@ if sys.argv[2] == "reset":
         box.store("1:*", "+FLAGS", r"(\Deleted)")
         box.expunge()
     flags = ["", r"\Seen $label1 Rot", r"\Flagged \Answered $Forwarded", r"\Seen", r"\Seen \Draft", "", r"\Seen", ""]
-    for i, words in enumerate(flags, 1):
+    for i in [int(n) for n in sys.argv[4:]] or range(1, 9):
+        words = flags[i - 1]
         kind, data = box.append("INBOX", "(%s)" % words, '"%02d-Nov-2019 07:08:0%d +0300"' % (i, i), open("m%d" % i, "rb").read())
         assert kind == "OK", data
 else:
@@ -52,7 +53,11 @@ else:
         open("got" + number, "wb").write(body)
         print(number, " ".join(flags), tuple(date)[:6], hashlib.sha256(header).hexdigest()[:16], body.count(b"\r\n") == body.count(b"\n"))
 END
-imap() { python3 imap.py "$PORT_TLS" "$1" "$lab/tls/ca-good.pem"; }
+imap() { # imap reset|list [NUMBER...]: in which order it is filled
+	what=$1
+	shift
+	python3 imap.py "$PORT_TLS" "$what" "$lab/tls/ca-good.pem" "$@"
+}
 seen_by_all() { imap list | sort; }
 insides() { # how many of the five that can be done the new key opens, to what was in them
 	good=0
@@ -134,10 +139,10 @@ seen_by_all >after
 cmp before after; ok $? 'to its end' "$(diff before after)"
 is "$(insides)" 5 'with the new key'
 
-# Between us and the server: what lies about the copy's number, what cuts the line once a copy was stored, and what
-# changes the header of what is stored.
+# Between us and the server: what lies about the copy's number, what cuts the line once a copy was stored, what changes
+# the header of what is stored, and what presses Ctrl-C when the first message is asked for.
 cat >between.py <<'END'
-import re, socket, ssl, sys, threading
+import os, re, signal, socket, ssl, sys, threading, time
 port, tls, mode = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 ours.load_cert_chain(tls + "/good.pem", tls + "/good.key")
@@ -156,6 +161,10 @@ def pump(source, target, back):
                     break
             if not back and mode == "mangle":
                 data = data.replace(b"X-Odd:", b"X-Bad:")
+            if not back and mode == "press" and b"BODY.PEEK[]" in data and left and left.pop():
+                while not os.path.exists("pid"):
+                    time.sleep(0.01)
+                os.kill(int(open("pid").read()), signal.SIGINT)
             target.sendall(data)
     except OSError:
         pass
@@ -203,6 +212,23 @@ run 1 rekey --resume --pin-file pin; did 'is gone on with'
 seen_by_all >after
 cmp before after; ok $? 'and each message is there once' "$(diff before after)"
 is "$(insides)" 5 'with the new key'
+
+# Ctrl-C while --resume looks at a message that needs nothing: what it did not look at is not done.
+imap reset 8 1 2 3 4 5 6 7
+SIGNET_TEST_DIE=rekey-noted "$signet" --profile "$profile" --batch rekey --to "$to" --yes --pin-file pin INBOX >out 2>err
+is $? 137 'killed before the first copy is stored'
+between press
+rm -f pid
+"$signet" --profile "$profile" --batch rekey --resume --pin-file pin >out 2>err </dev/null &
+resumed=$!
+echo $resumed >pid.new && mv pid.new pid
+wait $resumed
+is $? 75 'Ctrl-C while --resume looks what there is to do: not done to its end'
+says '^It was not done to its end.*signet rekey --resume goes on'; did 'and it says so'
+direct
+run 1 rekey --resume --pin-file pin && says '^5 messages written anew, 1 could be read with that key already'; did 'resumed once more: all five'
+seen_by_all >after
+cmp before after; ok $? 'and all is as it should be' "$(diff before after)"
 
 imap reset
 between mangle
