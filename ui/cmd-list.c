@@ -239,7 +239,10 @@ ui_cmd_list(UiCli *cli, int argc, char **argv)
                 .now = now };
   gboolean kept = account && account->kind == ML_ACCOUNT_IMAP && cli->offline;
   g_autoptr(MlDriver) driver = account && !kept ? ui_cli_driver(cli, account, &code) : NULL;
-  if (!kept && !driver)
+  if ((!kept && !driver) || !account)
+    return code;
+  /* A text may be signed, and NSS reads that; a driver for a server has opened it, with more than is needed here. */
+  if (pattern && ml_pattern_needs(pattern) & ML_PATTERN_TEXT && !ui_cli_crypto(cli, FALSE, FALSE, FALSE, &code))
     return code;
   const char *folder = argc > 1 ? argv[1] : "INBOX";
   code = kept ? list_stored(&list, account, folder) : list_asked(&list, driver, account, folder);

@@ -29,7 +29,7 @@ const char ui_cmd_search_help[] =
     "With --json a line each, as of signet list, with account, folder, text_searched and server.\n"
     "\n"
     "Exit codes: 0 found, 1 nothing found, 2 usage, 66 no such folder, or none was read yet,\n"
-    "69 server not reached, 74 the index cannot be written, 78 configuration.\n";
+    "69 server, or one of its folders, not reached, 74 the index cannot be written, 78 configuration.\n";
 
 typedef struct {
   UiCli *cli;
@@ -37,8 +37,10 @@ typedef struct {
   const MlQuery *query;
   MlFindOptions find;
   gboolean reindex, server;
+  int code; /* of what was said already */
   gint64 now, drawn;
   guint found, total;
+  guint before; /* found in other accounts */
   MlSearchState state;
 } Search;
 
@@ -71,23 +73,32 @@ clear_bar(Search *search)
   search->drawn = 0;
 }
 
+/* Once for all accounts: with the authorities and tokens that a server may ask for behind it. */
+static gboolean
+open_crypto(Search *search, GError **error)
+{
+  gboolean tokens = FALSE;
+
+  for (guint i = 0; search->server && i < search->cli->config->accounts->len; i++)
+    tokens |= ((const MlAccount *)search->cli->config->accounts->pdata[i])->tls_cert != NULL;
+  if (ui_cli_crypto(search->cli, FALSE, search->server, tokens, &search->code))
+    return TRUE;
+  g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The certificate database cannot be opened.");
+  return FALSE;
+}
+
 static gboolean
 bring_up_to_date(Search *search, MlStore *store, MlStoreSearch *index, MlDriver *local, GError **error)
 {
   enum { STEP = 2000 };
   guint waiting;
-  int code;
   gboolean ok = (!local || ml_search_follow(local, store, NULL, draw, search, error)) &&
                 (!search->reindex || ml_store_search_again(index, error)) &&
                 ml_store_search_waiting(index, &waiting, error);
 
-  if (ok && waiting) {
-    if (!ui_cli_crypto(search->cli, FALSE, FALSE, FALSE, &code)) {
-      g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The certificate database cannot be opened.");
-      return FALSE;
-    }
-    ok = ml_search_update(index, local, STEP, draw, search, search->cli->cancellable, error);
-  }
+  if (ok && waiting)
+    ok = open_crypto(search, error) &&
+         ml_search_update(index, local, STEP, draw, search, search->cli->cancellable, error);
   clear_bar(search);
   return ok;
 }
@@ -214,7 +225,7 @@ ask_folder(Search *search, MlDriver *driver, const char *folder, const GPtrArray
   g_autoptr(GArray) uids = ml_driver_search(driver, search->query, error);
   for (guint i = 0; uids && i < uids->len; i++) {
     guint32 uid = g_array_index(uids, guint32, i);
-    if (search->find.limit && wanted->len >= search->find.limit)
+    if (search->find.limit && search->found - search->before + wanted->len >= search->find.limit)
       break;
     if (!is_told(told, folder, uid))
       g_array_prepend_val(wanted, uid);
@@ -222,11 +233,17 @@ ask_folder(Search *search, MlDriver *driver, const char *folder, const GPtrArray
   return uids && ml_driver_headers_of(driver, wanted, on_headers, &asked, error);
 }
 
+/* One that may not be opened does not keep the others from being asked. */
+static gboolean
+is_one_folders(const GError *why)
+{
+  return g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
+}
+
 static gboolean
 ask_server(Search *search, const GPtrArray *told, GError **error)
 {
-  int code = UI_EXIT_OK;
-  g_autoptr(MlDriver) driver = ui_cli_driver(search->cli, (MlAccount *)search->account, &code);
+  g_autoptr(MlDriver) driver = ui_cli_driver(search->cli, (MlAccount *)search->account, &search->code);
 
   if (!driver) {
     g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The server was not asked.");
@@ -237,8 +254,15 @@ ask_server(Search *search, const GPtrArray *told, GError **error)
   g_autoptr(GPtrArray) folders = ml_driver_folders(driver, FALSE, error);
   for (guint i = 0; folders && i < folders->len; i++) {
     const MlFolder *folder = folders->pdata[i];
-    if (folder->selectable && !ask_folder(search, driver, folder->name, told, error))
+    g_autoptr(GError) why = NULL;
+    if (!folder->selectable || ask_folder(search, driver, folder->name, told, &why))
+      continue;
+    if (!is_one_folders(why)) {
+      g_propagate_error(error, g_steal_pointer(&why));
       return FALSE;
+    }
+    ui_cli_error(search->cli, "%s/%s was left out: %s", search->account->name, folder->name, why->message);
+    search->code = UI_EXIT_UNAVAILABLE;
   }
   return folders != NULL;
 }
@@ -254,7 +278,14 @@ look(Search *search, MlStore *store, MlDriver *local, GError **error)
 
   if (!index || !bring_up_to_date(search, store, index, local, error))
     return FALSE;
-  g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, error);
+  GError *why = NULL;
+  g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, &why);
+  if (!found && search->server && !local && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+    g_clear_error(&why); /* never read here: the server may have it */
+    found = g_ptr_array_new();
+  }
+  if (!found)
+    g_propagate_error(error, why);
   if (!found || !ml_store_search_state(index, &state, error))
     return FALSE;
   if (!state.folders && !local && !search->server) {
@@ -273,20 +304,24 @@ look(Search *search, MlStore *store, MlDriver *local, GError **error)
 static int
 search_account(Search *search, MlAccount *account)
 {
-  int code = UI_EXIT_OK;
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(search->cli->data_dir, "store", NULL);
-  g_autoptr(MlDriver) local = account->kind == ML_ACCOUNT_IMAP ? NULL : ui_cli_driver(search->cli, account, &code);
 
-  if (code)
-    return code;
+  search->code = UI_EXIT_OK;
+  g_autoptr(MlDriver) local =
+      account->kind == ML_ACCOUNT_IMAP ? NULL : ui_cli_driver(search->cli, account, &search->code);
+  if (search->code)
+    return search->code;
   search->account = account;
+  search->before = search->found;
   g_autoptr(MlStore) store = ml_store_open(directory, account, &error);
-  if (store && look(search, store, local, &error))
-    return UI_EXIT_OK;
+  gboolean done = store && look(search, store, local, &error);
   clear_bar(search);
+  if (done || search->code)
+    return search->code;
   ui_cli_error(search->cli, "%s: %s", account->name, error->message);
-  return ui_cli_exit_for(error);
+  int code = ui_cli_exit_for(error);
+  return code != UI_EXIT_NO ? code : search->server ? UI_EXIT_UNAVAILABLE : UI_EXIT_IO; /* 1: nothing was found */
 }
 
 /* ---- the command */
@@ -320,15 +355,20 @@ static int
 search_all(Search *search, const MlAccount *only)
 {
   int code = UI_EXIT_OK;
+  guint searched = 0;
 
   for (guint i = 0; i < search->cli->config->accounts->len; i++) {
     MlAccount *account = search->cli->config->accounts->pdata[i];
-    int one = only && account != only ? UI_EXIT_OK : search_account(search, account);
-    code = one ? one : code;
+    if (only && account != only)
+      continue;
+    int one = search_account(search, account);
+    searched += one == UI_EXIT_OK;
+    if (one && (!code || code == UI_EXIT_NOINPUT))
+      code = one;
   }
   print_sum(search);
-  if (search->found && !only && code == UI_EXIT_NOINPUT)
-    code = UI_EXIT_OK; /* of all accounts one that was never read */
+  if (searched && code == UI_EXIT_NOINPUT)
+    code = UI_EXIT_OK; /* of all accounts one that was never read, or has no such folder */
   return code ? code : search->found ? UI_EXIT_OK : UI_EXIT_NO;
 }
 

@@ -98,12 +98,18 @@ exits 0 "an mbox" signet -A old --json search 会議室
 exits 0 "all accounts" signet --json search --all 会議室
 like "$out" '"account":"near"' "with the Maildir's"
 like "$out" '"account":"old"' "and the mbox's"
+exits 0 "a folder that one account has" signet --json search --all --folder Sent report
+is "$(found)" "Sent/1 " "is searched there"
+exits 1 "nothing found in it" signet search --all --folder Sent pterodactyl
 
 # ---- a server
 exits 66 "a server that was never asked" signet -A far search x
 like "$err" 'signet sync' "says what to do"
 post "$far" 'Remote report' 'stegosaurus'
 signet -A far sync >/dev/null 2>&1
+exits 0 "a server is asked right behind the making of an index" signet -A far --json search --server stegosaurus
+is "$(found)" "INBOX/1 " "and trusted as ever"
+rm "$p/data/store/far.search"
 exits 0 "its headers are searched" signet -A far --offline --json search remote
 like "$out" '"text_searched":false' "and it says that the text was not"
 exits 1 "the text is not here" signet -A far --offline search stegosaurus
@@ -117,6 +123,12 @@ is "$(found)" "INBOX/1 " "in literals"
 exits 1 "words left out, too" signet -A far search --server -- stegosaurus -from:Müller
 exits 1 "quotes and backslashes are letters" signet -A far search --server 'x\"y)' stegosaurus
 exits 66 "a folder that the server does not have" signet -A far search --server --folder Nowhere x
+mkdir -p "$far/.Unread/cur" "$far/.Unread/new" "$far/.Unread/tmp"
+chown -R "$MAIL_UID:$MAIL_GID" "$far/.Unread" 2>/dev/null
+post "$far/.Unread" 'Unread here' 'brachiosaurus'
+exits 0 "a folder that was never read here" signet -A far --json search --server --folder Unread brachiosaurus
+is "$(found)" "Unread/1 " "the server knows"
+rm -r "$far/.Unread"
 exits 69 "offline it cannot be asked" signet -A far --offline search --server stegosaurus
 field() { printf '%s\n' "$out" | grep "\"folder\":\"$1\"" | sed 's/.*"'"$2"'":\([^,}]*\).*/\1/'; }
 for i in $(seq 1 120); do post "$far" "far $i" "text of farletter$i"; done
