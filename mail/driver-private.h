@@ -55,6 +55,7 @@ typedef struct {
   gboolean (*has)(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error);
   gboolean (*find)(MlDriver *driver, const char *message_id, GArray *uids, GError **error); /* NULL: it cannot */
   gboolean (*moves_whole)(const MlDriver *driver); /* NULL: it does */
+  gboolean (*passing)(const MlDriver *driver); /* of what was refused last; NULL: never */
   gboolean (*wait)(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, GError **error); /* once: poll */
 } MlDriverOps;
 
@@ -65,6 +66,7 @@ struct MlDriver {
   const MlDriverHooks *hooks;
   GMutex lock;               /* guards the next field, and ops->interrupt */
   GCancellable *cancellable; /* replaced by ml_driver_resume() */
+  gboolean passing;          /* ml_driver_passing(); cleared by every call */
   gboolean unsure;           /* ml_driver_unsure(); set by copy and move, cleared by every call */
   GHashTable *copied;        /* ml_driver_copied(); made by copy and move, cleared by every call. NULL: not told */
   guint32 copied_validity;

@@ -90,6 +90,8 @@ finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
              g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL) ||
              g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED)) {
     driver->ops->disconnect(driver);
+  } else {
+    driver->passing = driver->ops->passing && driver->ops->passing(driver);
   }
   g_assert(why != NULL);
   g_propagate_error(error, why);
@@ -99,7 +101,7 @@ finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
 static gboolean
 ready(MlDriver *driver, GError **why)
 {
-  driver->unsure = FALSE;
+  driver->passing = driver->unsure = FALSE;
   driver->unkept = 0;
   g_clear_pointer(&driver->copied, g_hash_table_unref);
   driver->copied_validity = 0;
@@ -347,6 +349,12 @@ gboolean
 ml_driver_unsure(const MlDriver *driver)
 {
   return driver->unsure;
+}
+
+gboolean
+ml_driver_passing(const MlDriver *driver)
+{
+  return driver->passing;
 }
 
 guint

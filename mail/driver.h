@@ -155,6 +155,9 @@ gboolean ml_driver_move(MlDriver *driver, GArray *uids, const char *folder, GErr
 /* Right after a copy or a move that failed: the line broke, or was cut by a cancel, after the server was asked,
  * so that it may have done it. Doing it again could leave two copies; a move has lost nothing either way. */
 gboolean ml_driver_unsure(const MlDriver *driver);
+/* Right after a call that failed: the server refused it and said that it will not in a while (RFC 5530 UNAVAILABLE, INUSE,
+ * SERVERBUG). */
+gboolean ml_driver_passing(const MlDriver *driver);
 guint ml_driver_unkept(const MlDriver *driver); /* flags that the last ml_driver_flags() left out: not kept there */
 /* Right after a copy or a move that went well: the new number of each message that was there, by its old one (COPYUID).
  * What is not in it was not there any more. NULL: the mailbox does not tell. Borrowed until the next call. */

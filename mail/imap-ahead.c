@@ -211,6 +211,8 @@ ml_imap_ahead_select(MlImapSession *session, GArray *earlier, gboolean *resynced
     /* Its end is not the end that is asked for. */
     *resynced = FALSE;
     session->status = ahead->select.status;
+    g_free(session->code);
+    session->code = g_strdup(ahead->select.code);
   }
   done(session);
   if (!ok)

@@ -222,8 +222,10 @@ on_copied(MlImapSession *session, const MlResponse *response, gpointer user_data
       !ml_node_number(validity, G_MAXUINT32, &number))
     return;
   g_autoptr(GArray) here = ml_imap_numbers(from, UIDS_A_COMMAND), there = ml_imap_numbers(from->next, UIDS_A_COMMAND);
-  if (!here || !there || here->len != there->len)
+  if (!here || !there || here->len != there->len || !number)
     return;
+  if (driver->copied_validity && driver->copied_validity != number)
+    g_hash_table_remove_all(driver->copied); /* of a folder that was replaced in between */
   driver->copied_validity = (guint32)number;
   for (guint i = 0; i < here->len; i++)
     g_hash_table_insert(driver->copied, GUINT_TO_POINTER(g_array_index(here, guint32, i)),

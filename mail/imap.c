@@ -388,17 +388,27 @@ ml_imap_need_folder(MlImap *imap, GError **error)
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "No folder is open.");
     return FALSE;
   }
-  if (g_strcmp0(imap->session->folder, imap->folder) == 0)
-    return TRUE;
-  guint32 before = imap->uidvalidity;
-  if (!ml_imap_session_select(imap->session, imap->folder, NULL, error))
+  /* What was sent along with the login may have opened the folder of that name, and nobody has looked which one it is. */
+  if (g_strcmp0(imap->session->folder, imap->folder) != 0 &&
+      !ml_imap_session_select(imap->session, imap->folder, NULL, error))
     return FALSE;
-  if (imap->session->uidvalidity == before)
+  if (imap->session->uidvalidity == imap->uidvalidity)
     return TRUE;
   g_clear_pointer(&imap->session->folder, g_free);
   g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
               "The folder %s was replaced by another one on the server: open it again.", imap->folder);
   return FALSE;
+}
+
+static gboolean
+imap_passing(const MlDriver *driver)
+{
+  static const char *const codes[] = { "UNAVAILABLE", "INUSE", "SERVERBUG" }; /* RFC 5530 */
+  const MlImapSession *session = ((const MlImap *)driver)->session;
+  gboolean passing = FALSE;
+  for (gsize i = 0; session && session->code && session->status == ML_RESPONSE_NO && i < G_N_ELEMENTS(codes); i++)
+    passing = passing || g_ascii_strcasecmp(session->code, codes[i]) == 0;
+  return passing;
 }
 
 static void
@@ -436,6 +446,7 @@ static const MlDriverOps ops = {
   .copy = ml_imap_copy,
   .move = ml_imap_move,
   .moves_whole = ml_imap_moves_whole,
+  .passing = imap_passing,
   .expunge = ml_imap_expunge,
   .append = ml_imap_append,
   .has = ml_imap_has,

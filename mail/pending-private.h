@@ -11,7 +11,7 @@ int ml_pending_lock(MlPending *pending, gboolean *busy, GError **error);
 gboolean ml_pending_name(MlPending *pending, const MlPendingEntry *entry, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* From now on the server may have been asked. FALSE without an error: it was dropped, or is done. */
 gboolean ml_pending_begin(MlPending *pending, gint64 id, GError **error);
-/* @state, with @why for the next one who looks; `there` of its messages is kept for DONE. */
+/* @state and tries, with @why for the next one who looks; `there` of its messages is kept for DONE. */
 gboolean ml_pending_settle(MlPending *pending, const MlPendingEntry *entry, MlPendingState state, const char *why,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -346,14 +346,17 @@ ml_pending_settle(MlPending *pending, const MlPendingEntry *entry, MlPendingStat
   if (!ml_pending_begin_sql(pending, error))
     return FALSE;
   g_autoptr(sqlite3_stmt) statement = ml_pending_prepare(
-      pending, "UPDATE entry SET state = ?2, error = ?3, target_validity = ?4 WHERE id = ?1 AND state IN (1, 2)", error);
+      pending, "UPDATE entry SET state = ?2, error = ?3, target_validity = ?4, tries = ?5 WHERE id = ?1 AND state IN (1, 2)", error);
   gboolean ok = statement != NULL;
   if (ok) {
     sqlite3_bind_int64(statement, 1, entry->id);
     sqlite3_bind_int(statement, 2, (int)state);
     bind_text(statement, 3, why);
     sqlite3_bind_int64(statement, 4, entry->to_validity);
-    ok = ml_pending_step(pending, statement, error) && (state != ML_PENDING_DONE || (set_there(pending, entry, error) && forget_body(pending, entry->id, error) && forget_old(pending, error)));
+    sqlite3_bind_int64(statement, 5, entry->tries);
+    ok = ml_pending_step(pending, statement, error);
+    if (ok && state == ML_PENDING_DONE)
+      ok = set_there(pending, entry, error) && forget_body(pending, entry->id, error) && forget_old(pending, error);
   }
   return ml_pending_end_sql(pending, ok, error);
 }

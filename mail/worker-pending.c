@@ -5,7 +5,7 @@
 /* Changes on their way: written down by the UI's thread before anything is shown, carried out by the worker's. Each has a
  * handle of its own; what one has to tell the other lies in the file. */
 
-enum { BUSY_STEP_MS = 50, BUSY_STEPS = 40, AGAIN_MS = 1000 };
+enum { BUSY_STEP_MS = 50, BUSY_STEPS = 40, AGAIN_MS = 1000, PUT_OFF_MS = 60 * 1000 };
 
 gboolean
 ml_worker_keeps_changes(const MlWorker *worker)
@@ -488,13 +488,13 @@ ml_worker_may_overtake(MlWorker *worker, const char *folder)
   return open && open->len;
 }
 
-/* Another process has what waits in hand: it may be killed before it is done. */
+/* Another process has what waits in hand: it may be killed before it is done. Or the server puts it off. */
 static void
-look_again(MlWorker *worker)
+look_again(MlWorker *worker, guint ms)
 {
   g_mutex_lock(&worker->lock);
   if (!worker->again) {
-    worker->again = g_timeout_source_new(AGAIN_MS);
+    worker->again = g_timeout_source_new(ms);
     g_source_set_callback(worker->again, on_again, worker, NULL);
     g_source_attach(worker->again, worker->context);
   }
@@ -533,8 +533,10 @@ ml_worker_run_carry(MlWorker *worker, MlCommand *command, GError **error)
         ml_driver_wait_fd(worker->driver, -1, -1, BUSY_STEP_MS) != ML_WAIT_TIMEOUT)
       break;
   }
-  if (busy)
-    look_again(worker);
+  gboolean put_off = !ok && (g_error_matches(*error, ML_ERROR, ML_ERROR_FAILED) ||
+                             g_error_matches(*error, ML_ERROR, ML_ERROR_NOT_FOUND));
+  if (busy || put_off)
+    look_again(worker, busy ? AGAIN_MS : PUT_OFF_MS);
   if (!command)
     return ok;
   if (!carrying.over && ok && !is_over(&carrying)) {

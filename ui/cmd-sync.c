@@ -25,7 +25,7 @@ const char ui_cmd_sync_help[] =
     "waited, one with account, changes_done, changes_failed, changes_waiting.\n"
     "\n"
     "Exit codes: 0, 1 a change was refused for good (signet pending says why), 2 usage, 66 no such folder, 69 server not reached, 74 the store cannot be written,\n"
-    "77 login refused, 78 configuration.\n";
+    "75 the server puts a change off, 77 login refused, 78 configuration.\n";
 
 typedef struct {
   UiCli *cli;
@@ -300,7 +300,10 @@ carry_out(Sync *sync, MlPending *pending, MlDriver *driver, MlStore *store)
   print_carried(&carrying, pending);
   if (!ok)
     ui_cli_error(sync->cli, "%s: %s", sync->account->name, error->message);
-  return !ok ? ui_cli_exit_for(error) : carrying.failed ? UI_EXIT_NO : UI_EXIT_OK;
+  int code = ok ? UI_EXIT_OK : ui_cli_exit_for(error);
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_FAILED) || g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND))
+    code = UI_EXIT_TEMPFAIL; /* put off: it waits on */
+  return code ? code : carrying.failed ? UI_EXIT_NO : UI_EXIT_OK;
 }
 
 /* Every folder that can be opened; the list of them is kept too. */
@@ -310,7 +313,8 @@ folders_of(Sync *sync, MlDriver *driver, MlStore *store, int *code)
   g_autoptr(GError) error = NULL;
   g_autoptr(GPtrArray) folders = ml_driver_folders(driver, TRUE, &error);
 
-  if (!folders || !ml_store_set_folders(store, folders, &error)) {
+  /* A server that lists none has them all the same, as it may say a moment later. */
+  if (!folders || (folders->len && !ml_store_set_folders(store, folders, &error))) {
     ui_cli_error(sync->cli, "%s: %s", sync->account->name, error->message);
     *code = ui_cli_exit_for(error);
     return NULL;
@@ -346,7 +350,7 @@ sync_account(UiCli *cli, MlAccount *account, gboolean bodies, char **wanted)
   if (error)
     ui_cli_error(cli, "%s", error->message);
   code = pending ? carry_out(&sync, pending, driver, store) : error ? ui_cli_exit_for(error) : UI_EXIT_OK;
-  if (code != UI_EXIT_OK && code != UI_EXIT_NO)
+  if (code != UI_EXIT_OK && code != UI_EXIT_NO && code != UI_EXIT_TEMPFAIL)
     return code;
   g_autoptr(GPtrArray) names = *wanted ? NULL : folders_of(&sync, driver, store, &code);
   if (!*wanted && !names)

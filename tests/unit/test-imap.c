@@ -219,9 +219,9 @@ test_structures(void)
     MlDriver *driver = ml_driver_new(&account, &hooks);
     MlImap *imap = (MlImap *)driver;
     imap->session = start(&server, "* PREAUTH hi\r\n", rules);
-    imap->folder = g_strdup("INBOX");
+    MlSelected selected;
     g_assert_true(ml_imap_session_greet(imap->session, &error));
-    g_assert_true(ml_imap_session_select(imap->session, "INBOX", NULL, &error));
+    g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
     g_autoptr(GBytes) bytes = ml_driver_fetch_shown(driver, 5, 1000000, &left, NULL, NULL, NULL, &error);
     g_test_message("%u", i);
     g_assert_no_error(error);

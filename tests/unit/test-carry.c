@@ -1,0 +1,298 @@
+#include <glib/gstdio.h>
+
+#include "mail/pending.h"
+#include "tests/unit/imap-server.h"
+
+/* Changes carried out at a server that puts things off, and at one that tells wrong numbers. */
+#define GREETING "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n"
+#define CAPABILITY                                                                                           \
+  {                                                                                                          \
+    "CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS MOVE\r\n$ OK done\r\n"                                     \
+  }
+#define OPENS(validity) "* 9 EXISTS\r\n* OK [UIDVALIDITY " validity "] x\r\n$ OK [READ-WRITE] done\r\n"
+#define LETTER(uid, id) "* 1 FETCH (UID " uid " FLAGS () BODY[HEADER.FIELDS (X)] {30}\r\nMessage-ID: <" id ">\r\n\r\n)\r\n$ OK done\r\n"
+#define REST { "", "$ OK done\r\n" }, { NULL, NULL }
+
+typedef struct {
+  char *dir;
+  MlAccount account;
+  MlPending *pending;
+  Server server;
+  MlDriver *driver;
+} Fixture;
+
+static void
+set_up(Fixture *f, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  f->dir = g_dir_make_tmp("signet-carry-XXXXXX", NULL);
+  f->account = (MlAccount){ .name = g_strdup("far"), .kind = ML_ACCOUNT_IMAP };
+  f->account.imap.host = g_strdup("test.example");
+  f->pending = ml_pending_open(f->dir, &f->account, FALSE, &error);
+  g_assert_no_error(error);
+}
+
+static void
+connect_to(Fixture *f, const Rule *rules)
+{
+  static const MlDriverHooks hooks = { 0 };
+  g_autoptr(GError) error = NULL;
+  MlImapSession *session = start(&f->server, GREETING, rules);
+  gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  f->driver = ml_driver_new(&f->account, &hooks);
+  ((MlImap *)f->driver)->session = session;
+}
+
+/* What it heard; transfer full. */
+static char *
+hang_up(Fixture *f)
+{
+  ml_driver_free(f->driver);
+  g_thread_join(f->server.thread);
+  return g_string_free(f->server.heard, FALSE);
+}
+
+static void
+tear_down(Fixture *f, gconstpointer data)
+{
+  ml_pending_free(f->pending);
+  g_autoptr(GDir) dir = g_dir_open(f->dir, 0, NULL);
+  for (const char *name; (name = g_dir_read_name(dir));) {
+    g_autofree char *path = g_build_filename(f->dir, name, NULL);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+  }
+  g_assert_cmpint(g_rmdir(f->dir), ==, 0);
+  g_free(f->account.name);
+  g_free(f->account.imap.host);
+  g_free(f->dir);
+}
+
+static MlPendingEntry *
+entry_of(MlPendingKind kind, const char *folder, const char *to)
+{
+  MlPendingEntry *entry = ml_pending_entry_new(kind, folder, kind == ML_PENDING_REMOVE ? 0 : 7, to);
+  entry->add = kind == ML_PENDING_FLAGS ? ML_FLAG_FLAGGED : 0;
+  return entry;
+}
+
+/* Takes @entry, with these messages. */
+static gint64
+add(Fixture *f, MlPendingEntry *entry, guint32 first, guint32 last)
+{
+  g_autoptr(GError) error = NULL;
+  for (guint32 uid = first; uid <= last; uid++)
+    ml_pending_entry_add(entry, uid, 0, "anna@test.xy", "A subject");
+  gint64 id = ml_pending_add(f->pending, entry, &error);
+  ml_pending_entry_free(entry);
+  g_assert_no_error(error);
+  return id;
+}
+
+static gboolean
+carry(Fixture *f, GError **error)
+{
+  const MlPendingFuncs funcs = { NULL, NULL, NULL, NULL };
+  gboolean busy, ok = ml_pending_carry(f->pending, f->driver, NULL, &funcs, &busy, error);
+  g_assert_false(busy);
+  return ok;
+}
+
+/* It stands so; transfer full. */
+static MlPendingEntry *
+must_be(Fixture *f, gint64 id, MlPendingState state)
+{
+  g_autoptr(GError) error = NULL;
+  MlPendingEntry *entry = ml_pending_find(f->pending, id, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(entry->state, ==, state);
+  return entry;
+}
+
+static void
+is(Fixture *f, gint64 id, MlPendingState state)
+{
+  ml_pending_entry_free(must_be(f, id, state));
+}
+
+/* A folder that cannot be opened just now: what is to be done there waits, in its order, and the rest is done. */
+static void
+test_put_off(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT \"Busy\"", "$ NO [INUSE] later\r\n" },
+                                { "SELECT", OPENS("7") }, REST };
+  static const Rule mended[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" },
+                                 REST };
+  gint64 flags = add(f, entry_of(ML_PENDING_FLAGS, "Busy", NULL), 4, 4);
+  gint64 move = add(f, entry_of(ML_PENDING_MOVE, "INBOX", "Busy"), 5, 5);
+  gint64 behind = add(f, entry_of(ML_PENDING_FLAGS, "INBOX", NULL), 5, 5);
+  gint64 other = add(f, entry_of(ML_PENDING_FLAGS, "Other", NULL), 6, 6);
+  g_autoptr(GError) error = NULL;
+  connect_to(f, rules);
+  g_assert_false(carry(f, &error));
+  g_assert_nonnull(strstr(error->message, "later"));
+  is(f, flags, ML_PENDING_WAITING);
+  is(f, move, ML_PENDING_WAITING);
+  is(f, behind, ML_PENDING_WAITING);
+  is(f, other, ML_PENDING_DONE);
+  g_free(hang_up(f));
+  g_clear_error(&error);
+  connect_to(f, mended);
+  g_assert_true(carry(f, &error));
+  g_assert_no_error(error);
+  is(f, flags, ML_PENDING_DONE);
+  is(f, move, ML_PENDING_DONE);
+  g_free(hang_up(f));
+}
+
+/* The same of a change itself, however often; but not for ever. What else is refused is refused. */
+static void
+test_patience(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID STORE 9", "$ NO [LIMIT] too many\r\n" },
+                                { "UID STORE", "$ NO [SERVERBUG] oops\r\n" },
+                                { "UID MOVE", "$ NO [UNAVAILABLE] not now\r\n" },
+                                { "UID FETCH 5 ", LETTER("5", "anna@test.xy") }, REST };
+  MlPendingEntry *old = entry_of(ML_PENDING_FLAGS, "Old", NULL);
+  old->at = g_get_real_time() / G_USEC_PER_SEC - 2 * 24 * 3600;
+  gint64 flags = add(f, entry_of(ML_PENDING_FLAGS, "INBOX", NULL), 4, 4);
+  gint64 move = add(f, entry_of(ML_PENDING_MOVE, "Other", "Trash"), 5, 5);
+  gint64 never = add(f, old, 6, 6);
+  gint64 refused = add(f, entry_of(ML_PENDING_FLAGS, "Third", NULL), 9, 9);
+  connect_to(f, rules);
+  for (guint i = 0; i < 12; i++) {
+    g_autoptr(GError) error = NULL;
+    g_assert_false(carry(f, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  }
+  g_autoptr(MlPendingEntry) entry = must_be(f, flags, ML_PENDING_BEGUN);
+  g_assert_cmpuint(entry->tries, ==, 1);
+  g_assert_nonnull(strstr(entry->error, "oops"));
+  is(f, move, ML_PENDING_WAITING); /* it was refused as a whole, and may be taken back */
+  is(f, never, ML_PENDING_FAILED);
+  is(f, refused, ML_PENDING_FAILED);
+  g_free(hang_up(f));
+}
+
+/* An older copy of a draft is gone where its folder is, and not where that cannot be opened. */
+static void
+test_remove(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT \"Busy\"", "$ NO [UNAVAILABLE] later\r\n" },
+                                { "SELECT \"None\"", "$ NO [NONEXISTENT] none\r\n" },
+                                { "SELECT \"Mine\"", "$ NO [NOPERM] no\r\n" }, REST };
+  g_autoptr(GError) error = NULL;
+  gint64 busy = add(f, entry_of(ML_PENDING_REMOVE, "Busy", NULL), 0, 0);
+  gint64 none = add(f, entry_of(ML_PENDING_REMOVE, "None", NULL), 0, 0);
+  gint64 mine = add(f, entry_of(ML_PENDING_REMOVE, "Mine", NULL), 0, 0);
+  connect_to(f, rules);
+  g_assert_false(carry(f, &error));
+  is(f, busy, ML_PENDING_WAITING);
+  is(f, none, ML_PENDING_DONE);
+  is(f, mine, ML_PENDING_FAILED);
+  g_free(hang_up(f));
+}
+
+/* Two messages do not get one number, whatever it says of them: nothing is kept of that. */
+static void
+test_one_number_for_two(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT", OPENS("7") },
+                                { "UID MOVE", "* OK [COPYUID 9 4:5 8,8] x\r\n$ OK done\r\n" },
+                                { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
+  g_autoptr(GError) error = NULL;
+  gint64 id = add(f, entry_of(ML_PENDING_MOVE, "INBOX", "Trash"), 4, 5);
+  connect_to(f, rules);
+  g_assert_true(carry(f, &error));
+  g_assert_no_error(error);
+  g_autoptr(MlPendingEntry) entry = must_be(f, id, ML_PENDING_DONE);
+  g_assert_cmpuint(entry->to_validity, ==, 0);
+  for (guint i = 0; i < 2; i++)
+    g_assert_cmpuint(((const MlPendingMessage *)entry->messages->pdata[i])->there, ==, 0);
+  g_free(hang_up(f));
+}
+
+/* What it told of one of them it did; of the other it is looked where it is. */
+static void
+test_half_told(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT", OPENS("7") },
+                                { "UID MOVE", "* OK [COPYUID 9 4 8] x\r\n$ OK done\r\n" },
+                                { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
+  g_autoptr(GError) error = NULL;
+  gint64 id = add(f, entry_of(ML_PENDING_MOVE, "INBOX", "Trash"), 4, 5);
+  connect_to(f, rules);
+  g_assert_true(carry(f, &error));
+  g_assert_no_error(error);
+  is(f, id, ML_PENDING_DONE);
+  g_free(hang_up(f));
+}
+
+/* Undo moves back what was moved, and not what happens to have the number that the server told. */
+static void
+test_moved_back(Fixture *f, gconstpointer data)
+{
+  static const Rule lost[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID FETCH 8 ", LETTER("8", "other@e.org.") },
+                               { "UID SEARCH", "* SEARCH\r\n$ OK done\r\n" }, REST };
+  static const Rule found[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID FETCH 8 ", LETTER("8", "other@e.org.") },
+                                { "UID SEARCH", "* SEARCH 12\r\n$ OK done\r\n" },
+                                { "UID MOVE", "* OK [COPYUID 9 12 3] x\r\n$ OK done\r\n" },
+                                { "UID FETCH 12 ", LETTER("12", "anna@test.xy") }, REST };
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *heard = NULL;
+    MlPendingEntry *back = ml_pending_entry_new(ML_PENDING_MOVE, "Trash", 7, "INBOX");
+    back->by_itself = TRUE;
+    ml_pending_entry_add(back, 8, 0, "anna@test.xy", "A subject");
+    gint64 id = ml_pending_add(f->pending, back, &error);
+    g_assert_no_error(error);
+    ml_pending_entry_free(back);
+    connect_to(f, i ? found : lost);
+    g_assert_true(carry(f, &error));
+    g_assert_no_error(error);
+    is(f, id, i ? ML_PENDING_DONE : ML_PENDING_FAILED);
+    heard = hang_up(f);
+    g_assert_null(strstr(heard, "UID MOVE 8"));
+    g_assert_true((strstr(heard, "UID MOVE 12") != NULL) == (i == 1));
+  }
+}
+
+/* A folder of that name was opened along with the login; it is another one than its caller has. */
+static void
+test_other_folder(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT", OPENS("8") }, REST };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  guint32 uid = 4;
+  g_array_append_val(uids, uid);
+  connect_to(f, rules);
+  MlImap *imap = (MlImap *)f->driver;
+  const MlImapExpected expected = { .folder = (char *)"INBOX" };
+  imap->folder = g_strdup("INBOX");
+  imap->uidvalidity = 7;
+  g_assert_true(ml_imap_ahead_send(imap->session, &expected, 0, FALSE, &error));
+  g_autofree char *none = ml_driver_role_folder(f->driver, ML_ROLE_TRASH, &error); /* something else is asked first */
+  g_assert_null(none);
+  g_clear_error(&error);
+  g_assert_cmpstr(imap->session->folder, ==, "INBOX");
+  g_assert_false(ml_driver_flags(f->driver, uids, ML_FLAG_FLAGGED, 0, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_autofree char *heard = hang_up(f);
+  g_assert_null(strstr(heard, "STORE"));
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add("/carry/put-off", Fixture, NULL, set_up, test_put_off, tear_down);
+  g_test_add("/carry/patience", Fixture, NULL, set_up, test_patience, tear_down);
+  g_test_add("/carry/remove", Fixture, NULL, set_up, test_remove, tear_down);
+  g_test_add("/carry/one-number-for-two", Fixture, NULL, set_up, test_one_number_for_two, tear_down);
+  g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
+  g_test_add("/carry/moved-back", Fixture, NULL, set_up, test_moved_back, tear_down);
+  g_test_add("/carry/other-folder", Fixture, NULL, set_up, test_other_folder, tear_down);
+  return g_test_run();
+}
