@@ -185,6 +185,10 @@ ui_action_undo(UiApp *app)
 {
   if (!app->box)
     return;
+  if (app->box->account->account->kind != ML_ACCOUNT_IMAP) {
+    ui_app_say(app, "Alt-z takes back what a server was told. Here u undeletes before $, and s moves back.");
+    return;
+  }
   g_autofree char *said = ml_worker_undo(app->box->account->worker);
   ui_app_say(app, "%s", said);
 }

@@ -104,7 +104,7 @@ set_deleted(UiApp *app, gboolean deleted)
     ((UiItem *)items->pdata[i])->deleted = deleted;
   app->box->counted = FALSE;
   if (!many && !step(app, TRUE, !deleted) && ui_reader_top(app))
-    ui_app_pop_to(app, UI_IN_INDEX);
+    ui_app_pop(app);
 }
 
 void
@@ -190,7 +190,7 @@ file_items(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, cons
   if (reader && next)
     ui_reader_open(app, next);
   else if (reader)
-    ui_app_pop_to(app, UI_IN_INDEX);
+    ui_app_pop(app);
 }
 
 static void

@@ -3,6 +3,13 @@
 #include "ui/app-private.h"
 
 /* Threads as the person will have them: cut, and put together. */
+
+static char *
+file_of(const UiApp *app)
+{
+  return g_build_filename(app->cli->data_dir, "threads", NULL);
+}
+
 MlThreadEdits *
 ui_thread_edits(UiApp *app)
 {
@@ -12,7 +19,7 @@ ui_thread_edits(UiApp *app)
     ml_thread_edits_refresh(app->thread_edits);
     return app->thread_edits;
   }
-  g_autofree char *file = g_build_filename(app->cli->data_dir, "threads", NULL);
+  g_autofree char *file = file_of(app);
   app->thread_edits = ml_thread_edits_open(file, &error);
   if (!app->thread_edits)
     ui_app_error(app, error);
@@ -34,26 +41,89 @@ can_edit(UiApp *app)
   return FALSE;
 }
 
-/* FALSE: it was told. */
-static gboolean
-decide(UiApp *app, const GPtrArray *items, MlThreadEdit edit, const char *parent)
-{
-  UiBox *box = app->box;
-  UiItem *current = ui_box_item(box);
-  g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(GError) error = NULL;
+/* What was decided goes to the disk on a thread of its own, one after the other: another signet may hold the lock, and a
+ * disk takes its time. It is shown once it is there. */
+typedef struct {
+  UiApp *app;
+  char *file;
+  GPtrArray *ids; /* of char * */
+  MlThreadEdit edit;
+  char *parent;
+  char *said; /* once it is done */
+  GError *error;
+} Decision;
 
-  for (guint i = 0; i < items->len; i++)
-    g_ptr_array_add(ids, g_strdup(ui_box_header(box, items->pdata[i])->message_id));
-  if (!ml_thread_edits_set(app->thread_edits, ids, edit, parent, &error)) {
-    ui_app_error(app, error);
-    return FALSE;
+static void
+decision_free(gpointer data)
+{
+  Decision *decision = data;
+
+  g_ptr_array_unref(decision->ids);
+  g_free(decision->file);
+  g_free(decision->parent);
+  g_free(decision->said);
+  g_clear_error(&decision->error);
+  g_free(decision);
+}
+
+static gboolean
+decided(gpointer data)
+{
+  Decision *decision = data;
+  UiApp *app = decision->app;
+  UiBox *box = app->box;
+
+  if (decision->error) {
+    ui_app_error(app, decision->error);
+    return G_SOURCE_REMOVE;
   }
-  box->edits = app->thread_edits;
-  g_clear_pointer(&box->threads, ml_threads_free); /* who named what may be another thread now */
-  ui_box_arrange(box, current);
-  ui_app_dirty(app);
-  return TRUE;
+  if (box)
+    box->edits = ui_thread_edits(app);
+  if (box && box->threaded) {
+    g_clear_pointer(&box->threads, ml_threads_free); /* who named what may be another thread now */
+    ui_box_arrange(box, NULL);
+  }
+  ui_app_say(app, "%s", decision->said);
+  return G_SOURCE_REMOVE;
+}
+
+/* On that thread. */
+static void
+write_down(gpointer data, gpointer unused)
+{
+  Decision *decision = data;
+  g_autoptr(MlThreadEdits) edits = ml_thread_edits_open(decision->file, &decision->error);
+
+  (void)unused;
+  if (edits && !ml_thread_edits_set(edits, decision->ids, decision->edit, decision->parent, &decision->error))
+    g_assert(decision->error);
+  g_idle_add_full(G_PRIORITY_DEFAULT, decided, decision, decision_free);
+}
+
+static void
+decide(UiApp *app, const GPtrArray *items, MlThreadEdit edit, const char *parent, const char *said)
+{
+  Decision *decision = g_new0(Decision, 1);
+
+  *decision = (Decision){ .app = app,
+                          .file = file_of(app),
+                          .ids = g_ptr_array_new_with_free_func(g_free),
+                          .edit = edit,
+                          .parent = g_strdup(parent),
+                          .said = g_strdup(said) };
+  for (guint i = 0; i < items->len; i++)
+    g_ptr_array_add(decision->ids, g_strdup(ui_box_header(app->box, items->pdata[i])->message_id));
+  if (!app->deciding)
+    app->deciding = g_thread_pool_new(write_down, NULL, 1, FALSE, NULL);
+  g_thread_pool_push(app->deciding, decision, NULL);
+}
+
+void
+ui_thread_edits_stop(UiApp *app)
+{
+  if (app->deciding)
+    g_thread_pool_free(app->deciding, FALSE, TRUE);
+  app->deciding = NULL;
 }
 
 /* Is there anything above it: on the screen, or by what it says of itself? */
@@ -78,12 +148,13 @@ ui_action_cut_thread(UiApp *app)
     if (was_cut || answers(box, item))
       g_ptr_array_add(was_cut ? back : cut, item);
   }
-  if (cut->len && decide(app, cut, ML_THREAD_CUT, NULL))
-    ui_app_say(app, cut->len == 1 ? "Cut: a thread of its own now; # again puts it back."
-                                  : "Cut: each begins a thread of its own now; # again puts one back.");
-  else if (!cut->len && back->len && decide(app, back, ML_THREAD_AS_SENT, NULL))
-    ui_app_say(app, "Back where its mail says that it belongs.");
-  else if (!cut->len && !back->len)
+  if (cut->len)
+    decide(app, cut, ML_THREAD_CUT, NULL,
+           cut->len == 1 ? "Cut: a thread of its own now; # again puts it back."
+                         : "Cut: each begins a thread of its own now; # again puts one back.");
+  else if (back->len)
+    decide(app, back, ML_THREAD_AS_SENT, NULL, "Back where its mail says that it belongs.");
+  else if (items->len)
     ui_app_say(app, "It begins its thread already.");
 }
 
@@ -131,6 +202,7 @@ ui_action_link_threads(UiApp *app)
     return;
   }
   g_autofree char *parent = g_strdup(ui_box_header(box, current)->message_id);
-  if (decide(app, items, ML_THREAD_UNDER, parent))
-    ui_app_say(app, items->len == 1 ? "One message put under this one." : "%u messages put under this one.", items->len);
+  g_autofree char *said = items->len == 1 ? g_strdup("One message put under this one.")
+                                          : g_strdup_printf("%u messages put under this one.", items->len);
+  decide(app, items, ML_THREAD_UNDER, parent, said);
 }

@@ -210,7 +210,9 @@ static void
 limit_looked(UiApp *app, MlPattern *pattern, gpointer words)
 {
   ui_box_set_limit(app->box, ml_pattern_ref(pattern), words);
-  if (!app->box->shown->len)
+  if (app->box->incomplete)
+    ui_app_complain(app, "Not all messages could be read here: what fits is shown anew once the server has told them again.");
+  else if (!app->box->shown->len)
     ui_app_say(app, "No message fits.");
 }
 

@@ -89,6 +89,7 @@ struct UiApp {
   UiSubjects *subjects; /* of messages that were read */
   struct UiLooks *looks; /* ui/look.c; NULL */
   MlThreadEdits *thread_edits; /* opened when it is asked for: ui_thread_edits() */
+  GThreadPool *deciding; /* ui/actions-thread.c: writes them down; NULL: nothing was decided yet */
   UiOrder order;        /* of the folders that are opened */
   GPtrArray *views;    /* of UiView, the topmost last */
   GPtrArray *ops;      /* of UiOp */
@@ -137,6 +138,7 @@ void ui_app_note(UiApp *app, UiStyle style, const char *format, ...) G_GNUC_PRIN
 void ui_app_push(UiApp *app, UiView *view);                                               /* takes it */
 void ui_app_pop(UiApp *app);
 void ui_app_pop_to(UiApp *app, UiContext context); /* until such a view is on top */
+void ui_app_pop_to_alone(UiApp *app, UiContext context); /* and what lies between it and the list of messages goes */
 UiView *ui_app_top(UiApp *app);
 UiView *ui_app_view(UiApp *app, UiContext context); /* the topmost of this kind; NULL: none */
 void ui_app_end(UiApp *app);
@@ -220,11 +222,14 @@ struct UiBox {
   guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */
   MlPattern *limit;
   char *limit_words;
+  gboolean incomplete; /* threads, limit or order were made while lines could not be read */
+  gboolean unmarked; /* messages have lost their mark while the list was read */
   gboolean fitted;  /* every item's fits is true, but for what has changed since */
   gboolean counted; /* the next two are true */
   guint unread, pending;
 };
 void ui_box_open(UiApp *app, UiAccount *account, const char *folder);
+void ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext context); /* that view stays */
 void ui_box_reload(UiApp *app);
 void ui_box_free(UiBox *box);
 gboolean ui_box_event(UiApp *app, MlEvent *event); /* one that speaks of the open folder */
@@ -275,6 +280,8 @@ void ui_look_free(UiApp *app); /* when no job runs any more */
 /* actions-thread.c */
 MlThreadEdits *ui_thread_edits(UiApp *app); /* as they are on the disk now; NULL: they cannot be read (said once) */
 
+void ui_thread_edits_stop(UiApp *app); /* once all that was decided is on the disk */
+
 /* verdicts.c: marks in the list, judged behind the screen */
 void ui_verdicts_start(UiApp *app);
 void ui_verdicts_stop(UiApp *app); /* before jobs stop */
@@ -283,6 +290,8 @@ void ui_verdicts_folder(UiApp *app); /* another one is open, or its numbers are 
 void ui_verdicts_kick(UiApp *app);   /* there may be more to judge */
 void ui_verdicts_more(UiApp *app);   /* new messages are there */
 void ui_verdicts_drawn(UiApp *app);  /* the list */
+void ui_verdicts_forget_opened(UiApp *app); /* keys were forgotten: so are marks of what they opened */
+void ui_verdicts_forget_item(UiItem *item); /* its line says something else now */
 /* @message, which was read, is @item's. @standing: ml_message_standing() before it was judged; @until: ml_message_until()
  * as it was judged; @words: its mark. */
 void ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const char *standing, gint64 until,

@@ -155,6 +155,16 @@ ui_app_pop_to(UiApp *app, UiContext context)
     ui_app_pop(app);
 }
 
+void
+ui_app_pop_to_alone(UiApp *app, UiContext context)
+{
+  ui_app_pop_to(app, context);
+  while (app->views->len > 2) {
+    UiView *view = g_ptr_array_remove_index(app->views, app->views->len - 2);
+    view->type->free(app, view);
+  }
+}
+
 UiView *
 ui_app_view(UiApp *app, UiContext context)
 {
@@ -449,6 +459,7 @@ take_down(UiApp *app)
   ui_cards_stop(app);
   ui_verdicts_stop(app);
   ml_lists_stop(app->lists);
+  ui_thread_edits_stop(app);
   crypto_job_stop();
   ui_finder_free(app);
   g_ptr_array_set_size(app->accounts, 0);

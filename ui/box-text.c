@@ -97,6 +97,11 @@ tell(Walk *walk, const MlHeader *line)
 {
   UiItem *item = walk->box->all->pdata[walk->at++];
 
+  if (!item->kept && line == &nothing) { /* what is made of it is made again once it is read */
+    walk->box->incomplete = TRUE;
+    if (walk->box->lines)
+      ui_lines_miss(walk->box->lines);
+  }
   walk->func(walk->box, item, item->kept ? item->kept : line, walk->data);
 }
 

@@ -121,6 +121,7 @@ ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words)
 void
 ui_box_forget_hidden(UiApp *app)
 {
+  ui_verdicts_forget_opened(app);
   if (ui_subjects_forget_hidden(app->subjects) && app->box &&
       (app->box->limit || app->box->order.by == UI_ORDER_SUBJECT)) {
     app->box->fitted = FALSE;
@@ -231,6 +232,17 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
   return item;
 }
 
+/* Does it say something else than before? Then its mark, which stands for that, goes. What the store has is told again
+ * where it had been lost there: whether it is the same nobody knows. */
+static gboolean
+says_another(const UiItem *item, const MlHeader *header, gboolean stored)
+{
+  if (!item->kept)
+    return stored;
+  return strcmp(item->kept->from, header->from) != 0 || strcmp(item->kept->subject, header->subject) != 0 ||
+         item->kept->size != header->size;
+}
+
 /* Takes @header. What the store has need not be kept here. */
 static UiItem *
 add_item(UiBox *box, MlHeader *header, gboolean stored)
@@ -239,6 +251,11 @@ add_item(UiBox *box, MlHeader *header, gboolean stored)
                   header->size };
   UiItem *added = add_line(box, &line, header), *item = added ? added : ui_box_by_uid(box, line.uid);
 
+  if (!added && says_another(item, header, stored)) {
+    ui_verdicts_forget_item(item);
+    item->size = (guint32)MIN(header->size, G_MAXUINT32);
+    box->unmarked = TRUE;
+  }
   g_clear_pointer(&item->kept, ml_header_free);
   if (stored && box->lines)
     ui_lines_put(box->lines, header);
@@ -420,6 +437,15 @@ ui_box_event(UiApp *app, MlEvent *event)
   return TRUE;
 }
 
+/* The list was read to its end, and the store has its lines again. */
+static void
+make_anew(UiBox *box)
+{
+  box->incomplete = box->fitted = FALSE;
+  g_clear_pointer(&box->threads, ml_threads_free);
+  ui_box_arrange(box, NULL);
+}
+
 static void
 opened(UiApp *app, const GError *error, gpointer data)
 {
@@ -441,10 +467,17 @@ opened(UiApp *app, const GError *error, gpointer data)
       g_array_append_val(untold, item->uid);
   }
   ui_box_forget(box, untold);
+  if (box->lines)
+    ui_lines_again(box->lines);
+  if (box->incomplete)
+    make_anew(box);
   settle(box);
   if (box->all->len < box->total)
     box->total = box->all->len;
   ui_reader_fetch_ahead(app, box);
+  if (box->unmarked)
+    ui_verdicts_folder(app); /* what the store has judged is asked for again */
+  box->unmarked = FALSE;
   ui_verdicts_kick(app);
 }
 
@@ -468,6 +501,12 @@ load(UiApp *app)
 void
 ui_box_open(UiApp *app, UiAccount *account, const char *folder)
 {
+  ui_box_open_below(app, account, folder, UI_IN_INDEX);
+}
+
+void
+ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext context)
+{
   UiBox *box = g_new0(UiBox, 1);
 
   box->account = account;
@@ -489,7 +528,7 @@ ui_box_open(UiApp *app, UiAccount *account, const char *folder)
   ui_verdicts_folder(app);
   g_free(account->last);
   account->last = g_strdup(folder);
-  ui_app_pop_to(app, UI_IN_INDEX);
+  ui_app_pop_to(app, context);
   load(app);
   ui_app_dirty(app);
 }

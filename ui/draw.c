@@ -83,6 +83,26 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
   return top - 1;
 }
 
+/* The end of a sentence often is what to do next: where it does not fit, it goes over the hint, then over the view, until
+ * a key is pressed. */
+static void
+draw_said(const char *words, UiStyle style, int rows, int columns)
+{
+  enum { MOST = 4 };
+  g_autoptr(GPtrArray) lines = ui_text_wrap(words, MAX(columns - 1, 1));
+  int n = CLAMP((int)lines->len, 1, MIN(MOST, MAX(rows / 4, 1)));
+
+  g_autoptr(GString) last = g_string_new(NULL);
+  for (guint i = (guint)n - 1; i < lines->len; i++)
+    g_string_append_printf(last, "%s%s", last->len ? " " : "", (const char *)lines->pdata[i]);
+  g_autofree char *cut = ui_text_cut(last->str, MAX(columns - 1, 1));
+  for (int i = 0; i < n; i++) {
+    if (n > 1)
+      ui_screen_fill(rows - n + i, 0, columns - (i == n - 1), UI_STYLE_NORMAL, "");
+    ui_screen_put(rows - n + i, 0, columns, style, i < n - 1 ? lines->pdata[i] : cut);
+  }
+}
+
 static void
 draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
 {
@@ -96,16 +116,20 @@ draw_bottom(UiApp *app, int rows, int columns, gboolean hints)
   }
   g_autofree char *running = app->on_reader ? g_strdup(app->on_reader) : ui_ops_words(app);
   g_autofree char *leaving = ui_outbox_words(app);
-  g_autofree char *words = ui_text_cut(running       ? running
-                                       : app->status ? app->status
-                                       : leaving     ? leaving
-                                       : app->notice ? app->notice
-                                                     : "",
-                                       MAX(columns - 1, 1));
+  const char *words = running       ? running
+                      : app->status ? app->status
+                      : leaving     ? leaving
+                      : app->notice ? app->notice
+                                    : "";
   UiStyle style = running || (!app->status && (leaving || !app->notice)) ? UI_STYLE_NORMAL
                   : app->status                                          ? app->status_style
                                                                          : UI_STYLE_WARN;
-  ui_screen_put(rows - 1, 0, columns, style, words);
+  if (!running && app->status) {
+    draw_said(words, style, rows, columns);
+    return;
+  }
+  g_autofree char *cut = ui_text_cut(words, MAX(columns - 1, 1));
+  ui_screen_put(rows - 1, 0, columns, style, cut);
 }
 
 void

@@ -7,14 +7,14 @@ enum { LIMIT = 200, SNIPPETS = 40 };
 
 typedef struct {
   char *folder;
-  guint32 uid;
+  guint32 uidvalidity, uid;
 } Place;
 
 typedef struct {
   UiList *list;
   UiAccount *account;
-  char *words;      /* as typed */
-  gboolean by_rank, typing, empty; /* empty: there is nothing in the words to search for */
+  char *words;      /* as typed; the last one may be the beginning of one, before Enter as behind it */
+  gboolean by_rank, empty; /* empty: there is nothing in the words to search for */
   guint asked;      /* counts questions: an answer to an older one is not shown */
   GCancellable *job; /* of the question under way; NULL */
   GPtrArray *places; /* of Place, as the rows */
@@ -132,7 +132,7 @@ add_row(Finds *finds, const MlFound *found, const char *snippet)
     g_autofree char *safe = ui_text_line(snippet), *cut = ui_text_cut(safe, MAX(columns - 8, 8));
     ui_list_more(row, cut);
   }
-  *place = (Place){ g_strdup(found->folder), header->uid };
+  *place = (Place){ g_strdup(found->folder), found->uidvalidity, header->uid };
   g_ptr_array_add(finds->places, place);
 }
 
@@ -142,7 +142,7 @@ show(Finds *finds, const Question *question)
 {
   UiList *list = finds->list;
   const Place *at = question->again && list->cursor < (int)finds->places->len ? finds->places->pdata[list->cursor] : NULL;
-  Place before = { at ? g_strdup(at->folder) : NULL, at ? at->uid : 0 };
+  Place before = { at ? g_strdup(at->folder) : NULL, 0, at ? at->uid : 0 };
 
   ui_list_clear(list);
   g_ptr_array_set_size(finds->places, 0);
@@ -182,7 +182,7 @@ ask(UiApp *app, Finds *finds, gboolean again)
 {
   g_autoptr(GError) error = NULL;
   UiFinderMail *mail = ui_finder_mail(app, finds->account);
-  MlQuery *query = ml_query_parse(finds->words, finds->typing, &error);
+  MlQuery *query = ml_query_parse(finds->words, TRUE, &error);
 
   ui_finder_state(app, finds->account, &finds->changes);
   finds->asked++;
@@ -196,8 +196,6 @@ ask(UiApp *app, Finds *finds, gboolean again)
     ui_list_clear(finds->list);
     g_ptr_array_set_size(finds->places, 0);
     finds->total = 0;
-    if (!finds->typing && error && *finds->words)
-      ui_app_error(app, error);
     set_title(app, finds);
     return;
   }
@@ -232,13 +230,12 @@ ui_finds_news(UiApp *app)
 /* ---- typing */
 
 static void
-set_words(UiApp *app, Finds *finds, const char *words, gboolean typing)
+set_words(UiApp *app, Finds *finds, const char *words)
 {
-  if (!strcmp(words, finds->words) && typing == finds->typing)
+  if (!strcmp(words, finds->words))
     return;
   g_free(finds->words);
   finds->words = g_strdup(words);
-  finds->typing = typing;
   ask(app, finds, FALSE);
 }
 
@@ -248,7 +245,7 @@ on_typing(UiApp *app, const char *text)
   UiList *list = finds_list(app);
 
   if (list)
-    set_words(app, list->data, text, TRUE);
+    set_words(app, list->data, text);
 }
 
 static void
@@ -264,7 +261,13 @@ on_answer(const char *answer, gpointer data)
     ui_app_pop(app);
     return;
   }
-  set_words(app, list->data, answer, FALSE);
+  set_words(app, list->data, answer);
+  if (!((Finds *)list->data)->empty)
+    return;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlQuery) query = ml_query_parse(answer, FALSE, &error);
+  if (error)
+    ui_app_error(app, error);
 }
 
 static void
@@ -284,7 +287,7 @@ ask_words(UiApp *app, const char *initial)
 typedef struct {
   UiAccount *account;
   char *folder;
-  guint32 uid;
+  guint32 uidvalidity, uid;
 } Goal;
 
 static void
@@ -306,16 +309,19 @@ ui_finds_arrived(UiApp *app)
     goal_free(g_steal_pointer(&app->goal));
     return;
   }
-  UiItem *item = ui_box_by_uid(box, goal->uid);
-  if (!item && box->loading)
+  gboolean same = box->uidvalidity == goal->uidvalidity; /* else its number is another's now */
+  UiItem *item = same ? ui_box_by_uid(box, goal->uid) : NULL;
+  if (!item && (box->loading || (!box->uidvalidity && !box->stale)))
     return;
   goal_free(g_steal_pointer(&app->goal));
   if (!item) {
-    ui_app_say(app, "The message is not in this folder any more.");
+    if (!box->stale) /* why it cannot be read was said */
+      ui_app_say(app, "The message is not in this folder any more: Q asks for the words again.");
     return;
   }
   ui_box_seek(box, item);
-  if (ui_app_top(app)->type->context == UI_IN_INDEX)
+  UiPromptShown prompt;
+  if (ui_app_top(app)->type->context & (UI_IN_INDEX | UI_IN_FINDS) && !ui_prompts_shown(app->prompts, &prompt))
     ui_reader_open(app, item);
 }
 
@@ -327,10 +333,9 @@ go(UiApp *app, gpointer data)
   if (app->goal)
     goal_free(app->goal);
   app->goal = goal;
-  if (app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
-    ui_app_pop_to(app, UI_IN_INDEX);
-  else
-    ui_box_open(app, goal->account, goal->folder);
+  ui_app_pop_to_alone(app, UI_IN_FINDS); /* where q leads back to from the message */
+  if (!app->box || app->box->account != goal->account || strcmp(app->box->folder, goal->folder) != 0)
+    ui_box_open_below(app, goal->account, goal->folder, UI_IN_FINDS);
   ui_finds_arrived(app);
 }
 
@@ -343,7 +348,7 @@ open_row(UiApp *app, UiList *list, guint row)
   if (!place)
     return;
   Goal *goal = g_new(Goal, 1);
-  *goal = (Goal){ finds->account, g_strdup(place->folder), place->uid };
+  *goal = (Goal){ finds->account, g_strdup(place->folder), place->uidvalidity, place->uid };
   if (app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
     go(app, goal);
   else
@@ -357,6 +362,7 @@ ui_action_find(UiApp *app)
   UiList *list = finds_list(app);
 
   if (list) {
+    ui_app_pop_to(app, UI_IN_FINDS);
     ui_finder_news(app, ((Finds *)list->data)->account);
     ask_words(app, ((Finds *)list->data)->words);
     return;

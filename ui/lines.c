@@ -1,7 +1,8 @@
 #include "ui/lines.h"
 
-/* LEAST: what a read may bring in without what was lent before going. */
-enum { ROOM = 600, LEAST = 100 };
+/* LEAST: what a read may bring in without what was lent before going. AGAIN_US: a file that has lost lines is opened anew
+ * and asked for them no more often, however often they are drawn. */
+enum { ROOM = 600, LEAST = 100, AGAIN_US = 500000 };
 
 typedef struct {
   MlHeader *header;
@@ -16,6 +17,8 @@ struct UiLines {
   MlStore *store;      /* NULL: not open */
   GHashTable *entries; /* uid -> Entry */
   GQueue used;
+  GHashTable *lost;    /* set of uids that were looked for in vain since then */
+  gint64 reopened;
   gboolean missed;
   GError *why; /* of the last failure; NULL */
 };
@@ -38,6 +41,7 @@ ui_lines_new(const char *store_dir, const MlAccount *account, const char *folder
   lines->account = account;
   lines->folder = folder;
   lines->entries = g_hash_table_new_full(NULL, NULL, NULL, entry_free);
+  lines->lost = g_hash_table_new(NULL, NULL);
   g_queue_init(&lines->used);
   return lines;
 }
@@ -48,6 +52,7 @@ ui_lines_free(UiLines *lines)
   if (!lines)
     return;
   g_hash_table_unref(lines->entries);
+  g_hash_table_unref(lines->lost);
   ml_store_free(lines->store);
   g_clear_error(&lines->why);
   g_free(lines);
@@ -58,6 +63,7 @@ ui_lines_clear(UiLines *lines, guint32 uidvalidity)
 {
   g_queue_init(&lines->used); /* its links are the entries' own */
   g_hash_table_remove_all(lines->entries);
+  g_hash_table_remove_all(lines->lost);
   lines->uidvalidity = uidvalidity;
 }
 
@@ -93,6 +99,19 @@ ui_lines_put(UiLines *lines, MlHeader *header)
     keep(lines, header);
   else
     ml_header_free(header);
+}
+
+void
+ui_lines_miss(UiLines *lines)
+{
+  lines->missed = TRUE;
+}
+
+void
+ui_lines_again(UiLines *lines)
+{
+  g_hash_table_remove_all(lines->lost);
+  lines->reopened = 0;
 }
 
 static void
@@ -137,36 +156,58 @@ read_some(UiLines *lines, const GArray *uids)
   return all;
 }
 
-/* What was not found may be in a file that has taken the place of the one that is open. */
+/* What was not found may be in a file that has taken the place of the one that is open. FALSE: not now. */
+static gboolean
+open_anew(UiLines *lines)
+{
+  gint64 now = g_get_monotonic_time();
+
+  if (lines->reopened && now - lines->reopened < AGAIN_US)
+    return FALSE;
+  lines->reopened = now;
+  g_hash_table_remove_all(lines->lost);
+  g_clear_pointer(&lines->store, ml_store_free);
+  return TRUE;
+}
+
+/* Those that are neither here nor known to be lost. */
+static GArray *
+wanted_of(UiLines *lines, const GArray *uids)
+{
+  GArray *wanted = g_array_new(FALSE, FALSE, sizeof(guint32));
+  gboolean again = g_get_monotonic_time() - lines->reopened >= AGAIN_US;
+
+  for (guint i = 0; i < uids->len && wanted->len < LEAST; i++) {
+    guint32 uid = g_array_index(uids, guint32, i);
+    gpointer key = GUINT_TO_POINTER(uid);
+    if (!g_hash_table_contains(lines->entries, key) && (again || !g_hash_table_contains(lines->lost, key)))
+      g_array_append_val(wanted, uid);
+  }
+  return wanted;
+}
+
 static void
 read_missing(UiLines *lines, const GArray *uids)
 {
-  g_autoptr(GArray) left = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_autoptr(GArray) wanted = wanted_of(lines, uids);
 
-  if (read_some(lines, uids))
+  if (!wanted->len || read_some(lines, wanted))
     return;
-  g_clear_pointer(&lines->store, ml_store_free);
-  for (guint i = 0; i < uids->len; i++) {
-    guint32 uid = g_array_index(uids, guint32, i);
-    if (!g_hash_table_contains(lines->entries, GUINT_TO_POINTER(uid)))
-      g_array_append_val(left, uid);
+  g_autoptr(GArray) left = open_anew(lines) ? wanted_of(lines, wanted) : NULL;
+  if (left && read_some(lines, left))
+    return;
+  fail(lines, NULL);
+  for (guint i = 0; i < wanted->len; i++) {
+    gpointer key = GUINT_TO_POINTER(g_array_index(wanted, guint32, i));
+    if (!g_hash_table_contains(lines->entries, key))
+      g_hash_table_add(lines->lost, key);
   }
-  if (!read_some(lines, left))
-    fail(lines, NULL);
 }
 
 void
 ui_lines_prefetch(UiLines *lines, const GArray *uids)
 {
-  g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(guint32));
-
-  for (guint i = 0; i < uids->len && missing->len < LEAST; i++) {
-    guint32 uid = g_array_index(uids, guint32, i);
-    if (!g_hash_table_contains(lines->entries, GUINT_TO_POINTER(uid)))
-      g_array_append_val(missing, uid);
-  }
-  if (missing->len)
-    read_missing(lines, missing);
+  read_missing(lines, uids);
 }
 
 const MlHeader *
@@ -186,15 +227,24 @@ ui_lines_get(UiLines *lines, guint32 uid)
   return entry->header;
 }
 
-void
-ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data)
+static gboolean
+read_each(UiLines *lines, MlStoreEach func, gpointer user_data)
 {
   GError *why = NULL;
 
-  if (is_open(lines) && !ml_store_each(lines->store, lines->folder, lines->uidvalidity, func, user_data, &why)) {
-    g_clear_pointer(&lines->store, ml_store_free);
-    fail(lines, why);
-  }
+  if (!is_open(lines))
+    return FALSE;
+  if (ml_store_each(lines->store, lines->folder, lines->uidvalidity, func, user_data, &why))
+    return TRUE;
+  fail(lines, why);
+  return FALSE;
+}
+
+void
+ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data)
+{
+  if (!read_each(lines, func, user_data) && open_anew(lines))
+    (void)read_each(lines, func, user_data);
 }
 
 gboolean

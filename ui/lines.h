@@ -18,7 +18,10 @@ void ui_lines_put(UiLines *lines, MlHeader *header); /* takes one that is in the
 void ui_lines_prefetch(UiLines *lines, const GArray *uids);
 /* NULL: the store does not have it any more. Borrowed until five others were asked for. */
 const MlHeader *ui_lines_get(UiLines *lines, guint32 uid);
+/* Downwards. What cannot be read is left out; from where the file ended, another one in its place may begin again. */
 void ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data);
+void ui_lines_again(UiLines *lines); /* what was not found may be there now */
+void ui_lines_miss(UiLines *lines); /* one was left out that should be there: ui_lines_missed() */
 /* The whole message, where it is kept (ML_STORE_BODY octets at most), without waiting for the worker, which may have to
  * end IDLE first. Transfer full; NULL: it is not. */
 GBytes *ui_lines_message(UiLines *lines, guint32 uid, gint64 *received);

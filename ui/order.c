@@ -315,14 +315,45 @@ ui_action_fold_all(UiApp *app)
   ui_app_dirty(app);
 }
 
+static void
+add_thread(const UiBox *box, const UiItem *item, GHashTable *heads, GPtrArray *items)
+{
+  g_autoptr(GPtrArray) thread = ui_order_thread(box, item);
+
+  if (thread && g_hash_table_add(heads, thread->pdata[0]))
+    g_ptr_array_extend(items, thread, NULL, NULL);
+}
+
+/* The whole thread of the cursor, or those of all tagged messages after `;`. NULL: there is none, which was said. */
+static GPtrArray *
+chosen_threads(UiApp *app)
+{
+  gboolean many = app->apply_to_tagged;
+  g_autoptr(GPtrArray) chosen = many ? ui_actions_chosen(app) : NULL, items = NULL;
+  g_autoptr(GHashTable) heads = g_hash_table_new(NULL, NULL);
+
+  if (!many)
+    return current_thread(app);
+  items = g_ptr_array_new();
+  for (guint i = 0; i < chosen->len; i++)
+    add_thread(app->box, chosen->pdata[i], heads, items);
+  if (items->len)
+    return g_steal_pointer(&items);
+  ui_app_say(app, app->box->threaded ? "The tagged messages are not within the limit: Esc ends it."
+                                     : "Threads are not shown: o and t show them.");
+  return NULL;
+}
+
 void
 ui_action_tag_thread(UiApp *app)
 {
-  g_autoptr(GPtrArray) thread = current_thread(app);
+  g_autoptr(GPtrArray) thread = chosen_threads(app);
+  gboolean on = FALSE;
 
   if (!thread)
     return;
-  gboolean on = !((UiItem *)thread->pdata[0])->tagged;
+  for (guint i = 0; i < thread->len; i++)
+    on |= !((UiItem *)thread->pdata[i])->tagged;
   for (guint i = 0; i < thread->len; i++)
     ((UiItem *)thread->pdata[i])->tagged = on;
   ui_app_say(app, on ? "%u tagged: after ; the next key acts on all tagged ones." : "%u untagged.", thread->len);
@@ -331,7 +362,7 @@ ui_action_tag_thread(UiApp *app)
 static void
 delete_thread(UiApp *app, gboolean on)
 {
-  g_autoptr(GPtrArray) thread = current_thread(app);
+  g_autoptr(GPtrArray) thread = chosen_threads(app);
 
   if (!thread)
     return;
@@ -360,7 +391,7 @@ ui_action_undelete_thread(UiApp *app)
 void
 ui_action_read_thread(UiApp *app)
 {
-  g_autoptr(GPtrArray) thread = current_thread(app);
+  g_autoptr(GPtrArray) thread = chosen_threads(app);
 
   if (thread)
     ui_box_set_flags(app, thread, ML_FLAG_SEEN, 0);

@@ -1,65 +1,21 @@
 #include <string.h>
 
-#include "mail/store.h"
-#include "ui/app-private.h"
+#include "ui/verdicts-private.h"
 
 /* Marks in the list for messages that nobody has opened in this run: judged behind the screen, out of what is kept here,
  * without a key, a question or the network; the rows in sight first. A mark rests on ml_message_standing(): when that
  * word is another one, whoever changed what, every mark goes back to the hint until it is judged again. */
 enum {
-  BATCH = 64,                     /* messages of a step, at most */
   FILES = 8,                      /* the same of mail on this machine, which comes by the worker */
-  BUDGET_US = 15000,              /* a mail that is opened waits so long at most */
   SCAN = 2000,                    /* items looked at for one step */
   REST_US = 250000,               /* since the last key */
   SOON_MS = 100, NEXT_MS = 2, LIMIT_MS = 100,
   LONGEST_S = 3600,
 };
 
-struct UiVerdicts {
-  UiApp *app;
-  guint64 serial;        /* of the open folder: what was begun for another one is dropped */
-  char *standing;        /* what every mark on the screen rests on; NULL: not known yet */
-  gboolean changed;      /* it may be another one */
-  gboolean running;      /* a step is under way */
-  gboolean loaded;       /* what the store has of this folder is on the screen */
-  guint32 below;         /* of a server's folder: judged down to this number; 0: from the newest */
-  gboolean through;      /* down to the last */
-  guint at;              /* of mail on this machine: index in all */
-  int top, cursor, rows; /* when the list was drawn last */
-  guint shown;
-  guint source, expiry_source;
-  gint64 expires;        /* when the first of the marks does; G_MAXINT64: none */
-  GFileMonitor *monitors[2];
-  struct Step *gathering; /* messages of this machine that are being read; NULL */
-  guint awaited;
-  MlStore *store;        /* the verify thread's alone, as the next */
-  char *store_account;
-};
-typedef struct UiVerdicts Verdicts;
-
-/* A message of this machine. */
-typedef struct {
-  guint32 uid;
-  char *from, *subject; /* as its line of the list has them */
-  gint64 received;
-  GBytes *bytes;
-} Mail;
-
-/* One step: filled by the UI thread, worked through by the verify thread, taken in by the UI thread. */
-typedef struct Step {
-  Verdicts *verdicts;
-  guint64 serial;
-  const MlAccount *account;
-  char *directory, *folder, *was;
-  guint32 uidvalidity, below;
-  gboolean load, range;
-  GArray *uids;    /* guint32: in sight */
-  GPtrArray *mail; /* of Mail */
-  char *standing;  /* from here on: found */
-  GArray *found;   /* of MlStoreVerdict */
-  gboolean more, through;
-} Step;
+typedef UiVerdicts Verdicts;
+typedef UiVerdictsStep Step;
+typedef UiVerdictsMail Mail;
 
 static void
 mail_free(gpointer data)
@@ -82,151 +38,6 @@ step_free(Step *step)
   g_ptr_array_unref(step->mail);
   g_array_unref(step->found);
   g_free(step);
-}
-
-/* --- on the verify thread */
-
-static MlStore *
-store_of(const Step *step)
-{
-  Verdicts *verdicts = step->verdicts;
-  g_autoptr(GError) error = NULL;
-  if (g_strcmp0(verdicts->store_account, step->account->name) != 0) {
-    g_clear_pointer(&verdicts->store, ml_store_free);
-    g_free(verdicts->store_account);
-    verdicts->store_account = g_strdup(step->account->name);
-  }
-  if (!verdicts->store)
-    verdicts->store = ml_store_open(step->directory, step->account, &error);
-  if (error)
-    g_message("%s", error->message);
-  return verdicts->store;
-}
-
-static gint64
-first_seen(UiApp *app, GBytes *bytes)
-{
-  MlPeople *people = ui_app_people(app, CRYPTO_JOB_VERIFY);
-  gsize length;
-  const char *data = g_bytes_get_data(bytes, &length);
-  MlHeader *header = ml_header_parse(data, length);
-  gint64 when = people && *header->message_id ? ml_people_first_seen(people, header->message_id, bytes) : 0;
-  ml_header_free(header);
-  return when;
-}
-
-/* The words beside a good mark are those that were signed, where any were: else it waits until the message is opened,
- * and the row says the Subject inside. */
-static gboolean
-is_listed_subject(const MlMessage *message, const char *listed)
-{
-  gboolean hidden;
-  const char *subject = ml_message_listed_subject(message, &hidden);
-  return !subject || strcmp(listed, subject) == 0; /* NULL: nothing protects it */
-}
-
-static void
-judge(Step *step, guint32 uid, const char *from, const char *subject, gint64 received, GBytes *bytes,
-      GCancellable *cancellable)
-{
-  UiApp *app = step->verdicts->app;
-  const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
-                                  .received = received ? received : first_seen(app, bytes),
-                                  .revocation = ml_config_revocation(app->config),
-                                  .sealed = TRUE };
-  g_autoptr(GError) error = NULL;
-  g_autoptr(MlMessage) message = ml_message_read(bytes, &options, cancellable, &error);
-  MlStoreVerdict verdict = { uid, ML_MARK_UNSIGNED, G_MAXINT64 };
-  if (g_cancellable_is_cancelled(cancellable))
-    return;
-  if (message) {
-    verdict.mark = ml_message_mark(message, from);
-    verdict.until = ml_message_until(message, &options);
-    if (verdict.until <= options.at || (verdict.mark == ML_MARK_GOOD && !is_listed_subject(message, subject)))
-      verdict = (MlStoreVerdict){ uid, ML_MARK_UNJUDGED, 0 };
-  }
-  g_array_append_val(step->found, verdict);
-}
-
-/* FALSE: the time is up. */
-static gboolean
-judge_kept(Step *step, MlStore *store, const GPtrArray *unjudged, gint64 until, GCancellable *cancellable, GError **error)
-{
-  for (guint i = 0; unjudged && i < unjudged->len; i++) {
-    const MlStoreUnjudged *one = unjudged->pdata[i];
-    gint64 received = 0;
-    if (g_get_monotonic_time() > until || g_cancellable_is_cancelled(cancellable))
-      return FALSE;
-    g_autoptr(GBytes) bytes = ml_store_get(store, step->folder, step->uidvalidity, one->uid, &received, error);
-    if (*error)
-      return FALSE;
-    if (bytes)
-      judge(step, one->uid, one->from, one->subject, received, bytes, cancellable);
-    if (step->range)
-      step->below = one->uid;
-  }
-  return unjudged != NULL;
-}
-
-static gboolean
-look(Step *step, MlStore *store, GCancellable *cancellable, GError **error)
-{
-  gint64 now = g_get_real_time() / G_USEC_PER_SEC, until = g_get_monotonic_time() + BUDGET_US;
-  gboolean range = step->range;
-  step->range = FALSE;
-  g_autoptr(GPtrArray) sight = ml_store_unjudged(store, step->folder, step->uidvalidity, step->standing, now, step->uids, 0,
-                                                 BATCH, error);
-  step->more = !judge_kept(step, store, sight, until, cancellable, error);
-  step->range = range;
-  if (step->more || !range || *error)
-    return !*error;
-  g_autoptr(GPtrArray) rest = ml_store_unjudged(store, step->folder, step->uidvalidity, step->standing, now, NULL,
-                                                step->below, BATCH, error);
-  step->through = rest && !rest->len;
-  step->more = rest && rest->len;
-  (void)judge_kept(step, store, rest, until, cancellable, error);
-  return !*error;
-}
-
-static void
-run_kept(Step *step, GCancellable *cancellable)
-{
-  g_autoptr(GError) error = NULL;
-  MlStore *store = store_of(step);
-  if (!store || !look(step, store, cancellable, &error) ||
-      (step->found->len && !ml_store_put_verdicts(store, step->folder, step->uidvalidity, step->standing, step->found,
-                                                  &error))) {
-    if (error)
-      g_message("%s", error->message);
-    step->more = FALSE; /* what was found counts; nothing is tried again and again */
-    step->through = TRUE;
-  }
-  if (!store || !step->load)
-    return;
-  g_autoptr(GError) why = NULL;
-  g_autoptr(GArray) known = ml_store_verdicts(store, step->folder, step->uidvalidity, step->standing,
-                                              g_get_real_time() / G_USEC_PER_SEC, &why);
-  if (known)
-    g_array_append_vals(step->found, known->data, known->len);
-}
-
-static void
-run(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
-{
-  Step *step = data;
-  (void)pin;
-  step->standing = ml_message_standing(ml_config_revocation(step->verdicts->app->config));
-  if (step->was && strcmp(step->was, step->standing) != 0)
-    return; /* first what is on the screen goes */
-  if (step->account->kind == ML_ACCOUNT_IMAP) {
-    run_kept(step, cancellable);
-    return;
-  }
-  for (guint i = 0; i < step->mail->len; i++) {
-    const Mail *mail = step->mail->pdata[i];
-    if (mail->bytes)
-      judge(step, mail->uid, mail->from, mail->subject, mail->received, mail->bytes, cancellable);
-  }
 }
 
 /* --- marks */
@@ -260,6 +71,17 @@ set_mark(Verdicts *verdicts, UiItem *item, MlMark mark, const char *words, gint6
   verdicts->expires = MIN(verdicts->expires, until);
 }
 
+/* Back to the hint, until it is judged again. */
+void
+ui_verdicts_forget_item(UiItem *item)
+{
+  *item->mark = 0;
+  item->mark_style = UI_STYLE_NORMAL;
+  item->verdict = ML_PATTERN_UNJUDGED;
+  item->mark_until = G_MAXUINT32;
+  item->judged = item->tried = FALSE;
+}
+
 static gboolean
 forget_expired(Verdicts *verdicts, gboolean all)
 {
@@ -270,8 +92,7 @@ forget_expired(Verdicts *verdicts, gboolean all)
   for (guint i = 0; box && i < box->all->len; i++) {
     UiItem *item = box->all->pdata[i];
     if (all || (item->judged && end_of(item) < now)) {
-      set_mark(verdicts, item, ML_MARK_UNJUDGED, NULL, G_MAXINT64);
-      item->tried = FALSE;
+      ui_verdicts_forget_item(item);
       any = TRUE;
     }
     if (item->judged)
@@ -406,7 +227,7 @@ post(Verdicts *verdicts, Step *step)
 {
   verdicts->running = TRUE;
   verdicts->changed = FALSE; /* the step looks at it after this */
-  ui_ops_job_silent(verdicts->app, CRYPTO_JOB_VERIFY, run, done, step);
+  ui_ops_job_silent(verdicts->app, CRYPTO_JOB_VERIFY, ui_verdicts_run, done, step);
 }
 
 static gboolean
@@ -517,7 +338,7 @@ begin(Verdicts *verdicts)
   UiBox *box = verdicts->app->box;
   gboolean server = box->account->account->kind == ML_ACCOUNT_IMAP, rest = !server && !box->loading;
   g_autoptr(GPtrArray) wanted = g_ptr_array_new();
-  choose(verdicts, wanted, server ? BATCH : FILES, rest);
+  choose(verdicts, wanted, server ? UI_VERDICTS_BATCH : FILES, rest);
   if (!wanted->len && !verdicts->changed && verdicts->loaded && (!server || verdicts->through)) {
     if (rest && verdicts->at < box->all->len)
       arm(verdicts, NEXT_MS);
@@ -596,6 +417,25 @@ ui_verdicts_more(UiApp *app)
   ui_verdicts_kick(app);
 }
 
+/* "SE+" speaks of a Subject that lay in the ciphertext: beside the one outside, which anybody can have written, it would
+ * be a word for that. */
+void
+ui_verdicts_forget_opened(UiApp *app)
+{
+  Verdicts *verdicts = app->verdicts;
+  UiBox *box = app->box;
+  gboolean any = FALSE;
+  for (guint i = 0; verdicts && box && i < box->all->len; i++) {
+    UiItem *item = box->all->pdata[i];
+    if (!item->judged || !strchr(item->mark, 'E') || !item->mark[1]) /* "E" alone: it was not opened */
+      continue;
+    ui_verdicts_forget_item(item);
+    any = TRUE;
+  }
+  if (any)
+    ui_verdicts_more(app);
+}
+
 void
 ui_verdicts_folder(UiApp *app)
 {
@@ -636,8 +476,11 @@ ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const char 
     return;
   if (is_another(verdicts, standing))
     ui_verdicts_kick(app);
-  if (until < g_get_real_time() / G_USEC_PER_SEC)
+  if (until < g_get_real_time() / G_USEC_PER_SEC) { /* it may not be repeated, and what was said before does not hold */
+    ui_verdicts_forget_item(item);
+    item->tried = TRUE;
     return;
+  }
   MlMark mark = ml_message_mark(message, ui_box_header(app->box, item)->from);
   gboolean doubt = mark == ML_MARK_WARN && ml_message_verdict(message)->indicator == ML_INDICATOR_GOOD;
   set_mark(verdicts, item, mark, doubt ? (strchr(words, 'E') ? "SE?" : "S?") : words, until);

@@ -38,10 +38,32 @@ keys Enter
 wait_for '^── Archive 1 of 1' 'Enter opens the folder, and the message'
 wait_for '東京の会議室で' 'with its text'
 keys q
-wait_for '^> *1 .*Room' 'q leads to its list'
+wait_for '^ Search work: 1 found' 'q leads back to what was found'
+check 'the cursor is on it' has '^> .*Archive +Taro +Room'
+keys q
+wait_for '^> *1 .*Room' 'and from there to its list'
 
 keys Q
 wait_for 'Search all folders for:' 'Q again'
+typed repor
+wait_for '^ Search work: 2 found' 'the beginning of a word'
+keys Enter
+wait_gone 'Search all folders for:' 'Enter'
+check 'is one still behind Enter' has '^ Search work: 2 found'
+keys End
+wait_for '^> .*INBOX +Anna +Annual' 'the second one'
+keys Enter
+wait_for '^ *The budget of this year' 'is opened, in another folder than before'
+keys q
+wait_for '^> .*INBOX +Anna +Annual' 'q goes back to its line'
+keys Home
+wait_for '^> .*INBOX +Boris +Lunch' 'the first'
+keys Enter
+wait_for 'Shall we talk' 'is opened too'
+keys Q
+wait_for 'Search all folders for: repor' 'Q in a message that was found changes the words'
+check 'over what was found' has '^ Search work: 2 found'
+keys C-u
 typed zebra
 wait_for 'Work/Reports +Eve' 'a message with control characters is found'
 keys Enter
@@ -60,7 +82,7 @@ typed 'a zebra"'
 wait_for '1 found' 'with words in it a phrase is'
 keys Escape
 wait_gone 'Search work' 'Esc leaves'
-wait_for '^> *1 .*Room' 'to the list'
+wait_for '^> *62 .*Lunch' 'to the list of the folder that was opened last'
 
 resize 120 40
 keys Q

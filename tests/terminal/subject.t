@@ -69,6 +69,8 @@ session() {
 	start "$1" "$2" --
 	wait_for '^[> ] *7 .*\[team\] Altered' "$size: opens"
 	check "$size: before it is read a row says what is outside" says 2 '\[...]'
+	wait_for '^[> ] *7 .* S! ' "$size: signatures are judged by themselves"
+	check "$size: not for good where the row says another Subject than the one that was signed" has '^[> ] *3 .{3} S   '
 
 	open_number 2
 	decrypt
@@ -89,6 +91,7 @@ session() {
 	check "$size: the reader names both" has 'Minutes'
 	back
 	check "$size: its row says what Anna wrote" comes_to_say 3 'Minutes'
+	check "$size: and has its mark" has '^[> ] *3 .{3} S\+ '
 	open_number 4
 	wait_for '^ BAD SIGNATURE' "$size: an altered one, encrypted"
 	back
@@ -163,6 +166,7 @@ session() {
 	check "$size: once more" comes_to_say 2 'Plans *\[31mfor 2027'
 	"$SIGNET" --profile "$LAB/profile" token logout >"$LAB/out" 2>&1
 	check "$size: signet token logout takes it away" comes_to_say 2 '\[...]'
+	check "$size: with its mark" has_not '^[> ] *2 .* SE?[+?] '
 	"$SIGNET" --profile "$LAB/profile" list INBOX >"$LAB/out" 2>&1
 	check "$size: signet list opens nothing" sh -c "grep -qF '[...]' '$LAB/out' && ! grep -q 2027 '$LAB/out'"
 	keys q

@@ -138,6 +138,24 @@ check 'one' until_true has 'Anna  *Second'
 check 'the other' has 'Fred  *Late'
 quit
 
+# Another signet holds the file: keys are heard meanwhile, and it is written down once it lets go.
+start 80 24 --
+in_threads
+cut_while_held() {
+	at Third
+	flock 8
+	keys '#' Home
+	until_true has '^> *1 ' || return 1
+	flock -u 8
+	until_true has 'a thread of its own now|cannot be locked'
+	has 'a thread of its own now'
+}
+exec 8>"$file.lock"
+check '# waits for nobody' eval 'cut_while_held || cut_while_held' # waiting ends after seconds, on a slow machine too
+check 'and is done' until_true has 'Fred  *Late|Emil  *Third'
+quit
+exec 8>&-
+
 # A damaged file costs its lines, nothing else.
 printf 'signet-threads 1\ncut 4@x\nunder\nxx\001\377\nunder 8@x 2@x\ncut 9' >"$file"
 unset FOLDER

@@ -43,6 +43,29 @@ for size in '80 24' '120 40'; do
 	check 'as is seen' until_true has '^ *4 +D'
 	keys M-u
 	wait_for '4 undeleted' 'Alt-u takes it back'
+	keys End
+	wait_for '^> *6 .*Zebra' 'at another thread'
+	keys t Home
+	wait_for '^> *1 .*Lunch' 'which is tagged, the cursor elsewhere'
+	keys '\;'
+	wait_for '1 tagged: which key' 'with ;'
+	keys C-d
+	wait_for '1 marked to be deleted' 'Ctrl-D deletes'
+	check 'the threads of the tagged' until_true has '^ *6 +D'
+	check 'and not the one under the cursor' has_not '^> *1 +D'
+	keys '\;'
+	wait_for 'which key' 'with ; too'
+	keys M-u
+	wait_for '1 undeleted' 'Alt-u takes it back'
+	check 'there' until_true has_not '^ *6 +D'
+	keys '\;'
+	wait_for 'which key' 'with ; again'
+	keys M-t
+	wait_for '1 untagged' 'Alt-t untags them'
+	keys End
+	wait_for '^> *6 .*Zebra' 'at the end'
+	keys Up Up
+	wait_for '^> *4 ' 'back in the thread'
 	keys M-V
 	wait_for '^> *2 .*\[\+3\] Plan' 'Alt-V folds all'
 	check 'but not those of one message' has '^ *1 .*Lunch'
