@@ -159,29 +159,6 @@ read_reader(UiApp *app)
   return reader && reader->message ? reader : NULL;
 }
 
-/* | and p work on what the reader shows. */
-static void
-pipe_answered(const char *answer, gpointer data)
-{
-  UiApp *app = data;
-  UiReader *reader = read_reader(app);
-
-  if (!answer || !*answer || !reader)
-    return;
-  char *text = ui_reader_text(reader);
-  g_autoptr(GBytes) input = g_bytes_new_take(text, strlen(text));
-  ui_shell_pipe(app, answer, input);
-}
-
-void
-ui_action_pipe(UiApp *app)
-{
-  if (read_reader(app))
-    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Pipe the text to", NULL, NULL, pipe_answered, app);
-  else
-    ui_app_say(app, "Open the message first: Enter.");
-}
-
 static void
 print_answered(const char *answer, gpointer data)
 {
@@ -190,7 +167,7 @@ print_answered(const char *answer, gpointer data)
 
   if (!answer || *answer != 'y' || !reader)
     return;
-  char *text = ui_reader_text(reader);
+  char *text = ui_reader_text_of(reader->message);
   g_autoptr(GBytes) input = g_bytes_new_take(text, strlen(text));
   ui_shell_feed(app, app->config->print_command ? app->config->print_command : "lpr", input, "Printed.");
 }

@@ -440,7 +440,7 @@ UiReader *ui_reader_top(UiApp *app); /* the topmost reader; NULL: none */
  * and reads those messages again, without asking. */
 void ui_reader_shut(UiApp *app);
 void ui_reader_lay_out(UiApp *app, UiReader *reader);
-char *ui_reader_text(UiReader *reader); /* headers and text for | and p: through the gate; transfer full */
+char *ui_reader_text_of(const MlMessage *message); /* headers and text for | and p: through the gate; any thread; transfer full */
 GPtrArray *ui_reader_links(UiReader *reader); /* of char *, in the order of their numbers; transfer full */
 
 /* install.c, shell.c, ask.c */

@@ -656,16 +656,16 @@ ui_reader_lay_out(UiApp *app, UiReader *reader)
 }
 
 char *
-ui_reader_text(UiReader *reader)
+ui_reader_text_of(const MlMessage *message)
 {
   static const char *const names[] = { "From", "To", "Cc", "Subject", "Date" };
   g_autoptr(GString) text = g_string_new(NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-    const char *value = ml_message_header(reader->message, names[i]);
+    const char *value = ml_message_header(message, names[i]);
     if (value)
       g_string_append_printf(text, "%s: %s\n", names[i], value);
   }
-  g_string_append_printf(text, "\n%s\n", ml_message_text(reader->message));
+  g_string_append_printf(text, "\n%s\n", ml_message_text(message));
   return ui_text_json(text->str);
 }
