@@ -98,6 +98,28 @@ ml_store_get(MlStore *store, const char *folder, guint32 uidvalidity, guint32 ui
   return g_bytes_new(data, (gsize)sqlite3_column_bytes(statement, 1));
 }
 
+gboolean
+ml_store_large(MlStore *store, const char *folder, gint64 since, guint *large, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+      store,
+      "SELECT count(*) FROM folder JOIN message ON message.id >= folder.id << 32 AND message.id < (folder.id + 1) << 32"
+      " WHERE folder.name = ?1 AND size > ?2 AND (date >= ?3 OR flags & ?4)",
+      error);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(statement, 2, ML_STORE_BODY);
+  sqlite3_bind_int64(statement, 3, since);
+  sqlite3_bind_int(statement, 4, ML_FLAG_FLAGGED);
+  if (sqlite3_step(statement) != SQLITE_ROW) {
+    ml_store_fail(store, error);
+    return FALSE;
+  }
+  *large = (guint)sqlite3_column_int64(statement, 0);
+  return TRUE;
+}
+
 GArray *
 ml_store_lacking(MlStore *store, const char *folder, gint64 since, GError **error)
 {

@@ -90,6 +90,9 @@ gboolean ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, g
 /* Whose text is not here and could be kept, ascending: array of guint32. @since: of what was dated before, only those
  * that are flagged. */
 GArray *ml_store_lacking(MlStore *store, const char *folder, gint64 since, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* How many of those that are meant are too large to be kept. */
+gboolean ml_store_large(MlStore *store, const char *folder, gint64 since, guint *large, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 /* Octets that may still be kept before something has to go. */
 gboolean ml_store_room(MlStore *store, guint64 *room, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* NULL without an error: it is not here. @uidvalidity 0: of the folder as it was seen last. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mail/rekey.h"
+
 typedef struct {
   GPtrArray *headers; /* of MlHeader, as far as they are wanted */
   guint hint;
@@ -55,25 +57,24 @@ ui_cert_mail_read(GBytes *raw, gint64 received, CryptoRevocationMode revocation,
 typedef struct {
   CryptoCert *cert;
   GCancellable *cancellable;
-  guint lost, looked_at;
+  guint lost, looked_at, parts; /* parts: only something in them is encrypted, to whom was not looked at */
 } Count;
 
+/* As the report of signet rekey does: what only this key reads. */
 static gboolean
-count_one(const MlHeader *header, GBytes *raw, gint64 received, gpointer data)
+count_one(const MlRekeyItem *item, const MlRekeyLook *look, guint done, guint total, gpointer data)
 {
   Count *count = data;
-  (void)header;
+  const CryptoEnvelope *envelope = look->envelope;
+  (void)item;
+  (void)done;
+  (void)total;
   if (g_cancellable_is_cancelled(count->cancellable))
     return FALSE;
-  const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
-                                  .received = received,
-                                  .revocation = CRYPTO_REVOCATION_OFF,
-                                  .sealed = TRUE }; /* who it is encrypted to is said outside */
-  g_autoptr(MlMessage) message = ml_message_read(raw, &options, count->cancellable, NULL);
-  const CryptoEnvelope *envelope = message ? ml_message_verdict(message)->envelope : NULL;
-  count->looked_at++;
-  if (envelope && envelope->ours && !envelope->others_ours &&
-      strcmp(crypto_cert_sha256(envelope->ours), crypto_cert_sha256(count->cert)) == 0)
+  count->looked_at += envelope != NULL;
+  count->parts += look->form == ML_REKEY_PART;
+  if (envelope && envelope->keys->len == 1 &&
+      strcmp(crypto_cert_sha256(envelope->keys->pdata[0]), crypto_cert_sha256(count->cert)) == 0)
     count->lost++;
   return TRUE;
 }
@@ -89,8 +90,9 @@ count_account(const MlAccount *account, const char *state_dir, Count *count)
   for (guint i = 0; folders && i < folders->len && !g_cancellable_is_cancelled(count->cancellable); i++) {
     const MlFolder *folder = folders->pdata[i];
     g_autoptr(GError) problem = NULL;
+    MlSelected selected;
     if (folder->selectable)
-      all = ui_cert_mail_each(driver, folder->name, ML_HINT_ENCRYPTED, count_one, count, &problem) && all;
+      all = ml_rekey_walk(driver, folder->name, &selected, NULL, count_one, count, &problem) && all;
   }
   return all;
 }
@@ -111,6 +113,9 @@ ui_cert_mail_count_lost(const MlConfig *config, const char *state_dir, CryptoCer
   g_string_append_printf(words,
                          "%u of %u encrypted message%s in the accounts that are kept here would become unreadable.",
                          count.lost, count.looked_at, count.looked_at == 1 ? "" : "s");
+  if (count.parts)
+    g_string_append_printf(words, "\n%u more %s encrypted only in a part, which was not looked into.", count.parts,
+                           count.parts == 1 ? "is" : "are");
   if (uncounted->len)
     g_string_append_printf(words, "\nNot counted, because it lies on a server or could not be read: %s.",
                            uncounted->str);

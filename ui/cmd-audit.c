@@ -8,6 +8,7 @@
 #include "crypto/standing.h"
 #include "mail/sync.h"
 #include "ui/audit.h"
+#include "ui/bar.h"
 #include "ui/interrupt.h"
 #include "ui/text.h"
 #include "ui/verify-options.h"
@@ -40,8 +41,7 @@ typedef struct {
   gboolean decrypt, resume;
   gboolean ask;  /* for a PIN: nobody has refused yet */
   char *choices; /* what of the options decides a verdict */
-  gboolean bar;  /* stderr is a terminal */
-  gint64 drawn;  /* when; 0: it is not there */
+  UiBar bar;
   int code;      /* the worst yet */
 } Audit;
 
@@ -63,38 +63,6 @@ typedef struct {
   gint64 received;
 } Listed;
 
-/* Over what stood there before, on terminals of every kind. */
-static void
-draw_bar(Audit *audit, const char *words)
-{
-  enum { WIDTH = 72 };
-  g_autofree char *line = ui_text_fit(words, WIDTH);
-  fprintf(stderr, "\r%s", line);
-  audit->drawn = g_get_monotonic_time();
-}
-
-static void
-clear_bar(Audit *audit)
-{
-  if (!audit->drawn)
-    return;
-  draw_bar(audit, "");
-  fputc('\r', stderr);
-  audit->drawn = 0;
-}
-
-static void
-progress(Audit *audit, const char *what, guint done, guint total, const char *name)
-{
-  enum { STEP_US = 100000 };
-  if (!audit->bar || g_get_monotonic_time() - audit->drawn < STEP_US)
-    return;
-  g_autofree char *folder = ui_text_line(name);
-  g_autofree char *words = g_strdup_printf("%s %u of %u, %u%%  %s", what, done, total,
-                                           (guint)((guint64)done * 100 / MAX(total, 1)), folder);
-  draw_bar(audit, words);
-}
-
 static gboolean
 is_cancelled(const Audit *audit)
 {
@@ -104,7 +72,7 @@ is_cancelled(const Audit *audit)
 static int
 fail(Folder *folder, const GError *error)
 {
-  clear_bar(folder->audit);
+  ui_bar_clear(&folder->audit->bar);
   if (!is_cancelled(folder->audit))
     ui_cli_error(folder->audit->cli, "%s/%s: %s", folder->account->name, folder->name, error->message);
   return ui_cli_exit_for(error);
@@ -133,7 +101,7 @@ on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
     g_array_append_val(folder->list, listed);
   }
   g_ptr_array_unref(headers);
-  progress(folder->audit, "listed", done, total, folder->name);
+  ui_bar_draw(&folder->audit->bar, "listed", done, total, folder->name);
   return !is_cancelled(folder->audit);
 }
 
@@ -211,7 +179,7 @@ note_locked(Audit *audit, const MlMessage *message)
   if (!audit->decrypt || !audit->ask || !ml_message_verdict(message)->locked)
     return;
   audit->ask = FALSE;
-  clear_bar(audit);
+  ui_bar_clear(&audit->bar);
   ui_cli_error(audit->cli, "a key stays locked: what is encrypted to it is judged from outside");
 }
 
@@ -253,8 +221,8 @@ show(Folder *folder, const UiAuditRecord *record)
 {
   Audit *audit = folder->audit;
   UiAuditKind kind = ui_audit_kind(record);
-  if (audit->drawn && isatty(STDOUT_FILENO))
-    clear_bar(audit);
+  if (isatty(STDOUT_FILENO))
+    ui_bar_clear(&audit->bar);
   ui_audit_print_record(&audit->print, record);
   if (kind == UI_AUDIT_WARN || kind == UI_AUDIT_BAD || kind == UI_AUDIT_UNREADABLE)
     audit->code = UI_EXIT_NO;
@@ -300,7 +268,7 @@ go_through(Folder *folder, GError **error)
       show(folder, known);
     else if (!take_one(folder, listed, error))
       return FALSE;
-    progress(folder->audit, "judged", i + 1, folder->list->len, folder->name);
+    ui_bar_draw(&folder->audit->bar, "judged", i + 1, folder->list->len, folder->name);
   }
   return !is_cancelled(folder->audit);
 }
@@ -340,10 +308,10 @@ audit_opened(Folder *folder)
   g_autoptr(GError) error = NULL;
   if (!(folder->store ? list_kept(folder, &error) : list_local(folder, &error)) || !open_state(folder, &error))
     return error ? fail(folder, error) : UI_EXIT_NO;
-  clear_bar(audit);
+  ui_bar_clear(&audit->bar);
   ui_audit_print_folder(&audit->print, folder->account->name, folder->name);
   gboolean all = go_through(folder, &error);
-  clear_bar(audit);
+  ui_bar_clear(&audit->bar);
   if (all) {
     ui_audit_state_done(folder->state);
     sum_up(folder);
@@ -422,7 +390,7 @@ run(Audit *audit, char **folders)
     return code;
   audit->choices = choices_of(audit);
   audit->ask = TRUE;
-  audit->bar = isatty(STDERR_FILENO);
+  audit->bar = ui_bar_new(FALSE);
   ui_interrupt_begin(audit->cli);
   ui_audit_print_begin(&audit->print);
   for (; *folders && !is_cancelled(audit); folders++) {

@@ -256,6 +256,13 @@ run(Find *find)
   return code;
 }
 
+static gboolean
+is_address(const char *text)
+{
+  const char *at = strrchr(text, '@');
+  return at && at > text && at[1] && !strpbrk(text, " \t\r\n<>,;");
+}
+
 int
 ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv)
 {
@@ -273,8 +280,11 @@ ui_cmd_cert_find_in_directories(UiCli *cli, int argc, char **argv)
     find.address = argc == 2 ? argv[1] : NULL;
     g_autofree char *cert = find.cert ? ui_cmd_cert_plain_fingerprint(find.cert) : NULL;
     code = UI_EXIT_USAGE;
-    if (!find.address || !strchr(find.address, '@'))
+    if (!find.address)
       ui_cli_error(cli, "say whose: signet cert find ADDRESS");
+    else if (!is_address(find.address))
+      ui_cli_error(cli, "%s is no mail address, and directories are asked for one, such as anna@example.org (what is here: "
+                        "signet cert list)", find.address);
     else if (find.import && (find.accept || cli->batch))
       ui_cli_error(cli, "--import asks before it accepts: with --batch say --accept, which does not");
     else if (find.cert && ((!find.accept && !find.import) || !cert))

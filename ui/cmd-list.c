@@ -5,8 +5,7 @@
 
 #include "mail/look.h"
 #include "mail/pending.h"
-#include "ui/json.h"
-#include "ui/text.h"
+#include "ui/listed.h"
 
 const char ui_cmd_list_help[] =
     "signet list [FOLDER] [--match PATTERN] [--limit N]    messages of a folder, newest first (default: INBOX)\n"
@@ -37,17 +36,8 @@ static void
 print_json(const MlHeader *header)
 {
   JsonBuilder *json = ui_json_new();
-  g_auto(GStrv) flags = ml_flags_words(header->flags);
 
-  ui_json_int(json, "uid", header->uid);
-  ui_json_string(json, "from", header->from);
-  ui_json_string(json, "to", header->to);
-  ui_json_string(json, "subject", header->subject);
-  ui_json_time(json, "date", header->date);
-  ui_json_time(json, "received", header->received);
-  ui_json_strings(json, "flags", (const char *const *)flags);
-  ui_json_int(json, "size", (gint64)header->size);
-  ui_json_string(json, "message_id", header->message_id);
+  ui_listed_json(json, header);
   ui_json_array(json, "hints");
   if (header->hints & ML_HINT_SIGNED)
     json_builder_add_string_value(json, "signed");
@@ -60,23 +50,9 @@ print_json(const MlHeader *header)
 static void
 print_text(const List *list, const MlHeader *header)
 {
-  g_autofree char *date = ui_text_date(header->date, list->now, 10);
-  g_autofree char *size = ui_text_size(header->size);
-  g_autofree char *safe_from = ui_text_line(header->from_name);
-  g_autofree char *from = ui_text_fit(safe_from, 22);
-  g_autofree char *subject = ui_text_line(header->subject);
+  g_autofree char *number = g_strdup_printf("%7u", header->uid);
 
-  printf("%7u %c%c%c %-10s %s %5s  %s\n", header->uid,
-         header->flags & ML_FLAG_DELETED ? 'D'
-         : header->flags & ML_FLAG_SEEN  ? ' '
-                                         : 'N',
-         header->flags & ML_FLAG_FLAGGED    ? 'F'
-         : header->flags & ML_FLAG_ANSWERED ? 'r'
-                                            : ' ',
-         header->hints & ML_HINT_ENCRYPTED ? 'E'
-         : header->hints & ML_HINT_SIGNED  ? 'S'
-                                           : ' ',
-         date, from, size, subject);
+  ui_listed_print(number, header, list->now, TRUE);
 }
 
 /* Where it has to be looked into messages: into those of this folder. */
@@ -202,7 +178,8 @@ list_asked(List *list, MlDriver *driver, const MlAccount *account, const char *f
     if (ml_driver_headers(driver, 0, first, on_headers, list, &error))
       return UI_EXIT_OK;
   }
-  ui_cli_error(list->cli, "%s: %s", account->name, error->message);
+  ui_cli_error(list->cli, "%s: %s%s", account->name, error->message,
+               g_error_matches(error, ML_ERROR, ML_ERROR_OFFLINE) ? " With --offline it is listed as it was seen last." : "");
   return ui_cli_exit_for(error);
 }
 

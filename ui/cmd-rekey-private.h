@@ -2,6 +2,7 @@
 #define UI_CMD_REKEY_PRIVATE_H
 
 #include "mail/rekey.h"
+#include "ui/bar.h"
 #include "ui/cli.h"
 
 /* What the files of `signet rekey` share. */
@@ -23,13 +24,5 @@ gboolean ui_cmd_rekey_report_all_read(const UiRekeyReport *report); /* is there 
 /* --to, --resume, --finish: the exit code. @names: folders (array of char *). (ui/cmd-rekey-run.c) */
 int ui_cmd_rekey_run(UiCli *cli, const UiRekeyOptions *options, MlAccount *account, MlDriver *driver, GPtrArray *names);
 int ui_cmd_rekey_run_again(UiCli *cli, const UiRekeyOptions *options);
-
-/* One row on stderr, over what stood there. */
-typedef struct {
-  gboolean on;
-  gint64 drawn;
-} UiRekeyBar;
-void ui_cmd_rekey_bar(UiRekeyBar *bar, const char *what, guint done, guint total);
-void ui_cmd_rekey_bar_clear(UiRekeyBar *bar);
 
 #endif

@@ -35,7 +35,7 @@ typedef struct {
   MlRekeyOptions how;
   GPtrArray *rows;    /* of MlRecipient */
   UiRekeyReport *report; /* NULL: not told */
-  UiRekeyBar bar;
+  UiBar bar;
   GPtrArray *folders; /* of Folder */
   Folder *folder;     /* at work */
   GPtrArray *left;    /* of Left */
@@ -89,7 +89,7 @@ run_init(Run *run, UiCli *cli, const UiRekeyOptions *options)
   run->dir = g_build_filename(cli->data_dir, "rekey", NULL);
   run->folders = g_ptr_array_new_with_free_func((GDestroyNotify)folder_free);
   run->left = g_ptr_array_new_with_free_func((GDestroyNotify)left_free);
-  run->bar.on = !cli->json && isatty(STDERR_FILENO);
+  run->bar = ui_bar_new(cli->json);
 }
 
 static void
@@ -108,7 +108,7 @@ run_clear(Run *run)
 static int
 fail(Run *run, const char *where, const GError *error)
 {
-  ui_cmd_rekey_bar_clear(&run->bar);
+  ui_bar_clear(&run->bar);
   if (g_error_matches(error, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED)) /* nobody could be asked, and that was said */
     return UI_EXIT_PERMISSION;
   ui_cli_error(run->cli, "%s%s%s", where ? where : "", where ? ": " : "", error->message);
@@ -180,7 +180,7 @@ static gboolean
 on_step(guint done, guint total, gpointer user_data)
 {
   Run *run = user_data;
-  ui_cmd_rekey_bar(&run->bar, run->folder->name, done, total);
+  ui_bar_draw(&run->bar, "", done, total, run->folder->name);
   return !interrupted;
 }
 
@@ -228,7 +228,7 @@ on_message(const MlRekeyItem *item, const MlRekeyLook *look, guint done, guint t
   if (run->report)
     ui_cmd_rekey_report_add(run->report, item, look);
   plan(run, item, look);
-  ui_cmd_rekey_bar(&run->bar, run->folder->name, done, total);
+  ui_bar_draw(&run->bar, "", done, total, run->folder->name);
   return !interrupted;
 }
 
@@ -236,14 +236,14 @@ static int
 walk(Run *run, Folder *folder)
 {
   g_autoptr(GError) error = NULL;
-  MlSelected selected;
+  MlSelected selected = { 0 };
   g_autofree char *where = g_strdup_printf("%s/%s", folder->account->name, folder->name);
   run->folder = folder;
   if (run->report)
     ui_cmd_rekey_report_folder(run->report, folder->account->name, folder->name);
   gboolean ok =
       ml_rekey_walk(folder->driver, folder->name, &selected, &folder->highest, on_message, run, &error);
-  ui_cmd_rekey_bar_clear(&run->bar);
+  ui_bar_clear(&run->bar);
   folder->uidvalidity = selected.uidvalidity;
   if (ok && folder->state) /* what waits there has its numbers by now, or nothing waits */
     folder->state->uidvalidity = selected.uidvalidity;
@@ -308,7 +308,7 @@ do_folder(Run *run, Folder *folder)
   run->folder = folder;
   gboolean ok =
       ml_rekey_run(folder->driver, folder->state, folder->todo, folder->highest, &run->how, &funcs, &stopped, &error);
-  ui_cmd_rekey_bar_clear(&run->bar);
+  ui_bar_clear(&run->bar);
   run->stopped = run->stopped || stopped || !ok;
   if (!ok)
     return fail(run, where, error);
@@ -499,6 +499,17 @@ confirm(Run *run, CryptoCert *to, guint n)
   return run->options->yes || ui_cli_confirm(run->cli, question);
 }
 
+static gboolean
+can_be_asked(const Run *run, int *code)
+{
+  const UiCli *cli = run->cli;
+  if (run->options->yes || (!cli->batch && !cli->json && isatty(STDIN_FILENO)))
+    return TRUE;
+  ui_cli_error(run->cli, "nobody can be asked here: give --yes, or look at the report first (without --to)");
+  *code = UI_EXIT_USAGE;
+  return FALSE;
+}
+
 static int
 run_to(Run *run, CryptoCert *to, MlAccount *account, MlDriver *driver, GPtrArray *names)
 {
@@ -536,7 +547,7 @@ ui_cmd_rekey_run(UiCli *cli, const UiRekeyOptions *options, MlAccount *account, 
   gboolean from_file;
   g_autoptr(CryptoCertEntry) from =
       to && options->from ? ui_cmd_cert_find(cli, options->from, &from_file, &code) : NULL;
-  if (to && (from || !options->from) && hold_lock(&run, &code)) {
+  if (to && (from || !options->from) && can_be_asked(&run, &code) && hold_lock(&run, &code)) {
     g_autoptr(UiRekeyReport) report = ui_cmd_rekey_report_new(cli);
     run.report = report;
     run.to = g_strdup(crypto_cert_sha256(to->cert));

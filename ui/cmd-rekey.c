@@ -38,36 +38,12 @@ const char ui_cmd_rekey_help[] =
     "69 server not reached, 74 read or write error, 75 stopped before its end: --resume goes on, 77 PIN or login\n"
     "refused, or a folder that can only be read, 78 configuration.\n";
 
-enum { STEP_US = 100000, WIDTH = 72 };
-
-void
-ui_cmd_rekey_bar(UiRekeyBar *bar, const char *what, guint done, guint total)
-{
-  gint64 now = g_get_monotonic_time();
-  if (!bar->on || now - bar->drawn < STEP_US)
-    return;
-  g_autofree char *safe = ui_text_line(what);
-  g_autofree char *words = g_strdup_printf("%u of %u, %u%%  %s", done, total,
-                                           (guint)((guint64)done * 100 / MAX(total, 1)), safe);
-  g_autofree char *line = ui_text_fit(words, WIDTH);
-  fprintf(stderr, "\r%s", line);
-  bar->drawn = now;
-}
-
-void
-ui_cmd_rekey_bar_clear(UiRekeyBar *bar)
-{
-  if (bar->drawn)
-    fprintf(stderr, "\r%*s\r", WIDTH, "");
-  bar->drawn = 0;
-}
-
 typedef struct {
   UiCli *cli;
   const MlAccount *account;
   const char *folder;
   UiRekeyReport *report;
-  UiRekeyBar bar;
+  UiBar bar;
 } Rekey;
 
 static gboolean
@@ -75,9 +51,9 @@ on_message(const MlRekeyItem *item, const MlRekeyLook *look, guint done, guint t
 {
   Rekey *rekey = user_data;
   if (rekey->cli->verbose)
-    ui_cmd_rekey_bar_clear(&rekey->bar);
+    ui_bar_clear(&rekey->bar);
   ui_cmd_rekey_report_add(rekey->report, item, look);
-  ui_cmd_rekey_bar(&rekey->bar, rekey->folder, done, total);
+  ui_bar_draw(&rekey->bar, "", done, total, rekey->folder);
   return TRUE;
 }
 
@@ -89,7 +65,7 @@ report_folder(Rekey *rekey, MlDriver *driver, const char *folder)
   rekey->folder = folder;
   ui_cmd_rekey_report_folder(rekey->report, rekey->account->name, folder);
   gboolean ok = ml_rekey_walk(driver, folder, &selected, NULL, on_message, rekey, &error);
-  ui_cmd_rekey_bar_clear(&rekey->bar);
+  ui_bar_clear(&rekey->bar);
   if (ok)
     return UI_EXIT_OK;
   ui_cli_error(rekey->cli, "%s/%s: %s", rekey->account->name, folder, error->message);
@@ -149,8 +125,6 @@ misuse(const UiCli *cli, const UiRekeyOptions *given, int argc)
     return "--from, --keep-old, --cipher and --yes go with --to CERT";
   if (given->cipher && strcmp(given->cipher, "aes-256-gcm") != 0 && strcmp(given->cipher, "aes-256-cbc") != 0)
     return "--cipher takes aes-256-gcm or aes-256-cbc";
-  if (given->to && !given->yes && (cli->batch || cli->json || !isatty(STDIN_FILENO)))
-    return "nobody can be asked here: give --yes, or look at the report first (without --to)";
   return NULL;
 }
 
@@ -172,7 +146,7 @@ run(UiCli *cli, const UiRekeyOptions *given, int argc, char **argv)
   g_autoptr(MlDriver) driver = ui_cli_driver(cli, account, &code);
   if (!driver)
     return code;
-  Rekey rekey = { .cli = cli, .account = account, .bar = { .on = !cli->json && isatty(STDERR_FILENO) } };
+  Rekey rekey = { .cli = cli, .account = account, .bar = ui_bar_new(cli->json) };
   g_autoptr(GPtrArray) names = folders_of(&rekey, driver, given->all, argc, argv, &code);
   if (!names)
     return code;

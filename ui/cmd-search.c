@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "mail/search.h"
-#include "ui/json.h"
+#include "ui/bar.h"
+#include "ui/listed.h"
 #include "ui/text.h"
 
 const char ui_cmd_search_help[] =
@@ -38,7 +39,8 @@ typedef struct {
   MlFindOptions find;
   gboolean reindex, server;
   int code; /* of what was said already */
-  gint64 now, drawn;
+  gint64 now;
+  UiBar bar;
   guint found, total;
   guint before; /* found in other accounts */
   MlSearchState state;
@@ -49,28 +51,11 @@ typedef struct {
 static gboolean
 draw(guint done, guint waiting, gpointer data)
 {
-  enum { STEP_US = 200000, WIDTH = 72 };
   Search *search = data;
-  gint64 now = g_get_monotonic_time();
+  g_autofree char *name = g_strdup_printf("%s: words", search->account->name);
 
-  if (isatty(STDERR_FILENO) && !search->cli->json && now - search->drawn > STEP_US) {
-    guint all = MAX(done + waiting, 1);
-    g_autofree char *name = ui_text_line(search->account->name);
-    g_autofree char *words = g_strdup_printf("%u of %u, %u%%  %s: words", done, all,
-                                             (guint)((guint64)done * 100 / all), name);
-    g_autofree char *line = ui_text_fit(words, WIDTH);
-    fprintf(stderr, "\r%s", line);
-    search->drawn = now;
-  }
+  ui_bar_draw(&search->bar, "", done, done + waiting, name);
   return !g_cancellable_is_cancelled(search->cli->cancellable);
-}
-
-static void
-clear_bar(Search *search)
-{
-  if (search->drawn)
-    fprintf(stderr, "\r%*s\r", 72, "");
-  search->drawn = 0;
 }
 
 /* Once for all accounts: with the authorities and tokens that a server may ask for behind it. */
@@ -99,7 +84,7 @@ bring_up_to_date(Search *search, MlStore *store, MlStoreSearch *index, MlDriver 
   if (ok && waiting)
     ok = open_crypto(search, error) &&
          ml_search_update(index, local, STEP, draw, search, search->cli->cancellable, error);
-  clear_bar(search);
+  ui_bar_clear(&search->bar);
   return ok;
 }
 
@@ -110,19 +95,10 @@ print_json(const Search *search, const MlFound *found, gboolean server)
 {
   const MlHeader *header = found->header;
   JsonBuilder *json = ui_json_new();
-  g_auto(GStrv) flags = ml_flags_words(header->flags);
 
   ui_json_string(json, "account", search->account->name);
   ui_json_string(json, "folder", found->folder);
-  ui_json_int(json, "uid", header->uid);
-  ui_json_string(json, "from", header->from);
-  ui_json_string(json, "to", header->to);
-  ui_json_string(json, "subject", header->subject);
-  ui_json_time(json, "date", header->date);
-  ui_json_time(json, "received", header->received);
-  ui_json_strings(json, "flags", (const char *const *)flags);
-  ui_json_int(json, "size", (gint64)header->size);
-  ui_json_string(json, "message_id", header->message_id);
+  ui_listed_json(json, header);
   ui_json_bool(json, "text_searched", found->full);
   ui_json_bool(json, "server", server);
   ui_json_print(json);
@@ -131,27 +107,15 @@ print_json(const Search *search, const MlFound *found, gboolean server)
 static void
 print_text(const Search *search, const MlFound *found)
 {
+  enum { PLACE = 20 };
   const MlHeader *header = found->header;
-  g_autofree char *date = ui_text_date(header->date, search->now, 10);
   g_autofree char *folder = ui_text_line(found->folder);
   g_autofree char *place = search->find.folder || !search->account
                                ? g_strdup_printf("%s/%u", folder, header->uid)
                                : g_strdup_printf("%s/%s/%u", search->account->name, folder, header->uid);
-  g_autofree char *safe_from = ui_text_line(header->from_name);
-  g_autofree char *from = ui_text_fit(safe_from, 22);
-  g_autofree char *subject = ui_text_line(header->subject);
+  g_autofree char *wide = g_strdup_printf("%-*s", PLACE, place);
 
-  printf("%-20s %c%c%c %-10s %s  %s\n", place,
-         header->flags & ML_FLAG_DELETED ? 'D'
-         : header->flags & ML_FLAG_SEEN  ? ' '
-                                         : 'N',
-         header->flags & ML_FLAG_FLAGGED    ? 'F'
-         : header->flags & ML_FLAG_ANSWERED ? 'r'
-                                            : ' ',
-         header->hints & ML_HINT_ENCRYPTED ? 'E'
-         : header->hints & ML_HINT_SIGNED  ? 'S'
-                                           : ' ',
-         date, from, subject);
+  ui_listed_print(wide, header, search->now, FALSE);
 }
 
 static void
@@ -316,7 +280,7 @@ search_account(Search *search, MlAccount *account)
   search->before = search->found;
   g_autoptr(MlStore) store = ml_store_open(directory, account, &error);
   gboolean done = store && look(search, store, local, &error);
-  clear_bar(search);
+  ui_bar_clear(&search->bar);
   if (done || search->code)
     return search->code;
   ui_cli_error(search->cli, "%s: %s", account->name, error->message);
@@ -355,20 +319,19 @@ static int
 search_all(Search *search, const MlAccount *only)
 {
   int code = UI_EXIT_OK;
-  guint searched = 0;
+  gboolean any = FALSE;
 
   for (guint i = 0; i < search->cli->config->accounts->len; i++) {
     MlAccount *account = search->cli->config->accounts->pdata[i];
     if (only && account != only)
       continue;
     int one = search_account(search, account);
-    searched += one == UI_EXIT_OK;
-    if (one && (!code || code == UI_EXIT_NOINPUT))
-      code = one;
+    any |= one == UI_EXIT_OK;
+    code = one && (!code || code == UI_EXIT_NOINPUT) ? one : code;
   }
   print_sum(search);
-  if (searched && code == UI_EXIT_NOINPUT)
-    code = UI_EXIT_OK; /* of all accounts one that was never read, or has no such folder */
+  if (any && code == UI_EXIT_NOINPUT)
+    code = UI_EXIT_OK; /* of all accounts one was never read, or has no such folder */
   return code ? code : search->found ? UI_EXIT_OK : UI_EXIT_NO;
 }
 
@@ -385,7 +348,7 @@ ui_cmd_search(UiCli *cli, int argc, char **argv)
                                { "reindex", 0, UI_OPTION_FLAG, &given.reindex },
                                { NULL, 0, 0, NULL } };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
-  Search search = { .cli = cli, .now = g_get_real_time() / G_USEC_PER_SEC };
+  Search search = { .cli = cli, .now = g_get_real_time() / G_USEC_PER_SEC, .bar = ui_bar_new(cli->json) };
   g_autoptr(GError) error = NULL;
 
   if (code < 0 && argc < 2)

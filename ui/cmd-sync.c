@@ -7,13 +7,14 @@
 #include "mail/pending.h"
 #include "mail/search.h"
 #include "mail/sync.h"
+#include "ui/bar.h"
 #include "ui/json.h"
 #include "ui/text.h"
 
 const char ui_cmd_sync_help[] =
     "signet sync [--bodies] [FOLDER...]    bring the lists of messages up to date (default: every folder)\n"
     "\n"
-    "  --bodies   fetch the text of all messages too (else: as keep = says in signet.conf(5))\n"
+    "  --bodies   fetch the text of all messages too, up to 1 MiB each (else: as keep = says in signet.conf(5))\n"
     "\n"
     "Of the account that -A names, else of every account on a server. What is fetched is kept, so that the screen and\n"
     "\"signet list --offline\" have it at once; an interrupted run goes on where it ended. Mailboxes on this machine\n"
@@ -21,7 +22,7 @@ const char ui_cmd_sync_help[] =
     "\n"
     "Changes that were made without a line (signet pending) are carried out first, whichever folders are named.\n"
     "\n"
-    "With --json a line each: account, folder, total, added, changed, vanished, anew, bodies; before them, where changes\n"
+    "With --json a line each: account, folder, total, added, changed, vanished, anew, bodies, large; before them, where changes\n"
     "waited, one with account, changes_done, changes_failed, changes_waiting.\n"
     "\n"
     "Exit codes: 0, 1 a change was refused for good (signet pending says why), 2 usage, 66 no such folder, 69 server not reached, 74 the store cannot be written,\n"
@@ -31,12 +32,11 @@ typedef struct {
   UiCli *cli;
   const MlAccount *account;
   const char *folder;
-  gboolean bar; /* stderr is a terminal */
-  gint64 drawn;
+  UiBar bar;
   gboolean all_bodies;
   MlStore *store;
   guint32 uidvalidity;
-  guint kept; /* bodies of this folder */
+  guint kept, large; /* bodies of this folder; those that are too large to be kept */
   GError *failed;
 } Sync;
 
@@ -51,46 +51,12 @@ on_changes(MlChanges *changes, gpointer data)
   ml_changes_free(changes);
 }
 
-/* Over what stood there before, on terminals of every kind. */
-static void
-draw_bar(const char *words)
-{
-  enum { WIDTH = 72 };
-  g_autofree char *line = ui_text_fit(words, WIDTH);
-  fprintf(stderr, "\r%s", line);
-}
-
-static void
-end_bar(Sync *sync)
-{
-  if (sync->drawn) {
-    draw_bar("");
-    fputc('\r', stderr);
-  }
-  sync->drawn = 0;
-}
-
-static void
-show_progress(Sync *sync, const char *what, guint done, guint total)
-{
-  enum { STEP_US = 100000 };
-  gint64 now = g_get_monotonic_time();
-
-  if (!sync->bar || now - sync->drawn <= STEP_US)
-    return;
-  g_autofree char *safe = ui_text_line(what);
-  g_autofree char *words =
-      g_strdup_printf("%u of %u, %u%%  %s", done, total, (guint)((guint64)done * 100 / MAX(total, 1)), safe);
-  draw_bar(words);
-  sync->drawn = now;
-}
-
 static gboolean
 on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
 {
   Sync *sync = data;
 
-  show_progress(sync, sync->folder, done, total);
+  ui_bar_draw(&sync->bar, "", done, total, sync->folder);
   g_ptr_array_unref(headers);
   return !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
@@ -108,6 +74,7 @@ print(const Sync *sync, const MlSynced *synced)
     ui_json_int(json, "vanished", synced->vanished);
     ui_json_bool(json, "anew", synced->reset);
     ui_json_int(json, "bodies", sync->kept);
+    ui_json_int(json, "large", sync->large);
     ui_json_print(json);
   } else if (sync->cli->verbose || isatty(STDOUT_FILENO)) {
     g_autofree char *folder = ui_text_line(sync->folder);
@@ -117,6 +84,9 @@ print(const Sync *sync, const MlSynced *synced)
     if (sync->kept)
       printf("%s/%s  text of %u message%s fetched\n", sync->account->name, folder, sync->kept,
              sync->kept == 1 ? "" : "s");
+    if (sync->large)
+      printf("%s/%s  %u message%s over 1 MiB stay%s on the server: the screen and signet show fetch one when it is read\n",
+             sync->account->name, folder, sync->large, sync->large == 1 ? "" : "s", sync->large == 1 ? "s" : "");
   }
 }
 
@@ -139,7 +109,7 @@ on_bodies(GPtrArray *bodies, guint done, guint total, gpointer data)
   }
   g_ptr_array_unref(bodies);
   g_autofree char *what = g_strconcat(sync->folder, ": text", NULL);
-  show_progress(sync, what, done, total);
+  ui_bar_draw(&sync->bar, "", done, total, what);
   return ok && ml_store_room(sync->store, &room, &sync->failed) && room > RESERVE &&
          !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
@@ -154,12 +124,13 @@ fetch_bodies(Sync *sync, MlDriver *driver)
                                                       : G_MAXINT64;
   g_autoptr(GError) error = NULL;
 
-  sync->kept = 0;
+  sync->kept = sync->large = 0;
   if (!all && !strcmp(account->keep, "read"))
     return UI_EXIT_OK;
   g_autoptr(GArray) uids = ml_store_lacking(sync->store, sync->folder, since, &error);
-  gboolean ok = uids && ml_driver_bodies(driver, uids, ML_STORE_BODY, on_bodies, sync, &error);
-  end_bar(sync);
+  gboolean ok = uids && ml_store_large(sync->store, sync->folder, since, &sync->large, &error) &&
+                ml_driver_bodies(driver, uids, ML_STORE_BODY, on_bodies, sync, &error);
+  ui_bar_clear(&sync->bar);
   if (sync->failed) {
     g_clear_error(&error);
     error = g_steal_pointer(&sync->failed);
@@ -176,7 +147,7 @@ on_words(guint done, guint waiting, gpointer data)
 {
   Sync *sync = data;
 
-  show_progress(sync, "words", done, done + waiting);
+  ui_bar_draw(&sync->bar, "", done, done + waiting, "words");
   return !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
 
@@ -191,7 +162,7 @@ index_words(Sync *sync)
   gboolean ok = index && ui_cli_crypto(sync->cli, FALSE, TRUE, FALSE, &code) &&
                 ml_search_update(index, NULL, STEP, on_words, sync, sync->cli->cancellable, &error);
 
-  end_bar(sync);
+  ui_bar_clear(&sync->bar);
   if (ok || !error || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED) || code)
     return code;
   ui_cli_error(sync->cli, "%s: %s", sync->account->name, error->message);
@@ -209,7 +180,7 @@ sync_folder(Sync *sync, MlDriver *driver, MlStore *store)
   g_autoptr(GError) error = NULL, store_error = NULL;
   gboolean ok = ml_sync_folder(driver, store, sync->folder, FIRST, &funcs, sync, &synced, &store_error, &error);
 
-  end_bar(sync);
+  ui_bar_clear(&sync->bar);
   if (!ok || store_error) {
     ui_cli_error(sync->cli, "%s/%s: %s", sync->account->name, sync->folder, (ok ? store_error : error)->message);
     return ui_cli_exit_for(ok ? store_error : error);
@@ -335,7 +306,7 @@ sync_account(UiCli *cli, MlAccount *account, gboolean bodies, char **wanted)
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(cli->data_dir, "store", NULL);
   g_autoptr(MlDriver) driver = ui_cli_driver(cli, account, &code);
-  Sync sync = { .cli = cli, .account = account, .bar = !cli->json && isatty(STDERR_FILENO), .all_bodies = bodies };
+  Sync sync = { .cli = cli, .account = account, .bar = ui_bar_new(cli->json), .all_bodies = bodies };
 
   if (!driver)
     return code;
@@ -393,7 +364,7 @@ ui_cmd_sync(UiCli *cli, int argc, char **argv)
     int one = sync_account(cli, account, bodies, argv + 1);
     code = one ? one : code;
   }
-  if (!servers && cli->verbose)
+  if (!servers && (cli->verbose || argc > 1))
     ui_cli_error(cli, "there is nothing to do: the mail is on this machine");
   return code;
 }

@@ -130,7 +130,14 @@ printf '[account anna]\naddress = anna@example.org\nmaildir = mail\n[account far
 printf 'From: bob@example.org\nTo: anna@example.org\nSubject: s\nMessage-ID: <%s@x>\nContent-Type: text/plain\n\nfor you\n' 1 >plain
 openssl cms -encrypt -aes256 -in plain -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/1.a:2,S" anna.pem
 openssl cms -encrypt -aes256 -in plain -from bob@example.org -to anna@example.org -subject s -out "$profile/mail/cur/2.a:2,S" bob.pem
-run 1 cert delete --with-key anna@example.org && complains '1 of 2 encrypted messages.*would become unreadable' && complains 'Not counted.*far'
+openssl cms -encrypt -aes256 -in plain -out part anna.pem
+{
+  printf 'From: bob@example.org\nTo: anna@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nx\n--b\n'
+  sed '/^MIME-Version/d' part
+  printf '\n--b--\n'
+} >"$profile/mail/cur/3.a:2,S"
+run 1 cert delete --with-key anna@example.org && complains '1 of 2 encrypted messages.*would become unreadable' && complains 'Not counted.*far' \
+  && complains '1 more is encrypted only in a part'
 did 'what would become unreadable is counted first; without a terminal nobody can agree'
 ! grep -q decrypt "$profile/state/journal" 2>/dev/null; did '... by the envelopes: no key was used'
 run 0 cert delete --with-key "$(fingerprint anna.pem)" --batch --yes && run 0 --json cert list --own && [ ! -s out ]
@@ -198,4 +205,5 @@ run 0 cert list bob@example.org && says bob; did '... in the database'
 run 0 cert distrust "$(fingerprint bob.pem)" --batch && { run 4 verify "$profile/mail/cur/4.a:2,S" || run 3 verify "$profile/mail/cur/4.a:2,S"; } >/dev/null
 did 'what a distrusted one signed is not believed'
 run 69 --offline cert harvest far/INBOX; did 'harvest of a server, offline: 69'
+run 69 -A far list && complains -- '--offline'; did 'list without a line says that the list of before can be had'
 done_testing

@@ -95,6 +95,8 @@ settings() { # settings LINE...: the directory's section
 # --- configuration
 run 78 cert find bob@example.org && complains 'no directory is set up' && complains 'directory NAME'
 did 'without a directory: what to write, 78'
+run 2 cert find nonsense && complains 'nonsense is no mail address'; did 'directories are asked for an address'
+run 2 cert find @example.org && complains 'no mail address'; did 'a whole one'
 settings 'url = http://x'
 run 78 cert find bob@example.org && complains 'ldaps://host or ldap://host' ; did 'an url that is none'
 settings 'url = ldaps://anna@x'

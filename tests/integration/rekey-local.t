@@ -41,6 +41,7 @@ mkdir kept && cp -p "$box"/cur/* kept/
 there() { find "$box/cur" "$box/new" -type f | wc -l; }
 file_of() { grep -lE "^Message-ID: <number$1@" "$box"/cur/* "$box"/new/* 2>/dev/null; }
 
+run 1 rekey --to xyz INBOX && complains 'No certificate here fits'; did 'a certificate that is not there is what is said first'
 run 2 rekey --to "$to" INBOX && complains 'give --yes'; did 'without a terminal --yes is needed'
 run 2 rekey --from "$old" INBOX && run 2 rekey --resume INBOX && run 2 rekey --finish --resume && run 2 rekey --to "$to" --yes --cipher rot13 INBOX
 did 'what does not go together'

@@ -101,6 +101,8 @@ like "$out" '"account":"old"' "and the mbox's"
 exits 0 "a folder that one account has" signet --json search --all --folder Sent report
 is "$(found)" "Sent/1 " "is searched there"
 exits 1 "nothing found in it" signet search --all --folder Sent pterodactyl
+exits 66 "all accounts, a folder that none has" signet search --all --folder Nowhere x
+exits 1 "a folder that one of them has, in which there is nothing" signet search --all --folder Sent nosuchword
 
 # ---- a server
 exits 66 "a server that was never asked" signet -A far search x
@@ -136,6 +138,7 @@ head -c 1200000 /dev/zero | tr '\0' 'x' | fold -w 70 >"$tmp/large"
 post "$far" 'too large to keep' "$(cat "$tmp/large")"
 exits 0 "sync --bodies" signet -A far --json sync --bodies
 is "$(field INBOX added),$(field INBOX bodies)" 121,121 "fetches the text, but of what is too large"
+is "$(field INBOX large)" 1 "and says how many these are"
 exits 0 "again" signet -A far --json sync --bodies
 is "$(field INBOX bodies)" 0 "there is nothing left to fetch"
 exits 0 "now the text is found" signet -A far --offline --json search stegosaurus
