@@ -9,10 +9,16 @@ run='gcc make pkg-config libc6-dev libglib2.0-dev libncurses-dev libjson-glib-de
 libmagic-dev libsqlite3-dev libinih-dev libgumbo-dev libnss3-dev libnspr4-dev libsecret-1-dev libcurl4-gnutls-dev libldap-dev libldap-2.5-0 zlib1g-dev libsasl2-modules
 p11-kit-modules ncurses-term'
 tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix slapd git git-email libmailtools-perl clang
-libclang-rt-14-dev'
+libclang-rt-14-dev libical3 libicu72 libjansson4 libpcre3 libpq5 libwrap0 libxapian30 libxml2'
 
 # The peer of `make bench` links libcrypto; nothing else does. The others are what signet is held against.
 bench='python3 openssl libssl-dev msmtp dovecot-core dovecot-imapd tmux time mutt neomutt alpine aerc isync notmuch maildir-utils'
+
+# Cyrus IMAP, which the packages of Dovecot exclude, is unpacked beside the build; the last line of $tests is what it links.
+cyrus() {
+	[ "$want" = "$run $tests" ] || return 0
+	sh "$(dirname "$0")/cyrus.sh" fetch || { $as_root apt-get -q update && sh "$(dirname "$0")/cyrus.sh" fetch; }
+}
 
 want=$run
 [ "${1:-run}" = test ] && want="$run $tests"
@@ -40,15 +46,18 @@ for p in $want; do
 	*) missing="$missing $p" ;;
 	esac
 done
-[ -z "$missing" ] && exit 0
-
 as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+[ -n "$missing" ] || {
+	cyrus
+	exit
+}
+
 if [ "$(id -u)" != 0 ]; then
 	if ! command -v sudo >/dev/null 2>&1; then
 		echo "signet: these Debian packages are missing and only root can install them:$missing" >&2
 		exit 1
 	fi
-	as_root=sudo
 fi
 
 # While we install, a package may not start its server: that is policy-rc.d's 101.
@@ -63,3 +72,4 @@ export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get -q update
 # shellcheck disable=SC2086
 $as_root apt-get -q -y --no-install-recommends install $missing
+cyrus
