@@ -91,11 +91,8 @@ ml_pending_fail(MlPending *pending, GError **error)
       g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s", pending->said ? pending->said : why);
     return FALSE;
   }
-  const char *next = (code & 0xff) == SQLITE_FULL   ? " Make room on the disk."
-                     : (code & 0xff) == SQLITE_BUSY ? " Another program keeps it locked."
-                                                    : " Look at the owner and the permissions.";
   g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s, which keeps changes until the server has them, cannot be used: %s.%s",
-              pending->path, words, next);
+              pending->path, words, ml_store_advice(pending->db));
   return FALSE;
 }
 

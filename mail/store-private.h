@@ -23,6 +23,7 @@ struct MlStore {
   char *path, *identity;
   guint64 inode; /* of the file that is open: another signet may have begun it anew */
   gboolean read_only, quick; /* quick: ml_store_be_quick() */
+  gboolean still; /* read from a full disk: nobody writes */
   guint nested;  /* ml_store_begin() without its end */
 };
 
@@ -31,6 +32,8 @@ MlStore *ml_store_open_kind(const MlStoreKind *kind, const char *path, const cha
 MlStore *ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* What to do about its last error: " Make room on the disk.", or "". @db may be NULL. */
+const char *ml_store_advice(sqlite3 *db);
 /* Sets *error (may be NULL) to what SQLite says, and begins a damaged file anew. Always FALSE. */
 gboolean ml_store_fail(MlStore *store, GError **error);
 gboolean ml_store_run(MlStore *store, const char *sql, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -133,6 +133,27 @@ is_useless(int code)
          code == SQLITE_ERROR || code == SQLITE_IOERR_SHORT_READ;
 }
 
+/* Where the index of the write-ahead log cannot grow SQLite speaks of an I/O error, not of a full disk. */
+static gboolean
+is_full(sqlite3 *db)
+{
+  int code = sqlite3_extended_errcode(db), why = sqlite3_system_errno(db);
+  return (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE ||
+         (((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN) && (why == ENOSPC || why == EDQUOT));
+}
+
+const char *
+ml_store_advice(sqlite3 *db)
+{
+  int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
+  return db && is_full(db)        ? " Make room on the disk."
+         : code == SQLITE_BUSY    ? " Another program keeps it locked."
+         : code == SQLITE_IOERR   ? " The disk or its file system fails: look into the log of the system."
+         : code == SQLITE_PERM || code == SQLITE_READONLY || code == SQLITE_CANTOPEN
+             ? " Look at the owner and the permissions."
+             : "";
+}
+
 gboolean
 ml_store_fail(MlStore *store, GError **error)
 {
@@ -143,14 +164,8 @@ ml_store_fail(MlStore *store, GError **error)
     take_away(store);
     return FALSE;
   }
-  const char *next = (code & 0xff) == SQLITE_FULL    ? " Make room on the disk."
-                     : (code & 0xff) == SQLITE_BUSY  ? " Another program keeps it locked."
-                     : (code & 0xff) == SQLITE_PERM ||
-                             (code & 0xff) == SQLITE_READONLY || (code & 0xff) == SQLITE_CANTOPEN
-                         ? " Look at the owner and the permissions."
-                         : "";
   g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s, which keeps the lists of messages, cannot be used: %s.%s",
-              store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory", next);
+              store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory", ml_store_advice(store->db));
   return FALSE;
 }
 
@@ -232,7 +247,9 @@ open_db(MlStore *store, GError **error)
 {
   int flags = store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   struct stat about;
-  if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+  g_autofree char *escaped = store->still ? g_uri_escape_string(store->path, "/", FALSE) : NULL;
+  g_autofree char *name = escaped ? g_strconcat("file:", escaped, "?immutable=1", NULL) : g_strdup(store->path);
+  if (sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX | (escaped ? SQLITE_OPEN_URI : 0), NULL) != SQLITE_OK)
     return ml_store_fail(store, error);
   sqlite3_busy_timeout(store->db, BUSY_MS);
   sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
@@ -290,6 +307,20 @@ ml_store_open_kind(const MlStoreKind *kind, const char *path, const char *identi
   return open_or_begin(store, error) ? g_steal_pointer(&store) : NULL;
 }
 
+/* On a full disk there is no room for what readers share. It is there already while anybody has the file open, so that
+ * nobody writes now, and, without a log, all is in the file itself. */
+static gboolean
+open_still(MlStore *store)
+{
+  g_autofree char *log = g_strconcat(store->path, "-wal", NULL);
+  struct stat about;
+  if (!is_full(store->db) || (stat(log, &about) == 0 && about.st_size > 0))
+    return FALSE;
+  close_db(store);
+  store->still = TRUE;
+  return open_db(store, NULL);
+}
+
 MlStore *
 ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
 {
@@ -301,6 +332,12 @@ ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char
   if (!g_file_test(path, G_FILE_TEST_EXISTS) || !open_db(store, error))
     return NULL;
   int version = user_version(store);
+  if (version < 0 && open_still(store))
+    version = user_version(store);
+  if (version < 0 && store->db && !is_useless(sqlite3_extended_errcode(store->db))) {
+    ml_store_fail(store, error);
+    return NULL;
+  }
   if (is_older(store, version)) {
     g_autoptr(MlStore) writer = ml_store_open_kind(kind, path, identity, error);
     if (!writer)
