@@ -213,7 +213,7 @@ in_threads() { # in_threads COLUMNS ROWS
 	wait_for '^[> ] *3 .*Plans for 2027' "$size: sorted by Subject: between Minutes and Team matters"
 	keys C-f
 	wait_for '^[> ] *1 .*\[\.\.\.\] +[0-9]' "$size: forgotten, it goes back to the others of that name"
-	check "$size: nowhere" has_not 'Plans for 2027'
+	wait_gone 'Plans for 2027' "$size: nowhere"
 	keys q
 	wait_for 'ended with 0' "$size: ends"
 }

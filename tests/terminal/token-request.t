@@ -94,8 +94,6 @@ session() { # session COLUMNS ROWS
 	keys q
 	seen '^ *INBOX'
 	keys Home
-	until_true eval 'screen | grep -q "^> *1 "' || keys Down
-	screen | grep -q '^> *1 ' || keys Down
 	seen '^> *1 .*Signed'
 	keys Enter
 	wait_for '^ SIGNED BY anna@example.org' "$size: Anna's mail is good"
