@@ -319,6 +319,13 @@ ml_worker_overlay(MlWorker *worker, MlEvent *event)
     if (one && one->gone)
       g_ptr_array_remove_index(event->headers, i - 1);
   }
+  for (guint i = event->lines ? event->lines->len : 0; i > 0; i--) {
+    MlLine *line = &g_array_index(event->lines, MlLine, i - 1);
+    const MlStoreShown *one = ml_pending_shown_of(shown, line->uid);
+    line->flags = (guint16)ml_pending_flags(one, line->flags);
+    if (one && one->gone)
+      g_array_remove_index(event->lines, i - 1);
+  }
   for (guint i = 0; event->changes && i < event->changes->flag_changes->len; i++) {
     MlFlagChange *change = &g_array_index(event->changes->flag_changes, MlFlagChange, i);
     change->flags = ml_pending_flags(ml_pending_shown_of(shown, change->uid), change->flags);

@@ -151,10 +151,22 @@ fetched(UiApp *app, const GError *error, gpointer data)
   watch(transfer, transfer->to, id, "Storing the message there", stored);
 }
 
+/* Are the numbers of the letters still theirs? */
+static gboolean
+is_same(const Transfer *transfer)
+{
+  return transfer->validity &&
+         ml_worker_shown_validity(transfer->from->worker, transfer->from_folder) == transfer->validity;
+}
+
 static void
 fetch_next(Transfer *transfer)
 {
-  if (transfer->at == transfer->letters->len) {
+  if (transfer->at < transfer->letters->len && !is_same(transfer))
+    transfer->error = g_error_new(ML_ERROR, ML_ERROR_FAILED,
+                                  "the folder %s was replaced by another one on the server meanwhile",
+                                  transfer->from_folder);
+  if (transfer->error || transfer->at == transfer->letters->len) {
     end(transfer);
     return;
   }

@@ -6,6 +6,7 @@
 
 #include "mail/pending.h"
 #include "tests/unit/locks.h"
+#include "mail/worker-private.h"
 
 /* The journal of changes: kept over kill -9, apart for each account, set aside when it is damaged. What is carried out
  * at a server is in tests/integration/pending.t. */
@@ -435,6 +436,43 @@ test_locked(Fixture *f, gconstpointer data)
   g_assert_true(locks_held(file));
 }
 
+/* ---- what the screen is told */
+
+static void
+on_event(MlEvent *event, gpointer data)
+{
+}
+
+/* The numbers of a long list come in pieces: what is moved away meanwhile does not come back with a later one. */
+static void
+test_lines(Fixture *f, gconstpointer data)
+{
+  const MlDriverHooks hooks = { .offline = TRUE, .pending_dir = f->dir };
+  MlWorker *worker = ml_worker_new(&f->account, &hooks, on_event, NULL);
+  g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(guint32)), seen = g_array_new(FALSE, FALSE, sizeof(guint32));
+  const guint32 two = 2, three = 3;
+  g_array_append_val(gone, two);
+  g_array_append_val(seen, three);
+  g_hash_table_replace(worker->shown, g_strdup("INBOX"), GUINT_TO_POINTER(7));
+  ml_worker_move(worker, "INBOX", gone, "Trash");
+  ml_worker_flags(worker, "INBOX", seen, ML_FLAG_SEEN, 0);
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_HEADERS, NULL, "INBOX");
+  event->lines = g_array_new(FALSE, TRUE, sizeof(MlLine));
+  for (guint32 uid = 3; uid > 0; uid--) {
+    const MlLine line = { .uid = uid, .flags = ML_FLAG_FLAGGED };
+    g_array_append_val(event->lines, line);
+  }
+  ml_worker_overlay(worker, event);
+  g_assert_cmpuint(event->lines->len, ==, 2);
+  const MlLine *first = &g_array_index(event->lines, MlLine, 0), *second = &g_array_index(event->lines, MlLine, 1);
+  g_assert_cmpuint(first->uid, ==, 3);
+  g_assert_cmpuint(first->flags, ==, ML_FLAG_FLAGGED | ML_FLAG_SEEN);
+  g_assert_cmpuint(second->uid, ==, 1);
+  g_assert_cmpuint(second->flags, ==, ML_FLAG_FLAGGED);
+  ml_event_free(event);
+  ml_worker_free(worker);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -448,6 +486,7 @@ main(int argc, char **argv)
   g_test_add("/pending/newer", Fixture, NULL, set_up, test_newer, tear_down);
   g_test_add("/pending/store", Fixture, NULL, set_up, test_store, tear_down);
   g_test_add("/pending/locked", Fixture, NULL, set_up, test_locked, tear_down);
+  g_test_add("/pending/lines", Fixture, NULL, set_up, test_lines, tear_down);
   g_test_add("/pending/two", Fixture, NULL, set_up, test_two, tear_down);
   return g_test_run();
 }
