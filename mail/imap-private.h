@@ -58,7 +58,7 @@ typedef struct {
   guint32 uid;   /* 0: not known yet */
   guint32 flags; /* ML_IMAP_FLAGS_UNKNOWN: not known yet */
 } MlImapSlot;
-#define ML_IMAP_FLAGS_UNKNOWN G_MAXUINT32
+#define ML_IMAP_FLAGS_UNKNOWN G_MAXUINT32 /* ML_SYNC_UNKNOWN */
 
 typedef struct {
   guint32 low, high;

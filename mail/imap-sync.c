@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "mail/imap-private.h"
+#include "mail/sync.h"
 
 /* Opening a folder that was read before. Whatever the server can do, it ends with the session's slots complete (the
  * number and flags of every message, in order), as if all had been listed; then what the caller had is compared with
@@ -10,6 +11,13 @@ static int
 compare_slots(gconstpointer a, gconstpointer b)
 {
   guint32 one = ((const MlImapSlot *)a)->uid, other = ((const MlImapSlot *)b)->uid;
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+static int
+compare_changes(gconstpointer a, gconstpointer b)
+{
+  guint32 one = ((const MlFlagChange *)a)->uid, other = ((const MlFlagChange *)b)->uid;
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
@@ -200,28 +208,15 @@ ml_imap_list_all(MlImapSession *session, GError **error)
 void
 ml_imap_compare(const MlImapSession *session, const GArray *had, MlSyncNews *news)
 {
-  g_autoptr(GArray) now = g_array_copy(session->slots);
-  g_array_sort(now, compare_slots);
-  guint i = 0, j = 0;
-  while (i < had->len || j < now->len) {
-    const MlFlagChange *old = i < had->len ? &g_array_index(had, MlFlagChange, i) : NULL;
-    const MlImapSlot *new = j < now->len ? &g_array_index(now, MlImapSlot, j) : NULL;
-    if (new && !new->uid) {
-      j++; /* the server did not say */
-    } else if (old && new && old->uid == new->uid) {
-      MlFlagChange change = { new->uid, new->flags };
-      if (new->flags != ML_IMAP_FLAGS_UNKNOWN && old->flags != ML_IMAP_FLAGS_UNKNOWN && new->flags != old->flags)
-        g_array_append_val(news->flag_changes, change);
-      i++;
-      j++;
-    } else if (old && (!new || old->uid < new->uid)) {
-      g_array_append_val(news->vanished, old->uid);
-      i++;
-    } else {
-      g_array_append_val(news->missing, new->uid);
-      j++;
-    }
+  g_autoptr(GArray) now = g_array_sized_new(FALSE, FALSE, sizeof(MlFlagChange), session->slots->len);
+  for (guint i = 0; i < session->slots->len; i++) {
+    const MlImapSlot *slot = &g_array_index(session->slots, MlImapSlot, i);
+    const MlFlagChange one = { slot->uid, slot->flags };
+    if (slot->uid) /* else the server did not say */
+      g_array_append_val(now, one);
   }
+  g_array_sort(now, compare_changes);
+  ml_sync_compare(had, now, news);
 }
 
 /* NULL: none; else it may be in *made, which is the caller's to free. */

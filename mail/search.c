@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mail/message.h"
+#include "mail/sync.h"
 
 /* ---- the list of a mailbox on this machine */
 
@@ -28,28 +29,6 @@ on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
   return ok && !follow->stopped;
 }
 
-/* What both lists tell, ascending: news->vanished, flag_changes and missing are filled. */
-static void
-compare(const GArray *had, const GArray *there, GArray *vanished, GArray *changed, GArray *missing)
-{
-  for (guint i = 0, k = 0; i < had->len || k < there->len;) {
-    const MlFlagChange *old = i < had->len ? &g_array_index(had, MlFlagChange, i) : NULL;
-    const MlFlagChange *now = k < there->len ? &g_array_index(there, MlFlagChange, k) : NULL;
-    if (!now || (old && old->uid < now->uid)) {
-      g_array_append_val(vanished, old->uid);
-      i++;
-    } else if (!old || now->uid < old->uid) {
-      g_array_append_val(missing, now->uid);
-      k++;
-    } else {
-      if (old->flags != (now->flags & ~(guint)ML_FLAG_RECENT))
-        g_array_append_val(changed, *now);
-      i++;
-      k++;
-    }
-  }
-}
-
 static gboolean
 follow_folder(MlDriver *driver, Follow *follow, GError **error)
 {
@@ -68,7 +47,10 @@ follow_folder(MlDriver *driver, Follow *follow, GError **error)
   g_autoptr(GArray) vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autoptr(GArray) changed = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
-  compare(had, there, vanished, changed, missing);
+  for (guint i = 0; i < there->len; i++)
+    g_array_index(there, MlFlagChange, i).flags &= ~(guint)ML_FLAG_RECENT;
+  MlSyncNews news = { .vanished = vanished, .flag_changes = changed, .missing = missing };
+  ml_sync_compare(had, there, &news);
   follow->uidvalidity = selected.uidvalidity;
   const MlSyncPoint point = { .uidvalidity = selected.uidvalidity };
   const MlStoreStep step = { .uidvalidity = selected.uidvalidity, .reset = reset, .vanished = vanished,

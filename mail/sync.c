@@ -69,6 +69,29 @@ take_in(Sync *sync, MlDriver *driver, const MlSyncNews *news, guint first, GErro
 }
 
 void
+ml_sync_compare(const GArray *had, const GArray *there, MlSyncNews *news)
+{
+  for (guint i = 0, k = 0; i < had->len || k < there->len;) {
+    const MlFlagChange *old = i < had->len ? &g_array_index(had, MlFlagChange, i) : NULL;
+    const MlFlagChange *now = k < there->len ? &g_array_index(there, MlFlagChange, k) : NULL;
+    if (now && !now->uid) {
+      k++;
+    } else if (!now || (old && old->uid < now->uid)) {
+      g_array_append_val(news->vanished, old->uid);
+      i++;
+    } else if (!old || now->uid < old->uid) {
+      g_array_append_val(news->missing, now->uid);
+      k++;
+    } else {
+      if (now->flags != ML_SYNC_UNKNOWN && old->flags != ML_SYNC_UNKNOWN && now->flags != old->flags)
+        g_array_append_val(news->flag_changes, *now);
+      i++;
+      k++;
+    }
+  }
+}
+
+void
 ml_sync_expect(MlDriver *driver, MlStore *store, const char *folder, guint first)
 {
   MlStoreFolder about;

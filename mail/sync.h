@@ -26,6 +26,11 @@ gboolean ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, gu
                         gpointer user_data, MlSynced *synced, GError **store_error,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What the caller has and what is there, both arrays of MlFlagChange, ascending: fills the three lists of @news. Flags
+ * that are ML_SYNC_UNKNOWN on either side are no change; what is there without a number is left out. */
+#define ML_SYNC_UNKNOWN G_MAXUINT32
+void ml_sync_compare(const GArray *had, const GArray *there, MlSyncNews *news);
+
 /* Before a connection that ml_sync_folder() follows on: tells the driver what it will be asked (ml_driver_expect()), by
  * what the store knows. */
 void ml_sync_expect(MlDriver *driver, MlStore *store, const char *folder, guint first);
