@@ -20,7 +20,7 @@ const char ui_cmd_pending_help[] =
     "names, else of all.\n"
     "\n"
     "With --json a line each: account, id, what (flags, copy, move, expunge, append, remove), state (waiting, begun, failed), folder, to,\n"
-    "set, clear, at, tries, error, messages (an array of uid, message_id, subject). \"begun\": the line broke while\n"
+    "set, clear, at, tries, error, messages (an array of uid, message_id, subject); with --drop that one, and dropped. \"begun\": the line broke while\n"
     "the server was asked; it is looked what came of it first.\n"
     "\n"
     "Exit codes: 0 (nothing waits, too), 1 there is a refused one, 2 usage, 66 no such change, 74 the list cannot be\n"
@@ -33,7 +33,7 @@ state_word(MlPendingState state)
 }
 
 static void
-print_json(const MlAccount *account, const MlPendingEntry *entry)
+print_json(const MlAccount *account, const MlPendingEntry *entry, gboolean dropped)
 {
   JsonBuilder *json = ui_json_new();
   g_auto(GStrv) set = ml_flags_words(entry->add), clear = ml_flags_words(entry->remove);
@@ -61,6 +61,8 @@ print_json(const MlAccount *account, const MlPendingEntry *entry)
     json_builder_end_object(json);
   }
   json_builder_end_array(json);
+  if (dropped)
+    ui_json_bool(json, "dropped", TRUE);
   ui_json_print(json);
 }
 
@@ -114,6 +116,10 @@ drop(Listing *listing, const MlAccount *account, MlPending *pending, GError **er
     return FALSE;
   listing->dropped = TRUE;
   refresh(listing, account, pending, entry->folder);
+  if (listing->cli->json) {
+    print_json(account, entry, TRUE);
+    return TRUE;
+  }
   g_autofree char *words = ml_pending_words(entry);
   g_autofree char *safe = ui_text_line(words);
   printf(entry->state == ML_PENDING_FAILED ? "Given up, and not done on the server: %s\n"
@@ -149,7 +155,7 @@ list(Listing *listing, const MlAccount *account, MlPending *pending, GError **er
     const MlPendingEntry *entry = entries->pdata[i];
     listing->failed |= entry->state == ML_PENDING_FAILED;
     if (listing->cli->json)
-      print_json(account, entry);
+      print_json(account, entry, FALSE);
     else
       print_text(account, entry, listing->now);
   }

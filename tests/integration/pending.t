@@ -197,7 +197,8 @@ is "$(at .Archive/cur nameless)" 1 "and not done twice"
 exits 1 "it stays in the list" signet pending
 like "$out" 'failed.*copy to Archive' "as failed"
 id=$(printf '%s\n' "$out" | awk 'NR == 1 {print $1}')
-exits 0 "until it is dropped" signet pending --drop "$id"
+exits 0 "until it is dropped" signet --json pending --drop "$id"
+like "$out" "^\\{.*\"id\":$id,.*\"dropped\":true\\}\$" "which is one object with --json"
 exits 0 "then the list is empty" signet pending
 is "$out" '' "quite"
 exits 66 "it can be dropped once" signet pending --drop "$id"
