@@ -211,6 +211,7 @@ struct UiBox {
   GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit, the bottom line first */
   UiLines *lines;         /* what the store says of those that keep no header themselves; NULL: there is none */
   gint64 mended;          /* when it was read again last, since a line was missing there */
+  guint mends;            /* how often for what a key asked for, in vain */
   UiOrder order;
   MlThreads *threads;     /* of all; NULL: not needed yet */
   GArray *threaded;       /* of MlThreaded, as last shown; NULL: in another order */

@@ -221,30 +221,34 @@ static gboolean
 mend(gpointer data)
 {
   UiApp *app = data;
+  UiBox *box = app->box;
 
   app->mend_source = 0;
-  if (app->box && !app->box->loading)
-    ui_box_reload(app);
+  if (!box || box->loading || box->account->state != ML_STATE_ONLINE)
+    return G_SOURCE_REMOVE;
+  box->mended = g_get_monotonic_time();
+  box->mends += box->incomplete;
+  ui_box_reload(app);
   return G_SOURCE_REMOVE;
 }
 
 /* Another signet may have taken messages out of the list, or its file may have been damaged: reading the list again mends
- * both. Not more than every half minute, in case it does not. */
+ * both. In case it does not: not more than every half minute, but soon for the first times that what a key asked for could
+ * not be answered. */
 void
 ui_box_mend(UiApp *app)
 {
-  enum { REST = 30 };
+  enum { REST = 30, SOON = 2, MOST = 4 };
   UiBox *box = app->box;
   g_autoptr(GError) error = NULL;
-  gint64 now = g_get_monotonic_time();
 
   if (!box || !box->lines || !ui_lines_missed(box->lines, &error))
     return;
   if (error)
     ui_app_note(app, UI_STYLE_WARN, "%s: %s", box->account->account->name, error->message);
-  if (box->loading || app->mend_source || box->account->state != ML_STATE_ONLINE ||
-      (box->mended && now - box->mended < (gint64)REST * G_USEC_PER_SEC))
+  if (box->loading || app->mend_source || app->ending || box->account->state != ML_STATE_ONLINE)
     return;
-  box->mended = now;
-  app->mend_source = g_idle_add(mend, app);
+  gint64 rest = box->incomplete && box->mends < MOST ? (gint64)SOON << box->mends : REST;
+  gint64 left = box->mended ? box->mended + rest * G_USEC_PER_SEC - g_get_monotonic_time() : 0;
+  app->mend_source = left > 0 ? g_timeout_add((guint)(left / 1000) + 1, mend, app) : g_idle_add(mend, app);
 }

@@ -232,15 +232,14 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
   return item;
 }
 
-/* Does it say something else than before? Then its mark, which stands for that, goes. What the store has is told again
- * where it had been lost there: whether it is the same nobody knows. */
+/* Does it say something else than was shown? Then its mark, which stands for that, goes. */
 static gboolean
-says_another(const UiItem *item, const MlHeader *header, gboolean stored)
+says_another(const UiBox *box, const UiItem *item, const MlHeader *header)
 {
-  if (!item->kept)
-    return stored;
-  return strcmp(item->kept->from, header->from) != 0 || strcmp(item->kept->subject, header->subject) != 0 ||
-         item->kept->size != header->size;
+  const MlHeader *shown = item->kept ? item->kept : box->lines ? ui_lines_at_hand(box->lines, item->uid) : NULL;
+
+  return shown && (strcmp(shown->from, header->from) != 0 || strcmp(shown->subject, header->subject) != 0 ||
+                   shown->size != header->size);
 }
 
 /* Takes @header. What the store has need not be kept here. */
@@ -251,7 +250,7 @@ add_item(UiBox *box, MlHeader *header, gboolean stored)
                   header->size };
   UiItem *added = add_line(box, &line, header), *item = added ? added : ui_box_by_uid(box, line.uid);
 
-  if (!added && says_another(item, header, stored)) {
+  if (!added && says_another(box, item, header)) {
     ui_verdicts_forget_item(item);
     item->size = (guint32)MIN(header->size, G_MAXUINT32);
     box->unmarked = TRUE;
@@ -444,6 +443,7 @@ make_anew(UiBox *box)
   box->incomplete = box->fitted = FALSE;
   g_clear_pointer(&box->threads, ml_threads_free);
   ui_box_arrange(box, NULL);
+  box->mends = box->incomplete ? box->mends : 0;
 }
 
 static void
@@ -456,6 +456,9 @@ opened(UiApp *app, const GError *error, gpointer data)
   box->loading = FALSE;
   box->to_first = FALSE;
   box->stale = error != NULL;
+  if (box->unmarked)
+    ui_verdicts_folder(app); /* what the store has judged is asked for again */
+  box->unmarked = FALSE;
   if (error) {
     ui_app_error(app, error);
     return;
@@ -475,9 +478,6 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (box->all->len < box->total)
     box->total = box->all->len;
   ui_reader_fetch_ahead(app, box);
-  if (box->unmarked)
-    ui_verdicts_folder(app); /* what the store has judged is asked for again */
-  box->unmarked = FALSE;
   ui_verdicts_kick(app);
 }
 

@@ -243,6 +243,7 @@ draw(UiApp *app, UiView *view, int rows, int columns)
   draw_title(app, columns);
   if (!box || !box->shown->len) {
     draw_empty(app, box, rows, columns);
+    ui_box_mend(app); /* what fits may be what could not be read */
     return;
   }
   int n = (int)box->shown->len, line = n - 1 - box->cursor;

@@ -111,6 +111,7 @@ void
 ui_lines_again(UiLines *lines)
 {
   g_hash_table_remove_all(lines->lost);
+  g_clear_pointer(&lines->store, ml_store_free); /* another file may have taken the place of the one that is open */
   lines->reopened = 0;
 }
 
@@ -208,6 +209,14 @@ void
 ui_lines_prefetch(UiLines *lines, const GArray *uids)
 {
   read_missing(lines, uids);
+}
+
+const MlHeader *
+ui_lines_at_hand(const UiLines *lines, guint32 uid)
+{
+  const Entry *entry = g_hash_table_lookup(lines->entries, GUINT_TO_POINTER(uid));
+
+  return entry ? entry->header : NULL;
 }
 
 const MlHeader *

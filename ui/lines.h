@@ -18,6 +18,7 @@ void ui_lines_put(UiLines *lines, MlHeader *header); /* takes one that is in the
 void ui_lines_prefetch(UiLines *lines, const GArray *uids);
 /* NULL: the store does not have it any more. Borrowed until five others were asked for. */
 const MlHeader *ui_lines_get(UiLines *lines, guint32 uid);
+const MlHeader *ui_lines_at_hand(const UiLines *lines, guint32 uid); /* without reading; NULL: it is not */
 /* Downwards. What cannot be read is left out; from where the file ended, another one in its place may begin again. */
 void ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data);
 void ui_lines_again(UiLines *lines); /* what was not found may be there now */

@@ -110,11 +110,11 @@ learn(Looking *looking)
   return open;
 }
 
-/* What was done is told already; this comes behind it. */
+/* What was done is told already; this comes behind it, and not behind what was said while it was looked. */
 static void
-say_open(UiApp *app, guint open)
+say_open(UiApp *app, const char *before, guint open)
 {
-  g_autofree char *said = g_strdup(app->status);
+  g_autofree char *said = g_strcmp0(app->status, before) ? g_strdup(app->status) : NULL;
 
   if (open)
     ui_app_say(app, "%s%s%u could not be looked into: encrypted, or not kept here.", said ? said : "", said ? " " : "",
@@ -129,6 +129,7 @@ finish(Looking *looking)
   if (looking->error)
     ui_app_error(app, looking->error);
   else if (is_here(app->box, looking->account, looking->folder, looking->uidvalidity)) {
+    g_autofree char *before = g_strdup(app->status);
     guint open = learn(looking);
     forget(app->looks);
     app->looks->pattern = ml_pattern_ref(looking->pattern);
@@ -138,7 +139,7 @@ finish(Looking *looking)
     app->looks->uidvalidity = looking->uidvalidity;
     app->looks->at = g_get_monotonic_time();
     looking->then(app, looking->pattern, looking->data);
-    say_open(app, open);
+    say_open(app, before, open);
   }
 }
 

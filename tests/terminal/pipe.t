@@ -43,7 +43,9 @@ for size in '80 24' '120 40'; do
 	check 'the oldest first' [ "$(grep -n swallow "$LAB/out2" | cut -d: -f1)" -lt "$(grep -n doves "$LAB/out2" | cut -d: -f1)" ]
 	check 'and of no other' sh -c '! grep -qE "crows|geese" "$1"' - "$LAB/out2"
 	wait_for '1 left out: encrypted' 'what is encrypted is left out, and that is said'
-	check 'with what to do' has 'open one'
+	check 'with what to do, to the end' has 'gives its text'
+	keys M-z
+	wait_for 'Here u undeletes' 'Alt-z says what to do instead, in mail on this machine'
 	keys q
 	wait_for 'ended with 0' 'ends'
 done

@@ -45,6 +45,12 @@ keys Enter
 wait_for '^ SIGNED BY anna' 'it is opened'
 keys q
 wait_for '^> *30 +S\+ ' 'and has its mark still'
+contract=$(grep -l '^Subject: Contract, second draft' "$LAB"/profile/Mail/cur/* "$LAB"/profile/Mail/new/*)
+sed -i 's/^From: .*/From: Big Boss <boss@demo.example>/' "$contract"
+keys C-r
+wait_for '^> *30 .*Big Boss' 'the file has another author now'
+check 'the good mark was not for this line' has_not '^> *30 +S\+ '
+wait_for '^> *30 +S\? .*Big Boss' 'it is judged anew'
 keys q
 wait_for 'ended with 0' 'ends'
 

@@ -141,9 +141,12 @@ keys C-r
 in_store() { "$SIGNET" --profile "$LAB/profile" --offline list INBOX 2>/dev/null | grep -q 'Topic 00003'; }
 check 'and it is made anew' until_true in_store
 
-size=$(stat -c %s "$LAB/profile/data/store/far.db")
-perl -e 'print "damaged " x ($ARGV[0] / 8)' "$size" | dd of="$LAB/profile/data/store/far.db" conv=notrunc 2>/dev/null
-rm -f "$LAB/profile/data/store/far.db-wal"
+damage() {
+	size=$(stat -c %s "$LAB/profile/data/store/far.db")
+	perl -e 'print "damaged " x ($ARGV[0] / 8)' "$size" | dd of="$LAB/profile/data/store/far.db" conv=notrunc 2>/dev/null
+	rm -f "$LAB/profile/data/store/far.db-wal"
+}
+damage
 keys End
 wait_for '^> *2000 ' 'a damaged file'
 keys PPage PPage PPage PPage PPage PPage
@@ -163,4 +166,37 @@ keys PPage
 check 'and every line has its text' until_true topics
 keys q
 wait_for 'ended with 0' 'it ends well'
+
+# What was made of the texts while they could not be read is made anew once they can.
+kept() { "$SIGNET" --profile "$LAB/profile" --offline list INBOX 2>/dev/null | grep -q 'Topic 00003'; }
+fresh() {
+	start 80 24 --
+	wait_for '^> *1999 ' 'from what is kept'
+	check 'all of it' until_true all_read 1999
+	check 'is in the file' until_true kept
+	damage
+}
+fresh
+keys l
+typed 'needle'
+keys Enter
+wait_for '\[needle: 0\]' 'a limit over a damaged file finds what can be read'
+wait_for 'Not all messages could be read' 'which is said'
+wait_for '\[needle: 1\]' 'and has all that fits once the list was read again'
+check 'with its number' until_true has '^> *700 .*needle'
+keys q
+wait_for 'ended with 0' 'it ends'
+fresh
+keys o
+typed 't'
+keys Enter
+wait_for 'Sorted by threads' 'threads over a damaged file'
+wait_for '└─>' 'are whole once the list was read again'
+check 'all of it' until_true all_read 1999
+keys /
+typed 'needle'
+keys Enter
+wait_for '^>.*└─>.*needle' 'an answer stands below what it answers'
+keys q
+wait_for 'ended with 0' 'it ends'
 done_testing
