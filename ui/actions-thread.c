@@ -71,7 +71,7 @@ decided(gpointer data)
 {
   Decision *decision = data;
   UiApp *app = decision->app;
-  UiBox *box = app->box;
+  UiBox *box = app->ending ? NULL : app->box; /* at the end it is on the disk, and nobody looks */
 
   if (decision->error) {
     ui_app_error(app, decision->error);

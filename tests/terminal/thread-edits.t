@@ -153,8 +153,11 @@ cut_while_held() {
 exec 8>"$file.lock"
 check '# waits for nobody' eval 'cut_while_held || cut_while_held' # waiting ends after seconds, on a slow machine too
 check 'and is done' until_true has 'Fred  *Late|Emil  *Third'
-quit
 exec 8>&-
+at First
+keys '#' q
+wait_for 'ended with 0' 'out at once'
+check 'what was decided is on the disk by then' grep -q '^cut 3@x$' "$file"
 
 # A damaged file costs its lines, nothing else.
 printf 'signet-threads 1\ncut 4@x\nunder\nxx\001\377\nunder 8@x 2@x\ncut 9' >"$file"
