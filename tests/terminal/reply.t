@@ -181,7 +181,7 @@ typed 'carol@example.org'
 keys Enter
 wait_for 'Bounce this message to carol@example.org' 'and whether really'
 keys y
-wait_for 'Bounced to carol@example.org' 'it is said'
+wait_for 'Bounced to carol@example.org|^Sent: Signed by Anna' 'it is said'
 until_true [ -e "$LAB/delivered" ]
 in_her_box() { [ -n "$(ls "$LAB/carol/mail/new")" ]; }
 check 'delivered to Carol' until_true in_her_box
