@@ -485,6 +485,9 @@ ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const char 
   gboolean doubt = mark == ML_MARK_WARN && ml_message_verdict(message)->indicator == ML_INDICATOR_GOOD;
   set_mark(verdicts, item, mark, doubt ? (strchr(words, 'E') ? "SE?" : "S?") : words, until);
   watch_expiry(verdicts);
+  verdicts->through = FALSE; /* the store has the message by now, and is to have a verdict for the next start */
+  verdicts->below = 0;
+  ui_verdicts_kick(app);
 }
 
 void

@@ -73,7 +73,7 @@ sqlite() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("file:%s?mode=
 start 120 40 --
 wait_for '^> *34 ' 'the list of a server'
 wait_for ' S   .*old letter' 'with hints alone'
-check 'nothing is fetched to be judged' has_not ' S[+?!] '
+check 'nothing is fetched to be judged, but what lies beside the cursor' has_not '^ *([1-9]|[12][0-9]|3[01]) .* S[+?!] '
 typed '30'
 keys Enter
 wait_for '^> *30 ' 'a message is gone to'
@@ -84,6 +84,8 @@ wait_for 'REVOKED' 'the next one'
 keys q
 wait_for '^ *30 +S\+ ' 'their marks'
 wait_for '^ *32 N? +S! ' 'and that of one that was only fetched ahead'
+some_good() { good=$(stored 2) && [ "${good:-0}" -ge 1 ]; }
+check 'which is kept for the next start' until_true some_good
 keys q
 wait_for 'ended with 0' 'ends'
 good=$(stored 2)
