@@ -23,7 +23,6 @@ struct MlStore {
   char *path, *identity;
   guint64 inode; /* of the file that is open: another signet may have begun it anew */
   gboolean read_only, quick; /* quick: ml_store_be_quick() */
-  gboolean still; /* read from a full disk: nobody writes */
   guint nested;  /* ml_store_begin() without its end */
 };
 

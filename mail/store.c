@@ -247,9 +247,7 @@ open_db(MlStore *store, GError **error)
 {
   int flags = store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   struct stat about;
-  g_autofree char *escaped = store->still ? g_uri_escape_string(store->path, "/", FALSE) : NULL;
-  g_autofree char *name = escaped ? g_strconcat("file:", escaped, "?immutable=1", NULL) : g_strdup(store->path);
-  if (sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX | (escaped ? SQLITE_OPEN_URI : 0), NULL) != SQLITE_OK)
+  if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
     return ml_store_fail(store, error);
   sqlite3_busy_timeout(store->db, BUSY_MS);
   sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
@@ -307,20 +305,6 @@ ml_store_open_kind(const MlStoreKind *kind, const char *path, const char *identi
   return open_or_begin(store, error) ? g_steal_pointer(&store) : NULL;
 }
 
-/* On a full disk there is no room for what readers share. It is there already while anybody has the file open, so that
- * nobody writes now, and, without a log, all is in the file itself. */
-static gboolean
-open_still(MlStore *store)
-{
-  g_autofree char *log = g_strconcat(store->path, "-wal", NULL);
-  struct stat about;
-  if (!is_full(store->db) || (stat(log, &about) == 0 && about.st_size > 0))
-    return FALSE;
-  close_db(store);
-  store->still = TRUE;
-  return open_db(store, NULL);
-}
-
 MlStore *
 ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
 {
@@ -332,8 +316,6 @@ ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, const char
   if (!g_file_test(path, G_FILE_TEST_EXISTS) || !open_db(store, error))
     return NULL;
   int version = user_version(store);
-  if (version < 0 && open_still(store))
-    version = user_version(store);
   if (version < 0 && store->db && !is_useless(sqlite3_extended_errcode(store->db))) {
     ml_store_fail(store, error);
     return NULL;
