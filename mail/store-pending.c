@@ -91,8 +91,8 @@ ml_pending_fail(MlPending *pending, GError **error)
       g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s", pending->said ? pending->said : why);
     return FALSE;
   }
-  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s, which keeps changes until the server has them, cannot be used: %s.%s",
-              pending->path, words, ml_store_advice(pending->db));
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "Changes cannot be kept: %s.%s The file is %s.", words,
+              ml_store_advice(pending->db), pending->path); /* the path last: a row of the screen has no room for all */
   return FALSE;
 }
 

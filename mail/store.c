@@ -164,8 +164,8 @@ ml_store_fail(MlStore *store, GError **error)
     take_away(store);
     return FALSE;
   }
-  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s, which keeps the lists of messages, cannot be used: %s.%s",
-              store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory", ml_store_advice(store->db));
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE, "The lists cannot be used: %s.%s The file is %s.",
+              store->db ? sqlite3_errmsg(store->db) : "out of memory", ml_store_advice(store->db), store->path);
   return FALSE;
 }
 
