@@ -134,9 +134,8 @@ class Lane:
             for way in ("up", "down"):
                 self.length[plain, way, ours] = self.cutter.octets[way]
         self.cuts += fired
-        resumed, _ = self.sync("--bodies")
         if fired:
-            again, _ = self.sync("--bodies")
+            resumed, again = self.sync("--bodies")[0], self.sync("--bodies")[0]
             found = self.wrong(resumed, again)
             if cut.returncode not in (0, 69):
                 found.append(f"the cut run ended with {cut.returncode}: {cut.stderr}")
