@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "[account NAME]" as mail/config.c reads it. */
+/* "[account NAME]", or "[searches]" where @account is NULL, as mail/config.c reads it. */
 static gboolean
 is_section(const char *line, const char *account)
 {
@@ -17,6 +17,8 @@ is_section(const char *line, const char *account)
     return FALSE;
   *end = '\0';
   const char *name = g_strstrip(copy + 1);
+  if (!account)
+    return strcmp(name, "searches") == 0;
   if (!g_str_has_prefix(name, "account") || !g_ascii_isspace(name[7]))
     return FALSE;
   return !strcmp(name + 8 + strspn(name + 8, " \t"), account);
@@ -105,18 +107,21 @@ can_be_read(const char *place, const char *text, int mode, GError **error)
   return FALSE;
 }
 
-gboolean
-ml_config_edit(const char *file, const char *account, const char *key, const char *value, GError **error)
+static gboolean
+edit(const char *file, const char *account, const char *key, const char *value, GError **error)
 {
   g_autofree char *text = NULL, *place = g_malloc0(PATH_MAX);
   g_autoptr(GError) problem = NULL;
   struct stat about;
-  if (strpbrk(value, "\r\n") || !realpath(file, place) || stat(place, &about) != 0 ||
+  if (strpbrk(value, "\r\n") || strpbrk(key, "\r\n") || !realpath(file, place) || stat(place, &about) != 0 ||
       !g_file_get_contents(place, &text, NULL, &problem)) {
     g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be read.", file);
     return FALSE;
   }
   g_autofree char *new = edited(text, account, key, value);
+  if (!new && !account)
+    new = g_strdup_printf("%s%s%s[searches]\n%s = %s\n", text, *text && !g_str_has_suffix(text, "\n") ? "\n" : "",
+                          *text ? "\n" : "", key, value);
   if (!new) {
     g_set_error(error, ML_ERROR, ML_ERROR_CONFIG, "%s has no section [account %s].", file, account);
     return FALSE;
@@ -130,4 +135,16 @@ ml_config_edit(const char *file, const char *account, const char *key, const cha
   g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be written: %s", file,
               problem ? problem->message : g_strerror(errno));
   return FALSE;
+}
+
+gboolean
+ml_config_edit(const char *file, const char *account, const char *key, const char *value, GError **error)
+{
+  return edit(file, account, key, value, error);
+}
+
+gboolean
+ml_config_save_search(const char *file, const char *name, const char *text, GError **error)
+{
+  return edit(file, NULL, name, text, error);
 }

@@ -7,5 +7,8 @@
  * before it takes the old one's place: what could not be read is not written. Errors: CONFIG, STORE. */
 gboolean ml_config_edit(const char *file, const char *account, const char *key, const char *value,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for a search in [searches], which is made where it is missing. One with this name is replaced. */
+gboolean ml_config_save_search(const char *file, const char *name, const char *text,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

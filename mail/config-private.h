@@ -18,6 +18,8 @@ char *ml_config_path(const char *config_file, const char *value);
 
 MlAccount *ml_config_account_new(const char *name);
 void ml_config_account_free(MlAccount *account); /* NULL is fine */
+/* All of its section was read; FALSE and a sentence without file and line. */
+gboolean ml_config_account_whole(const MlAccount *account, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* config-directory.c. @whole: all of its section was read; FALSE and a sentence without file and line. */
 MlDirectory *ml_config_directory_new(const char *name);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mail/error.h"
+
 gboolean
 ml_config_is_secret(const char *name)
 {
@@ -93,4 +95,41 @@ ml_config_account_free(MlAccount *account)
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   g_free(account);
+}
+
+/* What an account needs to be one. */
+gboolean
+ml_config_account_whole(const MlAccount *account, GError **error)
+{
+  const char *wrong = !account->imap.host && !account->path
+                          ? "does not say where its mail is: give one of imap = imaps://user@host, maildir = FOLDER or "
+                            "mbox = FILE"
+                      : account->imap.host && account->path
+                          ? "has more than one place for its mail: keep one of imap, maildir and mbox"
+                      : account->smtp.host && account->sendmail ? "has both smtp and sendmail: keep one"
+                                                                : NULL;
+  if (wrong)
+    g_set_error_literal(error, ML_ERROR, ML_ERROR_CONFIG, wrong);
+  return wrong == NULL;
+}
+
+CryptoRevocationMode
+ml_config_revocation(const MlConfig *config)
+{
+  return g_strcmp0(config->revocation, "off") == 0    ? CRYPTO_REVOCATION_OFF
+         : g_strcmp0(config->revocation, "hard") == 0 ? CRYPTO_REVOCATION_HARD
+                                                      : CRYPTO_REVOCATION_SOFT;
+}
+
+MlAccount *
+ml_config_account(const MlConfig *config, const char *name)
+{
+  if (!name)
+    return config->accounts->len ? g_ptr_array_index(config->accounts, 0) : NULL;
+  for (guint i = 0; i < config->accounts->len; i++) {
+    MlAccount *account = g_ptr_array_index(config->accounts, i);
+    if (strcmp(account->name, name) == 0)
+      return account;
+  }
+  return NULL;
 }

@@ -10,8 +10,9 @@
 #include "mail/config-private.h"
 #include "mail/nearest.h"
 #include "mail/policy-private.h"
+#include "mail/saved.h"
 
-enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_DIRECTORIES = 16 };
+enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_DIRECTORIES = 16, MAX_SEARCHES = 100 };
 
 typedef enum {
   KEY_TEXT,
@@ -140,10 +141,14 @@ static const Key rule_keys[] = {
   { NULL, KEY_TEXT, 0, NULL },
 };
 
+/* Its keys are the names of searches: on_search(). */
+static const Key searches_keys[] = { { NULL, KEY_TEXT, 0, NULL } };
+
 static const struct {
   const char *name;
   const Key *keys;
-} sections[] = { { "ui", ui_keys }, { "keys", keys_keys }, { "policy", policy_keys }, { NULL, NULL } };
+} sections[] = { { "ui", ui_keys }, { "keys", keys_keys }, { "policy", policy_keys }, { "searches", searches_keys },
+                 { NULL, NULL } };
 
 /* One run over the file. inih reads lines through next_line(), so that the number of the line is known in
  * every callback, with or without inih's own line numbers compiled in. */
@@ -191,6 +196,7 @@ ml_config_free(MlConfig *config)
     return;
   g_clear_pointer(&config->accounts, g_ptr_array_unref);
   g_clear_pointer(&config->directories, g_ptr_array_unref);
+  g_clear_pointer(&config->searches, g_ptr_array_unref);
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
                       config->print_command, config->nssdb,         config->revocation, config->address_book,
                       config->editor,        config->editor_window, config->internal_hosts,
@@ -201,46 +207,14 @@ ml_config_free(MlConfig *config)
   g_free(config);
 }
 
-CryptoRevocationMode
-ml_config_revocation(const MlConfig *config)
-{
-  return g_strcmp0(config->revocation, "off") == 0    ? CRYPTO_REVOCATION_OFF
-         : g_strcmp0(config->revocation, "hard") == 0 ? CRYPTO_REVOCATION_HARD
-                                                      : CRYPTO_REVOCATION_SOFT;
-}
-
-MlAccount *
-ml_config_account(const MlConfig *config, const char *name)
-{
-  if (!name)
-    return config->accounts->len ? g_ptr_array_index(config->accounts, 0) : NULL;
-  for (guint i = 0; i < config->accounts->len; i++) {
-    MlAccount *account = g_ptr_array_index(config->accounts, i);
-    if (strcmp(account->name, name) == 0)
-      return account;
-  }
-  return NULL;
-}
-
-/* What an account needs to be one; said at the line where its section began. */
 static void
 finish_account(Reading *reading)
 {
+  g_autoptr(GError) error = NULL;
   MlAccount *account = reading->account;
   reading->account = NULL;
-  if (!account || reading->error)
-    return;
-  if (!account->imap.host && !account->path)
-    fail(reading, reading->section_line,
-         "[account %s] does not say where its mail is: give one of imap = imaps://user@host, "
-         "maildir = FOLDER or mbox = FILE",
-         account->name);
-  else if (account->imap.host && account->path)
-    fail(reading, reading->section_line,
-         "[account %s] has more than one place for its mail: keep one of imap, maildir and mbox",
-         account->name);
-  else if (account->smtp.host && account->sendmail)
-    fail(reading, reading->section_line, "[account %s] has both smtp and sendmail: keep one", account->name);
+  if (account && !reading->error && !ml_config_account_whole(account, &error))
+    fail(reading, reading->section_line, "[account %s] %s", account->name, error->message);
 }
 
 static void
@@ -384,7 +358,7 @@ begin_section(Reading *reading, const char *line)
     fail(reading, reading->line, "unknown section [%s]; did you mean [%s]?", reading->section, nearest);
   else
     fail(reading, reading->line, "unknown section [%s]; there are [account NAME], [directory NAME], [ui], [keys], "
-         "[policy] and [rule NAME]",
+         "[searches], [policy] and [rule NAME]",
          reading->section);
 }
 
@@ -549,6 +523,20 @@ cut_by_comment(Reading *reading, const char *value)
   return comment && *value;
 }
 
+static void
+on_search(Reading *reading, const char *name, const char *value)
+{
+  g_autoptr(GError) error = NULL;
+  if (cut_by_comment(reading, value))
+    fail(reading, reading->line, "in a search, \" ;\" would begin a comment: leave it out");
+  else if (!g_hash_table_add(reading->given, g_strconcat("searches\n", name, NULL)))
+    fail(reading, reading->line, "there are two searches \"%s\": give one another name", name);
+  else if (reading->config->searches->len >= MAX_SEARCHES)
+    fail(reading, reading->line, "more than %d searches", MAX_SEARCHES);
+  else if (!ml_saved_add(reading->config->searches, name, value, &error))
+    fail(reading, reading->line, "%s", error->message);
+}
+
 static int
 on_value(void *data, const char *section, const char *name, const char *value)
 {
@@ -556,6 +544,10 @@ on_value(void *data, const char *section, const char *name, const char *value)
   (void)section;
   if (reading->error)
     return 1;
+  if (reading->keys == searches_keys) {
+    on_search(reading, name, value);
+    return 1;
+  }
   if (ml_config_is_secret(name)) {
     fail(reading, reading->line,
          "passwords do not belong in signet.conf: use password-command = ... or let signet ask once and keep "
@@ -599,6 +591,7 @@ config_new(const char *file)
   config->file = g_strdup(file);
   config->accounts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_config_account_free);
   config->directories = g_ptr_array_new_with_free_func((GDestroyNotify)ml_config_directory_free);
+  config->searches = g_ptr_array_new_with_free_func((GDestroyNotify)ml_saved_free);
   config->hints = TRUE;
   config->system_tokens = TRUE;
   config->keymap = g_strdup("mutt");

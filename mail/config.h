@@ -6,8 +6,8 @@
 #include "crypto/chain.h"
 #include "mail/policy.h"
 
-/* signet.conf (signet.conf(5)): INI, sections [account NAME], [directory NAME], [ui], [keys], [policy], [rule NAME]. An unknown
- * section or key is an error that names the line and the nearest match; a password in the file is refused with the sentence
+/* signet.conf (signet.conf(5)): INI, sections [account NAME], [directory NAME], [ui], [keys], [searches], [policy], [rule NAME]. An
+ * unknown section or key is an error that names the line and the nearest match; a password in the file is refused with the sentence
  * that says where it belongs. Plain values, immutable after loading; any thread may read. */
 typedef enum { ML_ACCOUNT_IMAP, ML_ACCOUNT_MAILDIR, ML_ACCOUNT_MBOX } MlAccountKind;
 typedef enum { ML_TLS_IMPLICIT, ML_TLS_STARTTLS } MlTlsMode; /* imaps:// and imap://: there is no third */
@@ -60,10 +60,16 @@ typedef struct {
   guint timeout;    /* seconds for the whole of a question */
 } MlDirectory;
 
+/* A search that has a name; mail/saved.h runs it. */
+typedef struct {
+  char *name, *text;
+} MlSaved;
+
 typedef struct {
   char *file;           /* that was read; it need not exist */
   GPtrArray *accounts;  /* of MlAccount, in file order */
   GPtrArray *directories; /* of MlDirectory, in file order */
+  GPtrArray *searches;  /* of MlSaved, in file order */
   /* [ui] */
   gboolean ascii, hints;
   char *pager_headers;  /* more headers to show, comma separated; NULL: none */

@@ -242,3 +242,58 @@ ml_store_search_uids(MlStoreSearch *search, const MlQuery *query, const char *fo
   *complete = (guint)sqlite3_column_int(whole, 0) == about.total;
   return g_steal_pointer(&uids);
 }
+
+static int
+compare_ids(gconstpointer a, gconstpointer b)
+{
+  const Hit *one = a, *other = b;
+  return one->id < other->id ? -1 : one->id > other->id;
+}
+
+/* The array of a folder by its number; NULL: it is not there any more, or an error, which is set. */
+static GArray *
+array_of(MlStoreSearch *search, GHashTable *all, gint64 folder, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(search->store, "SELECT name FROM folder WHERE id = ?1", error);
+  if (!statement)
+    return NULL;
+  sqlite3_bind_int64(statement, 1, folder);
+  int code = sqlite3_step(statement);
+  if (code != SQLITE_ROW) {
+    if (code != SQLITE_DONE)
+      ml_store_fail(search->store, error);
+    return NULL;
+  }
+  GArray *uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_hash_table_replace(all, ml_store_text(statement, 0), uids);
+  return uids;
+}
+
+GHashTable *
+ml_store_search_all(MlStoreSearch *search, const MlQuery *query, GCancellable *cancellable, GError **error)
+{
+  Find find = { .search = search, .cancellable = cancellable };
+  gboolean ok = find_hits(&find, query, NULL, error);
+  g_autoptr(GArray) hits = find.hits;
+  g_autoptr(GHashTable) all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
+  g_autoptr(GError) why = NULL;
+  GArray *uids = NULL;
+  gint64 folder = 0;
+  if (!ok)
+    return NULL;
+  g_array_sort(hits, compare_ids);
+  for (guint i = 0; i < hits->len && !why; i++) {
+    gint64 id = g_array_index(hits, Hit, i).id;
+    guint32 uid = (guint32)id;
+    if (id >> 32 != folder) {
+      folder = id >> 32;
+      uids = array_of(search, all, folder, &why);
+    }
+    if (uids)
+      g_array_append_val(uids, uid);
+  }
+  if (!why)
+    return g_steal_pointer(&all);
+  g_propagate_error(error, g_steal_pointer(&why));
+  return NULL;
+}

@@ -70,5 +70,9 @@ GPtrArray *ml_store_search_find(MlStoreSearch *search, const MlQuery *query, con
  * its messages was searched. */
 GArray *ml_store_search_uids(MlStoreSearch *search, const MlQuery *query, const char *folder, gboolean *complete,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same in all folders at once, as the index has it: some may be gone from the lists. Name of the folder -> GArray of
+ * guint32. */
+GHashTable *ml_store_search_all(MlStoreSearch *search, const MlQuery *query, GCancellable *cancellable,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -4,13 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mail/search.h"
-#include "ui/bar.h"
+#include "ui/cmd-search-private.h"
 #include "ui/listed.h"
 #include "ui/text.h"
 
 const char ui_cmd_search_help[] =
     "signet search [OPTION...] WORD...    messages in which these words are, in all folders\n"
+    "signet search --saved NAME           what the search with this name finds, in all accounts (or that of -A)\n"
+    "signet search --list                 the searches that have a name: [searches] in signet.conf\n"
     "\n"
     "  --folder F         only in this folder\n"
     "  --all              in all accounts (default: the one that -A names, else the first)\n"
@@ -27,31 +28,18 @@ const char ui_cmd_search_help[] =
     "text of messages that were read, or that sync --bodies fetched. The index is brought up to\n"
     "date first, with a bar on a terminal.\n"
     "\n"
-    "With --json a line each, as of signet list, with account, folder, text_searched and server.\n"
+    "With --json a line each, as of signet list, with account, folder, text_searched and server (--saved: without the\n"
+    "last two); with --list a line each: name, search.\n"
     "\n"
-    "Exit codes: 0 found, 1 nothing found, 2 usage, 66 no such folder, or none was read yet,\n"
+    "Exit codes: 0 found, 1 nothing found, 2 usage, 66 no such folder or search, or nothing was read yet,\n"
     "69 server, or one of its folders, not reached, 74 the index cannot be written, 78 configuration.\n";
-
-typedef struct {
-  UiCli *cli;
-  const MlAccount *account;
-  const MlQuery *query;
-  MlFindOptions find;
-  gboolean reindex, server;
-  int code; /* of what was said already */
-  gint64 now;
-  UiBar bar;
-  guint found, total;
-  guint before; /* found in other accounts */
-  MlSearchState state;
-} Search;
 
 /* ---- bringing it up to date */
 
 static gboolean
 draw(guint done, guint waiting, gpointer data)
 {
-  Search *search = data;
+  UiSearch *search = data;
   g_autofree char *name = g_strdup_printf("%s: words", search->account->name);
 
   ui_bar_draw(&search->bar, "", done, done + waiting, name);
@@ -60,7 +48,7 @@ draw(guint done, guint waiting, gpointer data)
 
 /* Once for all accounts: with the authorities and tokens that a server may ask for behind it. */
 static gboolean
-open_crypto(Search *search, GError **error)
+open_crypto(UiSearch *search, GError **error)
 {
   gboolean tokens = FALSE;
 
@@ -72,8 +60,8 @@ open_crypto(Search *search, GError **error)
   return FALSE;
 }
 
-static gboolean
-bring_up_to_date(Search *search, MlStore *store, MlStoreSearch *index, MlDriver *local, GError **error)
+gboolean
+ui_search_bring_up(UiSearch *search, MlStore *store, MlStoreSearch *index, MlDriver *local, GError **error)
 {
   enum { STEP = 2000 };
   guint waiting;
@@ -91,7 +79,7 @@ bring_up_to_date(Search *search, MlStore *store, MlStoreSearch *index, MlDriver 
 /* ---- telling */
 
 static void
-print_json(const Search *search, const MlFound *found, gboolean server)
+print_json(const UiSearch *search, const MlFound *found, gboolean server)
 {
   const MlHeader *header = found->header;
   JsonBuilder *json = ui_json_new();
@@ -99,13 +87,15 @@ print_json(const Search *search, const MlFound *found, gboolean server)
   ui_json_string(json, "account", search->account->name);
   ui_json_string(json, "folder", found->folder);
   ui_listed_json(json, header);
-  ui_json_bool(json, "text_searched", found->full);
-  ui_json_bool(json, "server", server);
+  if (search->query) {
+    ui_json_bool(json, "text_searched", found->full);
+    ui_json_bool(json, "server", server);
+  }
   ui_json_print(json);
 }
 
 static void
-print_text(const Search *search, const MlFound *found)
+print_text(const UiSearch *search, const MlFound *found)
 {
   enum { PLACE = 20 };
   const MlHeader *header = found->header;
@@ -118,8 +108,8 @@ print_text(const Search *search, const MlFound *found)
   ui_listed_print(wide, header, search->now, FALSE);
 }
 
-static void
-print(const Search *search, const MlFound *found, gboolean server)
+void
+ui_search_print(const UiSearch *search, const MlFound *found, gboolean server)
 {
   if (search->cli->json)
     print_json(search, found, server);
@@ -129,7 +119,7 @@ print(const Search *search, const MlFound *found, gboolean server)
 
 /* To stderr, where a person looks. */
 static void
-print_sum(const Search *search)
+print_sum(const UiSearch *search)
 {
   const MlSearchState *state = &search->state;
 
@@ -145,7 +135,7 @@ print_sum(const Search *search)
 /* ---- the server */
 
 typedef struct {
-  Search *search;
+  UiSearch *search;
   const char *folder;
 } Asked;
 
@@ -153,11 +143,11 @@ static gboolean
 on_headers(GPtrArray *headers, guint done, guint total, gpointer data)
 {
   Asked *asked = data;
-  Search *search = asked->search;
+  UiSearch *search = asked->search;
 
   for (guint i = 0; i < headers->len; i++) {
     MlFound found = { .folder = (char *)asked->folder, .header = headers->pdata[i], .full = TRUE };
-    print(search, &found, TRUE);
+    ui_search_print(search, &found, TRUE);
   }
   search->found += headers->len;
   search->total += headers->len;
@@ -178,7 +168,7 @@ is_told(const GPtrArray *told, const char *folder, guint32 uid)
 
 /* What was told from here is not told again. */
 static gboolean
-ask_folder(Search *search, MlDriver *driver, const char *folder, const GPtrArray *told, GError **error)
+ask_folder(UiSearch *search, MlDriver *driver, const char *folder, const GPtrArray *told, GError **error)
 {
   Asked asked = { search, folder };
   MlSelected selected;
@@ -205,7 +195,7 @@ is_one_folders(const GError *why)
 }
 
 static gboolean
-ask_server(Search *search, const GPtrArray *told, GError **error)
+ask_server(UiSearch *search, const GPtrArray *told, GError **error)
 {
   g_autoptr(MlDriver) driver = ui_cli_driver(search->cli, (MlAccount *)search->account, &search->code);
 
@@ -234,13 +224,13 @@ ask_server(Search *search, const GPtrArray *told, GError **error)
 /* ---- one account */
 
 static gboolean
-look(Search *search, MlStore *store, MlDriver *local, GError **error)
+look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
 {
   guint total = 0;
   MlSearchState state = { 0 };
   g_autoptr(MlStoreSearch) index = ml_store_search_open(store, error);
 
-  if (!index || !bring_up_to_date(search, store, index, local, error))
+  if (!index || !ui_search_bring_up(search, store, index, local, error))
     return FALSE;
   GError *why = NULL;
   g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, &why);
@@ -257,7 +247,7 @@ look(Search *search, MlStore *store, MlDriver *local, GError **error)
     return FALSE;
   }
   for (guint i = 0; i < found->len; i++)
-    print(search, found->pdata[i], FALSE);
+    ui_search_print(search, found->pdata[i], FALSE);
   search->found += found->len;
   search->total += total;
   search->state.messages += state.messages;
@@ -266,7 +256,7 @@ look(Search *search, MlStore *store, MlDriver *local, GError **error)
 }
 
 static int
-search_account(Search *search, MlAccount *account)
+search_account(UiSearch *search, MlAccount *account)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(search->cli->data_dir, "store", NULL);
@@ -291,12 +281,12 @@ search_account(Search *search, MlAccount *account)
 /* ---- the command */
 
 typedef struct {
-  char *folder, *limit, *sort;
-  gboolean all, reindex, server;
+  char *folder, *limit, *sort, *saved;
+  gboolean all, reindex, server, list;
 } Options;
 
 static gboolean
-read_options(UiCli *cli, const Options *given, Search *search)
+read_options(UiCli *cli, const Options *given, UiSearch *search)
 {
   guint64 limit = 100;
 
@@ -316,7 +306,7 @@ read_options(UiCli *cli, const Options *given, Search *search)
 }
 
 static int
-search_all(Search *search, const MlAccount *only)
+search_all(UiSearch *search, const MlAccount *only)
 {
   int code = UI_EXIT_OK;
   gboolean any = FALSE;
@@ -335,6 +325,45 @@ search_all(Search *search, const MlAccount *only)
   return code ? code : search->found ? UI_EXIT_OK : UI_EXIT_NO;
 }
 
+/* What goes with --saved, and with --list. */
+static gboolean
+check_saved(UiCli *cli, const Options *given, int argc)
+{
+  if (given->saved && given->list)
+    ui_cli_error(cli, "--saved and --list do not go together");
+  else if (argc > 1)
+    ui_cli_error(cli, given->list ? "--list takes no words"
+                                  : "--saved takes the words that are saved, and no others; quote a name with blanks");
+  else if (given->folder || given->sort || given->server || given->reindex || (given->list && given->limit))
+    ui_cli_error(cli, given->list ? "--list goes with no other option" : "--saved goes with --limit, -A and --json alone");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static int
+run_saved(UiCli *cli, const Options *given, int argc)
+{
+  UiSearch search = { .cli = cli, .now = g_get_real_time() / G_USEC_PER_SEC, .bar = ui_bar_new(cli->json) };
+  int code = UI_EXIT_USAGE;
+
+  if (!check_saved(cli, given, argc) || !read_options(cli, given, &search))
+    return UI_EXIT_USAGE;
+  if (given->list)
+    return ui_search_list(cli);
+  MlAccount *account = ui_cli_account(cli, &code);
+  return account ? ui_search_saved(&search, given->saved, cli->account ? account : NULL) : code;
+}
+
+static void
+clear_options(Options *given)
+{
+  g_free(given->folder);
+  g_free(given->limit);
+  g_free(given->sort);
+  g_free(given->saved);
+}
+
 int
 ui_cmd_search(UiCli *cli, int argc, char **argv)
 {
@@ -346,11 +375,18 @@ ui_cmd_search(UiCli *cli, int argc, char **argv)
                                { "all", 0, UI_OPTION_FLAG, &given.all },
                                { "server", 0, UI_OPTION_FLAG, &given.server },
                                { "reindex", 0, UI_OPTION_FLAG, &given.reindex },
+                               { "saved", 0, UI_OPTION_STRING, &given.saved },
+                               { "list", 0, UI_OPTION_FLAG, &given.list },
                                { NULL, 0, 0, NULL } };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
-  Search search = { .cli = cli, .now = g_get_real_time() / G_USEC_PER_SEC, .bar = ui_bar_new(cli->json) };
+  UiSearch search = { .cli = cli, .now = g_get_real_time() / G_USEC_PER_SEC, .bar = ui_bar_new(cli->json) };
   g_autoptr(GError) error = NULL;
 
+  if (code < 0 && (given.saved || given.list)) {
+    code = run_saved(cli, &given, argc);
+    clear_options(&given);
+    return code;
+  }
   if (code < 0 && argc < 2)
     ui_cli_error(cli, "name the words to search for");
   if (code < 0 && (argc < 2 || !read_options(cli, &given, &search)))
@@ -365,8 +401,6 @@ ui_cmd_search(UiCli *cli, int argc, char **argv)
   MlAccount *account = code < 0 ? ui_cli_account(cli, &code) : NULL;
   if (account)
     code = search_all(&search, given.all ? NULL : account);
-  g_free(given.folder);
-  g_free(given.limit);
-  g_free(given.sort);
+  clear_options(&given);
   return code;
 }

@@ -138,6 +138,36 @@ test_refused(void)
 }
 
 static void
+test_searches(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlConfig) config = load("[searches]\n# by words\nFrom Anna = from:anna \"annual report\" -draft\n"
+                                    "  important: ~F !~R\ntoken = password\n[account a]\nmaildir = x\n",
+                                    &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(config->searches->len, ==, 3);
+  static const char *const wanted[][2] = { { "From Anna", "from:anna \"annual report\" -draft" },
+                                           { "important", "~F !~R" },
+                                           { "token", "password" } };
+  for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+    const MlSaved *saved = config->searches->pdata[i];
+    g_assert_cmpstr(saved->name, ==, wanted[i][0]);
+    g_assert_cmpstr(saved->text, ==, wanted[i][1]);
+  }
+  refused("[searches]\n\nx = ~F (~N\n", 3, "the search \"x\" cannot be read|parenthesis");
+  refused("[searches]\nx = -y\n", 2, "the search \"x\" cannot be read");
+  refused("[searches]\nx =\n", 2, "no words and no pattern");
+  refused("[searches]\na/b = c\n", 2, "cannot be a search's name");
+  refused("[searches]\na = b\na = c\n", 3, "two searches");
+  refused("[searches]\na = b ; c\n", 2, "comment");
+  refused("[serches]\na = b\n", 1, "did you mean [searches]");
+  g_autoptr(GString) many = g_string_new("[searches]\n");
+  for (guint i = 0; i < 101; i++)
+    g_string_append_printf(many, "s%u = x\n", i);
+  refused(many->str, 102, "more than 100");
+}
+
+static void
 test_secrets(void)
 {
   const char *sentence =
@@ -177,6 +207,7 @@ main(int argc, char **argv)
   g_test_add_func("/config/whole", test_whole);
   g_test_add_func("/config/none", test_none);
   g_test_add_func("/config/refused", test_refused);
+  g_test_add_func("/config/searches", test_searches);
   g_test_add_func("/config/secrets", test_secrets);
   g_test_add_func("/config/urls", test_urls);
   int result = g_test_run();
