@@ -420,6 +420,15 @@ ml_worker_shown_validity(const MlWorker *worker, const char *folder)
   return GPOINTER_TO_UINT(g_hash_table_lookup(worker->shown, folder));
 }
 
+gboolean
+ml_worker_expect(MlWorker *worker, const char *folder, guint32 uidvalidity)
+{
+  guint32 shown = ml_worker_shown_validity(worker, folder);
+  if (!shown && uidvalidity)
+    g_hash_table_replace(worker->shown, g_strdup(folder), GUINT_TO_POINTER(uidvalidity));
+  return uidvalidity && (!shown || shown == uidvalidity);
+}
+
 /* Where changes are written down, what they are about is looked up and written down too. */
 static guint64
 change(MlWorker *worker, MlCommandKind kind, MlPendingKind pending, const char *folder, GArray *uids, const char *to,

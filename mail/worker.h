@@ -92,6 +92,9 @@ char *ml_worker_undo(MlWorker *worker);
 /* Which folder of that name the numbers of a change would be taken as of now, as OPENED told last; 0: none. Who keeps
  * numbers for longer keeps it too, and compares. */
 guint32 ml_worker_shown_validity(const MlWorker *worker, const char *folder);
+/* The numbers of a folder that was not opened are known from elsewhere (the store): they are meant as of this UIDVALIDITY.
+ * FALSE: OPENED told of another one, and nothing has changed. */
+gboolean ml_worker_expect(MlWorker *worker, const char *folder, guint32 uidvalidity) G_GNUC_WARN_UNUSED_RESULT;
 guint64 ml_worker_flags(MlWorker *worker, const char *folder, GArray *uids, guint add, guint remove);
 guint64 ml_worker_copy(MlWorker *worker, const char *folder, GArray *uids, const char *to);
 guint64 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const char *to);

@@ -42,7 +42,8 @@ on_state(UiAccount *account, const MlEvent *event)
   if (!account->folders || account->folders_kept)
     ui_ops_command(app, account, ml_worker_folders(account->worker, TRUE), "Asking for the folders")->silent =
         TRUE;
-  if (app->box && app->box->account == account && app->box->stale && !app->box->loading)
+  UiBox *open = ui_app_folder(app);
+  if (open && open->account == account && open->stale && !open->loading)
     ui_box_reload(app); /* it could not be read when it was opened */
 }
 
@@ -110,7 +111,8 @@ on_event(MlEvent *event, gpointer data)
     ui_finder_news(app, account);
     break;
   default:
-    if (app->box && app->box->account == account)
+    ui_hits_event(app, account, event); /* first: the other takes what it wants */
+    if (ui_app_folder(app) && ui_app_folder(app)->account == account)
       ui_box_event(app, event);
     ui_finder_news(app, account);
   }
@@ -216,12 +218,13 @@ ui_account_next_unread(UiApp *app)
 {
   char *first = NULL;
   gboolean passed = FALSE;
+  const UiBox *open = ui_app_folder(app);
 
   for (guint a = 0; a < app->accounts->len; a++) {
     const UiAccount *account = app->accounts->pdata[a];
     for (guint i = 0; account->folders && i < account->folders->len; i++) {
       const MlFolder *folder = account->folders->pdata[i];
-      if (app->box && app->box->account == account && !strcmp(app->box->folder, folder->name)) {
+      if (open && open->account == account && !strcmp(open->folder, folder->name)) {
         passed = TRUE;
         continue;
       }

@@ -19,6 +19,8 @@ ui_actions_chosen(UiApp *app)
   UiItem *item = reader->box && reader->box == app->box ? ui_box_by_uid(app->box, reader->uid) : NULL;
   if (item)
     g_ptr_array_add(items, item);
+  else if (reader->box)
+    ui_app_say(app, "The message is not in its folder any more.");
   else
     ui_app_say(app, "This message lies inside another; it is in no folder by itself.");
   return items;
@@ -47,7 +49,7 @@ step(UiApp *app, gboolean down, gboolean deleted_too)
     ui_app_say(app, "This message lies inside another: q goes back to it.");
     return FALSE;
   }
-  UiItem *item = neighbour(app->box, down, deleted_too);
+  UiItem *item = app->hits ? ui_hits_step(app, down, deleted_too) : neighbour(app->box, down, deleted_too);
   if (!item)
     return FALSE;
   if (reader)
@@ -182,11 +184,15 @@ static void
 file_items(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, const char *folder)
 {
   UiReader *reader = ui_reader_top(app);
-  UiItem *next = copy || items->len != 1 ? NULL : neighbour(app->box, TRUE, FALSE);
+  UiBox *box = app->box;
+  guint32 uid = reader ? reader->uid : 0;
+  UiItem *next = copy || items->len != 1 || app->hits ? NULL : neighbour(box, TRUE, FALSE);
 
   ui_sync_file(app, items, copy, account, folder);
-  if (copy || account != app->box->account)
+  if (copy || account != box->account)
     return;
+  if (reader && app->hits) /* where the message has gone already, the cursor is on the one below it */
+    next = app->box == box && ui_box_by_uid(box, uid) ? ui_hits_step(app, TRUE, FALSE) : ui_box_item(app->box);
   if (reader && next)
     ui_reader_open(app, next);
   else if (reader)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/saved.h"
 #include "ui/app-private.h"
 
 /* What keys do that open views, change folders or hand a message to something else. */
@@ -54,6 +55,16 @@ go(UiApp *app, gpointer data)
 }
 
 static void
+go_search(UiApp *app, gpointer data)
+{
+  const MlSaved *saved = ml_saved_find(app->config->searches, data);
+
+  if (saved)
+    ui_hits_open(app, saved);
+  g_free(data);
+}
+
+static void
 go_to(UiApp *app, UiAccount *account, const char *folder)
 {
   gsize length = strlen(account->account->name) + 1;
@@ -69,8 +80,13 @@ ui_folders_choose(UiApp *app)
 {
   UiAccount *account = NULL;
   const MlFolder *folder = ui_folders_current(app, &account);
+  const MlSaved *search = ui_folders_search(app);
 
-  if (folder && folder->selectable)
+  if (search && app->hits) /* another one takes its place */
+    ui_sync_pending(app, go_search, g_strdup(search->name));
+  else if (search)
+    ui_hits_open(app, search);
+  else if (folder && folder->selectable)
     go_to(app, account, folder->name);
   else if (folder)
     ui_app_say(app, "This is only a branch: it holds folders, no messages.");
@@ -133,8 +149,8 @@ step_account(UiApp *app, int step)
     ui_folders_seek(app, step);
     return;
   }
-  if (app->box)
-    g_ptr_array_find(app->accounts, app->box->account, &at);
+  if (ui_app_folder(app))
+    g_ptr_array_find(app->accounts, ui_app_folder(app)->account, &at);
   UiAccount *account = app->accounts->pdata[(at + n + (guint)step) % n];
   go_to(app, account, account->last ? account->last : "INBOX");
 }

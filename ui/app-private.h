@@ -23,6 +23,7 @@ typedef struct UiBox UiBox;
 typedef struct UiReader UiReader;
 typedef struct UiComposer UiComposer;
 typedef struct UiVerdicts UiVerdicts; /* ui/verdicts.c */
+typedef struct UiHits UiHits;       /* ui/hits-private.h */
 
 /* A view is a table of functions and its own state behind this head; the topmost is on the screen. */
 typedef struct {
@@ -85,7 +86,8 @@ struct UiApp {
   GMainLoop *loop;
   UiPrompts *prompts;
   GPtrArray *accounts; /* of UiAccount */
-  UiBox *box;          /* the open folder; NULL: none */
+  UiBox *box;          /* the open folder, or that of the message under the cursor where hits is; NULL: none */
+  UiHits *hits;        /* what a saved search found, in place of the open folder; NULL */
   UiSubjects *subjects; /* of messages that were read */
   struct UiLooks *looks; /* ui/look.c; NULL */
   MlThreadEdits *thread_edits; /* opened when it is asked for: ui_thread_edits() */
@@ -228,10 +230,14 @@ struct UiBox {
   gboolean fitted;  /* every item's fits is true, but for what has changed since */
   gboolean counted; /* the next two are true */
   guint unread, pending;
+  UiHits *hits;     /* it has some of what was found, and no more; NULL: all of the folder */
 };
 void ui_box_open(UiApp *app, UiAccount *account, const char *folder);
 void ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext context); /* that view stays */
 void ui_box_reload(UiApp *app);
+UiBox *ui_box_new(UiApp *app, UiAccount *account, const char *folder); /* with nothing in it */
+UiItem *ui_box_add_line(UiBox *box, const MlLine *line); /* what the store has; NULL: it was there */
+gboolean ui_box_told(UiBox *box, guint32 uid, guint flags); /* as the mailbox has them; FALSE: it is not in the list */
 void ui_box_free(UiBox *box);
 gboolean ui_box_event(UiApp *app, MlEvent *event); /* one that speaks of the open folder */
 UiItem *ui_box_item(UiBox *box);                   /* under the cursor; NULL: none */
@@ -270,6 +276,25 @@ GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one unde
 void ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove);
 guint ui_box_forget(UiBox *box, const GArray *uids); /* takes them out of the list */
 
+/* hits.c: what a saved search found, in the list of messages */
+void ui_hits_open(UiApp *app, const MlSaved *saved);
+void ui_hits_close(UiApp *app, UiContext context); /* shows the open folder again, below that view */
+void ui_hits_free(UiApp *app);  /* the same without a screen */
+void ui_hits_again(UiApp *app); /* searches once more */
+void ui_hits_news(UiApp *app, const UiAccount *account); /* its lists or its index have changed */
+void ui_hits_event(UiApp *app, const UiAccount *account, const MlEvent *event);
+void ui_hits_dropped(UiHits *found, const UiBox *box, const GArray *uids); /* they are gone, and about to be freed */
+gboolean ui_hits_has(const UiApp *app, const UiBox *box);
+UiBox *ui_app_folder(const UiApp *app); /* the open folder, whatever is shown; NULL: none */
+gboolean ui_app_has_box(const UiApp *app, const UiBox *box); /* it is one of ours still */
+void ui_app_each_box(UiApp *app, void (*func)(UiBox *box, gpointer data), gpointer data);
+char *ui_hits_place(UiApp *app, const UiItem *item); /* where the message that is read lies; transfer full */
+/* hits-act.c: what the keys of the list do there. */
+gboolean ui_hits_key(UiApp *app, const UiBinding *binding); /* TRUE: that was all */
+UiItem *ui_hits_step(UiApp *app, gboolean down, gboolean deleted_too); /* goes there; NULL: there is none */
+guint ui_hits_pending(UiApp *app, guint *for_good); /* deletions that are marked; of them those not for the trash */
+void ui_hits_sync(UiApp *app); /* carries them out */
+
 /* look.c */
 /* Parses @words as a pattern of the open folder and calls @then, at once or once the messages were looked into where the
  * pattern wants that: not at all if that is cancelled, another folder is opened, or the words are no pattern, which is
@@ -307,6 +332,7 @@ GPtrArray *ui_order_thread(const UiBox *box, const UiItem *item);
 typedef void (*UiThen)(UiApp *app, gpointer data);
 void ui_sync_pending(UiApp *app, UiThen then,
                      gpointer data); /* asks about deletions; @data is dropped on Esc: g_free */
+gboolean ui_sync_for_good(const UiBox *box); /* what is deleted in it goes to no trash */
 void ui_sync_run(UiApp *app, UiThen then, gpointer data); /* what `$` does; @then only if all went well */
 void ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to,
                        const char *folder); /* transfer.c: to another account */
@@ -314,6 +340,9 @@ void ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *accoun
 
 /* The views */
 UiView *ui_index_new(void);
+void ui_index_letters(const UiAccount *account, const UiItem *item, char letters[4]);
+const char *ui_index_mark(const UiItem *item);
+UiStyle ui_index_style(const UiItem *item);
 UiView *ui_folders_new(UiApp *app);
 UiView *ui_parts_new(UiApp *app, UiReader *reader);
 UiView *ui_details_new(UiApp *app, UiReader *reader);
@@ -325,7 +354,8 @@ void ui_help_fit(GString *hint, int columns);
 UiView *ui_log_new(UiApp *app);
 void ui_folders_choose(UiApp *app); /* the folder under the cursor */
 UiAccount *ui_folders_seek(UiApp *app, int step); /* to the next account's line; NULL: the list is not open */
-const MlFolder *ui_folders_current(UiApp *app, UiAccount **account);
+const MlFolder *ui_folders_current(UiApp *app, UiAccount **account); /* NULL, *account NULL: no folder's line */
+const MlSaved *ui_folders_search(UiApp *app); /* the search under the cursor; NULL: it is none */
 void ui_details_trust(UiApp *app);
 char *ui_details_fingerprint(const char *hex); /* in groups of four; transfer full */
 char *ui_details_date(gint64 when);            /* "2026-11-22"; transfer full */

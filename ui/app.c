@@ -243,7 +243,8 @@ handle_key(UiApp *app, int key)
   }
   gboolean applied = app->apply_to_tagged;
   app->key = key;
-  binding->run(app);
+  if (!app->hits || !ui_hits_key(app, binding))
+    binding->run(app);
   if (applied)
     app->apply_to_tagged = FALSE;
 }
@@ -482,6 +483,7 @@ static void
 clear(UiApp *app)
 {
   ui_verdicts_free(app);
+  ui_hits_free(app);
   ui_box_free(app->box);
   ui_subjects_free(app->subjects);
   ml_thread_edits_free(app->thread_edits);

@@ -242,6 +242,24 @@ says_another(const UiBox *box, const UiItem *item, const MlHeader *header)
                    shown->size != header->size);
 }
 
+UiItem *
+ui_box_add_line(UiBox *box, const MlLine *line)
+{
+  return add_line(box, line, NULL);
+}
+
+gboolean
+ui_box_told(UiBox *box, guint32 uid, guint flags)
+{
+  UiItem *item = ui_box_by_uid(box, uid);
+
+  if (!item)
+    return FALSE;
+  box->counted = FALSE;
+  set_flags(item, flags);
+  return TRUE;
+}
+
 /* Takes @header. What the store has need not be kept here. */
 static UiItem *
 add_item(UiBox *box, MlHeader *header, gboolean stored)
@@ -357,6 +375,8 @@ ui_box_forget(UiBox *box, const GArray *uids)
   }
   if (!n)
     return 0;
+  if (box->hits)
+    ui_hits_dropped(box->hits, box, uids);
   box->counted = FALSE;
   for (guint i = 0; box->threads && i < uids->len; i++)
     ml_threads_remove(box->threads, ui_box_by_uid(box, g_array_index(uids, guint32, i)));
@@ -391,7 +411,7 @@ take_changes(UiApp *app, UiBox *box, const MlChanges *changes)
 gboolean
 ui_box_event(UiApp *app, MlEvent *event)
 {
-  UiBox *box = app->box;
+  UiBox *box = ui_app_folder(app);
 
   if (event->folder && strcmp(event->folder, box->folder) != 0)
     return FALSE;
@@ -449,9 +469,9 @@ make_anew(UiBox *box)
 static void
 opened(UiApp *app, const GError *error, gpointer data)
 {
-  UiBox *box = app->box;
+  UiBox *box = ui_app_folder(app);
 
-  if (box != data)
+  if (!box || box != data)
     return;
   box->loading = FALSE;
   box->to_first = FALSE;
@@ -477,14 +497,15 @@ opened(UiApp *app, const GError *error, gpointer data)
   settle(box);
   if (box->all->len < box->total)
     box->total = box->all->len;
-  ui_reader_fetch_ahead(app, box);
+  if (box == app->box)
+    ui_reader_fetch_ahead(app, box);
   ui_verdicts_kick(app);
 }
 
 static void
 load(UiApp *app)
 {
-  UiBox *box = app->box;
+  UiBox *box = ui_app_folder(app);
   int rows, columns;
 
   ui_screen_size(&rows, &columns);
@@ -498,14 +519,8 @@ load(UiApp *app)
   op->data = box;
 }
 
-void
-ui_box_open(UiApp *app, UiAccount *account, const char *folder)
-{
-  ui_box_open_below(app, account, folder, UI_IN_INDEX);
-}
-
-void
-ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext context)
+UiBox *
+ui_box_new(UiApp *app, UiAccount *account, const char *folder)
 {
   UiBox *box = g_new0(UiBox, 1);
 
@@ -518,6 +533,21 @@ ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext 
   box->shown = g_ptr_array_new();
   if (account->account->kind == ML_ACCOUNT_IMAP)
     box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
+  return box;
+}
+
+void
+ui_box_open(UiApp *app, UiAccount *account, const char *folder)
+{
+  ui_box_open_below(app, account, folder, UI_IN_INDEX);
+}
+
+void
+ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext context)
+{
+  UiBox *box = ui_box_new(app, account, folder);
+
+  ui_hits_close(app, context);
   if (app->box) {
     g_free(app->before);
     app->before = ui_account_join(app, app->box->account, app->box->folder);
@@ -536,9 +566,9 @@ ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiContext 
 void
 ui_box_reload(UiApp *app)
 {
-  if (!app->box)
+  if (!ui_app_folder(app))
     return;
-  ui_ops_forget(app, app->box);
+  ui_ops_forget(app, ui_app_folder(app));
   load(app);
 }
 
@@ -575,12 +605,13 @@ flags_done(UiApp *app, const GError *error, gpointer data)
 
   if (error)
     ui_app_error(app, error);
-  if (app->box)
-    app->box->counted = FALSE;
+  gboolean there = ui_app_has_box(app, change->box);
+  if (there)
+    change->box->counted = FALSE;
   /* A change that was written down is laid over all that is told, and what comes of it is told. */
   gboolean told = change->kept && !error;
-  for (guint i = 0; !told && app->box == change->box && i < change->uids->len; i++) {
-    UiItem *item = ui_box_by_uid(app->box, g_array_index(change->uids, guint32, i));
+  for (guint i = 0; !told && there && i < change->uids->len; i++) {
+    UiItem *item = ui_box_by_uid(change->box, g_array_index(change->uids, guint32, i));
     if (!item)
       continue;
     guint flags = item->flags; /* a list that was told meanwhile may have had them as they were */

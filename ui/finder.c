@@ -22,8 +22,10 @@ typedef struct {
   UiAccount *account;
   UiFinderMail mail;
   guint timer;
+  gboolean looked; /* once to the end */
   gboolean running, news; /* news: something came since the last look began */
   guint changes; /* counts looks that changed something */
+  guint told;    /* of these, to what was found by a saved search */
   MlSearchState state;
 } Kept;
 
@@ -53,6 +55,12 @@ MlStoreSearch *
 ui_finder_index(UiFinderMail *mail)
 {
   return mail->search;
+}
+
+MlStore *
+ui_finder_store(UiFinderMail *mail)
+{
+  return mail->store;
 }
 
 MlSearchReader *
@@ -137,6 +145,11 @@ piece_done(UiApp *app, gboolean cancelled, gpointer data)
     kept->state = piece->state;
     kept->changes += piece->changed;
     ui_finds_news(app);
+  }
+  if (!error && !piece->more && (kept->told != kept->changes || !kept->looked)) {
+    kept->told = kept->changes;
+    kept->looked = TRUE;
+    ui_hits_news(app, kept->account);
   }
   kept->news |= piece->follow;
   if (!error && piece->more)

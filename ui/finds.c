@@ -301,7 +301,7 @@ void
 ui_finds_arrived(UiApp *app)
 {
   Goal *goal = app->goal;
-  UiBox *box = app->box;
+  UiBox *box = app->hits ? NULL : app->box;
 
   if (!goal || !box)
     return;
@@ -334,6 +334,7 @@ go(UiApp *app, gpointer data)
     goal_free(app->goal);
   app->goal = goal;
   ui_app_pop_to_alone(app, UI_IN_FINDS); /* where q leads back to from the message */
+  ui_hits_close(app, UI_IN_FINDS);
   if (!app->box || app->box->account != goal->account || strcmp(app->box->folder, goal->folder) != 0)
     ui_box_open_below(app, goal->account, goal->folder, UI_IN_FINDS);
   ui_finds_arrived(app);
@@ -349,7 +350,7 @@ open_row(UiApp *app, UiList *list, guint row)
     return;
   Goal *goal = g_new(Goal, 1);
   *goal = (Goal){ finds->account, g_strdup(place->folder), place->uidvalidity, place->uid };
-  if (app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
+  if (!app->hits && app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
     go(app, goal);
   else
     ui_sync_pending(app, go, goal);

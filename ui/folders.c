@@ -2,17 +2,20 @@
 
 #include "ui/app-private.h"
 
-/* All folders of all accounts, one below the other. */
+/* All folders of all accounts, one below the other, and the searches that have a name. */
 typedef struct {
   UiView view;
   int cursor, top, rows;
   const UiAccount *on; /* the row the cursor is on, by name: lists of folders come and change below it */
   char *on_folder;     /* NULL: the account's own line */
+  const MlSaved *on_search; /* NULL: no search */
+  gboolean placed;          /* the last three are true */
 } Folders;
 
 typedef struct {
-  UiAccount *account;
+  UiAccount *account;     /* NULL: of the searches */
   const MlFolder *folder; /* NULL: the account's own line */
+  const MlSaved *search;  /* NULL: their own line */
 } Row;
 
 static GArray *
@@ -22,12 +25,17 @@ collect(UiApp *app)
 
   for (guint a = 0; a < app->accounts->len; a++) {
     UiAccount *account = app->accounts->pdata[a];
-    Row head = { account, NULL };
+    Row head = { account, NULL, NULL };
     g_array_append_val(rows, head);
     for (guint i = 0; account->folders && i < account->folders->len; i++) {
-      Row row = { account, account->folders->pdata[i] };
+      Row row = { account, account->folders->pdata[i], NULL };
       g_array_append_val(rows, row);
     }
+  }
+  const GPtrArray *searches = app->config->searches;
+  for (guint i = 0; searches->len && i <= searches->len; i++) {
+    Row row = { NULL, NULL, i ? searches->pdata[i - 1] : NULL };
+    g_array_append_val(rows, row);
   }
   return rows;
 }
@@ -40,6 +48,8 @@ put_cursor(Folders *folders, const GArray *rows, int at)
     return;
   const Row *row = &g_array_index(rows, Row, folders->cursor);
   folders->on = row->account;
+  folders->on_search = row->search;
+  folders->placed = TRUE;
   g_free(folders->on_folder);
   folders->on_folder = row->folder ? g_strdup(row->folder->name) : NULL;
 }
@@ -52,7 +62,8 @@ current_rows(UiApp *app, Folders *folders)
 
   for (guint i = 0; i < rows->len; i++) {
     const Row *row = &g_array_index(rows, Row, i);
-    if (row->account != folders->on || g_strcmp0(row->folder ? row->folder->name : NULL, folders->on_folder) != 0)
+    if (!folders->placed || row->account != folders->on || row->search != folders->on_search ||
+        g_strcmp0(row->folder ? row->folder->name : NULL, folders->on_folder) != 0)
       continue;
     folders->cursor = (int)i;
     return rows;
@@ -93,9 +104,10 @@ static void
 draw_folder(UiApp *app, const Row *shown, int row, int columns, gboolean current)
 {
   const MlFolder *folder = shown->folder;
-  gboolean open = app->box && app->box->account == shown->account && !strcmp(app->box->folder, folder->name);
-  int unseen = open && !app->box->loading ? (int)ui_box_count(app->box, FALSE) : folder->unseen;
-  int total = open && !app->box->loading ? (int)app->box->total : folder->total;
+  UiBox *box = ui_app_folder(app);
+  gboolean open = box && box->account == shown->account && !strcmp(box->folder, folder->name);
+  int unseen = open && !box->loading ? (int)ui_box_count(box, FALSE) : folder->unseen;
+  int total = open && !box->loading ? (int)box->total : folder->total;
   g_autofree char *name = ui_text_line(folder->name);
   g_autofree char *fit = ui_text_fit(name, MAX(columns - 36, 8));
   g_autofree char *unread = unseen > 0 ? g_strdup_printf("%d new", unseen) : g_strdup("");
@@ -108,6 +120,19 @@ draw_folder(UiApp *app, const Row *shown, int row, int columns, gboolean current
                                         : UI_STYLE_NORMAL;
 
   ui_screen_fill(row, 0, columns, style, line);
+}
+
+static void
+draw_search(UiApp *app, const MlSaved *search, int row, int columns, gboolean current)
+{
+  g_autofree char *name = ui_text_line(search ? search->name : "Searches");
+  g_autofree char *fit = ui_text_fit(name, CLAMP(columns / 3, 8, 40));
+  g_autofree char *text = ui_text_line(search ? search->text : "");
+  g_autofree char *line = search ? g_strdup_printf("%c   %s %s", current ? '>' : ' ', fit, text)
+                                 : g_strdup_printf("%c%s", current ? '>' : ' ', name);
+  g_autofree char *cut = ui_text_cut(line, columns);
+
+  ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : search ? UI_STYLE_NORMAL : UI_STYLE_HEADER, cut);
 }
 
 static void
@@ -127,7 +152,9 @@ draw(UiApp *app, UiView *view, int rows, int columns)
     int at = folders->top + i;
     const Row *row = &g_array_index(list, Row, at);
     gboolean current = at == folders->cursor;
-    if (row->folder)
+    if (!row->account)
+      draw_search(app, row->search, 1 + i, columns, current);
+    else if (row->folder)
       draw_folder(app, row, 1 + i, columns, current);
     else
       draw_account(row->account, 1 + i, columns, current ? UI_STYLE_CURSOR : UI_STYLE_HEADER);
@@ -176,7 +203,11 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
   for (int i = 1; i <= n; i++) {
     int at = ((folders->cursor + (backwards ? -i : i)) % n + n) % n;
     const Row *row = &g_array_index(list, Row, at);
-    if (!ml_pattern_contains(row->folder ? row->folder->name : row->account->account->name, folded))
+    const char *name = row->folder    ? row->folder->name
+                       : row->account ? row->account->account->name
+                       : row->search  ? row->search->name
+                                      : "Searches";
+    if (!ml_pattern_contains(name, folded))
       continue;
     put_cursor(folders, list, at);
     return TRUE;
@@ -206,9 +237,10 @@ ui_folders_new(UiApp *app)
   Folders *folders = g_new0(Folders, 1);
 
   folders->view.type = &type;
-  if (app->box) {
-    folders->on = app->box->account;
-    folders->on_folder = g_strdup(app->box->folder);
+  if (ui_app_folder(app)) {
+    folders->on = ui_app_folder(app)->account;
+    folders->on_folder = g_strdup(ui_app_folder(app)->folder);
+    folders->placed = TRUE;
   }
   folders->cursor = 1;
   return &folders->view;
@@ -250,4 +282,15 @@ ui_folders_current(UiApp *app, UiAccount **account)
   const Row *row = &g_array_index(list, Row, folders->cursor);
   *account = row->account;
   return row->folder;
+}
+
+const MlSaved *
+ui_folders_search(UiApp *app)
+{
+  Folders *folders = (Folders *)ui_app_view(app, UI_IN_FOLDERS);
+
+  if (!folders)
+    return NULL;
+  g_autoptr(GArray) list = current_rows(app, folders);
+  return folders->cursor >= 0 && folders->cursor < (int)list->len ? g_array_index(list, Row, folders->cursor).search : NULL;
 }

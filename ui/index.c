@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "ui/app-private.h"
+#include "ui/hits-private.h"
 
 /* The view holds no state: the open folder keeps its own place. */
 
@@ -54,8 +54,8 @@ draw_title(UiApp *app, int columns)
 }
 
 /* The three letters of a message's state. */
-static void
-flag_letters(const UiAccount *account, const UiItem *item, char letters[4])
+void
+ui_index_letters(const UiAccount *account, const UiItem *item, char letters[4])
 {
   guint flags = item->flags;
   gboolean files = account->account->kind != ML_ACCOUNT_IMAP; /* there RECENT is known */
@@ -70,16 +70,16 @@ flag_letters(const UiAccount *account, const UiItem *item, char letters[4])
   letters[3] = 0;
 }
 
-static const char *
-mark_of(const UiItem *item)
+const char *
+ui_index_mark(const UiItem *item)
 {
   static const char *const hints[] = { "", "S", "E", "SE" };
 
   return item->judged ? item->mark : hints[item->hints & (ML_HINT_SIGNED | ML_HINT_ENCRYPTED)];
 }
 
-static UiStyle
-style_of(const UiItem *item)
+UiStyle
+ui_index_style(const UiItem *item)
 {
   if (item->deleted)
     return UI_STYLE_DELETED;
@@ -194,7 +194,7 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
   int from_width = narrow ? columns / 4 : CLAMP((columns - 40) / 3, 12, 30), date_width = narrow ? 0 : 9;
   char letters[4];
 
-  flag_letters(box->account, item, letters);
+  ui_index_letters(box->account, item, letters);
   g_autofree char *date = date_width ? ui_text_date(item->date, now, date_width) : g_strdup("");
   g_autofree char *date_fit = ui_text_fit(date, date_width);
   g_autofree char *from = ui_text_line(ui_box_header(box, item)->from_name);
@@ -206,9 +206,9 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
   g_autofree char *subject_fit = ui_text_fit(subject, subject_width);
   g_autofree char *line =
       g_strdup_printf("%c%*u %s %-3s %s%s%s  %s %6s", current ? '>' : ' ', number_width, number, letters,
-                      mark_of(item), date_fit, date_width ? "  " : "", from_fit, subject_fit, size);
+                      ui_index_mark(item), date_fit, date_width ? "  " : "", from_fit, subject_fit, size);
 
-  ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : style_of(item), line);
+  ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : ui_index_style(item), line);
   if (!current && *item->mark && !item->deleted)
     ui_screen_put(row, 1 + number_width + 1 + 3 + 1, 3, item->mark_style, item->mark);
 }
@@ -240,6 +240,10 @@ draw(UiApp *app, UiView *view, int rows, int columns)
   UiBox *box = app->box;
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 
+  if (app->hits) {
+    ui_hits_draw(app->hits, rows, columns);
+    return;
+  }
   draw_title(app, columns);
   if (!box || !box->shown->len) {
     draw_empty(app, box, rows, columns);
@@ -263,6 +267,8 @@ move(UiApp *app, UiView *view, UiMove move)
 {
   UiBox *box = app->box;
 
+  if (app->hits)
+    return ui_hits_move(app->hits, move);
   if (box && !box->shown->len && box->loading && move == UI_MOVE_FIRST)
     box->placed = box->to_first = TRUE; /* nothing is there yet */
   if (!box || !box->shown->len)
@@ -348,8 +354,9 @@ seek_looked(UiApp *app, MlPattern *pattern, gpointer data)
 static gboolean
 search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 {
+  if (app->hits)
+    return ui_hits_search(app->hits, pattern, backwards);
   Seeking *seeking = g_rc_box_new0(Seeking);
-
   seeking->backwards = backwards;
   ui_look(app, pattern, FALSE, seek_looked, g_rc_box_acquire(seeking), g_rc_box_release);
   gboolean told = !seeking->done || seeking->found; /* or will be */
@@ -361,7 +368,10 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
 static void
 hint(UiApp *app, UiView *view, GString *hint)
 {
-  g_string_append(hint, "Enter read  m write  r reply  d delete  l limit  y folders  q quit  ? help");
+  if (app->hits)
+    ui_hits_hint(hint);
+  else
+    g_string_append(hint, "Enter read  m write  r reply  d delete  l limit  y folders  q quit  ? help");
 }
 
 static void

@@ -98,15 +98,21 @@ news_free(gpointer data)
 
 /* In the mailbox it has its flag; the open folder may hear of that late, where the server tells nothing by itself. */
 static void
-show_mark(UiApp *app, const MlSource *source)
+show_mark_in(UiBox *box, gpointer data)
 {
-  UiBox *box = app->box;
-  gboolean open = box && !strcmp(box->account->account->name, source->account) &&
+  const MlSource *source = data;
+  gboolean open = !strcmp(box->account->account->name, source->account) &&
                   !strcmp(box->folder, source->folder) && box->uidvalidity == source->uidvalidity;
   UiItem *item = open ? ui_box_by_uid(box, source->uid) : NULL;
 
   if (item)
     item->flags |= ml_source_flag(source);
+}
+
+static void
+show_mark(UiApp *app, MlSource *source)
+{
+  ui_app_each_box(app, show_mark_in, source);
 }
 
 static void

@@ -479,7 +479,8 @@ draw_place(UiApp *app, const UiReader *reader, int row, int columns)
   UiItem *item = item_of(app, reader);
   g_autofree char *folder = ui_text_line(item ? app->box->folder : reader->title);
   g_autofree char *place =
-      item ? g_strdup_printf(" %s %u of %u%s ", folder, ui_box_number(app->box, item),
+      item && app->hits ? ui_hits_place(app, item)
+      : item ? g_strdup_printf(" %s %u of %u%s ", folder, ui_box_number(app->box, item),
                              MAX(app->box->total, app->box->all->len), item->deleted ? ", to be deleted" : "")
            : g_strdup_printf(" %s ", folder);
   g_autofree char *cut = ui_text_cut(place, MAX(columns - 12, 1));
@@ -569,7 +570,7 @@ ui_reader_open(UiApp *app, UiItem *item)
 {
   UiReader *reader = ui_reader_top(app);
 
-  if (reader && reader->box == app->box && ui_app_top(app) == &reader->view) {
+  if (reader && reader->box && (app->hits || reader->box == app->box) && ui_app_top(app) == &reader->view) {
     gboolean all_headers = reader->all_headers;
     forget_message(app, reader);
     reader->all_headers = all_headers;

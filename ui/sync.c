@@ -21,15 +21,17 @@ sync_done(UiApp *app, Sync *sync)
     return;
   gboolean kept = ml_worker_keeps_changes(sync->account->worker);
   if (!sync->failed) {
-    if (app->box == sync->box && !kept)
-      ui_box_forget(app->box, sync->removed);
+    if (ui_app_has_box(app, sync->box) && !kept)
+      ui_box_forget(sync->box, sync->removed);
     if (sync->success)
       ui_app_say(app, sync->waits ? "%s The server is told once there is a line." : "%s", sync->success);
     if (sync->then)
       sync->then(app, sync->data);
   } else {
-    if (kept && sync->removed->len && app->box == sync->box)
-      ui_box_reload(app); /* what was shown as gone is not */
+    if (kept && sync->removed->len && ui_hits_has(app, sync->box))
+      ui_hits_again(app); /* what was shown as gone is not */
+    else if (kept && sync->removed->len && sync->box && sync->box == ui_app_folder(app))
+      ui_box_reload(app); /* the same */
     g_free(sync->data);
   }
   g_array_unref(sync->removed);
@@ -80,7 +82,7 @@ static void
 show_removed(UiApp *app, Sync *sync)
 {
   if (sync->running && ml_worker_keeps_changes(sync->account->worker))
-    ui_box_forget(app->box, sync->removed);
+    ui_box_forget(sync->box, sync->removed);
 }
 
 void
@@ -115,6 +117,14 @@ ui_sync_run(UiApp *app, UiThen then, gpointer data)
   sync_done(app, sync);
 }
 
+gboolean
+ui_sync_for_good(const UiBox *box)
+{
+  const char *trash = ui_account_special(box->account, ML_ROLE_TRASH);
+
+  return !trash || !strcmp(trash, box->folder);
+}
+
 /* The question before a folder with pending deletions is left. */
 typedef struct {
   UiApp *app;
@@ -129,7 +139,10 @@ pending_answered(const char *answer, gpointer data)
 
   if (!answer)
     g_free(pending->data);
-  else if (*answer == 'y')
+  else if (*answer == 'y' && pending->app->hits) {
+    ui_hits_sync(pending->app);
+    pending->then(pending->app, pending->data);
+  } else if (*answer == 'y')
     ui_sync_run(pending->app, pending->then, pending->data);
   else
     pending->then(pending->app, pending->data);
@@ -138,17 +151,19 @@ pending_answered(const char *answer, gpointer data)
 void
 ui_sync_pending(UiApp *app, UiThen then, gpointer data)
 {
-  guint n = app->box ? ui_box_count(app->box, TRUE) : 0;
+  guint for_good = 0, n = app->hits ? ui_hits_pending(app, &for_good) : app->box ? ui_box_count(app->box, TRUE) : 0;
 
   if (!n) {
     then(app, data);
     return;
   }
-  const char *trash = ui_account_special(app->box->account, ML_ROLE_TRASH);
-  gboolean for_good = !trash || !strcmp(trash, app->box->folder);
+  if (!app->hits)
+    for_good = ui_sync_for_good(app->box) ? n : 0;
   g_autofree char *question =
-      g_strdup_printf(for_good ? "Delete %u message%s for good" : "Move %u deleted message%s to the trash", n,
-                      n == 1 ? "" : "s");
+      for_good && for_good < n
+          ? g_strdup_printf("Delete %u messages, %u of them for good", n, for_good)
+          : g_strdup_printf(for_good ? "Delete %u message%s for good" : "Move %u deleted message%s to the trash", n,
+                            n == 1 ? "" : "s");
   Pending *pending = g_new0(Pending, 1);
   *pending = (Pending){ .app = app, .then = then, .data = data };
   ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, NULL, question, NULL, NULL, pending_answered, pending);

@@ -77,8 +77,8 @@ deleted(UiApp *app, const GError *error, gpointer data)
                                   error->message);
   if (--transfer->running)
     return;
-  if (!transfer->error && app->box == transfer->box)
-    ui_box_forget(app->box, transfer->stored);
+  if (!transfer->error && ui_app_has_box(app, transfer->box))
+    ui_box_forget(transfer->box, transfer->stored);
   tell(transfer);
   transfer_free(transfer);
 }

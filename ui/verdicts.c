@@ -82,22 +82,35 @@ ui_verdicts_forget_item(UiItem *item)
   item->judged = item->tried = FALSE;
 }
 
-static gboolean
-forget_expired(Verdicts *verdicts, gboolean all)
+typedef struct {
+  Verdicts *verdicts;
+  gint64 now;
+  gboolean all, any;
+} Forgetting;
+
+static void
+forget_in(UiBox *box, gpointer data)
 {
-  UiBox *box = verdicts->app->box;
-  gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  gboolean any = FALSE;
-  verdicts->expires = G_MAXINT64;
-  for (guint i = 0; box && i < box->all->len; i++) {
+  Forgetting *forgetting = data;
+  Verdicts *verdicts = forgetting->verdicts;
+  for (guint i = 0; i < box->all->len; i++) {
     UiItem *item = box->all->pdata[i];
-    if (all || (item->judged && end_of(item) < now)) {
+    if (forgetting->all || (item->judged && end_of(item) < forgetting->now)) {
       ui_verdicts_forget_item(item);
-      any = TRUE;
+      forgetting->any = TRUE;
     }
     if (item->judged)
       verdicts->expires = MIN(verdicts->expires, end_of(item));
   }
+}
+
+static gboolean
+forget_expired(Verdicts *verdicts, gboolean all)
+{
+  Forgetting forgetting = { verdicts, g_get_real_time() / G_USEC_PER_SEC, all, FALSE };
+  verdicts->expires = G_MAXINT64;
+  ui_app_each_box(verdicts->app, forget_in, &forgetting); /* what is not shown now, too */
+  gboolean any = forgetting.any;
   if (any || all) {
     verdicts->below = verdicts->at = 0;
     verdicts->through = FALSE;

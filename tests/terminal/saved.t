@@ -1,0 +1,200 @@
+#!/bin/sh
+# Searches that have a name, on the screen: over two accounts of a real Dovecot and a Maildir. What a key does is done to
+# the message where it lies; one that went meanwhile is told, and no other is touched.
+. "$(dirname "$0")/lib.sh"
+command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+chmod 711 "$LAB"
+server=$LAB/server
+trap 'stop_dovecot "$server"; finish' EXIT
+sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
+. "$server/env"
+anna=$server/mail/anna/Maildir bob=$server/mail/bob/Maildir near=$LAB/profile/mail
+make_profile
+cat >"$LAB/profile/signet.conf" <<-EOF
+	[account near]
+	address = bob@example.org
+	maildir = mail
+	[account anna]
+	address = anna@example.org
+	imap = imaps://anna@127.0.0.1:$PORT_TLS
+	password-command = echo secret-anna
+	[account bob]
+	imap = imaps://bob@127.0.0.1:$PORT_TLS
+	password-command = echo secret-bob
+	[searches]
+	Papers = report -draft
+	flagged = ~F
+	[keys]
+	system-tokens = no
+EOF
+signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
+signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+for home in "$anna" "$bob"; do
+	for folder in Trash Lists Other; do
+		mkdir -p "$home/.$folder/cur" "$home/.$folder/new" "$home/.$folder/tmp"
+	done
+done
+post() { # post FOLDER DAY FLAGS SUBJECT TEXT
+	printf 'From: Jo <jo@example.org>\nTo: anna@example.org\nSubject: %s\nDate: Wed, %02d Nov 2023 00:00:00 +0000\nMessage-ID: <%s.%s@x>\n\n%s\n' \
+		"$4" "$2" "$2" "$(printf %s "$1" | tr -dc a-zA-Z)" "$5" >"$1/tmp/17000000$2.x"
+	mv "$1/tmp/17000000$2.x" "$1/cur/17000000$2.x:2,$3"
+}
+# In each the first number is another message: whoever took a number for another folder's would be found out.
+post "$near" 10 S 'Near and no hit' 'Nothing.'
+post "$near" 11 S 'Near report' 'The near text.'
+post "$near/.Archive" 12 S 'Archived report' 'The archived text.'
+post "$anna" 10 S 'Anna and no hit' 'Nothing.'
+post "$anna" 13 S 'Report of Anna' 'The text of Anna.'
+post "$anna/.Lists" 14 S 'Listed report' 'The listed text.'
+post "$anna/.Lists" 15 S 'draft of a report' 'Left out.'
+post "$bob" 10 S 'Bob and no hit' 'Nothing.'
+post "$bob" 16 '' 'Report of Bob' 'The text of Bob.'
+post "$bob/.Other" 17 S 'Other report' 'The other text.'
+post "$bob/.Other" 18 S 'Second report' 'The second text.'
+[ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna" "$bob"
+signet -A anna sync >/dev/null 2>&1
+signet -A bob sync >/dev/null 2>&1
+signet -A near search nothing-at-all >/dev/null 2>&1
+
+file_of() { grep -lE "^Subject: $2\$" "$1"/cur/* "$1"/new/* 2>/dev/null; } # file_of FOLDER SUBJECT
+there() { [ -n "$(file_of "$1" "$2")" ]; }
+not_there() { ! there "$1" "$2"; }
+has_flag() { file_of "$1" "$2" | grep -qE ":2,[A-Z]*$3"; } # has_flag FOLDER SUBJECT LETTER
+flagged_all() { grep -lrE '^Subject:' "$anna" "$bob" "$near" | grep -E ':2,[A-Z]*F' | xargs -r sed -n 's/^Subject: //p' | sort | tr '\n' ','; }
+only_flagged() { [ "$(flagged_all)" = "$1" ]; }
+
+start 80 24 --
+wait_for '^> *2 .*Near report' 'the list is there'
+keys y
+wait_for '^ Folders' 'y lists folders'
+wait_for '^Searches|^ Searches' 'and the searches, below a heading'
+wait_for '^    Papers +report -draft' 'each with what it looks for'
+keys /
+wait_for 'Search for' 'they are searched as folders are'
+typed papers
+keys Enter
+wait_for '^>   Papers' 'the cursor is on one'
+keys Enter
+wait_for '^ Search "Papers"  7 messages, 1 new' 'Enter opens it, with messages of all accounts'
+wait_for '^>.* bob/Other +Jo +Second report' 'the newest first, each with its place'
+check 'in the order of their dates' sh -c '[ "$1" = "Second Other Bob Listed Anna Archived Near " ]' - \
+	"$(rows 2 8 | sed -E 's/.*(Second|Other|Listed|Archived|Near) report.*/\1/; s/.*Report of (Bob|Anna).*/\1/' | tr '\n' ' ')"
+wait_for '7 messages, 1 new +bob/Other' 'the title says where the message at the cursor lies'
+
+# ---- reading: over folders and accounts, each message where it lies
+keys Down Down Enter
+wait_for 'The text of Bob' 'Enter reads'
+wait_for '── bob/INBOX  "Papers" 3 of 7' 'and says where it lies, and its place here'
+check 'it is read on its server' until_true has_flag "$bob" 'Report of Bob' S
+keys j
+wait_for 'The listed text' 'j goes on in another account'
+keys j
+wait_for 'The text of Anna' 'and another folder'
+keys k
+wait_for 'The listed text' 'k goes back'
+keys F
+keys q
+wait_for '^> F .* anna/Lists +Jo +Listed report' 'F in the reader flags that message'
+check 'on its server' until_true has_flag "$anna/.Lists" 'Listed report' F
+keys End F
+wait_for '^> F .* near/INBOX +Jo +Near report' 'F in the list another'
+check 'in the Maildir' until_true has_flag "$near" 'Near report' F
+check 'and nothing else was flagged anywhere' until_true only_flagged 'Listed report,Near report,'
+
+# ---- a limit, tags, and what is done to the tagged of several folders
+keys l
+wait_for 'Show messages with:' 'l limits'
+typed '~F'
+keys Enter
+wait_for '\[~F: 2\]' 'to what fits'
+check 'and no other' has_not 'Report of Bob'
+keys Escape
+wait_for 'Report of Bob' 'Esc shows all again'
+keys T
+wait_for 'Tag messages with:' 'T tags by a pattern'
+typed '~s report ~F'
+keys Enter
+wait_for '2 tagged' 'in all folders'
+typed ';F'
+wait_for '^   t .*Listed report' 'a key after ; acts on all of them'
+check 'in one account' until_true only_flagged ''
+typed ';C'
+wait_for 'Copy 2 messages to folder:' 'C asks once'
+typed bob/Trash
+keys Enter
+check 'and copies from both' until_true there "$bob/.Trash" 'Listed report'
+check 'to where it was told' until_true there "$bob/.Trash" 'Near report'
+check 'they stay' there "$near" 'Near report'
+keys Home
+wait_for '^>.*Second report' 'Home'
+keys o
+wait_for 'newest first, without threads' 'what makes no sense here says so'
+
+# ---- deleting: to the trash of its own account
+keys d
+wait_for '^ D .*Second report' 'd marks'
+wait_for '^>.*Other report' 'and goes on'
+keys Down Down Down
+wait_for '^>.*Report of Anna' 'down to another account'
+keys d
+wait_for '2 deletions pending' 'two are marked'
+keys q
+wait_for 'Move 2 deleted messages to the trash' 'leaving asks'
+keys Escape
+wait_gone 'deleted messages to the trash' 'Esc stays'
+keys '$'
+wait_gone 'Second report' '$ does it'
+wait_gone 'Report of Anna' 'in both'
+wait_for '^ Search "Papers"  5 messages' 'the others stay'
+check 'one is in the trash of its account' until_true there "$bob/.Trash" 'Second report'
+check 'the other in that of its own' until_true there "$anna/.Trash" 'Report of Anna'
+check 'and gone from its folder' until_true not_there "$bob/.Other" 'Second report'
+check 'as is the other' until_true not_there "$anna" 'Report of Anna'
+check 'no other of that folder went' there "$bob/.Other" 'Other report'
+check 'nor of the other' there "$anna" 'Anna and no hit'
+check 'nor one with that number elsewhere' there "$anna/.Lists" 'draft of a report'
+
+# ---- a message that went meanwhile: told, and no other is touched
+rm "$(file_of "$bob/.Other" 'Other report')"
+post "$bob/.Other" 19 S 'Stranger' 'A message that nobody meant.'
+chown "$MAIL_UID:$MAIL_GID" "$bob/.Other"/cur/*.x:* 2>/dev/null
+keys Home
+wait_for '^>.*Other report' 'a message whose file went'
+keys s
+wait_for 'Move to folder:' 's moves it'
+typed bob/Trash
+keys Enter
+wait_for 'Taken back: move to Trash: "Other report"' 'and it is told'
+check 'nothing else was moved' there "$bob/.Other" 'Stranger'
+check 'nor arrived' not_there "$bob/.Trash" 'Other report'
+
+# ---- a folder that was replaced: its numbers are others' now
+keys End Up
+wait_for '^>.*Archived report' 'up from the end'
+keys Up
+wait_for '^>.*Listed report' 'a message of a folder that is replaced'
+python3 - "$PORT_TLS" <<-'EOF'
+	import imaplib, ssl, sys
+	with imaplib.IMAP4_SSL("127.0.0.1", int(sys.argv[1]), ssl_context=ssl._create_unverified_context()) as far:
+	    far.login("anna", "secret-anna")
+	    far.rename("Lists", "Before")
+	    far.create("Lists")
+	    far.append("Lists", None, None, b"From: Eve <eve@example.org>\r\nSubject: Another\r\n\r\nIt has the number now.\r\n")
+	EOF
+keys F
+wait_for 'Taken back: set flagged: "Listed report" in Lists' 'it is told'
+check 'and nothing has a flag' only_flagged ''
+check 'the message with that number is there' there "$anna/.Lists" 'Another'
+keys Enter
+wait_for 'The listed text' 'what was kept of it is shown'
+check 'and not the text of the other' has_not 'It has the number now'
+keys q
+
+# ---- back
+keys q
+wait_for '^> *2 .*Near report' 'q shows the folder that was open'
+keys y
+wait_for ' Folders' 'the folders'
+check 'with the counts of their own' row_has 2 3 'INBOX +2$'
+keys q
+done_testing

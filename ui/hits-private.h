@@ -1,0 +1,49 @@
+#ifndef UI_HITS_PRIVATE_H
+#define UI_HITS_PRIVATE_H
+
+#include "mail/saved.h"
+#include "ui/app-private.h"
+
+/* What a saved search finds stands in the list of messages, in place of the open folder, newest first. Each message lies
+ * in a UiBox of its own folder and UIDVALIDITY; app->box is the one of the message under the cursor, so that whatever a
+ * key does is done to the message where it lies. The folder that was open waits below, and hears of its news. */
+typedef struct {
+  UiBox *box; /* one of boxes */
+  UiItem *item;
+} UiHitsRow;
+struct UiHits {
+  UiApp *app;
+  char *name, *text;
+  UiBox *home;      /* the folder that was open; NULL: none was */
+  GPtrArray *boxes; /* of UiBox; none is freed before the list is closed */
+  GHashTable *left; /* "box uid" of messages that have gone out of the list: told again by their folder alone */
+  GArray *all, *shown; /* of UiHitsRow, newest first; shown: those within the limit */
+  GArray *fresh;    /* of UiHitsRow: found, and not among all yet */
+  MlPattern *limit;
+  char *limit_words;
+  int cursor, top, rows; /* of shown; rows: on the screen */
+  guint account;    /* of the app's: it is searched just now */
+  guint64 again;    /* bit i: account i is to be searched (once more) */
+  guint64 prune;    /* bit i: and what is not found by that goes out of the list */
+  gboolean placed;  /* a key was pressed since something is shown: the cursor stays on its message */
+  gboolean running; /* a piece is under way */
+  gboolean complete; /* each account was searched to the end once */
+  guint serial, open; /* open: messages that could not be looked into */
+  guint source;     /* the next piece; 0 */
+};
+
+/* hits.c */
+void ui_hits_settle(UiHits *found, const UiItem *current); /* the lists are made anew, with the cursor there; NULL: where it is */
+void ui_hits_go(UiHits *found, int at); /* the cursor, and app->box with it */
+UiItem *ui_hits_current(const UiHits *found); /* NULL: none */
+/* Does it fit? By its header and its marks; a pattern that looks into messages is refused when it is parsed. */
+gboolean ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern);
+MlPattern *ui_hits_pattern(UiApp *app, const char *words); /* NULL: it is none, which is said */
+
+/* hits-view.c: the list of messages, while something found stands in it */
+void ui_hits_draw(UiHits *found, int rows, int columns);
+gboolean ui_hits_move(UiHits *found, UiMove move);
+gboolean ui_hits_search(UiHits *found, const char *words, gboolean backwards);
+void ui_hits_hint(GString *hint);
+
+#endif

@@ -1,0 +1,503 @@
+#include <string.h>
+
+#include "ui/finder-private.h"
+#include "ui/hits-private.h"
+
+enum { PIECE_US = 15000, NEXT_MS = 1, SETTLE = 4 };
+
+UiItem *
+ui_hits_current(const UiHits *found)
+{
+  return found->cursor >= 0 && found->cursor < (int)found->shown->len
+             ? g_array_index(found->shown, UiHitsRow, found->cursor).item
+             : NULL;
+}
+
+/* Where nothing is shown the last folder stays: what was asked about it may still have to be answered. */
+void
+ui_hits_go(UiHits *found, int at)
+{
+  UiApp *app = found->app;
+
+  found->cursor = CLAMP(at, 0, MAX((int)found->shown->len - 1, 0));
+  if (!found->shown->len)
+    return;
+  const UiHitsRow *row = &g_array_index(found->shown, UiHitsRow, found->cursor);
+  gboolean other = app->box != row->box;
+  app->box = row->box;
+  ui_box_seek(row->box, row->item);
+  if (other)
+    ui_verdicts_folder(app);
+}
+
+/* ---- the rows */
+
+MlPattern *
+ui_hits_pattern(UiApp *app, const char *words)
+{
+  g_autoptr(GError) error = NULL;
+  MlPattern *pattern = ml_pattern_parse(words, UI_PATTERNS & ~(guint)ML_PATTERN_TEXT, 0, &error);
+
+  if (!pattern)
+    ui_app_error(app, error);
+  return pattern;
+}
+
+gboolean
+ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern)
+{
+  MlPatternFacts facts = ml_pattern_needs(pattern) & ML_PATTERN_HEADER ? ui_box_facts(row->box, row->item)
+                                                                       : ui_box_facts_of(row->box, row->item, NULL);
+
+  return ml_pattern_matches(pattern, &facts);
+}
+
+static int
+newest_first(gconstpointer a, gconstpointer b)
+{
+  const UiHitsRow *one = a, *other = b;
+
+  if (one->item->date != other->item->date)
+    return one->item->date < other->item->date ? 1 : -1;
+  if (one->item->uid != other->item->uid)
+    return one->item->uid < other->item->uid ? 1 : -1;
+  return one->box < other->box ? -1 : one->box > other->box;
+}
+
+void
+ui_hits_settle(UiHits *found, const UiItem *current)
+{
+  const UiItem *keep = current ? current : found->placed ? ui_hits_current(found) : NULL;
+  int before = found->cursor, top = found->cursor - found->top;
+
+  if (found->fresh->len) {
+    g_array_append_vals(found->all, found->fresh->data, found->fresh->len);
+    g_array_set_size(found->fresh, 0);
+    g_array_sort(found->all, newest_first);
+  }
+  g_array_set_size(found->shown, 0);
+  found->cursor = -1;
+  for (guint i = 0; i < found->all->len; i++) {
+    const UiHitsRow row = g_array_index(found->all, UiHitsRow, i);
+    if (found->limit && !ui_hits_fits(&row, found->limit))
+      continue;
+    if (row.item == keep)
+      found->cursor = (int)found->shown->len;
+    g_array_append_val(found->shown, row);
+  }
+  ui_hits_go(found, found->cursor >= 0 ? found->cursor : found->placed ? before : 0);
+  found->top = found->cursor - top;
+  ui_app_dirty(found->app);
+}
+
+static gboolean
+drop_gone(GArray *rows, int *cursor)
+{
+  guint kept = 0;
+  int before = cursor ? *cursor : 0;
+
+  for (guint i = 0; i < rows->len; i++) {
+    UiHitsRow row = g_array_index(rows, UiHitsRow, i);
+    if (!row.item->gone)
+      g_array_index(rows, UiHitsRow, kept++) = row;
+    else if (cursor && (int)i < before)
+      --*cursor;
+  }
+  gboolean any = kept < rows->len;
+  g_array_set_size(rows, kept);
+  return any;
+}
+
+static char *
+key_of(const UiBox *box, guint32 uid)
+{
+  return g_strdup_printf("%p %u", (const void *)box, uid);
+}
+
+void
+ui_hits_dropped(UiHits *found, const UiBox *box, const GArray *uids)
+{
+  for (guint i = 0; i < uids->len; i++)
+    g_hash_table_add(found->left, key_of(box, g_array_index(uids, guint32, i)));
+  drop_gone(found->all, NULL);
+  drop_gone(found->fresh, NULL);
+  if (drop_gone(found->shown, &found->cursor))
+    ui_hits_go(found, found->cursor);
+}
+
+gboolean
+ui_hits_has(const UiApp *app, const UiBox *box)
+{
+  return app->hits && box && g_ptr_array_find(app->hits->boxes, box, NULL);
+}
+
+gboolean
+ui_app_has_box(const UiApp *app, const UiBox *box)
+{
+  return box && (app->box == box || ui_hits_has(app, box) || (app->hits && app->hits->home == box));
+}
+
+UiBox *
+ui_app_folder(const UiApp *app)
+{
+  return app->hits ? app->hits->home : app->box;
+}
+
+void
+ui_app_each_box(UiApp *app, void (*func)(UiBox *box, gpointer data), gpointer data)
+{
+  for (guint i = 0; app->hits && i < app->hits->boxes->len; i++)
+    func(app->hits->boxes->pdata[i], data);
+  if (ui_app_folder(app))
+    func(ui_app_folder(app), data);
+}
+
+static UiBox *
+box_of(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalidity)
+{
+  for (guint i = 0; i < found->boxes->len; i++) {
+    UiBox *box = found->boxes->pdata[i];
+    if (box->account == account && box->uidvalidity == uidvalidity && !strcmp(box->folder, folder))
+      return box;
+  }
+  return NULL;
+}
+
+/* NULL: the numbers are those of a folder that this screen knows as another one, and nothing may be done by them. */
+static UiBox *
+need_box(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalidity)
+{
+  UiBox *box = box_of(found, account, folder, uidvalidity);
+
+  if (box || !ml_worker_expect(account->worker, folder, uidvalidity))
+    return box;
+  box = ui_box_new(found->app, account, folder);
+  box->uidvalidity = uidvalidity;
+  if (!box->lines) /* of a mailbox on this machine the store has the lists too, for the search */
+    box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
+  ui_lines_clear(box->lines, uidvalidity);
+  box->placed = TRUE;
+  box->hits = found;
+  g_ptr_array_add(found->boxes, box);
+  return box;
+}
+
+static void
+add_item(UiHits *found, UiBox *box, UiItem *item)
+{
+  const UiHitsRow row = { box, item };
+
+  if (box->account->account->kind != ML_ACCOUNT_IMAP)
+    item->flags |= ML_FLAG_RECENT; /* the lists do not have it: what is unread is shown as new */
+  g_array_append_val(found->fresh, row);
+}
+
+/* ---- searching, a piece after the other */
+
+typedef struct {
+  UiApp *app;
+  UiFinderMail *mail;
+  guint serial, account;
+  char *text;
+  MlDriverHooks hooks;
+  const MlAccount *config;
+  MlSavedRun *run; /* made by the first piece */
+  MlSavedFound *found;
+  gboolean more;
+  GError *error;
+} Piece;
+
+static void
+piece_free(Piece *piece)
+{
+  ml_saved_run_free(piece->run);
+  ml_saved_found_free(piece->found);
+  g_clear_error(&piece->error);
+  g_free(piece->text);
+  g_free(piece);
+}
+
+/* Verify thread. */
+static void
+run_piece(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  Piece *piece = data;
+
+  if (!ui_finder_open(piece->mail, &piece->error))
+    return;
+  if (!piece->run)
+    piece->run = ml_saved_run_new(piece->text, piece->config, &piece->hooks, ui_finder_store(piece->mail),
+                                  ui_finder_index(piece->mail), &piece->error);
+  if (piece->run && !ml_saved_run_on(piece->run, g_get_monotonic_time() + PIECE_US, cancellable, &piece->found, &piece->more,
+                                     &piece->error))
+    piece->more = FALSE;
+}
+
+static void
+take_found(UiHits *found, UiAccount *account, const MlSavedFound *some)
+{
+  UiBox *box = need_box(found, account, some->folder, some->uidvalidity);
+
+  if (!box) {
+    ui_app_note(found->app, UI_STYLE_WARN, "%s in %s was replaced by another folder: open it, then search again.", some->folder,
+                account->account->name);
+    return;
+  }
+  for (guint i = 0; i < some->lines->len; i++) {
+    const MlLine *line = &g_array_index(some->lines, MlLine, i);
+    g_autofree char *key = key_of(box, line->uid);
+    UiItem *added = g_hash_table_contains(found->left, key) ? NULL : ui_box_add_line(box, line);
+    if (added)
+      add_item(found, box, added);
+  }
+  if (found->fresh->len * SETTLE > found->all->len)
+    ui_hits_settle(found, NULL);
+}
+
+/* What the search found before and not this time goes, unless the person is at it. */
+static void
+forget_untold(UiHits *found, const UiAccount *account)
+{
+  for (guint i = 0; i < found->boxes->len; i++) {
+    UiBox *box = found->boxes->pdata[i];
+    g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(guint32));
+    for (guint k = 0; box->account == account && k < box->all->len; k++) {
+      const UiItem *item = box->all->pdata[k];
+      if (!item->told && !item->tagged && !item->deleted && item != ui_hits_current(found))
+        g_array_append_val(untold, item->uid);
+    }
+    ui_box_forget(box, untold);
+    for (guint k = 0; k < untold->len; k++) { /* it may fit again */
+      g_autofree char *key = key_of(box, g_array_index(untold, guint32, k));
+      g_hash_table_remove(found->left, key);
+    }
+  }
+}
+
+static void start_next(UiHits *found);
+
+static void
+piece_done(UiApp *app, gboolean cancelled, gpointer data)
+{
+  Piece *piece = data;
+  UiHits *found = app->hits;
+
+  if (app->ending || !found || found->serial != piece->serial) {
+    piece_free(piece);
+    return;
+  }
+  UiAccount *account = app->accounts->pdata[piece->account];
+  if (piece->error && !cancelled)
+    ui_app_error(app, piece->error);
+  if (piece->found)
+    take_found(found, account, piece->found);
+  g_clear_pointer(&piece->found, ml_saved_found_free);
+  if (piece->more && !piece->error && !cancelled) {
+    ui_ops_job_silent(app, CRYPTO_JOB_VERIFY, run_piece, piece_done, piece);
+    return;
+  }
+  if (!piece->error && !cancelled && found->prune >> piece->account & 1)
+    forget_untold(found, account);
+  found->prune &= ~(G_GUINT64_CONSTANT(1) << piece->account);
+  found->open += piece->run ? ml_saved_run_open(piece->run) : 0;
+  found->running = FALSE;
+  piece_free(piece);
+  start_next(found);
+}
+
+static void
+start_next(UiHits *found)
+{
+  UiApp *app = found->app;
+
+  for (found->account = 0; found->account < app->accounts->len; found->account++)
+    if (found->again >> found->account & 1)
+      break;
+  UiAccount *account = found->account < app->accounts->len ? app->accounts->pdata[found->account] : NULL;
+  UiFinderMail *mail = account ? ui_finder_mail(app, account) : NULL;
+  if (account && !mail) { /* not looked after yet: ui_hits_news() comes */
+    found->again &= ~(G_GUINT64_CONSTANT(1) << found->account);
+    start_next(found);
+    return;
+  }
+  if (!account) {
+    found->complete = TRUE;
+    ui_hits_settle(found, NULL);
+    return;
+  }
+  found->again &= ~(G_GUINT64_CONSTANT(1) << found->account);
+  found->running = TRUE;
+  for (guint i = 0; i < found->boxes->len; i++) {
+    UiBox *box = found->boxes->pdata[i];
+    for (guint k = 0; box->account == account && k < box->all->len; k++)
+      ((UiItem *)box->all->pdata[k])->told = FALSE;
+  }
+  Piece *piece = g_new0(Piece, 1);
+  *piece = (Piece){ .app = app, .mail = mail, .serial = found->serial, .account = found->account,
+                    .text = g_strdup(found->text), .config = account->account,
+                    .hooks = { .state_dir = account->hooks.state_dir, .store_dir = account->hooks.store_dir } };
+  ui_ops_job_silent(app, CRYPTO_JOB_VERIFY, run_piece, piece_done, piece);
+}
+
+static void
+search_account(UiHits *found, guint account)
+{
+  found->again |= G_GUINT64_CONSTANT(1) << account;
+  if (!found->running)
+    start_next(found);
+}
+
+void
+ui_hits_news(UiApp *app, const UiAccount *account)
+{
+  guint at;
+
+  if (app->hits && g_ptr_array_find(app->accounts, account, &at))
+    search_account(app->hits, at);
+}
+
+void
+ui_hits_again(UiApp *app)
+{
+  UiHits *found = app->hits;
+
+  found->open = 0;
+  found->complete = FALSE;
+  for (guint i = 0; i < app->accounts->len; i++)
+    found->prune |= G_GUINT64_CONSTANT(1) << i;
+  for (guint i = 0; i < app->accounts->len; i++)
+    search_account(found, i);
+}
+
+/* ---- opening and closing */
+
+void
+ui_hits_free(UiApp *app)
+{
+  UiHits *found = g_steal_pointer(&app->hits);
+
+  if (!found)
+    return;
+  app->box = found->home;
+  for (guint i = 0; i < found->boxes->len; i++) {
+    UiBox *box = found->boxes->pdata[i];
+    if (!app->ending)
+      ui_ops_forget(app, box);
+    ui_box_free(box);
+  }
+  g_ptr_array_unref(found->boxes);
+  g_hash_table_unref(found->left);
+  g_array_unref(found->all);
+  g_array_unref(found->shown);
+  g_array_unref(found->fresh);
+  ml_pattern_free(found->limit);
+  g_free(found->limit_words);
+  g_free(found->name);
+  g_free(found->text);
+  g_free(found);
+}
+
+void
+ui_hits_close(UiApp *app, UiContext context)
+{
+  if (!app->hits)
+    return;
+  ui_app_pop_to(app, context);
+  ui_hits_free(app);
+  ui_verdicts_folder(app);
+  ui_app_dirty(app);
+}
+
+void
+ui_hits_open(UiApp *app, const MlSaved *saved)
+{
+  static guint serial;
+  UiBox *home = ui_app_folder(app);
+
+  ui_app_pop_to(app, UI_IN_INDEX);
+  ui_hits_free(app);
+  UiHits *found = g_new0(UiHits, 1);
+  found->app = app;
+  found->serial = ++serial;
+  found->name = g_strdup(saved->name);
+  found->text = g_strdup(saved->text);
+  found->home = home;
+  found->boxes = g_ptr_array_new();
+  found->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  found->all = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
+  found->shown = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
+  found->fresh = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
+  app->hits = found;
+  app->box = NULL;
+  ui_verdicts_folder(app);
+  ui_hits_again(app);
+  ui_app_dirty(app);
+}
+
+/* ---- news of the folders */
+
+/* A message that had gone out of the list is told again: it was taken back, or refused. */
+static void
+bring_back(UiHits *found, UiBox *box, const MlHeader *header)
+{
+  const MlLine line = { header->uid,  (guint16)header->flags, (guint16)header->hints,
+                        header->date, header->received,       header->size };
+  g_autofree char *key = key_of(box, header->uid);
+  UiItem *item = g_hash_table_remove(found->left, key) ? ui_box_add_line(box, &line) : NULL;
+
+  if (item) {
+    add_item(found, box, item);
+    ui_hits_settle(found, NULL);
+  }
+}
+
+static void
+hear(UiHits *found, UiBox *box, const MlEvent *event)
+{
+  for (guint i = 0; event->headers && i < event->headers->len; i++) {
+    const MlHeader *header = event->headers->pdata[i];
+    if (!ui_box_told(box, header->uid, header->flags))
+      bring_back(found, box, header);
+  }
+  for (guint i = 0; event->lines && i < event->lines->len; i++) {
+    const MlLine *line = &g_array_index(event->lines, MlLine, i);
+    ui_box_told(box, line->uid, line->flags);
+  }
+  for (guint i = 0; event->changes && i < event->changes->flag_changes->len; i++) {
+    const MlFlagChange *change = &g_array_index(event->changes->flag_changes, MlFlagChange, i);
+    ui_box_told(box, change->uid, change->flags);
+  }
+  if (event->changes)
+    ui_box_forget(box, event->changes->vanished);
+}
+
+/* Its numbers mean nothing any more. */
+static void
+drop_folder(UiHits *found, UiBox *box)
+{
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+  for (guint i = 0; i < box->all->len; i++)
+    g_array_append_val(uids, ((const UiItem *)box->all->pdata[i])->uid);
+  box->uidvalidity = 0;
+  box->read_only = TRUE; /* whatever was asked about them is not done */
+  ui_box_forget(box, uids);
+  ui_app_complain(found->app, "%s in %s was replaced by another folder: its messages are looked for anew.", box->folder,
+                  box->account->account->name);
+}
+
+void
+ui_hits_event(UiApp *app, const UiAccount *account, const MlEvent *event)
+{
+  UiHits *found = app->hits;
+
+  for (guint i = 0; found && event->folder && i < found->boxes->len; i++) {
+    UiBox *box = found->boxes->pdata[i];
+    if (box->account != account || !box->uidvalidity || strcmp(box->folder, event->folder) != 0)
+      continue;
+    if (event->kind != ML_EVENT_OPENED)
+      hear(found, box, event);
+    else if (event->selected.uidvalidity != box->uidvalidity)
+      drop_folder(found, box);
+  }
+}
