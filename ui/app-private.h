@@ -543,7 +543,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                               X(address) X(undo) X(search_backwards) X(sort) X(sort_reverse)            \
                           X(fold) X(fold_all) X(tag_thread) X(delete_thread) X(undelete_thread) X(read_thread)         \
                               X(cut_thread) X(link_threads)                                                    \
-                                                                  X(find) X(find_sort) X(certs) X(certs_next_group)               \
+                                                                  X(find) X(find_sort) X(find_keep) X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
                                                                           X(certs_roots) X(certs_refresh)      \
           X(tokens) X(token_login) X(token_logout) X(token_change) X(token_unblock) X(tokens_refresh)           \

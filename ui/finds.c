@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "mail/config-edit.h"
+#include "mail/saved.h"
 #include "ui/finder-private.h"
 
 /* The search over all folders of an account: a line to type into, and what is found, after each key. */
@@ -370,7 +372,7 @@ ui_action_find(UiApp *app)
   }
   Finds *finds = g_new0(Finds, 1);
   list = ui_list_new(UI_IN_FINDS, "the search", "Search",
-                     "Enter open  Q other words  s best or newest first  q back  ? help");
+                     "Enter open  Q other words  s best or newest first  w keep  q back  ? help");
   *finds = (Finds){ .list = list, .account = account, .words = g_strdup(""), .empty = TRUE,
                     .places = g_ptr_array_new_with_free_func(place_free) };
   list->data = finds;
@@ -396,4 +398,42 @@ ui_finds_free(UiApp *app)
 {
   if (app->goal)
     goal_free(app->goal);
+}
+
+/* ---- kept under a name */
+
+static void
+name_answered(const char *answer, gpointer data)
+{
+  UiApp *app = data;
+  UiList *list = finds_list(app);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) trial = g_ptr_array_new_with_free_func((GDestroyNotify)ml_saved_free);
+
+  if (!answer || !*answer || !list)
+    return;
+  const char *words = ((const Finds *)list->data)->words;
+  g_autofree char *name = g_strstrip(g_strdup(answer));
+  if (ml_saved_find(app->config->searches, name))
+    ui_app_complain(app, "There is a search \"%s\" already: give this one another name.", name);
+  else if (!ml_saved_add(trial, name, words, &error) ||
+           !ml_config_save_search(app->cli->config_path, name, words, &error))
+    ui_app_error(app, error);
+  else {
+    g_ptr_array_add(app->config->searches, g_ptr_array_steal_index(trial, 0)); /* which this thread alone reads */
+    ui_app_say(app, "Kept: y lists \"%s\" below the folders.", name);
+  }
+}
+
+void
+ui_action_find_keep(UiApp *app)
+{
+  const Finds *finds = finds_list(app)->data;
+
+  if (finds->empty)
+    ui_app_say(app, "There are no words yet to be kept: Q.");
+  else if (strchr("~!(=", *finds->words))
+    ui_app_say(app, "Kept words that begin with ~ ! ( or = would be a pattern: begin with another one.");
+  else
+    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Keep this search under the name", NULL, NULL, name_answered, app);
 }

@@ -197,4 +197,31 @@ keys y
 wait_for ' Folders' 'the folders'
 check 'with the counts of their own' row_has 2 3 'INBOX +2$'
 keys q
+wait_gone '^ Folders' 'and back'
+
+# ---- words of Q, kept under a name
+keys Q
+wait_for 'Search all folders for:' 'Q asks for words'
+typed 'subject:stranger'
+keys Enter
+wait_gone 'Search all folders for:' 'Enter ends the question'
+keys w
+wait_for 'Keep this search under the name:' 'w asks for a name'
+typed Papers
+keys Enter
+wait_for 'There is a search "Papers" already' 'a name that is taken is refused'
+keys w
+wait_for 'Keep this search under the name:' 'once more'
+typed 'Odd ones'
+keys Enter
+wait_for 'Kept: y lists "Odd ones"' 'a new one is kept'
+check 'in signet.conf' grep -qx 'Odd ones = subject:stranger' "$LAB/profile/signet.conf"
+keys q y
+wait_for '^ Folders' 'the folders'
+keys End
+wait_for '^>   Odd ones +subject:stranger' 'end with it'
+keys Enter
+wait_for '^ Search "Odd ones"' 'it opens'
+keys q q
+wait_for 'ended with 0' 'q leaves it, then signet'
 done_testing
