@@ -144,6 +144,32 @@ make_schema(MlPending *pending, GError **error)
   return run(pending, "COMMIT", error);
 }
 
+/* Changes of another mailbox: what is done goes, and with what waits the file is set aside (FALSE without an error). */
+static gboolean
+take_over(MlPending *pending, GError **error)
+{
+  g_autoptr(sqlite3_stmt) change = NULL;
+  if (!run(pending, "BEGIN IMMEDIATE", error)) /* nobody adds anything meanwhile */
+    return FALSE;
+  g_autofree char *identity = ask(pending, "SELECT identity FROM about");
+  g_autofree char *left = identity ? ask(pending, "SELECT count(*) FROM entry WHERE state IN (1, 2, 8)") : NULL;
+  if (!left)
+    return ml_pending_fail(pending, error);
+  if (strcmp(identity, pending->identity) == 0) /* another signet was quicker */
+    return run(pending, "COMMIT", error);
+  if (strcmp(left, "0") != 0) {
+    g_autofree char *why = g_strdup_printf("they are of another mailbox (%s).", identity);
+    set_aside(pending, why, error);
+    return FALSE;
+  }
+  return run(pending, "DELETE FROM entry", error) &&
+         ((sqlite3_prepare_v2(pending->db, "UPDATE about SET identity = ?1", -1, &change, NULL) == SQLITE_OK &&
+           sqlite3_bind_text(change, 1, pending->identity, -1, SQLITE_STATIC) == SQLITE_OK &&
+           sqlite3_step(change) == SQLITE_DONE) ||
+          ml_pending_fail(pending, error)) &&
+         run(pending, "COMMIT", error);
+}
+
 /* FALSE with the file closed and no error: it was set aside, and can be begun anew. */
 static gboolean
 look(MlPending *pending, GError **error)
@@ -170,20 +196,7 @@ look(MlPending *pending, GError **error)
     set_aside(pending, "the file is damaged.", error);
     return FALSE;
   }
-  if (strcmp(identity, pending->identity) == 0)
-    return TRUE;
-  g_autofree char *left = ask(pending, "SELECT 1 FROM entry WHERE state IN (1, 2, 8) LIMIT 1");
-  if (!left) { /* nothing is lost with what is done */
-    g_autoptr(sqlite3_stmt) change = NULL;
-    return run(pending, "DELETE FROM entry", error) &&
-           ((sqlite3_prepare_v2(pending->db, "UPDATE about SET identity = ?1", -1, &change, NULL) == SQLITE_OK &&
-             sqlite3_bind_text(change, 1, pending->identity, -1, SQLITE_STATIC) == SQLITE_OK &&
-             sqlite3_step(change) == SQLITE_DONE) ||
-            ml_pending_fail(pending, error));
-  }
-  g_autofree char *why = g_strdup_printf("they are of another mailbox (%s).", identity);
-  set_aside(pending, why, error);
-  return FALSE;
+  return strcmp(identity, pending->identity) == 0 || take_over(pending, error);
 }
 
 static gboolean

@@ -260,6 +260,14 @@ open_db(MlStore *store, GError **error)
   return TRUE;
 }
 
+/* The lists are of no use only where that is what the file says; a disk that fails for a moment takes none away. */
+static gboolean
+is_for_now(MlStore *store)
+{
+  int code = sqlite3_extended_errcode(store->db);
+  return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE && !is_useless(code);
+}
+
 /* What is there, if it is of use; else a new one. */
 static gboolean
 open_or_begin(MlStore *store, GError **error)
@@ -274,6 +282,8 @@ open_or_begin(MlStore *store, GError **error)
       continue;
     }
     int version = user_version(store);
+    if (version < 0 && is_for_now(store))
+      return ml_store_fail(store, error);
     gboolean old = is_older(store, version) && is_ours(store);
     if ((version == 0 && !make_schema(store, &why)) || (old && !bring_up(store, &why))) {
       g_propagate_error(error, g_steal_pointer(&why));
@@ -281,6 +291,8 @@ open_or_begin(MlStore *store, GError **error)
     }
     if ((version == 0 || version == store->kind->version || old) && is_ours(store))
       return TRUE;
+    if (is_for_now(store))
+      return ml_store_fail(store, error);
     take_away(store);
   }
   g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s cannot be used and not be begun anew.", store->path);

@@ -69,7 +69,7 @@ case $BUILD in
 *asan* | *tsan*) ;;
 *) for size in "$many" "$again"; do
 	check "18,000 messages more take $(((size - few) * 1024 / 18000)) octets each, and no header" \
-		[ $((size - few)) -lt $((18000 * 250 / 1024)) ]
+		[ $((size - few)) -lt $((18000 * 400 / 1024)) ] # with headers it was 720; the allocator keeps some of what the reading took
 done ;;
 esac
 
