@@ -184,10 +184,12 @@ wait_for '^Password of the certificate database: *$' 'D asks'
 typed 'wrong'
 wait_for '^Password of the certificate database: \*\*\*\*\* *$' 'what is typed is not shown'
 keys Enter
-wait_for 'not the right password|locked' 'a wrong one is refused'
+wait_for 'That is not the password of the certificate database' 'a wrong one is refused'
+keys D
+seen '^Password of'
 keys Escape
 unseen '^Password of'
-check 'Esc gives up' has 'your key is locked'
+wait_for 'Cancelled' 'Esc gives up'
 keys D
 seen '^Password of'
 typed "$PIN"
