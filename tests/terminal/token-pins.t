@@ -26,7 +26,7 @@ answer() { # answer QUESTION TEXT: waits for it first
 state_of() { screen | grep -E "^[> ] *$1 "; }
 row_of() { screen | grep -n "^[> ] *$1" | head -n 1 | cut -d : -f 1; }
 to_row() { # to_row ROW OTHER: the cursor, whichever of the two stands first; nothing rests on what was heard of keys so far
-	until_true eval '[ -n "$(row_of "$1")" ] && [ -n "$(row_of "$2")" ]'
+	seen "^[> ] *$1" && seen "^[> ] *$2"
 	if [ "$(row_of "$1")" -lt "$(row_of "$2")" ]; then keys Home; else keys Home Down; fi
 	seen "^> *$1"
 }
@@ -172,14 +172,15 @@ above_mail() { # above_mail COLUMNS ROWS
 	typed 'first one'
 	keys Enter
 	wait_for 'Certificate database +logged in' "$size: the database is open"
-	touch "$reader/pinpad" "$reader/nobody-types"
-	keys R
-	seen "$TOKEN +its PIN is typed"
+	rm "$reader/present" # NSS looks anew at what a reader has when a card comes
+	wait_for 'no card' "$size: the card is pulled"
+	touch "$reader/pinpad" "$reader/nobody-types" "$reader/present"
+	wait_for "$TOKEN +its PIN is typed" "$size: and comes into a reader with a keypad"
 	to_card
 	keys l
-	seen "enter the PIN of \"$TOKEN\" on the reader"
+	wait_for "enter the PIN of \"$TOKEN\" on the reader" "$size: which is where its PIN is typed"
 	keys Enter
-	seen "^Enter the PIN of \"$TOKEN\" on the reader"
+	wait_for "^Enter the PIN of \"$TOKEN\" on the reader" "$size: it waits there"
 	keys C-f
 	keys Escape
 	rm "$reader/nobody-types"
