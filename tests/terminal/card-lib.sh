@@ -18,6 +18,14 @@ removable_card() {
 		{ echo 'Bail out! no module'; exit 1; }
 }
 
+# to_row ROW OTHER: the cursor of P's list, whichever of the two stands first. Nothing rests on keys that were not heard yet.
+row_of() { screen | grep -n "^[> ] *$1" | head -n 1 | cut -d : -f 1; }
+to_row() {
+	seen "^[> ] *$1" && seen "^[> ] *$2"
+	if [ "$(row_of "$1")" -lt "$(row_of "$2")" ]; then keys Home; else keys Home Down; fi
+	seen "^> *$1"
+}
+
 # on_card FILE [TOKEN [LABEL]]: a new token with the key in FILE.key and the certificate in FILE.pem
 on_card() {
 	openssl pkcs8 -topk8 -nocrypt -in "$1.key" -out "$1.p8"

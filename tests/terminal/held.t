@@ -107,10 +107,7 @@ session() { # session COLUMNS ROWS
 	wait_for 'a card that does not answer' "$size: taken by another program: said"
 	wait_for "gpg's scdaemon \(process [0-9]+\) may hold it" "$size: by whom"
 	wait_for 'gpgconf --kill +scdaemon|gpgconf +--kill' "$size: and what lets it go"
-	keys Home
-	until_true eval 'screen | grep -q "^>"'
-	screen | grep -q '^> .*does not answer' || keys Down
-	seen '^> .*does not answer'
+	to_row '.*does not answer' 'Certificate database'
 	keys l
 	wait_for 'The card in this reader does not answer' "$size: it cannot be logged in to"
 	check "$size: and no PIN is asked for" has_not '^PIN of'

@@ -102,7 +102,7 @@ session() { # session COLUMNS ROWS
 	size="$1x$2"
 	fill
 	start "$1" "$2" --
-	seen '^> *2 .*Sealed'
+	seen '^> *1 .*Sealed'
 	keys Enter
 	seen 'your key is locked'
 	touch "$reader/keypad-cancel"
@@ -129,10 +129,7 @@ session() { # session COLUMNS ROWS
 
 	keys P
 	wait_for "$TOKEN +its PIN is typed on the reader" "$size: P says so"
-	keys Home
-	until_true eval 'screen | grep -q "^>"'
-	screen | grep -q "^> *$TOKEN" || keys Down
-	seen "^> *$TOKEN"
+	to_row "$TOKEN" 'Certificate database'
 	keys P
 	wait_for 'Enter it on the reader: the PIN until now, the new PIN, the new PIN again' "$size: P: what to type, and where"
 	check "$size: no PIN is asked for here" has_not '^(PIN|New PIN)'

@@ -93,12 +93,13 @@ until_true() {
 	done
 	return 0 # else it would be dd's
 }
-seen() { until_true has "$1"; }
-unseen() { until_true has_not "$1"; }
+# A step on the way to what a test is about; it tells only where it is not taken.
+seen() { until_true has "$1" || { fail "$1 is seen"; return 1; }; }
+unseen() { until_true has_not "$1" || { fail "$1 is gone"; return 1; }; }
 
 # wait_for REGEX NAME: until the screen shows it.
-wait_for() { if seen "$1"; then pass "$2"; else fail "$2 ($1)"; fi; }
-wait_gone() { if unseen "$1"; then pass "$2"; else fail "$2 ($1 is still there)"; fi; }
+wait_for() { if until_true has "$1"; then pass "$2"; else fail "$2 ($1)"; fi; }
+wait_gone() { if until_true has_not "$1"; then pass "$2"; else fail "$2 ($1 is still there)"; fi; }
 has() { screen | grep -qE -- "$1"; }
 row_has() { rows "$1" "$2" | grep -qE -- "$3"; } # row_has FIRST LAST REGEX
 has_not() { ! screen | grep -qE -- "$1"; }

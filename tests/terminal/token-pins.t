@@ -24,12 +24,6 @@ answer() { # answer QUESTION TEXT: waits for it first
 	keys Enter
 }
 state_of() { screen | grep -E "^[> ] *$1 "; }
-row_of() { screen | grep -n "^[> ] *$1" | head -n 1 | cut -d : -f 1; }
-to_row() { # to_row ROW OTHER: the cursor, whichever of the two stands first; nothing rests on what was heard of keys so far
-	seen "^[> ] *$1" && seen "^[> ] *$2"
-	if [ "$(row_of "$1")" -lt "$(row_of "$2")" ]; then keys Home; else keys Home Down; fi
-	seen "^> *$1"
-}
 to_card() { to_row "$TOKEN" 'Certificate database'; }
 to_database() { to_row 'Certificate database' "$TOKEN"; }
 
