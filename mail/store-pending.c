@@ -118,10 +118,10 @@ open_db(MlPending *pending, GError **error)
   if (sqlite3_open_v2(pending->path, &pending->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
     return ml_pending_fail(pending, error);
   pending->inode = inode_of(pending->path);
-  sqlite3_busy_timeout(pending->db, BUSY_MS);
   sqlite3_limit(pending->db, SQLITE_LIMIT_LENGTH, ML_PENDING_BODY + 1024 * 1024);
   /* The screen's handle waits for no disk: neither for a commit nor for a checkpoint. */
-  return run(pending, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL", error) &&
+  return run(pending, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) &&
+         (ml_store_be_shared(pending->db, BUSY_MS) == SQLITE_OK || ml_pending_fail(pending, error)) &&
          run(pending,
              pending->durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0",
              error);

@@ -7,6 +7,7 @@
 #include "mail/message-private.h"
 #include "mail/people.h"
 #include "mail/store-people-private.h"
+#include "mail/store-private.h"
 
 enum { SCHEMA = 4, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, BROUGHT_ALL = 5000, ISSUERS_MAX = 500,
        CERT_SIZE = 64 * 1024 };
@@ -14,8 +15,6 @@ enum { SCHEMA = 4, BUSY_MS = 5000, WORD_LIMIT = 998, BROUGHT_MAX = 20, BROUGHT_A
 struct MlPeople {
   sqlite3 *db;
 };
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 /* seen: each judged message once. cert and issuer are of the signature that counted: intact, trusted, and by the
  * From; '' where there was none. Such a message alone fills the other tables: caps with the newest
@@ -105,9 +104,12 @@ ml_people_open(const char *file, GError **error)
     return NULL;
   }
   chmod(file, 0600);
-  sqlite3_busy_timeout(people->db, BUSY_MS);
   sqlite3_limit(people->db, SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024);
-  if (!run(people, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF", error))
+  if (ml_store_be_shared(people->db, BUSY_MS) != SQLITE_OK) {
+    fail(people, error);
+    return NULL;
+  }
+  if (!run(people, "PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF", error))
     return NULL;
   int version = user_version(people);
   if (version > SCHEMA) {

@@ -33,6 +33,8 @@ MlStore *ml_store_open_kind_to_read(const MlStoreKind *kind, const char *path, c
 
 /* What to do about its last error: " Make room on the disk.", or "". @db may be NULL. */
 const char *ml_store_advice(sqlite3 *db);
+/* Makes @db wait up to @wait_ms for others, and write by the write-ahead log. An SQLite result code. */
+int ml_store_be_shared(sqlite3 *db, int wait_ms) G_GNUC_WARN_UNUSED_RESULT;
 /* Sets *error (may be NULL) to what SQLite says, and begins a damaged file anew. Always FALSE. */
 gboolean ml_store_fail(MlStore *store, GError **error);
 gboolean ml_store_run(MlStore *store, const char *sql, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -171,6 +171,21 @@ ml_store_fail(MlStore *store, GError **error)
 
 /* ---- opening */
 
+int
+ml_store_be_shared(sqlite3 *db, int wait_ms)
+{
+  gint64 until = g_get_monotonic_time() + (gint64)wait_ms * 1000;
+  int code = sqlite3_busy_timeout(db, wait_ms);
+  if (code == SQLITE_OK)
+    code = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+  /* Where two begin the same file one of them is refused without the wait, for each would wait for the other. */
+  while ((code & 0xff) == SQLITE_BUSY && g_get_monotonic_time() < until) {
+    g_usleep(2000);
+    code = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+  }
+  return code;
+}
+
 char *
 ml_store_identity(const MlAccount *account)
 {
@@ -243,6 +258,12 @@ bring_up(MlStore *store, GError **error)
 }
 
 static gboolean
+be_shared(MlStore *store, GError **error)
+{
+  return ml_store_be_shared(store->db, BUSY_MS) == SQLITE_OK || ml_store_fail(store, error);
+}
+
+static gboolean
 open_db(MlStore *store, GError **error)
 {
   int flags = store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -254,7 +275,7 @@ open_db(MlStore *store, GError **error)
   if (store->kind->opened && store->kind->opened(store->db) != SQLITE_OK)
     return ml_store_fail(store, error);
   if (!ml_store_run(store, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) ||
-      (!store->read_only && !ml_store_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", error)))
+      (!store->read_only && (!be_shared(store, error) || !ml_store_run(store, "PRAGMA synchronous = NORMAL", error))))
     return FALSE;
   store->inode = stat(store->path, &about) == 0 ? about.st_ino : 0;
   return TRUE;
