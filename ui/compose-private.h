@@ -125,7 +125,9 @@ typedef struct {
   GPtrArray *ids;       /* of char *: entries of the outbox that have not left */
   GPtrArray *got;       /* of char *: who has it already, of all its entries */
   gint64 due;
+  gboolean held; /* refused, or perhaps sent: nothing is done with it until the person decides in the outbox */
 } UiLeaving;
+guint ui_outbox_waiting(UiApp *app); /* how many leave by themselves */
 UiLeaving *ui_outbox_leaving_of(UiApp *app, const char *id); /* NULL: it is none of this run's. Borrowed */
 void ui_outbox_forget(UiApp *app, const char *id);           /* it has left, or came back */
 void ui_outbox_send_now(UiApp *app, UiThen then);     /* what this run queued; @then once it has left */

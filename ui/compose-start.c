@@ -146,7 +146,7 @@ send_answered(const char *answer, gpointer data)
 static void
 ask_send(UiApp *app, UiThen then)
 {
-  guint n = ui_outbox_leaving(app)->len;
+  guint n = ui_outbox_waiting(app);
 
   if (!n) {
     then(app, NULL);
@@ -174,7 +174,7 @@ ui_compose_leaving(UiApp *app, UiThen then)
 {
   guint n = app->composers->len;
 
-  if (!n && !ui_outbox_leaving(app)->len)
+  if (!n && !ui_outbox_waiting(app))
     return FALSE;
   if (!n) {
     ask_send(app, then);

@@ -43,6 +43,17 @@ ui_outbox_leaving(UiApp *app)
   return ((Outbox *)app->outbox)->leaving;
 }
 
+guint
+ui_outbox_waiting(UiApp *app)
+{
+  const GPtrArray *leaving = ui_outbox_leaving(app);
+  guint n = 0;
+
+  for (guint i = 0; i < leaving->len; i++)
+    n += !((const UiLeaving *)leaving->pdata[i])->held;
+  return n;
+}
+
 UiLeaving *
 ui_outbox_leaving_of(UiApp *app, const char *id)
 {
@@ -156,7 +167,7 @@ end_if_idle(Outbox *outbox)
   UiApp *app = outbox->app;
   UiThen then = outbox->when_idle;
 
-  if (!outbox->leaving->len && then) {
+  if (then && !ui_outbox_waiting(app)) {
     outbox->when_idle = NULL;
     then(app, NULL);
   } else if (!outbox->leaving->len && app->end_with_composer && !app->composers->len && !then)
@@ -187,6 +198,8 @@ on_news(gpointer data)
   for (guint i = 0; leaving && i < news->got->len; i++)
     if (!g_ptr_array_find_with_equal_func(leaving->got, news->got->pdata[i], g_str_equal, NULL))
       g_ptr_array_add(leaving->got, g_strdup(news->got->pdata[i]));
+  if (leaving)
+    leaving->held = news->state == ML_OUTBOX_FAILED || news->state == ML_OUTBOX_UNSURE;
   if (news->marked)
     show_mark(app, news->marked);
   if (leaving && (news->state == ML_OUTBOX_SENT || (news->state == ML_OUTBOX_FAILED && news->got->len))) {
@@ -390,7 +403,10 @@ ui_outbox_queued(UiComposer *composer, GPtrArray *ids, gint64 due)
   Outbox *outbox = app->outbox;
   UiLeaving *leaving = g_new(UiLeaving, 1);
 
-  *leaving = (UiLeaving){ ui_composer_ref(composer), ids, g_ptr_array_new_with_free_func(g_free), due };
+  *leaving = (UiLeaving){ .composer = ui_composer_ref(composer),
+                          .ids = ids,
+                          .got = g_ptr_array_new_with_free_func(g_free),
+                          .due = due };
   g_ptr_array_add(outbox->leaving, leaving);
   ui_drafts_forget(composer);
   ui_composer_close(composer);

@@ -162,7 +162,7 @@ smtp_stop ""
 keys q
 seen '^> *[0-9]'
 keys q
-seen 'ended with 0'
+wait_for 'ended with 0' 'signet ends, and does not speak of sending it'
 opens 80 24
 wait_for 'message MAY HAVE BEEN SENT when signet ended last' 'the next run tells at its start'
 flush >/dev/null 2>&1
