@@ -12,9 +12,7 @@ root=${CYRUS:-$PWD/build/lab/cyrus}
 what=$1
 dir=${2:-}
 
-runs() {
-	case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
-}
+. "$(dirname "$0")/ending.sh"
 fetch() {
 	[ ! -x "$root/usr/lib/cyrus/bin/imapd" ] || return 0
 	mkdir -p "$root"
@@ -129,13 +127,7 @@ stop)
 	[ -f "$dir/started" ] || exit 0
 	pid=$(cat "$dir/started")
 	rm -f "$dir/started"
-	kill "$pid" 2>/dev/null || exit 0
-	i=0
-	while runs "$pid" && [ $i -lt 400 ]; do
-		i=$((i + 1))
-		perl -e 'select undef, undef, undef, 0.05'
-	done
-	kill -9 "$pid" 2>/dev/null || true
+	end_process "$pid" master
 	;;
 *)
 	echo "usage: cyrus.sh fetch | start DIR | stop DIR" >&2

@@ -14,20 +14,10 @@ umask 077
 what=$1
 dir=$2
 
-# A master that nobody waits for stays as a zombie: it has ended all the same.
-runs() {
-	case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
-}
+. "$(dirname "$0")/ending.sh"
 stop() {
 	[ -f "$dir/run/master.pid" ] || return 0
-	pid=$(cat "$dir/run/master.pid")
-	kill "$pid" 2>/dev/null || true
-	i=0
-	while runs "$pid" && [ $i -lt 400 ]; do
-		i=$((i + 1))
-		perl -e 'select undef, undef, undef, 0.05'
-	done
-	kill -9 "$pid" 2>/dev/null || true
+	end_process "$(cat "$dir/run/master.pid")" dovecot
 	rm -f "$dir/run/master.pid"
 }
 

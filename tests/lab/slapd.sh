@@ -11,9 +11,7 @@ umask 077
 what=$1
 dir=$2
 
-runs() {
-	case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
-}
+. "$(dirname "$0")/ending.sh"
 certs() {
 	mkdir -p "$dir/tls"
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/tls/ca.key" -out "$dir/tls/ca.pem" -days 30 \
@@ -114,13 +112,7 @@ stop)
 	[ -f "$dir/started" ] || exit 0
 	pid=$(cat "$dir/started")
 	rm -f "$dir/started"
-	kill "$pid" 2>/dev/null || exit 0
-	i=0
-	while runs "$pid" && [ $i -lt 400 ]; do
-		i=$((i + 1))
-		perl -e 'select undef, undef, undef, 0.05'
-	done
-	kill -9 "$pid" 2>/dev/null || true
+	end_process "$pid" slapd
 	;;
 *)
 	echo "usage: slapd.sh start DIR FILE.ldif | stop DIR" >&2

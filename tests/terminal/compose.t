@@ -189,7 +189,7 @@ certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
 compose_start 120 40 --
 seen 'INBOX  2 messages'
 keys B
-seen '^> .*Locked in'
+seen '^> waits .*anna@example.org'
 keys D
 wait_for 'It was taken back, and lies in (.*/taken-back-|Drafts:)' 'what cannot be opened is said to be kept'
 in_drafts() { grep -ls 'enveloped-data' "$LAB"/profile/mail/.Drafts/*/* >/dev/null; }

@@ -20,6 +20,7 @@ is_running() { [ -s "$LAB/editor.pid" ]; }
 screen() { terminal capture-pane -p -t :0.0 2>/dev/null; }
 keys() { terminal send-keys -t :0.0 "$@"; }
 typed() { terminal send-keys -t :0.0 -l "$1"; }
+nothing_edited() { [ -z "$(find "$LAB/run" -name message.eml)" ]; }
 places() { terminal list-panes -s -F '#{pane_id}' 2>/dev/null | wc -l; }
 places_are() { [ "$(places)" = "$1" ]; }
 start_in() { # start_in COLUMNS ROWS: tmux passes $TMUX on, as it does to anybody's shell
@@ -72,7 +73,7 @@ for window in tmux tmux-split; do
 	type_it Beside 'Written beside.\n'
 	wait_for 'Written beside' "$window: what was written is there when the editor ends"
 	check "$window: its place is gone" until_true places_are 1
-	check "$window: nothing is left of its file" [ -z "$(find "$LAB/run" -name message.eml)" ]
+	check "$window: nothing is left of its file" nothing_edited
 	keys y
 	wait_for 'Sent: Beside' "$window: and it is sent"
 
@@ -127,7 +128,7 @@ for window in tmux tmux-split; do
 	keys b
 	seen '^Bounce to'
 	type_it Asked 'asked words\n'
-	seen '"Asked" is written'
+	check "$window: what was written is taken" until_true nothing_edited
 	check "$window: a question stays" has '^Bounce to'
 	keys Escape
 	wait_gone '^Bounce to' "$window: until Esc"

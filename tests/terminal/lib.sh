@@ -8,6 +8,7 @@ export LC_ALL=C.UTF-8 TZ=UTC
 unset NO_COLOR DISPLAY WAYLAND_DISPLAY BROWSER DBUS_SESSION_BUS_ADDRESS SIGNET_PASSWORD SIGNET_PIN SIGNET_CONFIG TMUX
 n=0 failures=0
 
+. tests/lab/ending.sh
 terminals=0
 terminal() { tmux -S "$LAB/tmux$terminals" -f /dev/null "$@"; }
 finish() {
@@ -43,10 +44,16 @@ resize() { terminal resize-window -x "$1" -y "$2"; }
 # stop_dovecot FOLDER: with the processes that hold connections, which outlive a master that is killed.
 stop_dovecot() {
 	[ -e "$1/run/master.pid" ] || return 0
-	children=$(ps -o pid= --ppid "$(cat "$1/run/master.pid")")
-	kill $children 2>/dev/null
+	master=$(cat "$1/run/master.pid")
+	children=
+	! runs "$master" dovecot || children=$(ps -o pid= --ppid "$master")
+	[ -z "$children" ] || kill $children 2>/dev/null
 	sh tests/lab/dovecot.sh stop "$1"
-	kill $children 2>/dev/null
+	for child in $children; do
+		for name in imap imap-login imap-hibernate auth anvil log config stats; do
+			! runs "$child" $name || kill "$child" 2>/dev/null
+		done
+	done
 }
 
 # start COLUMNS ROWS [VARIABLE=VALUE...] -- ARGUMENTS: the program, on the profile $LAB/profile; what it ends with

@@ -195,7 +195,7 @@ done
 wait_for 'this is the first' 'the text is there again'
 wait_for 'q back  \? help' 'keys that do not fit leave the hint before the way to the help does'
 resize 20 5
-seen 'INBOX 1 of'
+seen '^── INBOX …'
 for key in V v '?' '!' U; do
 	keys "$key"
 	[ "$key" = U ] || keys q
