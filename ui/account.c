@@ -213,6 +213,15 @@ ui_account_join(UiApp *app, const UiAccount *account, const char *folder)
   return ui_text_line(name);
 }
 
+gboolean
+ui_account_still(const UiAccount *account, const char *folder, guint32 uidvalidity, GError **error)
+{
+  if (uidvalidity && ml_worker_shown_validity(account->worker, folder) == uidvalidity)
+    return TRUE;
+  g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "the folder %s was replaced by another one on the server meanwhile", folder);
+  return FALSE;
+}
+
 char *
 ui_account_next_unread(UiApp *app)
 {

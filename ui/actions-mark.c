@@ -103,7 +103,7 @@ ui_action_undelete_pattern(UiApp *app)
 /* The messages are remembered by number until the letter is typed. */
 typedef struct {
   UiApp *app;
-  UiBox *box;
+  guint64 life; /* of their folder */
   GArray *uids;
   gboolean on;
 } Flagging;
@@ -140,7 +140,7 @@ flag_answered(const char *answer, gpointer data)
   UiApp *app = flagging->app;
   g_autoptr(GPtrArray) items = g_ptr_array_new();
 
-  for (guint i = 0; answer && *answer && app->box == flagging->box && i < flagging->uids->len; i++) {
+  for (guint i = 0; answer && *answer && ui_app_in_box(app, flagging->life) && i < flagging->uids->len; i++) {
     UiItem *item = ui_box_by_uid(app->box, g_array_index(flagging->uids, guint32, i));
     if (item)
       g_ptr_array_add(items, item);
@@ -158,7 +158,7 @@ ask_flag(UiApp *app, gboolean on)
   if (!items->len)
     return;
   Flagging *flagging = g_new(Flagging, 1);
-  *flagging = (Flagging){ app, app->box, g_array_new(FALSE, FALSE, sizeof(guint32)), on };
+  *flagging = (Flagging){ app, app->box->life, g_array_new(FALSE, FALSE, sizeof(guint32)), on };
   for (guint i = 0; i < items->len; i++)
     g_array_append_val(flagging->uids, ((UiItem *)items->pdata[i])->uid);
   ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL,
@@ -201,7 +201,7 @@ ui_action_next_unread(UiApp *app)
   UiReader *reader = ui_reader_top(app);
   int n = box ? (int)box->shown->len : 0;
 
-  if (reader && reader->box != box) {
+  if (reader && !(box && ui_app_in_box(app, reader->life))) {
     ui_app_say(app, "This message lies inside another: q goes back to it.");
     return;
   }

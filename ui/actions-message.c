@@ -16,7 +16,7 @@ ui_actions_chosen(UiApp *app)
     return listed;
   }
   GPtrArray *items = g_ptr_array_new();
-  UiItem *item = reader->box && reader->box == app->box ? ui_box_by_uid(app->box, reader->uid) : NULL;
+  UiItem *item = reader->box && ui_app_in_box(app, reader->life) ? ui_box_by_uid(app->box, reader->uid) : NULL;
   if (item)
     g_ptr_array_add(items, item);
   else if (reader->box)
@@ -175,7 +175,7 @@ ui_action_toggle_new(UiApp *app)
 /* A folder is asked for; the messages are remembered by number until it is named. */
 typedef struct {
   UiApp *app;
-  UiBox *box;
+  guint64 life; /* of their folder */
   GArray *uids;
   gboolean copy;
 } Filing;
@@ -208,7 +208,7 @@ folder_answered(const char *answer, gpointer data)
   UiAccount *account;
   g_autofree char *folder = NULL;
 
-  if (answer && *answer && app->box == filing->box && ui_account_split(app, answer, &account, &folder)) {
+  if (answer && *answer && ui_app_in_box(app, filing->life) && ui_account_split(app, answer, &account, &folder)) {
     for (guint i = 0; i < filing->uids->len; i++) {
       UiItem *item = ui_box_by_uid(app->box, g_array_index(filing->uids, guint32, i));
       if (item)
@@ -235,7 +235,7 @@ ask_folder(UiApp *app, gboolean copy)
     return;
   }
   Filing *filing = g_new0(Filing, 1);
-  *filing = (Filing){ app, app->box, g_array_new(FALSE, FALSE, sizeof(guint32)), copy };
+  *filing = (Filing){ app, app->box->life, g_array_new(FALSE, FALSE, sizeof(guint32)), copy };
   for (guint i = 0; i < items->len; i++)
     g_array_append_val(filing->uids, ((UiItem *)items->pdata[i])->uid);
   g_autofree char *question =

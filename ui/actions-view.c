@@ -72,7 +72,7 @@ go_to(UiApp *app, UiAccount *account, const char *folder)
 
   going->folder = g_strdup(folder);
   memcpy(going->account, account->account->name, length);
-  ui_sync_pending(app, go, going);
+  ui_sync_leave(app, UI_IN_INDEX, go, going);
 }
 
 void

@@ -115,7 +115,7 @@ end_writing(UiApp *app, gpointer data)
 void
 ui_action_leave(UiApp *app)
 {
-  ui_sync_pending(app, end_writing, NULL);
+  ui_sync_leave(app, UI_IN_INDEX, end_writing, NULL);
 }
 
 void
@@ -282,7 +282,7 @@ ui_action_refresh(UiApp *app)
                                 : app->box->account->account);
   switch (ui_app_top(app)->type->context) {
   case UI_IN_READER:
-    if (reader->box == app->box && app->box && !reader->raw) {
+    if (reader->box && ui_app_in_box(app, reader->life) && !reader->raw) {
       UiItem *item = ui_box_by_uid(app->box, reader->uid);
       if (item)
         ui_reader_open(app, item);

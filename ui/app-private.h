@@ -176,6 +176,9 @@ char *
 ui_account_join(UiApp *app, const UiAccount *account, const char *folder); /* for the person; transfer full */
 /* The next folder with unread mail after the open one, all accounts in a ring; NULL: none is known. For the person,
  * and as ui_account_split() takes it; transfer full. */
+/* Numbers that were kept are of the folder that has this name now; else *error says that it was replaced. */
+gboolean ui_account_still(const UiAccount *account, const char *folder, guint32 uidvalidity, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 char *ui_account_next_unread(UiApp *app);
 char *ui_account_complete(const char *typed, gpointer app); /* a UiPromptComplete over all folders */
 
@@ -203,6 +206,8 @@ typedef struct { /* small: a folder may have 100,000 of them */
   guint32 mark_until;              /* Unix seconds; G_MAXUINT32: time has no part in it */
 } UiItem;
 struct UiBox {
+  guint64 life; /* no other numbering has it: of another folder, or of this one with another UIDVALIDITY. Who keeps numbers of
+                 * messages keeps it too: an address comes again, and a folder may be replaced meanwhile */
   UiAccount *account;
   UiSubjects *subjects; /* the app's */
   const MlThreadEdits *edits; /* the app's; NULL: they cannot be read */
@@ -286,7 +291,9 @@ void ui_hits_event(UiApp *app, const UiAccount *account, const MlEvent *event);
 void ui_hits_dropped(UiHits *found, const UiBox *box, const GArray *uids); /* they are gone, and about to be freed */
 gboolean ui_hits_has(const UiApp *app, const UiBox *box);
 UiBox *ui_app_folder(const UiApp *app); /* the open folder, whatever is shown; NULL: none */
-gboolean ui_app_has_box(const UiApp *app, const UiBox *box); /* it is one of ours still */
+UiBox *ui_app_box(const UiApp *app, guint64 life); /* that is one of ours still; NULL */
+gboolean ui_app_in_box(const UiApp *app, guint64 life); /* the folder of the key that is pressed now has these numbers */
+void ui_box_new_life(UiBox *box); /* its numbers mean others from here on */
 void ui_app_each_box(UiApp *app, void (*func)(UiBox *box, gpointer data), gpointer data);
 char *ui_hits_place(UiApp *app, const UiItem *item); /* where the message that is read lies; transfer full */
 /* hits-act.c: what the keys of the list do there. */
@@ -332,6 +339,8 @@ GPtrArray *ui_order_thread(const UiBox *box, const UiItem *item);
 typedef void (*UiThen)(UiApp *app, gpointer data);
 void ui_sync_pending(UiApp *app, UiThen then,
                      gpointer data); /* asks about deletions; @data is dropped on Esc: g_free */
+/* The same where another folder comes: asks about the search's first, closes it down to @context, then the open folder's. */
+void ui_sync_leave(UiApp *app, UiContext context, UiThen then, gpointer data);
 gboolean ui_sync_for_good(const UiBox *box); /* what is deleted in it goes to no trash */
 void ui_sync_run(UiApp *app, UiThen then, gpointer data); /* what `$` does; @then only if all went well */
 void ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to,
@@ -438,7 +447,9 @@ void ui_held_unref(UiHeld *held);
 struct UiReader {
   UiView view;
   UiPager pager;
-  UiBox *box; /* where the message lies, NULL: inside another */
+  UiBox *box;   /* where the message lies, NULL: inside another. To be looked into only as ui_app_box(life) */
+  guint64 life; /* of box */
+  UiAccount *account; /* of box; NULL */
   guint32 uid;
   char *title;
   char *message_id;

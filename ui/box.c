@@ -117,16 +117,22 @@ ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words)
   ui_box_arrange(box, NULL);
 }
 
+static void
+arrange_again(UiBox *box, gpointer data)
+{
+  if (!box->limit && box->order.by != UI_ORDER_SUBJECT)
+    return;
+  box->fitted = FALSE;
+  ui_box_arrange(box, NULL);
+}
+
 /* What a limit found by such a Subject is no longer found, and no place in the order tells of it. */
 void
 ui_box_forget_hidden(UiApp *app)
 {
   ui_verdicts_forget_opened(app);
-  if (ui_subjects_forget_hidden(app->subjects) && app->box &&
-      (app->box->limit || app->box->order.by == UI_ORDER_SUBJECT)) {
-    app->box->fitted = FALSE;
-    ui_box_arrange(app->box, NULL);
-  }
+  if (ui_subjects_forget_hidden(app->subjects))
+    ui_app_each_box(app, arrange_again, NULL);
   ui_app_dirty(app);
 }
 
@@ -422,6 +428,8 @@ ui_box_event(UiApp *app, MlEvent *event)
     gboolean same = box->uidvalidity && box->uidvalidity == event->selected.uidvalidity;
     if (!same)
       ui_verdicts_folder(app);
+    if (!same && box->uidvalidity)
+      ui_box_new_life(box);
     if (!same && box->all->len) {
       g_clear_pointer(&box->threads, ml_threads_free);
       g_clear_pointer(&box->threaded, g_array_unref);
@@ -519,11 +527,20 @@ load(UiApp *app)
   op->data = box;
 }
 
+void
+ui_box_new_life(UiBox *box)
+{
+  static guint64 lives;
+
+  box->life = ++lives;
+}
+
 UiBox *
 ui_box_new(UiApp *app, UiAccount *account, const char *folder)
 {
   UiBox *box = g_new0(UiBox, 1);
 
+  ui_box_new_life(box);
   box->account = account;
   box->subjects = app->subjects;
   box->edits = ui_thread_edits(app);
@@ -592,7 +609,7 @@ ui_box_chosen(UiApp *app)
 
 /* What a flag change that fails has to be taken back from. */
 typedef struct {
-  UiBox *box;
+  guint64 life; /* of their folder */
   GArray *uids;
   guint add, remove;
   gboolean kept; /* by ml_worker_keeps_changes() */
@@ -605,13 +622,13 @@ flags_done(UiApp *app, const GError *error, gpointer data)
 
   if (error)
     ui_app_error(app, error);
-  gboolean there = ui_app_has_box(app, change->box);
-  if (there)
-    change->box->counted = FALSE;
+  UiBox *box = ui_app_box(app, change->life);
+  if (box)
+    box->counted = FALSE;
   /* A change that was written down is laid over all that is told, and what comes of it is told. */
   gboolean told = change->kept && !error;
-  for (guint i = 0; !told && there && i < change->uids->len; i++) {
-    UiItem *item = ui_box_by_uid(change->box, g_array_index(change->uids, guint32, i));
+  for (guint i = 0; !told && box && i < change->uids->len; i++) {
+    UiItem *item = ui_box_by_uid(box, g_array_index(change->uids, guint32, i));
     if (!item)
       continue;
     guint flags = item->flags; /* a list that was told meanwhile may have had them as they were */
@@ -643,7 +660,7 @@ ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove)
     return;
   }
   FlagChange *change = g_new0(FlagChange, 1);
-  *change = (FlagChange){ .box = box, .uids = g_array_ref(uids), .add = add, .remove = remove,
+  *change = (FlagChange){ .life = box->life, .uids = g_array_ref(uids), .add = add, .remove = remove,
                           .kept = ml_worker_keeps_changes(box->account->worker) };
   guint64 id = ml_worker_flags(box->account->worker, box->folder, uids, add, remove);
   UiOp *op = ui_ops_command(app, box->account, id, "Changing flags");

@@ -328,6 +328,12 @@ fetch_next(Source *source)
     go_on(source);
     return;
   }
+  g_autoptr(GError) error = NULL;
+  if (!ui_account_still(source->account, source->folder, source->uidvalidity, &error)) {
+    ui_app_complain(source->app, "Stopped: %s.", error->message);
+    source_free(source);
+    return;
+  }
   guint32 uid = g_array_index(source->uids, guint32, source->fetched++);
   UiOp *op =
       ui_ops_command(source->app, source->account,
@@ -363,7 +369,9 @@ source_of_reader(UiApp *app, Act act, UiReader *reader)
     ui_app_say(app, "The message is not here yet.");
     return NULL;
   }
-  Source *source = source_new(app, act, app->box->account, reader->box == app->box ? app->box->folder : NULL);
+  const UiBox *box = reader->box ? ui_app_box(app, reader->life) : NULL; /* the cursor may have gone on */
+  Source *source = source_new(app, act, reader->account ? reader->account : app->box->account, box ? box->folder : NULL);
+  source->uidvalidity = box ? box->uidvalidity : 0;
   g_array_append_val(source->uids, reader->uid);
   source->fetched = 1;
   g_ptr_array_add(source->raws, g_bytes_ref(reader->raw));

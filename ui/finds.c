@@ -352,10 +352,14 @@ open_row(UiApp *app, UiList *list, guint row)
     return;
   Goal *goal = g_new(Goal, 1);
   *goal = (Goal){ finds->account, g_strdup(place->folder), place->uidvalidity, place->uid };
-  if (!app->hits && app->box && app->box->account == goal->account && !strcmp(app->box->folder, goal->folder))
-    go(app, goal);
-  else
+  const UiBox *folder = ui_app_folder(app);
+  gboolean stays = folder && folder->account == goal->account && !strcmp(folder->folder, goal->folder);
+  if (!stays)
+    ui_sync_leave(app, UI_IN_FINDS, go, goal);
+  else if (app->hits)
     ui_sync_pending(app, go, goal);
+  else
+    go(app, goal);
 }
 
 void

@@ -68,27 +68,42 @@ run_on_each(UiHits *found, const GPtrArray *boxes, const UiBinding *binding)
   ui_hits_go(found, found->cursor);
 }
 
+/* The tagged ones of app->box. A folder without an account's name is of their own account. */
+static gboolean
+file_from(UiApp *app, const char *name, gboolean copy, gboolean do_it)
+{
+  UiAccount *account;
+  g_autofree char *folder = NULL;
+
+  if (!ui_account_split(app, name, &account, &folder))
+    return FALSE;
+  if (account->folders && !ui_account_folder(account, folder)) {
+    ui_app_complain(app, "There is no folder %s in %s.", folder, account->account->name);
+    return FALSE;
+  }
+  if (!do_it)
+    return TRUE;
+  app->apply_to_tagged = TRUE;
+  g_autoptr(GPtrArray) items = ui_box_chosen(app);
+  ui_sync_file(app, items, copy, account, folder);
+  return TRUE;
+}
+
 static void
 file_answered(UiApp *app, const char *answer, gboolean copy)
 {
   UiHits *found = app->hits;
-  UiAccount *account;
   guint n;
-  g_autofree char *folder = NULL;
 
-  if (!answer || !*answer || !found || !ui_account_split(app, answer, &account, &folder))
+  if (!answer || !*answer || !found)
     return;
-  if (account->folders && !ui_account_folder(account, folder)) {
-    ui_app_complain(app, "There is no folder %s in %s.", folder, account->account->name);
-    return;
-  }
   g_autoptr(GPtrArray) boxes = tagged_boxes(found, &n);
-  for (guint i = 0; i < boxes->len; i++) {
-    app->box = boxes->pdata[i];
-    app->apply_to_tagged = TRUE;
-    g_autoptr(GPtrArray) items = ui_box_chosen(app);
-    ui_sync_file(app, items, copy, account, folder);
-  }
+  gboolean ok = TRUE;
+  for (guint pass = 0; ok && pass < 2; pass++) /* all is looked at before anything is done */
+    for (guint i = 0; ok && i < boxes->len; i++) {
+      app->box = boxes->pdata[i];
+      ok = file_from(app, answer, copy, pass == 1);
+    }
   ui_hits_go(found, found->cursor);
 }
 
@@ -111,10 +126,30 @@ is_one_of(const char *name, const char *const *names)
   return g_strv_contains(names, name);
 }
 
+/* What a key does to those of one folder is asked and done with the cursor on one of them. FALSE: that was said. */
+static gboolean
+go_to_tagged(UiHits *found, const GPtrArray *boxes)
+{
+  if (boxes->len > 1) {
+    ui_app_say(found->app, "The tagged messages lie in %u folders: that works for those of one.", boxes->len);
+    return FALSE;
+  }
+  for (int at = 0; boxes->len && row_at(found, at); at++)
+    if (row_at(found, at)->box == boxes->pdata[0] && row_at(found, at)->item->tagged) {
+      ui_hits_go(found, at);
+      return TRUE;
+    }
+  ui_app_say(found->app, "No tagged message is among those shown: Esc shows all.");
+  return FALSE;
+}
+
+/* Behind `;`. FALSE: the key goes its usual way. */
 static gboolean
 apply(UiHits *found, const UiBinding *binding)
 {
   static const char *const each[] = { "flag", "toggle_new", "delete", "undelete", "tag", "archive", NULL };
+  static const char *const of_one[] = { "set_flag", "clear_flag",  "address", "reply",  "group_reply", "list_reply",
+                                        "forward",  "edit_as_new", "bounce",  "pipe",   NULL };
   UiApp *app = found->app;
   guint n;
   g_autoptr(GPtrArray) boxes = tagged_boxes(found, &n);
@@ -126,16 +161,13 @@ apply(UiHits *found, const UiBinding *binding)
     g_autofree char *question = g_strdup_printf("%s %u message%s to folder", copy ? "Copy" : "Move", n, n == 1 ? "" : "s");
     ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, question, NULL, ui_account_complete,
                    copy ? copy_answered : move_answered, app);
-  } else if (boxes->len == 1) { /* the cursor goes to the first of them: what is asked then is asked about that folder */
-    for (int at = 0; row_at(found, at); at++)
-      if (row_at(found, at)->box == boxes->pdata[0] && row_at(found, at)->item->tagged) {
-        ui_hits_go(found, at);
-        break;
-      }
-    app->box = boxes->pdata[0];
-    return FALSE;
-  } else
-    ui_app_say(app, "The tagged messages lie in %u folders: that works for those of one.", boxes->len);
+  } else if (is_one_of(binding->action, of_one)) {
+    if (go_to_tagged(found, boxes))
+      return FALSE;
+  } else {
+    app->apply_to_tagged = FALSE; /* it is for no messages */
+    return ui_hits_key(app, binding);
+  }
   app->apply_to_tagged = FALSE;
   return TRUE;
 }
@@ -168,6 +200,7 @@ limit_answered(const char *answer, gpointer data)
   found->limit = limit;
   g_free(found->limit_words);
   found->limit_words = ui_text_line(answer);
+  found->refit = TRUE;
   ui_hits_settle(found, NULL);
   if (limit && !found->shown->len)
     ui_app_say(found->app, "No message fits.");

@@ -21,6 +21,7 @@ struct UiHits {
   GArray *fresh;    /* of UiHitsRow: found, and not among all yet */
   MlPattern *limit;
   char *limit_words;
+  gboolean refit; /* the limit is new: what is under the cursor has to fit it too */
   int cursor, top, rows; /* of shown; rows: on the screen */
   guint account;    /* of the app's: it is searched just now */
   guint64 again;    /* bit i: account i is to be searched (once more) */

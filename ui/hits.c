@@ -79,12 +79,14 @@ ui_hits_settle(UiHits *found, const UiItem *current)
   found->cursor = -1;
   for (guint i = 0; i < found->all->len; i++) {
     const UiHitsRow row = g_array_index(found->all, UiHitsRow, i);
-    if (found->limit && !ui_hits_fits(&row, found->limit))
+    gboolean stays = row.item == keep && !found->refit; /* what is read, also where a key made it not fit */
+    if (found->limit && !stays && !ui_hits_fits(&row, found->limit))
       continue;
     if (row.item == keep)
       found->cursor = (int)found->shown->len;
     g_array_append_val(found->shown, row);
   }
+  found->refit = FALSE;
   ui_hits_go(found, found->cursor >= 0 ? found->cursor : found->placed ? before : 0);
   found->top = found->cursor - top;
   ui_app_dirty(found->app);
@@ -111,7 +113,7 @@ drop_gone(GArray *rows, int *cursor)
 static char *
 key_of(const UiBox *box, guint32 uid)
 {
-  return g_strdup_printf("%p %u", (const void *)box, uid);
+  return g_strdup_printf("%" G_GUINT64_FORMAT " %u", box->life, uid);
 }
 
 void
@@ -131,10 +133,23 @@ ui_hits_has(const UiApp *app, const UiBox *box)
   return app->hits && box && g_ptr_array_find(app->hits->boxes, box, NULL);
 }
 
-gboolean
-ui_app_has_box(const UiApp *app, const UiBox *box)
+UiBox *
+ui_app_box(const UiApp *app, guint64 life)
 {
-  return box && (app->box == box || ui_hits_has(app, box) || (app->hits && app->hits->home == box));
+  UiBox *folder = ui_app_folder(app);
+
+  for (guint i = 0; app->hits && i < app->hits->boxes->len; i++) {
+    UiBox *box = app->hits->boxes->pdata[i];
+    if (box->life == life)
+      return box;
+  }
+  return folder && folder->life == life ? folder : NULL;
+}
+
+gboolean
+ui_app_in_box(const UiApp *app, guint64 life)
+{
+  return app->box && app->box->life == life;
 }
 
 UiBox *
@@ -173,6 +188,7 @@ need_box(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalid
     return box;
   box = ui_box_new(found->app, account, folder);
   box->uidvalidity = uidvalidity;
+  box->order = (UiOrder){ 0 }; /* its rows stand in the search's order, and nothing arranges it */
   if (!box->lines) /* of a mailbox on this machine the store has the lists too, for the search */
     box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
   ui_lines_clear(box->lines, uidvalidity);
@@ -479,6 +495,7 @@ drop_folder(UiHits *found, UiBox *box)
 
   for (guint i = 0; i < box->all->len; i++)
     g_array_append_val(uids, ((const UiItem *)box->all->pdata[i])->uid);
+  ui_box_new_life(box);
   box->uidvalidity = 0;
   box->read_only = TRUE; /* whatever was asked about them is not done */
   ui_box_forget(box, uids);

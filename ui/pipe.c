@@ -10,6 +10,7 @@ typedef struct {
   UiApp *app;
   UiAccount *account;
   char *folder, *command;
+  guint32 validity; /* of folder, as uids are meant */
   GArray *uids; /* guint32, as they are to be told */
   guint at;
   guint closed, gone; /* were left out: encrypted; not there any more */
@@ -126,6 +127,12 @@ next(Piping *piping)
     finish(piping);
     return;
   }
+  g_autoptr(GError) error = NULL;
+  if (!ui_account_still(piping->account, piping->folder, piping->validity, &error)) {
+    ui_app_complain(piping->app, "Stopped: %s.", error->message);
+    piping_free(piping);
+    return;
+  }
   guint32 uid = g_array_index(piping->uids, guint32, piping->at++);
   UiOp *op = ui_ops_command(piping->app, piping->account,
                             ml_worker_fetch(piping->account->worker, piping->folder, uid), "Fetching the messages");
@@ -164,6 +171,7 @@ pipe_listed(UiApp *app)
   *piping = (Piping){ .app = app,
                       .account = app->box->account,
                       .folder = g_strdup(app->box->folder),
+                      .validity = app->box->uidvalidity,
                       .uids = g_array_new(FALSE, FALSE, sizeof(guint32)),
                       .text = g_string_new(NULL) };
   for (guint i = items->len; i-- > 0;) /* the oldest first */

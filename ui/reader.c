@@ -130,7 +130,7 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 static UiItem *
 item_of(UiApp *app, const UiReader *reader)
 {
-  return reader->box && reader->box == app->box ? ui_box_by_uid(app->box, reader->uid) : NULL;
+  return reader->box && ui_app_in_box(app, reader->life) ? ui_box_by_uid(app->box, reader->uid) : NULL;
 }
 
 static void
@@ -242,7 +242,7 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
   reader->job = NULL;
   reader->asking = FALSE;
   g_clear_pointer(&reader->problem, g_free);
-  if (reading->error && reading->left && reader->box == app->box && app->box) {
+  if (reading->error && reading->left && reader->box && ui_app_in_box(app, reader->life)) {
     fetch(app, reader, TRUE); /* it needs all of its bytes after all */
     return;
   }
@@ -365,7 +365,7 @@ fetched(UiApp *app, const GError *error, gpointer data)
 
   if (!error && reader->raw) {
     ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, FALSE);
-    if (reader->box && reader->box == app->box)
+    if (reader->box && ui_app_in_box(app, reader->life))
       ui_reader_fetch_ahead(app, app->box);
     return;
   }
@@ -577,6 +577,8 @@ ui_reader_open(UiApp *app, UiItem *item)
   } else
     reader = reader_new(app);
   reader->box = app->box;
+  reader->life = app->box->life;
+  reader->account = app->box->account;
   reader->uid = item->uid;
   reader->received = item->received;
   reader->size = item->size;

@@ -4,7 +4,7 @@
 
 /* Several commands that belong together; the last one that ends goes on. */
 typedef struct {
-  UiBox *box; /* only compared: it may be gone */
+  guint64 life; /* of the folder; 0: none is open */
   UiAccount *account;
   GArray *removed; /* uids that leave the list: at once where the change is kept, else when all went well */
   guint running;
@@ -20,17 +20,18 @@ sync_done(UiApp *app, Sync *sync)
   if (sync->running)
     return;
   gboolean kept = ml_worker_keeps_changes(sync->account->worker);
+  UiBox *box = ui_app_box(app, sync->life);
   if (!sync->failed) {
-    if (ui_app_has_box(app, sync->box) && !kept)
-      ui_box_forget(sync->box, sync->removed);
+    if (box && !kept)
+      ui_box_forget(box, sync->removed);
     if (sync->success)
       ui_app_say(app, sync->waits ? "%s The server is told once there is a line." : "%s", sync->success);
     if (sync->then)
       sync->then(app, sync->data);
   } else {
-    if (kept && sync->removed->len && ui_hits_has(app, sync->box))
+    if (kept && sync->removed->len && ui_hits_has(app, box))
       ui_hits_again(app); /* what was shown as gone is not */
-    else if (kept && sync->removed->len && sync->box && sync->box == ui_app_folder(app))
+    else if (kept && sync->removed->len && box && box == ui_app_folder(app))
       ui_box_reload(app); /* the same */
     g_free(sync->data);
   }
@@ -59,7 +60,7 @@ sync_new(UiApp *app, UiThen then, gpointer data)
 {
   Sync *sync = g_new0(Sync, 1);
 
-  sync->box = app->box;
+  sync->life = app->box ? app->box->life : 0;
   sync->account = app->box ? app->box->account : app->accounts->pdata[0];
   sync->removed = g_array_new(FALSE, FALSE, sizeof(guint32));
   sync->then = then;
@@ -82,7 +83,7 @@ static void
 show_removed(UiApp *app, Sync *sync)
 {
   if (sync->running && ml_worker_keeps_changes(sync->account->worker))
-    ui_box_forget(sync->box, sync->removed);
+    ui_box_forget(app->box, sync->removed);
 }
 
 void
@@ -130,7 +131,19 @@ typedef struct {
   UiApp *app;
   UiThen then;
   gpointer data;
+  gboolean leaves; /* the folder below a search, too: it asks for itself */
+  UiContext context;
 } Pending;
+
+static void
+pending_done(UiApp *app, const Pending *pending)
+{
+  if (pending->leaves && app->hits) {
+    ui_hits_close(app, pending->context);
+    ui_sync_pending(app, pending->then, pending->data);
+  } else
+    pending->then(app, pending->data);
+}
 
 static void
 pending_answered(const char *answer, gpointer data)
@@ -141,20 +154,20 @@ pending_answered(const char *answer, gpointer data)
     g_free(pending->data);
   else if (*answer == 'y' && pending->app->hits) {
     ui_hits_sync(pending->app);
-    pending->then(pending->app, pending->data);
+    pending_done(pending->app, pending);
   } else if (*answer == 'y')
     ui_sync_run(pending->app, pending->then, pending->data);
   else
-    pending->then(pending->app, pending->data);
+    pending_done(pending->app, pending);
 }
 
-void
-ui_sync_pending(UiApp *app, UiThen then, gpointer data)
+static void
+ask_pending(UiApp *app, const Pending *asked)
 {
   guint for_good = 0, n = app->hits ? ui_hits_pending(app, &for_good) : app->box ? ui_box_count(app->box, TRUE) : 0;
 
   if (!n) {
-    then(app, data);
+    pending_done(app, asked);
     return;
   }
   if (!app->hits)
@@ -164,9 +177,24 @@ ui_sync_pending(UiApp *app, UiThen then, gpointer data)
           ? g_strdup_printf("Delete %u messages, %u of them for good", n, for_good)
           : g_strdup_printf(for_good ? "Delete %u message%s for good" : "Move %u deleted message%s to the trash", n,
                             n == 1 ? "" : "s");
-  Pending *pending = g_new0(Pending, 1);
-  *pending = (Pending){ .app = app, .then = then, .data = data };
-  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, NULL, question, NULL, NULL, pending_answered, pending);
+  ui_prompts_ask(app->prompts, UI_PROMPT_YES_NO, NULL, question, NULL, NULL, pending_answered,
+                 g_memdup2(asked, sizeof *asked));
+}
+
+void
+ui_sync_pending(UiApp *app, UiThen then, gpointer data)
+{
+  const Pending pending = { .app = app, .then = then, .data = data };
+
+  ask_pending(app, &pending);
+}
+
+void
+ui_sync_leave(UiApp *app, UiContext context, UiThen then, gpointer data)
+{
+  const Pending pending = { .app = app, .then = then, .data = data, .leaves = TRUE, .context = context };
+
+  ask_pending(app, &pending);
 }
 
 void

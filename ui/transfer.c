@@ -12,7 +12,7 @@ typedef struct {
 
 typedef struct {
   UiApp *app;
-  UiBox *box; /* only compared: it may be gone */
+  guint64 life; /* of the folder that they come from */
   UiAccount *from, *to;
   char *from_folder, *to_folder;
   guint32 validity; /* of from_folder, as the letters' numbers are meant */
@@ -77,8 +77,9 @@ deleted(UiApp *app, const GError *error, gpointer data)
                                   error->message);
   if (--transfer->running)
     return;
-  if (!transfer->error && ui_app_has_box(app, transfer->box))
-    ui_box_forget(transfer->box, transfer->stored);
+  UiBox *box = ui_app_box(app, transfer->life);
+  if (!transfer->error && box)
+    ui_box_forget(box, transfer->stored);
   tell(transfer);
   transfer_free(transfer);
 }
@@ -93,7 +94,7 @@ end(Transfer *transfer)
     transfer_free(transfer);
     return;
   }
-  if (!transfer->validity || ml_worker_shown_validity(worker, transfer->from_folder) != transfer->validity) {
+  if (!ui_account_still(transfer->from, transfer->from_folder, transfer->validity, NULL)) {
     g_clear_error(&transfer->error);
     transfer->error = g_error_new(ML_ERROR, ML_ERROR_FAILED,
                                   "those that are there were not deleted here, because the folder %s was replaced by "
@@ -152,21 +153,11 @@ fetched(UiApp *app, const GError *error, gpointer data)
 }
 
 /* Are the numbers of the letters still theirs? */
-static gboolean
-is_same(const Transfer *transfer)
-{
-  return transfer->validity &&
-         ml_worker_shown_validity(transfer->from->worker, transfer->from_folder) == transfer->validity;
-}
-
 static void
 fetch_next(Transfer *transfer)
 {
-  if (transfer->at < transfer->letters->len && !is_same(transfer))
-    transfer->error = g_error_new(ML_ERROR, ML_ERROR_FAILED,
-                                  "the folder %s was replaced by another one on the server meanwhile",
-                                  transfer->from_folder);
-  if (transfer->error || transfer->at == transfer->letters->len) {
+  if (transfer->at == transfer->letters->len ||
+      !ui_account_still(transfer->from, transfer->from_folder, transfer->validity, &transfer->error)) {
     end(transfer);
     return;
   }
@@ -181,7 +172,7 @@ ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to, co
   Transfer *transfer = g_new0(Transfer, 1);
 
   transfer->app = app;
-  transfer->box = app->box;
+  transfer->life = app->box->life;
   transfer->from = app->box->account;
   transfer->to = to;
   transfer->from_folder = g_strdup(app->box->folder);

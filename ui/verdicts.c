@@ -432,19 +432,24 @@ ui_verdicts_more(UiApp *app)
 
 /* "SE+" speaks of a Subject that lay in the ciphertext: beside the one outside, which anybody can have written, it would
  * be a word for that. */
-void
-ui_verdicts_forget_opened(UiApp *app)
+static void
+forget_opened_in(UiBox *box, gpointer any)
 {
-  Verdicts *verdicts = app->verdicts;
-  UiBox *box = app->box;
-  gboolean any = FALSE;
-  for (guint i = 0; verdicts && box && i < box->all->len; i++) {
+  for (guint i = 0; i < box->all->len; i++) {
     UiItem *item = box->all->pdata[i];
     if (!item->judged || !strchr(item->mark, 'E') || !item->mark[1]) /* "E" alone: it was not opened */
       continue;
     ui_verdicts_forget_item(item);
-    any = TRUE;
+    *(gboolean *)any = TRUE;
   }
+}
+
+void
+ui_verdicts_forget_opened(UiApp *app)
+{
+  gboolean any = FALSE;
+  if (app->verdicts)
+    ui_app_each_box(app, forget_opened_in, &any);
   if (any)
     ui_verdicts_more(app);
 }
@@ -458,7 +463,6 @@ ui_verdicts_folder(UiApp *app)
   verdicts->serial++;
   verdicts->loaded = verdicts->through = FALSE;
   verdicts->below = verdicts->at = 0;
-  verdicts->expires = G_MAXINT64;
   ui_verdicts_kick(app);
 }
 

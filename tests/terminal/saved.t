@@ -2,66 +2,7 @@
 # Searches that have a name, on the screen: over two accounts of a real Dovecot and a Maildir. What a key does is done to
 # the message where it lies; one that went meanwhile is told, and no other is touched.
 . "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
-anna=$server/mail/anna/Maildir bob=$server/mail/bob/Maildir near=$LAB/profile/mail
-make_profile
-cat >"$LAB/profile/signet.conf" <<-EOF
-	[account near]
-	address = bob@example.org
-	maildir = mail
-	[account anna]
-	address = anna@example.org
-	imap = imaps://anna@127.0.0.1:$PORT_TLS
-	password-command = echo secret-anna
-	[account bob]
-	imap = imaps://bob@127.0.0.1:$PORT_TLS
-	password-command = echo secret-bob
-	[searches]
-	Papers = report -draft
-	flagged = ~F
-	[keys]
-	system-tokens = no
-EOF
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
-for home in "$anna" "$bob"; do
-	for folder in Trash Lists Other; do
-		mkdir -p "$home/.$folder/cur" "$home/.$folder/new" "$home/.$folder/tmp"
-	done
-done
-post() { # post FOLDER DAY FLAGS SUBJECT TEXT
-	printf 'From: Jo <jo@example.org>\nTo: anna@example.org\nSubject: %s\nDate: Wed, %02d Nov 2023 00:00:00 +0000\nMessage-ID: <%s.%s@x>\n\n%s\n' \
-		"$4" "$2" "$2" "$(printf %s "$1" | tr -dc a-zA-Z)" "$5" >"$1/tmp/17000000$2.x"
-	mv "$1/tmp/17000000$2.x" "$1/cur/17000000$2.x:2,$3"
-}
-# In each the first number is another message: whoever took a number for another folder's would be found out.
-post "$near" 10 S 'Near and no hit' 'Nothing.'
-post "$near" 11 S 'Near report' 'The near text.'
-post "$near/.Archive" 12 S 'Archived report' 'The archived text.'
-post "$anna" 10 S 'Anna and no hit' 'Nothing.'
-post "$anna" 13 S 'Report of Anna' 'The text of Anna.'
-post "$anna/.Lists" 14 S 'Listed report' 'The listed text.'
-post "$anna/.Lists" 15 S 'draft of a report' 'Left out.'
-post "$bob" 10 S 'Bob and no hit' 'Nothing.'
-post "$bob" 16 '' 'Report of Bob' 'The text of Bob.'
-post "$bob/.Other" 17 S 'Other report' 'The other text.'
-post "$bob/.Other" 18 S 'Second report' 'The second text.'
-[ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna" "$bob"
-signet -A anna sync >/dev/null 2>&1
-signet -A bob sync >/dev/null 2>&1
-signet -A near search nothing-at-all >/dev/null 2>&1
-
-file_of() { grep -lE "^Subject: $2\$" "$1"/cur/* "$1"/new/* 2>/dev/null; } # file_of FOLDER SUBJECT
-there() { [ -n "$(file_of "$1" "$2")" ]; }
-not_there() { ! there "$1" "$2"; }
-has_flag() { file_of "$1" "$2" | grep -qE ":2,[A-Z]*$3"; } # has_flag FOLDER SUBJECT LETTER
-flagged_all() { grep -lrE '^Subject:' "$anna" "$bob" "$near" | grep -E ':2,[A-Z]*F' | xargs -r sed -n 's/^Subject: //p' | sort | tr '\n' ','; }
-only_flagged() { [ "$(flagged_all)" = "$1" ]; }
+. "$(dirname "$0")/saved-lib.sh"
 
 start 80 24 --
 wait_for '^> *2 .*Near report' 'the list is there'
