@@ -207,9 +207,7 @@ file_all(MlCarry *carry, Filing *filing, GError **error)
     if (!note_copied(carry, filing, error))
       return FALSE;
   }
-  if (move && filing->there->len &&
-      (!ml_driver_flags(carry->driver, filing->there, ML_FLAG_DELETED, 0, error) ||
-       !ml_driver_expunge(carry->driver, filing->there, error)))
+  if (move && !ml_driver_delete(carry->driver, filing->there, error))
     return FALSE;
   return say_rest(carry, filing, error);
 }

@@ -121,10 +121,10 @@ write_file(int fd, const char *path, GBytes *bytes, GError **error)
   gsize half = length / 2;
   if (!ml_files_write_all(fd, data, half, path, error))
     return FALSE;
-  ml_outbox_point("draft-torn");
+  ml_files_point("draft-torn");
   if (!ml_files_write_all(fd, data + half, length - half, path, error))
     return FALSE;
-  ml_outbox_point("draft-written");
+  ml_files_point("draft-written");
   if (fsync(fd) < 0) {
     ml_files_error(error, errno, "written", path);
     return FALSE;
@@ -151,7 +151,7 @@ store(const char *folder, const char *id, GBytes *bytes, GError **error)
   }
   gboolean good = write_file(fd, temp, bytes, error);
   close(fd);
-  ml_outbox_point("draft-synced");
+  ml_files_point("draft-synced");
   if (good && rename(temp, path) < 0) {
     ml_files_error(error, errno, "written", path);
     good = FALSE;
@@ -160,7 +160,7 @@ store(const char *folder, const char *id, GBytes *bytes, GError **error)
     unlink(temp);
     return FALSE;
   }
-  ml_outbox_point("draft-renamed");
+  ml_files_point("draft-renamed");
   return ml_files_sync_folder(folder, error);
 }
 
@@ -233,7 +233,7 @@ ml_drafts_save(MlDrafts *drafts, const char *id, MlDraft *draft, CryptoCert *sel
   saved->session = session;
   if (!store(session ? drafts->session : drafts->folder, saved->id, bytes, error))
     return NULL;
-  ml_outbox_point("draft-stored");
+  ml_files_point("draft-stored");
   const char *other = session ? drafts->folder : drafts->session;
   g_autoptr(GError) gone = NULL;
   if (id && other && !take_away(other, id, &gone) && gone->code != ML_ERROR_NOT_FOUND) {

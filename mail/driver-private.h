@@ -85,6 +85,7 @@ GCancellable *ml_driver_cancellable(MlDriver *driver);
 typedef enum { ML_WAIT_DATA, ML_WAIT_WOKEN, ML_WAIT_TIMEOUT, ML_WAIT_INTERRUPTED } MlWait;
 MlWait ml_driver_wait_fd(MlDriver *driver, int fd, int wake_fd, int timeout_ms);
 
+int ml_flag_change_compare(gconstpointer a, gconstpointer b); /* of MlFlagChange: by number */
 /* Takes @later's contents over into @changes. */
 void ml_changes_merge(MlChanges *changes, MlChanges *later);
 gboolean ml_changes_empty(const MlChanges *changes);

@@ -215,8 +215,8 @@ ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, c
   return ok;
 }
 
-static int
-by_number(gconstpointer a, gconstpointer b)
+int
+ml_flag_change_compare(gconstpointer a, gconstpointer b)
 {
   const MlFlagChange *one = a, *other = b;
   return one->uid < other->uid ? -1 : one->uid > other->uid ? 1 : 0;
@@ -230,7 +230,7 @@ ml_driver_uids(MlDriver *driver, GError **error)
   g_assert(driver->ops->uids != NULL);
   if (!finish(driver, ready(driver, &why) && driver->ops->uids(driver, uids, &why), &why, error))
     return NULL;
-  g_array_sort(uids, by_number);
+  g_array_sort(uids, ml_flag_change_compare);
   return g_steal_pointer(&uids);
 }
 
@@ -382,6 +382,12 @@ ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error)
   GError *why = NULL;
   return !uids->len ||
          finish(driver, ready(driver, &why) && driver->ops->expunge(driver, uids, &why), &why, error);
+}
+
+gboolean
+ml_driver_delete(MlDriver *driver, GArray *uids, GError **error)
+{
+  return ml_driver_flags(driver, uids, ML_FLAG_DELETED, 0, error) && ml_driver_expunge(driver, uids, error);
 }
 
 gboolean

@@ -166,6 +166,8 @@ GHashTable *ml_driver_copied(const MlDriver *driver, guint32 *uidvalidity);
 gboolean ml_driver_moves_whole(const MlDriver *driver);
 /* Those marked deleted. */
 gboolean ml_driver_expunge(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Marks them deleted, then expunges them. */
+gboolean ml_driver_delete(MlDriver *driver, GArray *uids, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Puts one message into @folder, which is made where it is missing. Line ends of @bytes are CRLF; a local store keeps
  * them as its other programs expect. @received: Unix seconds, 0: now. *@uid (may be NULL): its number, 0 where the

@@ -33,4 +33,7 @@ gssize ml_files_pread(int fd, void *buffer, gsize length, goffset at, const char
  * error. */
 int ml_files_lock(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Where a test kills the program: SIGNET_TEST_DIE names the point. */
+void ml_files_point(const char *name);
+
 #endif

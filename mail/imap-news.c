@@ -6,13 +6,6 @@ enum { IDLE_MS = 28 * 60 * 1000 };
 
 /* ---- news */
 
-static int
-compare_uids(gconstpointer a, gconstpointer b)
-{
-  guint32 one = ((const MlFlagChange *)a)->uid, other = ((const MlFlagChange *)b)->uid;
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
 /* What happened while there was no connection: the flags of all messages are asked for, a few octets each,
  * and compared with what was told. */
 static gboolean
@@ -28,7 +21,7 @@ resync(MlImap *imap, GError **error)
     if (slot.uid)
       g_array_append_val(had, one);
   }
-  g_array_sort(had, compare_uids);
+  g_array_sort(had, ml_flag_change_compare);
   g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(guint32));
   MlSyncNews news = { .vanished = session->changes->vanished, .flag_changes = session->changes->flag_changes,
                       .missing = missing };

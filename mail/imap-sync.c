@@ -14,13 +14,6 @@ compare_slots(gconstpointer a, gconstpointer b)
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-static int
-compare_changes(gconstpointer a, gconstpointer b)
-{
-  guint32 one = ((const MlFlagChange *)a)->uid, other = ((const MlFlagChange *)b)->uid;
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
 static gboolean
 had_uid(const GArray *had, guint32 uid)
 {
@@ -215,7 +208,7 @@ ml_imap_compare(const MlImapSession *session, const GArray *had, MlSyncNews *new
     if (slot->uid) /* else the server did not say */
       g_array_append_val(now, one);
   }
-  g_array_sort(now, compare_changes);
+  g_array_sort(now, ml_flag_change_compare);
   ml_sync_compare(had, now, news);
 }
 

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,14 +21,6 @@ enum {
   LOCK_PAUSE_US = 20000,
   PART = 1024 * 1024, /* octets: a message that is longer stays in its file */
 };
-
-void
-ml_outbox_point(const char *name)
-{
-  const char *die = g_getenv("SIGNET_TEST_DIE");
-  if (die && strcmp(die, name) == 0)
-    kill(getpid(), SIGKILL);
-}
 
 void
 ml_outbox_entry_free(MlOutboxEntry *entry)
@@ -171,7 +162,7 @@ write_entry(int fd, const char *path, const MlOutboxEntry *entry, const MlSealed
   }
   if (ok && copy)
     ok = ml_files_write_all(fd, g_bytes_get_data(copy, NULL), g_bytes_get_size(copy), path, error);
-  ml_outbox_point("outbox-add-2");
+  ml_files_point("outbox-add-2");
   return ok && ml_files_write_all(fd, "\n", 1, path, error) &&
          ml_files_write_all(fd, record, strlen(record), path, error);
 }
@@ -199,13 +190,13 @@ ml_outbox_file_make(const char *folder, const char *id, const MlOutboxEntry *ent
     ml_outbox_pending_free(pending);
     return NULL;
   }
-  ml_outbox_point("outbox-add-1");
+  ml_files_point("outbox-add-1");
   if (!write_entry(pending->fd, pending->temporary, entry, sealed, notify, error)) {
     unlink(pending->temporary);
     ml_outbox_pending_free(pending);
     return NULL;
   }
-  ml_outbox_point("outbox-add-3");
+  ml_files_point("outbox-add-3");
   return pending;
 }
 
@@ -220,7 +211,7 @@ publish(const char *folder, GPtrArray *all, GError **error)
     ml_files_error(error, errno, "written", ((MlOutboxPending *)g_ptr_array_index(all, failed))->temporary);
     return FALSE;
   }
-  ml_outbox_point("outbox-add-4");
+  ml_files_point("outbox-add-4");
   for (guint i = 0; i < all->len; i++) {
     MlOutboxPending *pending = g_ptr_array_index(all, i);
     if (!ml_files_rename(pending->temporary, pending->path)) {
@@ -229,7 +220,7 @@ publish(const char *folder, GPtrArray *all, GError **error)
     }
     pending->published = TRUE;
   }
-  ml_outbox_point("outbox-add-5");
+  ml_files_point("outbox-add-5");
   return ml_files_sync_folder(folder, error);
 }
 
@@ -241,7 +232,7 @@ ml_outbox_file_publish(const char *folder, GPtrArray *all, GError **error)
     MlOutboxPending *pending = g_ptr_array_index(all, i);
     unlink(pending->published ? pending->path : pending->temporary); /* a path may be another's entry */
   }
-  ml_outbox_point("outbox-add-6");
+  ml_files_point("outbox-add-6");
   return ok;
 }
 
@@ -480,9 +471,9 @@ ml_outbox_file_record(MlOutboxFile *file, GError **error)
   /* A torn record before it must not swallow it. */
   g_autofree char *line = g_strconcat("\n", record, NULL);
   g_assert(file->locked);
-  ml_outbox_point("outbox-record-1");
+  ml_files_point("outbox-record-1");
   gboolean ok = ml_files_pwrite_all(file->fd, line, strlen(line), file->end, file->path, error);
-  ml_outbox_point("outbox-record-2");
+  ml_files_point("outbox-record-2");
   if (ok && (ftruncate(file->fd, file->end + (goffset)strlen(line)) < 0 || fdatasync(file->fd) < 0)) {
     ml_files_error(error, errno, "written", file->path);
     ok = FALSE;
@@ -491,7 +482,7 @@ ml_outbox_file_record(MlOutboxFile *file, GError **error)
     file->end += (goffset)strlen(line);
   else if (ftruncate(file->fd, file->end) < 0)
     g_warning("%s ends with half a record", file->path); /* which its check sum tells */
-  ml_outbox_point("outbox-record-3");
+  ml_files_point("outbox-record-3");
   return ok;
 }
 

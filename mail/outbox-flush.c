@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/files.h"
 #include "mail/outbox-private.h"
 #include "mail/smtp.h"
 
@@ -107,9 +108,9 @@ on_dot(gpointer user_data, GError **error)
   Dot *dot = user_data;
   dot->file->dot = dot->message;
   dot->file->entry->state = ML_OUTBOX_SENDING;
-  ml_outbox_point("outbox-dot-1");
+  ml_files_point("outbox-dot-1");
   gboolean ok = ml_outbox_file_record(dot->file, error);
-  ml_outbox_point("outbox-dot-2");
+  ml_files_point("outbox-dot-2");
   return ok;
 }
 
@@ -186,7 +187,7 @@ send_message(Flush *flush, MlOutboxFile *file, Line *line, guint index)
   MlSmtpResult result =
       ml_smtp_send(line->smtp, message->from ? message->from : "", due, bytes, on_dot, &dot, flush->cancellable, &why);
   gboolean heard = heard_something(due);
-  ml_outbox_point("outbox-sent-1");
+  ml_files_point("outbox-sent-1");
   take_results(file, message, due);
   set_words(entry, why ? why->message : NULL);
   if (result == ML_SMTP_UNSURE) {
@@ -274,10 +275,10 @@ send_entry(Flush *flush, MlOutboxFile *file)
       entry->copy_due = FALSE; /* known without asking the mailbox: a record and its sync less */
   }
   gboolean gone = entry->state == ML_OUTBOX_SENT && !entry->copy_due && !entry->mark_due;
-  ml_outbox_point("outbox-sent-2");
+  ml_files_point("outbox-sent-2");
   if (!(gone ? ml_outbox_file_remove(file, &why) : ml_outbox_file_record(file, &why)))
     set_words(entry, why->message);
-  ml_outbox_point("outbox-sent-3");
+  ml_files_point("outbox-sent-3");
   if (entry->state == ML_OUTBOX_QUEUED)
     wake_at(flush, entry->due);
   return TRUE;
@@ -341,7 +342,7 @@ append_copy(Flush *flush, MlOutboxFile *file, Line *line, gboolean again, GError
   if (!bytes || (again && file->entry->message_id &&
                  !ml_driver_has(line->driver, folder, file->entry->message_id, &there, error)))
     return FALSE;
-  ml_outbox_point("outbox-copy-1");
+  ml_files_point("outbox-copy-1");
   return there || ml_driver_append(line->driver, folder, bytes, ML_FLAG_SEEN, file->entry->queued, NULL, error);
 }
 
@@ -366,7 +367,7 @@ store_copy(Flush *flush, MlOutboxFile *file, gboolean again, char **words)
         "Sent; its copy could not be stored in the Sent folder and will be tried again: %s", why->message);
     return FAILED;
   }
-  ml_outbox_point("outbox-copy-2");
+  ml_files_point("outbox-copy-2");
   entry->copy_due = FALSE;
   return DONE;
 }
@@ -388,7 +389,7 @@ mark_source(Flush *flush, MlOutboxEntry *entry)
     g_info("what %s answers is not marked yet: %s", entry->id, why->message);
     return FAILED;
   }
-  ml_outbox_point("outbox-mark-1");
+  ml_files_point("outbox-mark-1");
   entry->mark_due = FALSE;
   return DONE;
 }
@@ -416,7 +417,7 @@ follow_up(Flush *flush, MlOutboxFile *file, gboolean again)
                                                        : ml_outbox_file_remove(file, &why);
   if (!ok)
     g_warning("%s", why->message);
-  ml_outbox_point("outbox-copy-3");
+  ml_files_point("outbox-copy-3");
   return TRUE;
 }
 

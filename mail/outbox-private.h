@@ -69,7 +69,4 @@ GBytes *ml_outbox_file_bytes(MlOutboxFile *file, const MlOutboxMessage *message,
 gboolean ml_outbox_file_remove(MlOutboxFile *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *ml_outbox_ids(const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of char *, oldest first */
 
-/* Where a test kills the program: SIGNET_TEST_DIE names the point. */
-void ml_outbox_point(const char *name);
-
 #endif

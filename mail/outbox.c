@@ -261,9 +261,9 @@ ml_outbox_take_back(MlOutbox *outbox, const char *id, GBytes **copy, MlOutboxEnt
       *entry = g_steal_pointer(&file->entry);
     return kept_on;
   }
-  ml_outbox_point("outbox-cancel-1");
+  ml_files_point("outbox-cancel-1");
   gboolean ok = ml_outbox_file_remove(file, error) && ml_files_sync_folder(outbox->folder, error);
-  ml_outbox_point("outbox-cancel-2");
+  ml_files_point("outbox-cancel-2");
   if (!ok && copy)
     g_clear_pointer(copy, g_bytes_unref);
   if (ok && entry)

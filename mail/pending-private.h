@@ -15,7 +15,4 @@ gboolean ml_pending_begin(MlPending *pending, gint64 id, GError **error);
 gboolean ml_pending_settle(MlPending *pending, const MlPendingEntry *entry, MlPendingState state, const char *why,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Where a test kills the program: SIGNET_TEST_DIE names the point. */
-void ml_pending_point(const char *name);
-
 #endif

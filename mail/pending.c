@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "mail/carry-private.h"
+#include "mail/files.h"
 
 /* BROKEN_MAX: so often the line may break over one entry before it counts as failed: it must not hold up all others.
  * PATIENCE: seconds after which what a server puts off counts as refused. */
@@ -74,7 +75,7 @@ ml_carry_begin(MlCarry *carry, GError **error)
   }
   carry->asked = TRUE;
   carry->entry->tries++;
-  ml_pending_point("pending-begun");
+  ml_files_point("pending-begun");
   return TRUE;
 }
 
@@ -99,8 +100,7 @@ static gboolean
 expunge(MlCarry *carry, GError **error)
 {
   g_autoptr(GArray) uids = ml_carry_uids(carry->entry);
-  return ml_carry_begin(carry, error) && ml_driver_flags(carry->driver, uids, ML_FLAG_DELETED, 0, error) &&
-         ml_driver_expunge(carry->driver, uids, error);
+  return ml_carry_begin(carry, error) && ml_driver_delete(carry->driver, uids, error);
 }
 
 typedef struct {
@@ -248,9 +248,7 @@ remove_named(MlCarry *carry, GError **error)
 {
   const MlPendingMessage *message = carry->entry->messages->pdata[0];
   g_autoptr(GArray) uids = ml_carry_find_named(carry, message->message_id, NULL, error);
-  return uids && ml_carry_begin(carry, error) &&
-         (!uids->len || (ml_driver_flags(carry->driver, uids, ML_FLAG_DELETED, 0, error) &&
-                         ml_driver_expunge(carry->driver, uids, error)));
+  return uids && ml_carry_begin(carry, error) && ml_driver_delete(carry->driver, uids, error);
 }
 
 /* The folder is not opened: where there is none, nothing of it is there either. Any other reason is none to call it done. */
@@ -370,7 +368,7 @@ carry_one(MlCarry *carry, GError **error)
     g_clear_error(&carry->journal);
     return gone;
   }
-  ml_pending_point("pending-asked");
+  ml_files_point("pending-asked");
   if (!ok && !ml_carry_is_for_good(carry, why)) {
     gboolean line = g_error_matches(why, ML_ERROR, ML_ERROR_OFFLINE) || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL);
     carry->passing = is_passing(carry);
@@ -389,7 +387,7 @@ carry_one(MlCarry *carry, GError **error)
   keep(carry, ok); /* first: what is shown and waits for nothing any more must be as the server has it */
   if (!ml_pending_settle(carry->pending, entry, ok ? ML_PENDING_DONE : ML_PENDING_FAILED, ok ? NULL : why->message, error))
     return FALSE;
-  ml_pending_point("pending-settled");
+  ml_files_point("pending-settled");
   keep(carry, FALSE);
   if (carry->funcs->settled)
     carry->funcs->settled(entry, ok ? NULL : why, carry->funcs->user_data);

@@ -11,7 +11,4 @@ gboolean ml_rekey_state_done(MlRekeyState *state, MlRekeyEntry *entry, GError **
 /* All of it anew: numbers have changed. */
 gboolean ml_rekey_state_rewrite(MlRekeyState *state, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Where a test kills the program: SIGNET_TEST_DIE names the point. */
-void ml_rekey_state_point(const char *name);
-
 #endif

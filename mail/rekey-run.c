@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/files.h"
 #include "mail/rekey-private.h"
 
 /* Some messages are begun before the first of them is ended, so that a folder is read again, and expunged, once for all
@@ -176,7 +177,7 @@ take_out(MlDriver *driver, GArray *uids, GError **error)
     return TRUE;
   if (!ml_driver_flags(driver, uids, ML_FLAG_DELETED, 0, error))
     return FALSE;
-  ml_rekey_state_point("rekey-marked");
+  ml_files_point("rekey-marked");
   return ml_driver_expunge(driver, uids, error);
 }
 
@@ -273,10 +274,10 @@ settle_all(Run *run, GError **error)
     if (there)
       g_array_append_val(olds, entry->old);
   }
-  ml_rekey_state_point("rekey-checked");
+  ml_files_point("rekey-checked");
   if (run->remove && !take_out(run->driver, olds, error))
     return FALSE;
-  ml_rekey_state_point("rekey-expunged");
+  ml_files_point("rekey-expunged");
   for (guint i = 0; i < ready->len; i++)
     if (!end_one(run, ready->pdata[i], error))
       return FALSE;
@@ -360,20 +361,20 @@ store(Work *work, const MlRekeyItem *item, const MlRekeyed *made, GError **error
   MlRekeyEntry *entry = ml_rekey_state_put(state, item->uid, work->above, made, error);
   if (!entry)
     return FALSE;
-  ml_rekey_state_point("rekey-noted");
+  ml_files_point("rekey-noted");
   if (!append(work, item, made, &copy, &why)) {
     if (is_refusal(why) && !ml_rekey_state_done(state, entry, NULL))
       g_debug("the next run looks for a copy that was not stored");
     g_propagate_error(error, why);
     return FALSE;
   }
-  ml_rekey_state_point("rekey-stored");
+  ml_files_point("rekey-stored");
   work->begun++;
   work->octets += g_bytes_get_size(made->message);
   work->unnumbered = work->unnumbered || !copy;
   if (copy && !ml_rekey_state_stored(state, entry, copy, error))
     return FALSE;
-  ml_rekey_state_point("rekey-numbered");
+  ml_files_point("rekey-numbered");
   return TRUE;
 }
 

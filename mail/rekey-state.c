@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,14 +11,6 @@
 #define SUFFIX ".state"
 
 enum { FILE_MAX = 256 * 1024 * 1024, DIGEST = 64 };
-
-void
-ml_rekey_state_point(const char *name)
-{
-  const char *die = g_getenv("SIGNET_TEST_DIE");
-  if (die && strcmp(die, name) == 0)
-    kill(getpid(), SIGKILL);
-}
 
 static void
 entry_free(MlRekeyEntry *entry)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/files.h"
 #include "mail/store-pending-private.h"
 
 /* The entries of mail/store-pending.c's file. DONE_KEPT: changes that were carried out and can be undone. */
@@ -117,9 +118,9 @@ ml_pending_add(MlPending *pending, const MlPendingEntry *entry, GError **error)
     return 0;
   gint64 id = add_entry(pending, entry, error);
   gboolean ok = id && add_letters(pending, id, entry, error) && add_body(pending, id, entry, error);
-  ml_pending_point("pending-add-1");
+  ml_files_point("pending-add-1");
   ok = ml_pending_end_sql(pending, ok, error);
-  ml_pending_point("pending-add-2");
+  ml_files_point("pending-add-2");
   return ok ? id : 0;
 }
 

@@ -24,12 +24,6 @@ static const char schema[] =
     " DELETE FROM body WHERE entry = old.id; END;"
     "PRAGMA user_version = 1;";
 
-void
-ml_pending_point(const char *name)
-{
-  ml_store_point(name);
-}
-
 /* ---- the file */
 
 static void

@@ -63,7 +63,4 @@ MlHeader *ml_store_read_header(sqlite3_stmt *statement); /* of ML_STORE_COLUMNS 
 char *ml_store_file(const char *directory, const MlAccount *account);
 char *ml_store_identity(const MlAccount *account);
 
-/* Where a test kills the program: SIGNET_TEST_DIE names the point. */
-void ml_store_point(const char *name);
-
 #endif

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,14 +82,6 @@ static const MlStoreKind lists = {
   SCHEMA, schema, steps, NULL,
   "the lists are fetched again from the server (signet sync does it at once). No mail is lost.",
 };
-
-void
-ml_store_point(const char *name)
-{
-  const char *die = g_getenv("SIGNET_TEST_DIE");
-  if (die && strcmp(die, name) == 0)
-    kill(getpid(), SIGKILL);
-}
 
 /* ---- a file that is of no use is taken away */
 
@@ -460,9 +451,9 @@ ml_store_end(MlStore *store, gboolean ok, GError **error)
   if (!store->db || !store->nested)
     return FALSE; /* damage was met on the way */
   store->nested = 0;
-  ml_store_point("store-commit-1");
+  ml_files_point("store-commit-1");
   gboolean kept = ok && ml_store_run(store, "COMMIT", error);
-  ml_store_point("store-commit-2");
+  ml_files_point("store-commit-2");
   if (!kept && store->db)
     sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
   return kept;

@@ -302,8 +302,7 @@ run_remove(MlWorker *worker, MlCommand *command, GError **error)
   if (!*id || !need_folder(worker, command, error) ||
       !ml_driver_headers(worker->driver, 0, 200, on_looked, &looking, error))
     return !*id;
-  return !uids->len || (ml_driver_flags(worker->driver, uids, ML_FLAG_DELETED, 0, error) &&
-                        ml_driver_expunge(worker->driver, uids, error));
+  return ml_driver_delete(worker->driver, uids, error);
 }
 
 static gboolean
@@ -330,9 +329,7 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
     return need_folder(worker, command, error) &&
            ml_driver_move(worker->driver, command->uids, command->to, error);
   case ML_COMMAND_EXPUNGE:
-    return need_folder(worker, command, error) &&
-           ml_driver_flags(worker->driver, command->uids, ML_FLAG_DELETED, 0, error) &&
-           ml_driver_expunge(worker->driver, command->uids, error);
+    return need_folder(worker, command, error) && ml_driver_delete(worker->driver, command->uids, error);
   case ML_COMMAND_POLL:
     return run_poll(worker, error);
   case ML_COMMAND_APPEND:
