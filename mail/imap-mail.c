@@ -331,67 +331,6 @@ ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
   return FALSE;
 }
 
-static void
-on_deleted(MlImapSession *session, const MlResponse *response, gpointer user_data)
-{
-  (void)session;
-  guint64 uid;
-  if (response->kind == ML_RESPONSE_FETCH &&
-      ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid) &&
-      (ml_imap_flags(ml_imap_item(response->data, "FLAGS")) & ML_FLAG_DELETED))
-    g_hash_table_add(user_data, GUINT_TO_POINTER((guint)uid));
-}
-
-/* Marks those again that expunge_plain() has unmarked. */
-static gboolean
-mark_again(MlImap *imap, GError **error)
-{
-  if (imap->unmarked && imap->unmarked_validity != imap->uidvalidity)
-    g_clear_pointer(&imap->unmarked, g_array_unref);
-  if (imap->unmarked && !store(imap, imap->unmarked, "+", ML_FLAG_DELETED, error))
-    return FALSE;
-  g_clear_pointer(&imap->unmarked, g_array_unref);
-  return TRUE;
-}
-
-/* Without UIDPLUS there is only EXPUNGE, which takes every message that anybody marked: those that are not
- * ours are unmarked for the moment. Where the line breaks in between they are marked again with the next try. (What
- * another program marks between our look and the EXPUNGE goes; it was to go by any EXPUNGE of that program.) */
-static gboolean
-expunge_plain(MlImap *imap, GArray *uids, GError **error)
-{
-  g_autoptr(GHashTable) marked = g_hash_table_new(g_direct_hash, g_direct_equal);
-  g_autoptr(GArray) others = g_array_new(FALSE, FALSE, sizeof(guint32));
-  if (!imap->session->slots->len)
-    return TRUE;
-  if (!mark_again(imap, error))
-    return FALSE;
-  if (!ml_imap_session_command(imap->session, on_deleted, marked, error, "FETCH 1:* (UID FLAGS)"))
-    return FALSE;
-  for (guint i = 0; i < uids->len; i++)
-    g_hash_table_remove(marked, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
-  GHashTableIter iter;
-  gpointer key;
-  g_hash_table_iter_init(&iter, marked);
-  while (g_hash_table_iter_next(&iter, &key, NULL)) {
-    guint32 uid = GPOINTER_TO_UINT(key);
-    g_array_append_val(others, uid);
-  }
-  if (others->len) {
-    imap->unmarked = g_steal_pointer(&others);
-    imap->unmarked_validity = imap->uidvalidity;
-    if (!store(imap, imap->unmarked, "-", ML_FLAG_DELETED, error))
-      return FALSE;
-  }
-  g_autoptr(GError) why = NULL;
-  if (ml_imap_session_command(imap->session, NULL, NULL, &why, "EXPUNGE"))
-    return mark_again(imap, error);
-  if (!ml_imap_session_is_broken(why) && !mark_again(imap, NULL))
-    g_debug("%s: the marks of others are set with the next try", imap->session->host);
-  g_propagate_error(error, g_steal_pointer(&why));
-  return FALSE;
-}
-
 gboolean
 ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error)
 {
@@ -400,7 +339,7 @@ ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error)
     return FALSE;
   if (imap->session->caps & ML_IMAP_UIDPLUS)
     return each_set(imap, uids, "EXPUNGE", "", error);
-  return expunge_plain(imap, uids, error);
+  return ml_imap_expunge_plain(imap, uids, error);
 }
 
 gboolean

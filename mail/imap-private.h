@@ -227,8 +227,8 @@ typedef struct {
   GArray *known;          /* of MlImapSlot: what was told before the session broke; NULL: nothing to compare */
   gboolean idle_refused;
   int noop_ms;            /* how often to ask where there is no IDLE */
-  GArray *unmarked;       /* of guint32: others' deleted, to be marked again; NULL: none. See expunge_plain() */
-  guint32 unmarked_validity;
+  GPtrArray *unmarked;    /* others' deleted, to be marked again: imap-expunge.c; NULL: none */
+  guint unmarked_tries;
   guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
   MlImapExpected expected;
   enum { ML_IMAP_TOGETHER, ML_IMAP_STEPWISE, ML_IMAP_STEPWISE_KEPT } stepwise; /* it did not bear more behind a login */
@@ -268,6 +268,10 @@ gboolean ml_imap_copy(MlDriver *driver, GArray *uids, const char *folder, GError
 gboolean ml_imap_move(MlDriver *driver, GArray *uids, const char *folder, GError **error);
 gboolean ml_imap_moves_whole(const MlDriver *driver);
 gboolean ml_imap_expunge(MlDriver *driver, GArray *uids, GError **error);
+/* imap-expunge.c: without UIDPLUS */
+gboolean ml_imap_expunge_plain(MlImap *imap, const GArray *uids, GError **error);
+/* Right after a connection was made: what an earlier one left unmarked. FALSE: the line broke. */
+gboolean ml_imap_mark_again(MlImap *imap, GError **error);
 /* imap-append.c */
 gboolean ml_imap_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
                         guint32 *uid, GError **error);

@@ -217,7 +217,7 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
   }
   if (ok) {
     tell(step, user_data, at, crypto_tls_protocol(imap->session->stream->wire.tls));
-    ok = log_in(imap, step, user_data, &at, &why);
+    ok = log_in(imap, step, user_data, &at, &why) && ml_imap_mark_again(imap, &why);
   }
   if (ok)
     return TRUE;
@@ -419,7 +419,7 @@ imap_free(MlDriver *driver)
   g_free(imap->server);
   ml_imap_expected_clear(&imap->expected);
   g_clear_pointer(&imap->known, g_array_unref);
-  g_clear_pointer(&imap->unmarked, g_array_unref);
+  g_clear_pointer(&imap->unmarked, g_ptr_array_unref);
   g_free(imap);
 }
 

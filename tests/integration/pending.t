@@ -140,6 +140,21 @@ for able in '' 'IMAP4rev1 LITERAL+ UIDPLUS IDLE ENABLE CONDSTORE' 'IMAP4rev1'; d
 done
 restart
 
+# Where EXPUNGE takes what anybody marked, the mark of another client is taken off for it: killed in between, the next
+# run puts it on again, before it does anything else.
+restart IMAP4rev1
+other=$(grep -l '^Subject: letter 8$' "$box"/cur/*)
+mv "$other" "${other}T"
+write_down expunge INBOX 'letter 9' '' 0 0
+SIGNET_TEST_DIE=imap-unmarked "$signet" --profile "$p" --batch sync >/dev/null 2>&1
+is $? 137 "an expunge without UIDPLUS, killed in its midst"
+is "$(flags_of 'letter 8'),$(at cur 'letter 9')" S,1 "another client's mark is off just then"
+exits 0 "the next connection" signet list Archive
+is "$(flags_of 'letter 8'),$(at cur 'letter 9')" ST,1 "puts it on again, whatever it is for"
+exits 0 "and the next run" signet sync
+is "$(flags_of 'letter 8'),$(at cur 'letter 9')" ST,0 "deletes what was to be deleted, and nothing else"
+restart
+
 # One with the same Message-ID that is another message is not taken for it: what is here stays.
 restart IMAP4rev1
 post 'draft, as it is' 'Message-ID: <draft@x>

@@ -1,4 +1,5 @@
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -392,6 +393,83 @@ test_compared(void)
   g_assert_true(stop_driver(&server, imap, "UID STORE 10 +FLAGS (\\Seen)"));
 }
 
+/* ---- without UIDPLUS */
+
+#define ALONE { "CAPABILITY", "* CAPABILITY IMAP4rev1\r\n$ OK done\r\n" }
+#define SELECTED(validity) { "SELECT", "* 3 EXISTS\r\n* OK [UIDVALIDITY " validity "] x\r\n$ OK [READ-WRITE] done\r\n" }
+
+static void
+remove_unmarked(const char *dir)
+{
+  g_autofree char *sub = g_build_filename(dir, "unmarked", NULL);
+  g_autoptr(GDir) names = g_dir_open(sub, 0, NULL);
+  for (const char *name; names && (name = g_dir_read_name(names));) {
+    g_autofree char *path = g_build_filename(sub, name, NULL);
+    g_assert_true(g_str_has_suffix(name, ".lock")); /* nothing waits any more */
+    g_assert_cmpint(g_unlink(path), ==, 0);
+  }
+  g_rmdir(sub);
+  g_assert_cmpint(g_rmdir(dir), ==, 0);
+}
+
+/* The line dies in an EXPUNGE: what others have marked, and was unmarked for it, is marked again with the next
+ * connection, whatever folder it is for, also in another run; but in no folder that was replaced meanwhile. */
+static void
+test_unmarked(void)
+{
+  static const Rule dies[] = { ALONE, SELECTED("7"),
+                               { "FETCH 1:* (UID FLAGS)", "* 1 FETCH (UID 10 FLAGS (\\Deleted))\r\n"
+                                                          "* 2 FETCH (UID 20 FLAGS (\\Deleted))\r\n$ OK done\r\n" },
+                               { "STORE", "$ OK done\r\n" }, { "EXPUNGE", "!" }, { NULL, NULL } };
+  static const Rule again[] = { ALONE, SELECTED("7"), { "STORE", "$ OK done\r\n" }, { NULL, NULL } };
+  static const Rule replaced[] = { ALONE, SELECTED("8"), { "STORE", "$ OK done\r\n" }, { NULL, NULL } };
+  static const struct {
+    gboolean kept, other_run;
+    const Rule *rules;
+  } cases[] = { { FALSE, FALSE, again }, { TRUE, FALSE, again }, { TRUE, TRUE, again }, { TRUE, TRUE, replaced } };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = g_dir_make_tmp("signet-unmarked-XXXXXX", NULL);
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP, .imap = { .host = (char *)"test.example" } };
+    MlDriverHooks hooks = { .state_dir = cases[i].kept ? dir : NULL };
+    MlSelected selected;
+    g_autoptr(GArray) mine = g_array_new(FALSE, FALSE, sizeof(guint32));
+    const guint32 twenty = 20;
+    g_array_append_val(mine, twenty);
+    Server server;
+    MlImap *imap = start_driver(&server, &account, &hooks, dies);
+    g_assert_true(ml_driver_select(&imap->base, "INBOX", &selected, &error));
+    g_assert_false(ml_driver_delete(&imap->base, mine, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_OFFLINE);
+    g_clear_error(&error);
+    g_assert_null(imap->session);
+    g_thread_join(server.thread);
+    g_assert_nonnull(strstr(server.heard->str, "UID STORE 10 -FLAGS (\\Deleted)"));
+    g_string_free(server.heard, TRUE);
+    MlImap *next = start_driver(&server, &account, &hooks, cases[i].rules);
+    if (!cases[i].other_run) {
+      imap->session = g_steal_pointer(&next->session);
+      MlImap *swap = imap;
+      imap = next;
+      next = swap;
+    }
+    for (guint round = 0; round < 2; round++) { /* once, and nothing is left */
+      gboolean ok = ml_imap_mark_again(next, &error);
+      g_assert_no_error(error);
+      g_assert_true(ok);
+    }
+    ml_driver_free(&imap->base);
+    ml_driver_free(&next->base);
+    g_thread_join(server.thread);
+    const char *select = strstr(server.heard->str, "SELECT \"INBOX\""), *store = strstr(server.heard->str, "UID STORE 10 +FLAGS (\\Deleted)");
+    g_assert_nonnull(select);
+    g_assert_null(strstr(select + 1, "SELECT"));
+    g_assert_true((store != NULL) == (cases[i].rules == again));
+    g_string_free(server.heard, TRUE);
+    remove_unmarked(dir);
+  }
+}
+
 /* ---- the whole driver against a server that speaks in clear: nothing secret may be said */
 
 static char *
@@ -472,6 +550,7 @@ main(int argc, char **argv)
   g_test_add_func("/imap/not-resynced", test_not_resynced);
   g_test_add_func("/imap/resynced", test_resynced);
   g_test_add_func("/imap/compared", test_compared);
+  g_test_add_func("/imap/unmarked", test_unmarked);
   g_test_add_func("/imap/clear", test_clear);
   return g_test_run();
 }
