@@ -11,6 +11,7 @@ struct MlPending {
   char *said;    /* what ml_pending_said() tells next */
   guint64 inode; /* of the file that is open: another process may have set it aside */
   gboolean durable;
+  gboolean ours; /* it was, once: another mailbox's file is not taken over any more */
 };
 
 /* Sets *error (may be NULL) to what SQLite says, and sets a damaged file aside. Always FALSE. */

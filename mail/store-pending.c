@@ -164,6 +164,26 @@ take_over(MlPending *pending, GError **error)
          run(pending, "COMMIT", error);
 }
 
+/* The account was given another mailbox in signet.conf, and a signet that has read it has begun to keep that one's changes
+ * here. Always FALSE. */
+static gboolean
+refuse_other(MlPending *pending, const char *identity, GError **error)
+{
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+              "This account is another mailbox now (%s), as a signet that was started later says: start this one anew. "
+              "Until then nothing is changed.",
+              identity);
+  return FALSE;
+}
+
+/* Outside a transaction another signet may take it over in the next moment. */
+static gboolean
+is_ours(MlPending *pending, GError **error)
+{
+  g_autofree char *identity = ask(pending, "SELECT identity FROM about");
+  return !identity || strcmp(identity, pending->identity) == 0 || refuse_other(pending, identity, error);
+}
+
 /* FALSE with the file closed and no error: it was set aside, and can be begun anew. */
 static gboolean
 look(MlPending *pending, GError **error)
@@ -190,7 +210,9 @@ look(MlPending *pending, GError **error)
     set_aside(pending, "the file is damaged.", error);
     return FALSE;
   }
-  return strcmp(identity, pending->identity) == 0 || take_over(pending, error);
+  if (strcmp(identity, pending->identity) == 0)
+    return TRUE;
+  return pending->ours ? refuse_other(pending, identity, error) : take_over(pending, error);
 }
 
 static gboolean
@@ -201,7 +223,7 @@ open_or_begin(MlPending *pending, GError **error)
     if (!ml_files_make_database(pending->path, error))
       return FALSE;
     if (open_db(pending, &why) && look(pending, &why))
-      return TRUE;
+      return pending->ours = TRUE;
     if (pending->db || (why && !g_error_matches(why, ML_ERROR, ML_ERROR_STORE))) { /* not set aside */
       close_db(pending);
       g_propagate_error(error, g_steal_pointer(&why));
@@ -292,6 +314,8 @@ ml_pending_prepare(MlPending *pending, const char *sql, GError **error)
     close_db(pending);
   if (!pending->db && !open_or_begin(pending, error))
     return NULL;
+  if (sqlite3_get_autocommit(pending->db) && !is_ours(pending, error))
+    return NULL;
   if (sqlite3_prepare_v2(pending->db, sql, -1, &statement, NULL) != SQLITE_OK) {
     ml_pending_fail(pending, error);
     return NULL;
@@ -313,7 +337,12 @@ gboolean
 ml_pending_begin_sql(MlPending *pending, GError **error)
 {
   g_autoptr(sqlite3_stmt) statement = ml_pending_prepare(pending, "BEGIN IMMEDIATE", error);
-  return statement && ml_pending_step(pending, statement, error);
+  if (!statement || !ml_pending_step(pending, statement, error))
+    return FALSE;
+  if (is_ours(pending, error)) /* and stays so until the end of it */
+    return TRUE;
+  sqlite3_exec(pending->db, "ROLLBACK", NULL, NULL, NULL);
+  return FALSE;
 }
 
 gboolean

@@ -250,6 +250,43 @@ test_other_mailbox(Fixture *f, gconstpointer data)
   ml_pending_free(pending);
 }
 
+/* A signet that runs on when the account became another mailbox writes nothing among that one's changes, carries none of
+ * them out, and does not take the file back. */
+static void
+test_taken_over(Fixture *f, gconstpointer data)
+{
+  static const MlDriverHooks hooks = { .offline = TRUE };
+  static const MlPendingFuncs funcs = { NULL, NULL, NULL, NULL };
+  for (guint i = 0; i < 2; i++) { /* nothing waits: the file is taken over; else it is set aside */
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MlPendingEntry) entry = ml_pending_entry_new(ML_PENDING_MOVE, "INBOX", 7, "Trash");
+    g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
+    f->account.imap.user[0] = 'a';
+    g_autoptr(MlPending) old = must_open(f);
+    if (i)
+      add(old, ML_PENDING_MOVE, 3, 0, 0, "Trash");
+    f->account.imap.user[0] = 'h'; /* hanna's */
+    g_autoptr(MlPending) fresh = must_open(f);
+    g_autofree char *said = ml_pending_said(fresh);
+    g_assert_true((said != NULL) == (i == 1));
+    gint64 id = add(fresh, ML_PENDING_MOVE, 4, 0, 0, "Trash");
+    g_assert_cmpint(ml_pending_add(old, entry, &error), ==, 0);
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_assert_nonnull(strstr(error->message, "hnna@mail.example.org"));
+    g_clear_error(&error);
+    g_assert_false(ml_pending_drop(old, id, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_clear_error(&error);
+    gboolean busy;
+    g_assert_false(ml_pending_carry(old, driver, NULL, &funcs, &busy, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_assert_cmpuint(count(fresh), ==, 1);
+    g_clear_error(&error);
+    g_assert_true(ml_pending_drop(fresh, id, &error));
+    g_assert_no_error(error);
+  }
+}
+
 static void
 test_newer(Fixture *f, gconstpointer data)
 {
@@ -483,6 +520,7 @@ main(int argc, char **argv)
   g_test_add("/pending/shown", Fixture, NULL, set_up, test_shown, tear_down);
   g_test_add("/pending/damaged", Fixture, NULL, set_up, test_damaged, tear_down);
   g_test_add("/pending/other-mailbox", Fixture, NULL, set_up, test_other_mailbox, tear_down);
+  g_test_add("/pending/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
   g_test_add("/pending/newer", Fixture, NULL, set_up, test_newer, tear_down);
   g_test_add("/pending/store", Fixture, NULL, set_up, test_store, tear_down);
   g_test_add("/pending/locked", Fixture, NULL, set_up, test_locked, tear_down);
