@@ -378,13 +378,16 @@ store(Work *work, const MlRekeyItem *item, const MlRekeyed *made, GError **error
   return TRUE;
 }
 
+/* Once more only if it was the mailbox that refused it: a copy that lies there, and whose number could not be noted, is
+ * one of those that are begun. */
 static gboolean
 try_store(Work *work, const MlRekeyItem *item, const MlRekeyed *made, GError **error)
 {
   g_autoptr(GError) why = NULL;
+  guint begun = work->begun;
   if (store(work, item, made, &why))
     return TRUE;
-  if (work->begun && !work->run.state->keep && is_refusal(why) && settle_batch(work, error))
+  if (begun && work->begun == begun && !work->run.state->keep && is_refusal(why) && settle_batch(work, error))
     return store(work, item, made, error);
   if (why && (!error || !*error))
     g_propagate_error(error, g_steal_pointer(&why));

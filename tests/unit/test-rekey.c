@@ -1,11 +1,16 @@
 /* One encrypted message written anew for another key: what must be the same is, octet for octet, and what cannot be done
  * without loss is left alone. Every key lies in one throw-away database. */
+#include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "crypto/cms-write.h"
 #include "crypto/context.h"
 #include "crypto/issue.h"
-#include "mail/rekey.h"
+#include "mail/driver-private.h"
+#include "mail/rekey-run.h"
 #include "mail/seal.h"
 #include "tests/unit/pki.h"
 
@@ -544,6 +549,88 @@ test_fields(void)
   }
 }
 
+/* --- a folder whose notes find no room for a moment */
+
+static const MlDriverOps *real_ops;
+static MlRekeyState *noted;
+static guint stored;
+static struct rlimit unlimited;
+
+/* It tells the copy's number, and from the second on there is no room to note it. */
+static gboolean
+append_and_fill(MlDriver *driver, const char *name, GBytes *bytes, guint flags, gint64 received, guint32 *uid,
+                GError **error)
+{
+  MlSelected selected;
+  g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  if (!real_ops->append(driver, name, bytes, flags, received, uid, error) ||
+      !real_ops->select(driver, name, &selected, error) || !real_ops->uids(driver, all, error))
+    return FALSE;
+  for (guint i = 0; i < all->len; i++)
+    *uid = MAX(*uid, g_array_index(all, MlFlagChange, i).uid);
+  struct stat about;
+  g_assert_cmpint(fstat(noted->fd, &about), ==, 0);
+  const struct rlimit full = { (rlim_t)about.st_size, unlimited.rlim_max };
+  if (++stored == 2)
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &full), ==, 0);
+  return TRUE;
+}
+
+static GBytes *
+fetch_with_room(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data, GError **error)
+{
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &unlimited), ==, 0);
+  return real_ops->fetch(driver, uid, received, func, user_data, error);
+}
+
+static void
+test_no_room(void)
+{
+  static const char *const subs[] = { "cur", "new", "tmp" };
+  g_autoptr(GError) error = NULL;
+  g_autofree char *box = g_build_filename(folder, "box", NULL), *dir = g_build_filename(folder, "notes", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(subs); i++) {
+    g_autofree char *sub = g_build_filename(box, subs[i], NULL);
+    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
+  }
+  const MlAccount account = { .name = (char *)"here", .kind = ML_ACCOUNT_MAILDIR, .path = box };
+  const MlDriverHooks hooks = { .state_dir = folder };
+  g_autoptr(MlDriver) driver = ml_driver_new(&account, &hooks);
+  g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(MlRekeyItem));
+  for (guint32 i = 1; i <= 2; i++) {
+    g_autoptr(GBytes) raw = sealed_text(TEXT, old, CRYPTO_CIPHER_AES256_GCM);
+    g_assert_true(ml_driver_append(driver, "INBOX", raw, ML_FLAG_SEEN, now, NULL, &error));
+    const MlRekeyItem item = { .uid = i, .flags = ML_FLAG_SEEN, .received = now };
+    g_array_append_val(todo, item);
+  }
+  MlSelected selected;
+  g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
+  g_assert_cmpuint(selected.total, ==, 2);
+  const MlRekeyState like = { .account = (char *)"here", .folder = (char *)"INBOX", .uidvalidity = selected.uidvalidity,
+                              .to = (char *)crypto_cert_sha256(fresh) };
+  g_autoptr(MlRekeyState) state = noted = ml_rekey_state_begin(dir, &like, &error);
+  g_assert_no_error(error);
+  g_autoptr(GPtrArray) rows = rows_for(fresh, NULL);
+  const MlRekeyOptions options = { .at = now, .received = now, .revocation = CRYPTO_REVOCATION_SOFT, .rows = rows };
+  MlDriverOps ops = *driver->ops;
+  real_ops = driver->ops;
+  ops.append = append_and_fill;
+  ops.fetch = fetch_with_room;
+  driver->ops = &ops;
+  g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &unlimited), ==, 0);
+  void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+  gboolean stopped, ok = ml_rekey_run(driver, state, todo, 2, &options, NULL, &stopped, &error);
+  signal(SIGXFSZ, before);
+  driver->ops = real_ops;
+  g_assert_false(ok);
+  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+  g_clear_error(&error);
+  g_assert_cmpuint(stored, ==, 2); /* each once */
+  g_assert_cmpuint(ml_rekey_state_waiting(state), ==, 0);
+  g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
+  g_assert_cmpuint(selected.total, ==, 2);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -559,6 +646,7 @@ main(int argc, char **argv)
   g_test_add_func("/rekey/policy", test_policy);
   g_test_add_func("/rekey/same", test_same);
   g_test_add_func("/rekey/fields", test_fields);
+  g_test_add_func("/rekey/no-room", test_no_room);
   int status = g_test_run();
   tear_down();
   return status;
