@@ -144,6 +144,59 @@ is_missing(const MlImapSession *session)
   return missing;
 }
 
+static void
+on_found(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  enum { FOUND_MAX = 1000 };
+  (void)session;
+  GArray *uids = user_data;
+  guint64 number;
+  for (const MlNode *node = response->kind == ML_RESPONSE_SEARCH ? response->data : NULL; node; node = node->next)
+    if (uids->len < FOUND_MAX && ml_node_number(node, G_MAXUINT32, &number) && number) {
+      guint32 uid = (guint32)number;
+      g_array_append_val(uids, uid);
+    }
+}
+
+typedef struct {
+  const char *message_id;
+  gboolean found;
+} Looked;
+
+static void
+on_looked(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  Looked *looked = user_data;
+  if (response->kind != ML_RESPONSE_FETCH || !ml_imap_body(response->data))
+    return;
+  MlHeader *header = ml_imap_header(response->data);
+  looked->found = looked->found || (header && strcmp(header->message_id, looked->message_id) == 0);
+  ml_header_free(header);
+}
+
+/* Some write it without brackets: then it is a part of others, and what is found is looked at. */
+static gboolean
+has_bare(MlImapSession *session, const char *message_id, gboolean *found, GError **error)
+{
+  enum { SET = 200 };
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_autofree char *quoted = ml_imap_quote(message_id);
+  Looked looked = { message_id, FALSE };
+  if (!ml_imap_session_command(session, on_found, uids, error, "UID SEARCH HEADER MESSAGE-ID %s", quoted))
+    return FALSE;
+  for (guint at = 0; at < uids->len && !looked.found; at += SET) {
+    g_autoptr(GArray) part = g_array_new(FALSE, FALSE, sizeof(guint32));
+    g_array_append_vals(part, &g_array_index(uids, guint32, at), MIN(SET, uids->len - at));
+    g_autofree char *set = ml_imap_uid_set(part);
+    if (!ml_imap_session_command(session, on_looked, &looked, error,
+                                 "UID FETCH %s (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", set))
+      return FALSE;
+  }
+  *found = looked.found;
+  return TRUE;
+}
+
 /* The folder is opened for it; the next command of the caller's opens his own again. */
 gboolean
 ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
@@ -162,23 +215,10 @@ ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   g_autofree char *whole = g_strdup_printf("<%s>", message_id);
   g_autofree char *quoted = ml_imap_quote(whole);
   gboolean ok = ml_imap_session_command(session, on_search, found, error,
-                                        "UID SEARCH HEADER MESSAGE-ID %s", quoted);
+                                        "UID SEARCH HEADER MESSAGE-ID %s", quoted) &&
+                (*found || has_bare(session, message_id, found, error));
   g_clear_pointer(&session->folder, g_free);
   return ok;
-}
-
-static void
-on_found(MlImapSession *session, const MlResponse *response, gpointer user_data)
-{
-  enum { FOUND_MAX = 1000 };
-  (void)session;
-  GArray *uids = user_data;
-  guint64 number;
-  for (const MlNode *node = response->kind == ML_RESPONSE_SEARCH ? response->data : NULL; node; node = node->next)
-    if (uids->len < FOUND_MAX && ml_node_number(node, G_MAXUINT32, &number) && number) {
-      guint32 uid = (guint32)number;
-      g_array_append_val(uids, uid);
-    }
 }
 
 gboolean

@@ -285,6 +285,10 @@ test_dovecot(void)
   g_assert_false(has(&f, sent, "ne@example.org")); /* a part of one that is there */
   g_assert_false(has(&f, sent, "one@example.or"));
   g_assert_false(has(&f, "Nowhere", "one@example.org"));
+  append(&f, "Neu", "Subject: no brackets\r\nMessage-ID: bare@example.org\r\n\r\nx\r\n", ML_FLAG_SEEN, NULL);
+  g_assert_true(has(&f, "Neu", "bare@example.org"));
+  g_assert_true(has(&f, "Neu", "<bare@example.org>"));
+  g_assert_false(has(&f, "Neu", "are@example.org"));
   check_stored(&f, sent, MESSAGE);
   check_stored(&f, "Neu/Ganz tief", MESSAGE);
   /* A search does not take the open folder away from the caller. */
