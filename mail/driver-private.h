@@ -18,6 +18,7 @@ typedef struct {
   void (*free)(MlDriver *driver);
   void (*interrupt)(MlDriver *driver); /* any thread, under the driver's lock; may be NULL */
   gboolean (*connected)(MlDriver *driver);
+  void (*begin)(MlDriver *driver); /* of every call: what was refused before is forgotten; may be NULL */
   gboolean (*connect)(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error); /* step may be NULL */
   void (*expect)(MlDriver *driver, const MlExpected *expected); /* may be NULL, both */
   const char *(*server)(MlDriver *driver);

@@ -98,13 +98,22 @@ finish(MlDriver *driver, gboolean ok, GError **reason, GError **error)
   return FALSE;
 }
 
-static gboolean
-ready(MlDriver *driver, GError **why)
+/* What an earlier call came to says nothing about this one. */
+static void
+begin(MlDriver *driver)
 {
   driver->passing = driver->unsure = FALSE;
   driver->unkept = 0;
   g_clear_pointer(&driver->copied, g_hash_table_unref);
   driver->copied_validity = 0;
+  if (driver->ops->begin)
+    driver->ops->begin(driver);
+}
+
+static gboolean
+ready(MlDriver *driver, GError **why)
+{
+  begin(driver);
   if (ml_driver_interrupted(driver)) {
     g_set_error(why, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     return FALSE;
@@ -401,6 +410,7 @@ ml_driver_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flag
   flags &= ~(guint)ML_FLAG_RECENT;
   received = received ? received : g_get_real_time() / G_USEC_PER_SEC;
   if (g_bytes_get_size(bytes) > ML_MESSAGE_MAX) {
+    begin(driver);
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED, "The message is larger than %d MiB.",
                 ML_MESSAGE_MAX / 1024 / 1024);
     return FALSE;

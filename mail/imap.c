@@ -412,6 +412,16 @@ imap_passing(const MlDriver *driver)
 }
 
 static void
+imap_begin(MlDriver *driver)
+{
+  MlImapSession *session = ((MlImap *)driver)->session;
+  if (!session)
+    return;
+  session->status = ML_RESPONSE_OTHER;
+  g_clear_pointer(&session->code, g_free);
+}
+
+static void
 imap_free(MlDriver *driver)
 {
   MlImap *imap = (MlImap *)driver;
@@ -427,6 +437,7 @@ static const MlDriverOps ops = {
   .free = imap_free,
   .interrupt = imap_interrupt,
   .connected = imap_connected,
+  .begin = imap_begin,
   .connect = imap_connect,
   .expect = imap_expect,
   .server = imap_server,

@@ -269,9 +269,15 @@ append(MlCarry *carry, GError **error)
   const MlPendingMessage *message = entry->messages->pdata[0];
   gint64 received = 0;
   gboolean there = FALSE;
-  g_autoptr(GBytes) bytes = ml_pending_body(carry->pending, entry->id, &received, error);
-  if (!bytes)
+  GError *why = NULL;
+  g_autoptr(GBytes) bytes = ml_pending_body(carry->pending, entry->id, &received, &why);
+  if (!bytes) {
+    carry->ours = TRUE; /* the server was not asked */
+    if (!g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+      carry->journal = g_error_copy(why);
+    g_propagate_error(error, why);
     return FALSE;
+  }
   if (entry->tries && !*message->message_id)
     return ml_carry_for_good(carry, error,
                     "It may be in %s already, put there when the line broke, and was not put there a second time: look "

@@ -258,6 +258,27 @@ test_moved_back(Fixture *f, gconstpointer data)
   }
 }
 
+/* One that is put off says nothing about the next, which fails by itself. */
+static void
+test_not_passing(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT \"Busy\"", "$ NO [INUSE] later\r\n" }, { "SELECT", OPENS("7") }, REST };
+  static const char nul[] = "Subject: x\r\n\r\na\0b\r\n";
+  g_autoptr(GError) error = NULL;
+  gint64 busy = add(f, entry_of(ML_PENDING_FLAGS, "Busy", NULL), 4, 4);
+  gint64 gone = add(f, entry_of(ML_PENDING_APPEND, "Drafts", NULL), 0, 0); /* its text is */
+  MlPendingEntry *entry = entry_of(ML_PENDING_APPEND, "Drafts", NULL);
+  entry->bytes = g_bytes_new_static(nul, sizeof nul - 1);
+  gint64 refused = add(f, entry, 0, 0);
+  connect_to(f, rules);
+  g_assert_false(carry(f, &error));
+  g_assert_nonnull(strstr(error->message, "later"));
+  is(f, busy, ML_PENDING_WAITING);
+  is(f, gone, ML_PENDING_FAILED);
+  is(f, refused, ML_PENDING_FAILED);
+  g_free(hang_up(f));
+}
+
 /* A folder of that name was opened along with the login; it is another one than its caller has. */
 static void
 test_other_folder(Fixture *f, gconstpointer data)
@@ -293,6 +314,7 @@ main(int argc, char **argv)
   g_test_add("/carry/one-number-for-two", Fixture, NULL, set_up, test_one_number_for_two, tear_down);
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
   g_test_add("/carry/moved-back", Fixture, NULL, set_up, test_moved_back, tear_down);
+  g_test_add("/carry/not-passing", Fixture, NULL, set_up, test_not_passing, tear_down);
   g_test_add("/carry/other-folder", Fixture, NULL, set_up, test_other_folder, tear_down);
   return g_test_run();
 }
