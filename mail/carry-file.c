@@ -204,6 +204,7 @@ file_all(MlCarry *carry, Filing *filing, GError **error)
     if (!(move ? ml_driver_move(carry->driver, filing->todo, carry->entry->to, error)
                : ml_driver_copy(carry->driver, filing->todo, carry->entry->to, error)))
       return FALSE;
+    carry->partly = TRUE;
     if (!note_copied(carry, filing, error))
       return FALSE;
   }

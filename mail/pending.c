@@ -349,15 +349,15 @@ keep(MlCarry *carry, gboolean done)
     g_debug("%s: %s", entry->folder, why ? why->message : "not kept");
 }
 
-/* Is it refused as a whole, or done? */
+/* Was it refused as a whole? A COPY is (RFC 9051 6.4.7), a MOVE message by message (RFC 6851 3.3). */
 static gboolean
 is_whole(const MlCarry *carry)
 {
   const MlPendingEntry *entry = carry->entry;
-  if (entry->messages->len > ONE_COMMAND)
+  if (carry->partly || entry->messages->len > ONE_COMMAND)
     return FALSE;
   return entry->kind == ML_PENDING_COPY || entry->kind == ML_PENDING_APPEND ||
-         (entry->kind == ML_PENDING_MOVE && ml_driver_moves_whole(carry->driver));
+         (entry->kind == ML_PENDING_MOVE && entry->messages->len == 1 && ml_driver_moves_whole(carry->driver));
 }
 
 /* FALSE: no more of them can be carried out now; or this one is put off. */

@@ -175,6 +175,30 @@ test_patience(Fixture *f, gconstpointer data)
   g_free(hang_up(f));
 }
 
+/* What may be done in part cannot be taken back any more: a MOVE of several, and what is refused behind one. */
+static void
+test_in_part(Fixture *f, gconstpointer data)
+{
+  static const Rule several[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID MOVE", "$ NO [UNAVAILABLE] not now\r\n" }, REST };
+  static const Rule behind[] = { CAPABILITY, { "SELECT \"Trash\"", "$ NO [INUSE] later\r\n" }, { "SELECT", OPENS("7") }, REST };
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(GError) error = NULL;
+    gint64 id = add(f, entry_of(ML_PENDING_MOVE, "INBOX", "Trash"), 4, i ? 4 : 5);
+    connect_to(f, i ? behind : several);
+    g_assert_false(carry(f, &error));
+    is(f, id, ML_PENDING_BEGUN);
+    g_assert_false(ml_pending_drop(f->pending, id, NULL));
+    g_free(hang_up(f));
+    g_clear_error(&error);
+    if (i == 0) { /* out of the way of the next */
+      static const Rule done[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
+      connect_to(f, done);
+      g_assert_true(carry(f, &error));
+      g_free(hang_up(f));
+    }
+  }
+}
+
 /* An older copy of a draft is gone where its folder is, and not where that cannot be opened. */
 static void
 test_remove(Fixture *f, gconstpointer data)
@@ -310,6 +334,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add("/carry/put-off", Fixture, NULL, set_up, test_put_off, tear_down);
   g_test_add("/carry/patience", Fixture, NULL, set_up, test_patience, tear_down);
+  g_test_add("/carry/in-part", Fixture, NULL, set_up, test_in_part, tear_down);
   g_test_add("/carry/remove", Fixture, NULL, set_up, test_remove, tear_down);
   g_test_add("/carry/one-number-for-two", Fixture, NULL, set_up, test_one_number_for_two, tear_down);
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
