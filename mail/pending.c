@@ -381,8 +381,8 @@ carry_one(MlCarry *carry, GError **error)
     if (!carry->asked || !line || entry->tries < BROKEN_MAX) {
       gboolean begun = entry->state == ML_PENDING_BEGUN || (carry->asked && !(carry->passing && is_whole(carry)));
       MlPendingState state = begun ? ML_PENDING_BEGUN : ML_PENDING_WAITING;
-      if (carry->passing)
-        entry->tries = MIN(entry->tries, 1); /* the line is not at fault */
+      if (carry->passing) /* the line is not at fault; and of what was refused whole nothing is to be looked for */
+        entry->tries = begun ? MIN(entry->tries, 1) : 0;
       if (!ml_pending_settle(carry->pending, entry, state, why->message, NULL))
         g_debug("the reason was not kept");
       g_propagate_error(error, g_steal_pointer(&why));

@@ -199,6 +199,34 @@ test_in_part(Fixture *f, gconstpointer data)
   }
 }
 
+/* What was refused whole is asked for again as if it were new: nothing of it can be there, Message-ID or not. */
+static void
+test_as_new(Fixture *f, gconstpointer data)
+{
+  static const Rule busy[] = { CAPABILITY, { "APPEND", "$ NO [UNAVAILABLE] later\r\n" }, { NULL, NULL } };
+  static const Rule free[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 LITERAL+\r\n$ OK done\r\n" },
+                               { "APPEND", "$ OK done\r\n" }, { "", "" }, { NULL, NULL } };
+  g_autoptr(GError) error = NULL;
+  MlPendingEntry *entry = entry_of(ML_PENDING_APPEND, "Drafts", NULL);
+  entry->bytes = g_bytes_new_static("Subject: x\r\n\r\n", 14);
+  ml_pending_entry_add(entry, 0, 0, "", "x");
+  gint64 id = add(f, entry, 1, 0);
+  connect_to(f, busy);
+  for (guint i = 0; i < 2; i++) {
+    g_assert_false(carry(f, &error));
+    g_autoptr(MlPendingEntry) now = must_be(f, id, ML_PENDING_WAITING);
+    g_assert_cmpuint(now->tries, ==, 0);
+    g_clear_error(&error);
+  }
+  g_free(hang_up(f));
+  connect_to(f, free);
+  g_assert_true(carry(f, &error));
+  g_assert_no_error(error);
+  is(f, id, ML_PENDING_DONE);
+  g_autofree char *heard = hang_up(f);
+  g_assert_null(strstr(heard, "SEARCH"));
+}
+
 /* An older copy of a draft is gone where its folder is, and not where that cannot be opened. */
 static void
 test_remove(Fixture *f, gconstpointer data)
@@ -335,6 +363,7 @@ main(int argc, char **argv)
   g_test_add("/carry/put-off", Fixture, NULL, set_up, test_put_off, tear_down);
   g_test_add("/carry/patience", Fixture, NULL, set_up, test_patience, tear_down);
   g_test_add("/carry/in-part", Fixture, NULL, set_up, test_in_part, tear_down);
+  g_test_add("/carry/as-new", Fixture, NULL, set_up, test_as_new, tear_down);
   g_test_add("/carry/remove", Fixture, NULL, set_up, test_remove, tear_down);
   g_test_add("/carry/one-number-for-two", Fixture, NULL, set_up, test_one_number_for_two, tear_down);
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
