@@ -181,6 +181,7 @@ say_rest(MlCarry *carry, const Filing *filing, GError **error)
 {
   const char *verb = carry->entry->kind == ML_PENDING_COPY ? "copied" : "moved";
   if (filing->unsure->len) {
+    carry->partly = TRUE;
     g_autofree char *which = which_words(filing->unsure);
     return ml_carry_for_good(carry, error,
                     "%s may have been %s to %s already, when the line broke, and was not %s a second time: look there.",
@@ -208,6 +209,7 @@ file_all(MlCarry *carry, Filing *filing, GError **error)
     if (!note_copied(carry, filing, error))
       return FALSE;
   }
+  carry->partly |= filing->there->len > 0;
   if (move && !ml_driver_delete(carry->driver, filing->there, error))
     return FALSE;
   return say_rest(carry, filing, error);

@@ -278,7 +278,8 @@ append(MlCarry *carry, GError **error)
     g_propagate_error(error, why);
     return FALSE;
   }
-  if (entry->tries && !*message->message_id)
+  carry->partly = entry->tries && !*message->message_id;
+  if (carry->partly)
     return ml_carry_for_good(carry, error,
                     "It may be in %s already, put there when the line broke, and was not put there a second time: look "
                     "there.",
@@ -360,6 +361,19 @@ is_whole(const MlCarry *carry)
          (entry->kind == ML_PENDING_MOVE && entry->messages->len == 1 && ml_driver_moves_whole(carry->driver));
 }
 
+/* What a person has to know who would now do it again. */
+static void
+say_partly(MlCarry *carry, GError **why)
+{
+  const MlPendingEntry *entry = carry->entry;
+  carry->partly |= carry->asked && !carry->ours && ml_driver_unsure(carry->driver);
+  if (carry->partly && !carry->ours && entry->kind == ML_PENDING_MOVE)
+    g_prefix_error(why,
+                   "It may have been copied to %s already, and is perhaps still in %s: nothing is lost; look at both before "
+                   "you move it again. ",
+                   entry->to, entry->folder);
+}
+
 /* FALSE: no more of them can be carried out now; or this one is put off. */
 static gboolean
 carry_one(MlCarry *carry, GError **error)
@@ -389,7 +403,11 @@ carry_one(MlCarry *carry, GError **error)
       return FALSE;
     }
     g_prefix_error(&why, "The line broke each time that the server was asked for it: look whether it is done. ");
+    carry->partly = carry->ours = TRUE; /* that says it */
   }
+  if (!ok)
+    say_partly(carry, &why);
+  entry->partly = carry->partly;
   keep(carry, ok); /* first: what is shown and waits for nothing any more must be as the server has it */
   if (!ml_pending_settle(carry->pending, entry, ok ? ML_PENDING_DONE : ML_PENDING_FAILED, ok ? NULL : why->message, error))
     return FALSE;

@@ -443,7 +443,8 @@ settled(const MlPendingEntry *entry, const GError *why, gpointer user_data)
   else if (entry->kind != ML_PENDING_COPY)
     tell_gone(worker, entry);
   g_autofree char *what = why ? ml_pending_words(entry) : NULL;
-  GError *error = why ? g_error_new(ML_ERROR, ML_ERROR_FAILED, "Taken back: %s. %s (signet pending lists it.)", what, why->message)
+  GError *error = why ? g_error_new(ML_ERROR, ML_ERROR_FAILED, "%s: %s. %s (signet pending lists it.)",
+                                    entry->partly ? "Perhaps done in part" : "Taken back", what, why->message)
                       : NULL;
   gboolean waited = carrying->command && entry->id == carrying->command->entry;
   if (error && waited && entry->by_itself)

@@ -227,6 +227,36 @@ test_as_new(Fixture *f, gconstpointer data)
   g_assert_null(strstr(heard, "SEARCH"));
 }
 
+static void
+on_settled(const MlPendingEntry *entry, const GError *why, gpointer user_data)
+{
+  *(gboolean *)user_data = why && entry->partly;
+}
+
+/* A move by copying that ends half way is not told as one that was refused. */
+static void
+test_half_done(Fixture *f, gconstpointer data)
+{
+  static const Rule half[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS\r\n$ OK done\r\n" }, { "SELECT", OPENS("7") },
+                               { "UID STORE", "$ NO [NOPERM] not yours\r\n" }, REST };
+  static const Rule none[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS\r\n$ OK done\r\n" }, { "SELECT", OPENS("7") },
+                               { "UID COPY", "$ NO [NOPERM] not yours\r\n" }, REST };
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(GError) error = NULL;
+    gboolean busy, partly = FALSE;
+    const MlPendingFuncs funcs = { NULL, on_settled, NULL, &partly };
+    gint64 id = add(f, entry_of(ML_PENDING_MOVE, "INBOX", "Trash"), 4, 4);
+    connect_to(f, i ? none : half);
+    g_assert_true(ml_pending_carry(f->pending, f->driver, NULL, &funcs, &busy, &error));
+    g_assert_no_error(error);
+    g_autoptr(MlPendingEntry) entry = must_be(f, id, ML_PENDING_FAILED);
+    g_assert_nonnull(strstr(entry->error, "not yours"));
+    g_assert_cmpint(partly, ==, i == 0);
+    g_assert_true((strstr(entry->error, "copied to Trash already") != NULL) == (i == 0));
+    g_free(hang_up(f));
+  }
+}
+
 /* An older copy of a draft is gone where its folder is, and not where that cannot be opened. */
 static void
 test_remove(Fixture *f, gconstpointer data)
@@ -364,6 +394,7 @@ main(int argc, char **argv)
   g_test_add("/carry/patience", Fixture, NULL, set_up, test_patience, tear_down);
   g_test_add("/carry/in-part", Fixture, NULL, set_up, test_in_part, tear_down);
   g_test_add("/carry/as-new", Fixture, NULL, set_up, test_as_new, tear_down);
+  g_test_add("/carry/half-done", Fixture, NULL, set_up, test_half_done, tear_down);
   g_test_add("/carry/remove", Fixture, NULL, set_up, test_remove, tear_down);
   g_test_add("/carry/one-number-for-two", Fixture, NULL, set_up, test_one_number_for_two, tear_down);
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
