@@ -552,6 +552,10 @@ ml_worker_run_carry(MlWorker *worker, MlCommand *command, GError **error)
     command->cancelled = TRUE; /* nobody waits for it any more */
     g_mutex_unlock(&worker->lock);
   }
+  if (!carrying.error && carrying.over && put_off) { /* another one is: this one is done */
+    g_clear_error(error);
+    return TRUE;
+  }
   if (!carrying.error)
     return ok;
   command->failed = TRUE;

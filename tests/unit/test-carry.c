@@ -1,6 +1,6 @@
 #include <glib/gstdio.h>
 
-#include "mail/pending.h"
+#include "mail/worker-private.h"
 #include "tests/unit/imap-server.h"
 
 /* Changes carried out at a server that puts things off, and at one that tells wrong numbers. */
@@ -361,6 +361,46 @@ test_not_passing(Fixture *f, gconstpointer data)
   g_free(hang_up(f));
 }
 
+/* ---- what the worker tells */
+
+static void
+on_event(MlEvent *event, gpointer user_data)
+{
+}
+
+/* A change that is done is told as done, though another one waits on. */
+static void
+test_other_waits(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { CAPABILITY, { "SELECT \"Busy\"", "$ NO [INUSE] later\r\n" }, { "SELECT", OPENS("7") }, REST };
+  g_autoptr(GError) error = NULL;
+  gint64 busy = add(f, entry_of(ML_PENDING_FLAGS, "Busy", NULL), 4, 4);
+  gint64 other = add(f, entry_of(ML_PENDING_FLAGS, "Other", NULL), 6, 6);
+  MlWorker worker = { .account = &f->account, .func = on_event, .context = g_main_context_ref_thread_default() };
+  MlCommand command = { .kind = ML_COMMAND_CARRY, .entry = other };
+  g_mutex_init(&worker.lock);
+  connect_to(f, rules);
+  worker.pending = ml_pending_open(f->dir, &f->account, TRUE, &error);
+  g_assert_no_error(error);
+  worker.driver = f->driver;
+  gboolean ok = ml_worker_run_carry(&worker, &command, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_assert_false(command.cancelled); /* it waits for nothing */
+  is(f, busy, ML_PENDING_WAITING);
+  is(f, other, ML_PENDING_DONE);
+  command.entry = busy;
+  g_assert_false(ml_worker_run_carry(&worker, &command, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_source_destroy(worker.source);
+  g_source_unref(worker.source);
+  g_queue_clear_full(&worker.events, (GDestroyNotify)ml_event_free);
+  ml_worker_pending_clear(&worker);
+  g_main_context_unref(worker.context);
+  g_mutex_clear(&worker.lock);
+  g_free(hang_up(f));
+}
+
 /* A folder of that name was opened along with the login; it is another one than its caller has. */
 static void
 test_other_folder(Fixture *f, gconstpointer data)
@@ -400,6 +440,7 @@ main(int argc, char **argv)
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
   g_test_add("/carry/moved-back", Fixture, NULL, set_up, test_moved_back, tear_down);
   g_test_add("/carry/not-passing", Fixture, NULL, set_up, test_not_passing, tear_down);
+  g_test_add("/carry/other-waits", Fixture, NULL, set_up, test_other_waits, tear_down);
   g_test_add("/carry/other-folder", Fixture, NULL, set_up, test_other_folder, tear_down);
   return g_test_run();
 }
