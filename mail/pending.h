@@ -75,6 +75,8 @@ MlPending *ml_pending_open(const char *directory, const MlAccount *account, gboo
 /* NULL without an error: nothing was ever written. */
 MlPending *ml_pending_open_if_any(const char *directory, const MlAccount *account, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+/* Another handle of the same, not durable; the thread that uses it first has it. Transfer full. */
+MlPending *ml_pending_beside(const MlPending *pending);
 char *ml_pending_file(const char *directory, const MlAccount *account); /* transfer full */
 void ml_pending_free(MlPending *pending);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlPending, ml_pending_free)

@@ -113,7 +113,8 @@ open_db(MlPending *pending, GError **error)
     return ml_pending_fail(pending, error);
   pending->inode = inode_of(pending->path);
   sqlite3_limit(pending->db, SQLITE_LIMIT_LENGTH, ML_PENDING_BODY + 1024 * 1024);
-  /* The screen's handle waits for no disk: neither for a commit nor for a checkpoint. */
+  /* The screen's handle commits without the disk, but for the header of a log that is begun anew, and leaves checkpoints
+   * to others. For another's commit it may have to wait. Large messages are not written by the screen's thread. */
   return run(pending, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) &&
          (ml_store_be_shared(pending->db, BUSY_MS) == SQLITE_OK || ml_pending_fail(pending, error)) &&
          run(pending,
@@ -268,6 +269,16 @@ ml_pending_open_if_any(const char *directory, const MlAccount *account, GError *
 {
   g_autoptr(MlPending) pending = pending_new(directory, account);
   return g_file_test(pending->path, G_FILE_TEST_EXISTS) ? ml_pending_open(directory, account, TRUE, error) : NULL;
+}
+
+MlPending *
+ml_pending_beside(const MlPending *pending)
+{
+  MlPending *beside = g_new0(MlPending, 1);
+  beside->path = g_strdup(pending->path);
+  beside->identity = g_strdup(pending->identity);
+  beside->ours = TRUE; /* the file is opened with the first statement */
+  return beside;
 }
 
 void

@@ -5,7 +5,7 @@
 /* Changes on their way: written down by the UI's thread before anything is shown, carried out by the worker's. Each has a
  * handle of its own; what one has to tell the other lies in the file. */
 
-enum { BUSY_STEP_MS = 50, BUSY_STEPS = 40, AGAIN_MS = 1000, PUT_OFF_MS = 60 * 1000 };
+enum { BUSY_STEP_MS = 50, BUSY_STEPS = 40, AGAIN_MS = 1000, PUT_OFF_MS = 60 * 1000, QUICK = 256 * 1024 };
 
 gboolean
 ml_worker_keeps_changes(const MlWorker *worker)
@@ -101,35 +101,85 @@ note_failed(MlWorker *worker, const GError *why)
   ml_worker_post(worker, event);
 }
 
-static guint64
-change(MlWorker *worker, MlPendingEntry *entry, GArray *uids, gboolean *kept)
+/* A change that is being written down, and the command that carries it out. */
+typedef struct {
+  MlWorker *worker;
+  MlPendingEntry *entry;
+  MlCommand *command;
+  MlPending *journal; /* NULL: it cannot be */
+  gboolean online;
+} Writing;
+
+/* Takes the command and @error, which says why there is no journal. */
+static gboolean
+write_down(const Writing *writing, GError *error)
 {
-  g_autoptr(MlPendingEntry) owned = entry;
-  MlCommand *command = ml_worker_command(ML_COMMAND_CARRY, entry->folder, entry->to, NULL);
-  GError *error = NULL;
-  entry->by_itself |= worker->by_itself;
-  worker->by_itself = FALSE;
-  if (open_journal(worker, &error)) {
-    if (uids)
-      name_messages(worker, entry, uids);
-    command->entry = ml_pending_add(worker->journal, entry, &error);
-    say_aside(worker, worker->journal);
-  }
+  MlWorker *worker = writing->worker;
+  MlCommand *command = writing->command;
+  MlPending *journal = writing->journal;
+  if (journal)
+    command->entry = ml_pending_add(journal, writing->entry, &error);
+  say_aside(worker, journal);
   if (command->entry) {
-    post_counts(worker, worker->journal);
+    post_counts(worker, journal);
     g_mutex_lock(&worker->lock);
     worker->changed = TRUE;
     g_mutex_unlock(&worker->lock);
   }
-  if (error && entry->by_itself)
+  if (error && writing->entry->by_itself)
     note_failed(worker, error);
-  *kept = command->entry != 0;
-  if (command->entry && worker->shown_state == ML_STATE_ONLINE)
-    return ml_worker_give(worker, command);
-  guint64 id = command->id = ++worker->last_id;
-  command->cancelled = command->entry != 0; /* nobody waits for it */
-  ml_worker_post_done(worker, command, error);
+  gboolean kept = command->entry != 0;
+  if (kept && writing->online) {
+    g_mutex_lock(&worker->lock);
+    g_queue_push_tail(&worker->queue, command);
+    g_mutex_unlock(&worker->lock);
+  } else {
+    command->cancelled = kept; /* nobody waits for it */
+    ml_worker_post_done(worker, command, error);
+  }
   ml_worker_wake(worker);
+  return kept;
+}
+
+static gpointer
+write_apart(gpointer data)
+{
+  g_autofree Writing *writing = data;
+  write_down(writing, NULL);
+  ml_pending_free(writing->journal);
+  ml_pending_entry_free(writing->entry);
+  return NULL;
+}
+
+/* The order of changes is that in which they were made. */
+void
+ml_worker_wait_written(MlWorker *worker)
+{
+  if (worker->writing)
+    g_thread_join(g_steal_pointer(&worker->writing));
+}
+
+static guint64
+change(MlWorker *worker, MlPendingEntry *entry, GArray *uids, gboolean *kept)
+{
+  MlCommand *command = ml_worker_command(ML_COMMAND_CARRY, entry->folder, entry->to, NULL);
+  GError *error = NULL;
+  guint64 id = command->id = ++worker->last_id;
+  entry->by_itself |= worker->by_itself;
+  worker->by_itself = FALSE;
+  ml_worker_wait_written(worker);
+  gboolean open = open_journal(worker, &error);
+  Writing writing = { worker, entry, command, worker->journal, worker->shown_state == ML_STATE_ONLINE };
+  if (open && entry->bytes && g_bytes_get_size(entry->bytes) > QUICK) { /* the screen does not wait for that much */
+    writing.journal = ml_pending_beside(worker->journal);
+    worker->writing = g_thread_new("journal", write_apart, g_memdup2(&writing, sizeof writing));
+    *kept = TRUE;
+    return id;
+  }
+  if (open && uids)
+    name_messages(worker, entry, uids);
+  *kept = write_down(&writing, error);
+  ml_pending_entry_free(entry);
   return id;
 }
 
@@ -266,6 +316,7 @@ ml_worker_undo(MlWorker *worker)
   g_autoptr(GError) error = NULL;
   if (!ml_worker_keeps_changes(worker))
     return g_strdup("A mailbox on this machine is changed at once: there is nothing to take back.");
+  ml_worker_wait_written(worker);
   g_autoptr(MlPendingEntry) entry = open_journal(worker, &error) ? ml_pending_newest(worker->journal, &error) : NULL;
   if (!entry)
     return g_strdup(error ? error->message : "There is nothing to take back.");

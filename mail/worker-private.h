@@ -61,6 +61,7 @@ struct MlWorker {
   MlPending *journal;   /* where changes are written down; NULL: not opened yet */
   MlStore *names;       /* to look up what they are about; NULL: not opened, or there is none */
   gboolean by_itself;   /* the next change is */
+  GThread *writing;     /* writes down a large message; NULL: none is */
   GArray *overlay;      /* of MlStoreShown, what was written down for overlay_folder; NULL: to be asked for */
   char *overlay_folder;
   gint64 overlay_of;    /* ml_pending_version() of it */
@@ -129,6 +130,7 @@ MlCommand *ml_worker_command(MlCommandKind kind, const char *folder, const char 
 guint64 ml_worker_give(MlWorker *worker, MlCommand *command); /* takes it */
 void ml_worker_wake(MlWorker *worker);
 guint64 ml_worker_change(MlWorker *worker, MlPendingEntry *entry, GArray *uids); /* UI thread; takes @entry */
+void ml_worker_wait_written(MlWorker *worker); /* UI thread: what ml_worker_change() leaves to a thread of its own */
 void ml_worker_overlay(MlWorker *worker, MlEvent *event); /* UI thread: what waits is shown as done */
 void ml_worker_pending_start(MlWorker *worker); /* UI thread: says what waits from before */
 void ml_worker_refresh(MlWorker *worker, const char *folder); /* the store; NULL: all folders */

@@ -312,6 +312,7 @@ ml_worker_free(MlWorker *worker)
 {
   if (!worker)
     return;
+  ml_worker_wait_written(worker);
   g_mutex_lock(&worker->lock);
   worker->stop = TRUE;
   ml_driver_interrupt(worker->driver);

@@ -100,7 +100,8 @@ guint64 ml_worker_copy(MlWorker *worker, const char *folder, GArray *uids, const
 guint64 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const char *to);
 guint64 ml_worker_expunge(MlWorker *worker, const char *folder, GArray *uids); /* marks them as deleted first */
 guint64 ml_worker_poll(MlWorker *worker); /* look for news now; also: try to connect now */
-/* A change too. Stores @bytes in @folder, made where it is missing. After a broken line it is only done again where no message with
+/* A change too; a large one is written down on another thread, and the next change waits for that. Stores @bytes in
+ * @folder, made where it is missing. After a broken line it is only done again where no message with
  * its Message-ID is there. */
 guint64 ml_worker_append(MlWorker *worker, const char *folder, GBytes *bytes, guint flags, gint64 received);
 /* The same for a message that is still elsewhere, too: it is not kept for later, and fails without a line. */

@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mail/pending.h"
-#include "tests/unit/locks.h"
+#include "mail/store-pending-private.h"
 #include "mail/worker-private.h"
+#include "tests/unit/locks.h"
 
 /* The journal of changes: kept over kill -9, apart for each account, set aside when it is damaged. What is carried out
  * at a server is in tests/integration/pending.t. */
@@ -510,6 +510,40 @@ test_lines(Fixture *f, gconstpointer data)
   ml_worker_free(worker);
 }
 
+/* A large message is not written by the screen's thread, which would wait here for as long as another has the file; and
+ * what is changed after it comes after it. */
+static void
+test_large(Fixture *f, gconstpointer data)
+{
+  const MlDriverHooks hooks = { .offline = TRUE, .pending_dir = f->dir };
+  static const char head[] = "Message-ID: <draft@example.org>\r\nSubject: large\r\n\r\n";
+  gsize length = 1024 * 1024;
+  char *text = g_strnfill(length, 'x');
+  memcpy(text, head, sizeof head - 1);
+  g_autoptr(GBytes) bytes = g_bytes_new_take(text, length), kept = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlPending) other = must_open(f);
+  MlWorker *worker = ml_worker_new(&f->account, &hooks, on_event, NULL);
+  g_assert_true(ml_pending_begin_sql(other, &error)); /* nobody else writes now */
+  guint64 id = ml_worker_append(worker, "Drafts", bytes, ML_FLAG_DRAFT, 0);
+  g_assert_true(ml_pending_end_sql(other, TRUE, &error));
+  g_assert_no_error(error);
+  g_assert_cmpuint(ml_worker_remove(worker, "Drafts", "<draft@example.org>"), >, id);
+  g_autoptr(GPtrArray) list = ml_pending_list(other, ML_PENDING_OPEN, 0, 0, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(list->len, ==, 2);
+  const MlPendingEntry *first = list->pdata[0], *second = list->pdata[1];
+  g_assert_cmpint(first->kind, ==, ML_PENDING_APPEND);
+  g_assert_cmpint(second->kind, ==, ML_PENDING_REMOVE);
+  gint64 received;
+  kept = ml_pending_body(other, first->id, &received, &error);
+  g_assert_no_error(error);
+  g_assert_true(g_bytes_equal(kept, bytes));
+  ml_worker_append(worker, "Drafts", bytes, ML_FLAG_DRAFT, 0);
+  ml_worker_free(worker); /* waits for it */
+  g_assert_cmpuint(count(other), ==, 3);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -525,6 +559,7 @@ main(int argc, char **argv)
   g_test_add("/pending/store", Fixture, NULL, set_up, test_store, tear_down);
   g_test_add("/pending/locked", Fixture, NULL, set_up, test_locked, tear_down);
   g_test_add("/pending/lines", Fixture, NULL, set_up, test_lines, tear_down);
+  g_test_add("/pending/large", Fixture, NULL, set_up, test_large, tear_down);
   g_test_add("/pending/two", Fixture, NULL, set_up, test_two, tear_down);
   return g_test_run();
 }
