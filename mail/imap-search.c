@@ -3,7 +3,7 @@
 #include "mail/imap-private.h"
 
 /* SEARCH (RFC 3501 6.4.4): the server's own idea of what fits, which is parts of words, whoever wrote it. */
-enum { ANSWER_MAX = 1000 * 1000 };
+enum { ANSWER_MAX = 1000 * 1000, SILENCE_MS = 5 * 60 * 1000 };
 
 static void
 on_search(MlImapSession *session, const MlResponse *response, gpointer user_data)
@@ -66,6 +66,15 @@ add_term(Command *command, const MlQueryTerm *term)
   add_value(command, value);
 }
 
+/* A server without an index reads every message first, and may say nothing meanwhile. */
+static void
+be_patient(MlImapSession *session)
+{
+  MlImapStream *stream = session->stream;
+  if (ml_sieve_is_empty(stream->sieve) && !ml_wire_pending(&stream->wire))
+    crypto_tls_wait(stream->wire.tls, SILENCE_MS, -1); /* what it died of is told by who reads */
+}
+
 static gboolean
 run(MlImapSession *session, const GArray *pieces, GError **error)
 {
@@ -75,6 +84,8 @@ run(MlImapSession *session, const GArray *pieces, GError **error)
     gboolean ok = i == 0 ? ml_imap_session_send(session, piece->line, error)
                          : ml_imap_stream_write(session->stream, piece->line, strlen(piece->line), error) &&
                                ml_imap_stream_write(session->stream, "\r\n", 2, error);
+    if (ok && !piece->literal)
+      be_patient(session);
     if (!ok || !ml_imap_session_finish(session, piece->literal ? &go_on : NULL, NULL, error))
       return FALSE;
     if (piece->literal && !go_on)

@@ -475,11 +475,16 @@ ml_store_search_state(MlStoreSearch *search, MlSearchState *state, GError **erro
   gint64 indexed = messages < 0 ? -1 : get(search->index, "SELECT count(*) FROM doc", error);
   gint64 bodies = indexed < 0 ? -1 : get(search->index, "SELECT count(*) FROM doc WHERE whole", error);
   gint64 folders = bodies < 0 ? -1 : get(search->store, "SELECT count(*) FROM folder WHERE uidvalidity", error);
-  if (folders < 0 || !ml_store_search_waiting(search, &state->waiting, error))
+  gint64 elsewhere =
+      folders < 0 ? -1
+                  : get(search->store, "SELECT ifnull(sum(total), 0) FROM folder WHERE listed AND selectable AND"
+                                       " NOT uidvalidity AND total > 0", error);
+  if (elsewhere < 0 || !ml_store_search_waiting(search, &state->waiting, error))
     return FALSE;
   state->folders = (guint)folders;
   state->messages = (guint)messages;
   state->indexed = (guint)indexed;
   state->bodies = (guint)bodies;
+  state->elsewhere = (guint)MIN(elsewhere, G_MAXINT);
   return TRUE;
 }

@@ -44,6 +44,7 @@ typedef struct {
   guint indexed;  /* of these: headers at least */
   guint bodies;   /* of these: text too */
   guint waiting;  /* to be looked at */
+  guint elsewhere; /* messages of folders that were never read, as far as the server has told */
 } MlSearchState;
 gboolean ml_store_search_waiting(MlStoreSearch *search, guint *waiting, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_store_search_state(MlStoreSearch *search, MlSearchState *state, GError **error) G_GNUC_WARN_UNUSED_RESULT;

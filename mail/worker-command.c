@@ -338,6 +338,8 @@ execute(MlWorker *worker, MlCommand *command, GError **error)
     return run_remove(worker, command, error);
   case ML_COMMAND_CARRY:
     return ml_worker_run_carry(worker, command, error);
+  case ML_COMMAND_SEARCH:
+    return ml_worker_run_search(worker, command, error);
   }
   g_assert_not_reached();
 }

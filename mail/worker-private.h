@@ -19,6 +19,7 @@ typedef enum {
   ML_COMMAND_APPEND,
   ML_COMMAND_REMOVE, /* to: the Message-ID */
   ML_COMMAND_CARRY,  /* entry: what waits for the line, up to this one at least */
+  ML_COMMAND_SEARCH, /* query; first: headers of a folder at most; folder: NULL: all */
 } MlCommandKind;
 
 /* Made by the UI thread, then the worker's. */
@@ -37,6 +38,7 @@ typedef struct {
   GBytes *bytes;      /* APPEND */
   gint64 received;
   gint64 entry;       /* CARRY: of the journal of changes */
+  MlQuery *query;     /* SEARCH */
   gboolean failed;    /* CARRY: for good; worker thread only */
   gboolean cancelled; /* under the lock */
   /* worker thread only */
@@ -45,6 +47,8 @@ typedef struct {
   guint32 validity, lowest; /* OPEN: what was delivered before the connection broke */
   guint delivered;
   gint64 last_progress;
+  GPtrArray *folders;       /* SEARCH: of char *, to be asked; NULL: not known yet */
+  guint at;                 /* of these: the next one */
 } MlCommand;
 
 struct MlWorker {
@@ -140,6 +144,9 @@ gboolean ml_worker_may_overtake(MlWorker *worker, const char *folder); /* what w
 void ml_worker_pending_clear(MlWorker *worker);
 gboolean ml_worker_select(MlWorker *worker, const char *folder, MlSelected *selected, GError **error);
 void ml_worker_learn(MlWorker *worker, const GError *error);
+
+/* worker-search.c */
+gboolean ml_worker_run_search(MlWorker *worker, MlCommand *command, GError **error);
 
 /* worker-command.c: runs one command to its DONE event; takes it */
 void ml_worker_run(MlWorker *worker, MlCommand *command);

@@ -37,6 +37,8 @@ command_free(MlCommand *command)
   g_free(command->section);
   g_clear_pointer(&command->uids, g_array_unref);
   g_clear_pointer(&command->bytes, g_bytes_unref);
+  g_clear_pointer(&command->folders, g_ptr_array_unref);
+  ml_query_free(command->query);
   g_free(command);
 }
 
@@ -186,7 +188,7 @@ ml_worker_go_online(MlWorker *worker, const MlCommand *command, GError **error)
   if (worker->told_state && worker->state == ML_STATE_ONLINE)
     return TRUE;
   gboolean asked = command->kind == ML_COMMAND_FOLDERS || command->kind == ML_COMMAND_OPEN ||
-                   command->kind == ML_COMMAND_POLL;
+                   command->kind == ML_COMMAND_POLL || command->kind == ML_COMMAND_SEARCH;
   if (!asked && worker->offline && g_get_monotonic_time() < worker->next_attempt) {
     g_propagate_error(error, g_error_copy(worker->offline));
     return FALSE;
@@ -475,6 +477,15 @@ guint64
 ml_worker_poll(MlWorker *worker)
 {
   return ml_worker_give(worker, ml_worker_command(ML_COMMAND_POLL, NULL, NULL, NULL));
+}
+
+guint64
+ml_worker_search(MlWorker *worker, const char *folder, const MlQuery *query, guint most)
+{
+  MlCommand *command = ml_worker_command(ML_COMMAND_SEARCH, folder, NULL, NULL);
+  command->query = ml_query_copy(query);
+  command->first = most;
+  return ml_worker_give(worker, command);
 }
 
 void

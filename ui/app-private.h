@@ -121,6 +121,7 @@ struct UiApp {
   gpointer directories; /* ui/directory.c */
   gpointer finder;      /* ui/finder.c */
   gpointer goal;        /* ui/finds.c: the message to be opened when its folder is there; NULL */
+  GPtrArray *askings;   /* of UiAsking: servers that are asked for words, and those that were told to stop; NULL */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
   char *notice; /* in the status line while nothing else is said; through the gate; NULL */
   GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
@@ -396,6 +397,7 @@ struct UiList {
   UiViewType type;
   char *title;
   const char *hint, *empty; /* empty: said where there is no row; NULL */
+  char *note;               /* a line below the title, through the gate; NULL */
   char **footer;            /* below the rows; NULL */
   GPtrArray *rows;          /* of UiListRow */
   int cursor, top, height;
@@ -519,6 +521,24 @@ void ui_finder_free(UiApp *app); /* the jobs have ended; before the accounts go 
 void ui_finds_arrived(UiApp *app); /* the open folder's list has grown */
 void ui_finds_free(UiApp *app);
 
+/* asking.c: servers are asked which messages have some words, each on a line of its own, so that mail is read meanwhile.
+ * What is wrong with one folder or one account is said, and the others are asked. Esc stops it. */
+typedef struct UiAsking UiAsking;
+typedef struct {
+  /* @headers: of MlHeader, newest first, of @total that fit there; borrowed. */
+  void (*found)(UiApp *app, UiAccount *account, const MlSelected *selected, const char *folder, const GPtrArray *headers,
+                guint total, gpointer data);
+  void (*news)(UiApp *app, gpointer data); /* it has come further, or to its end */
+  gpointer data;
+} UiAskingFuncs;
+/* @accounts: of UiAccount, each with a server. Borrowed until ui_asking_drop(). */
+UiAsking *ui_asking_start(UiApp *app, const GPtrArray *accounts, const MlQuery *query, const UiAskingFuncs *funcs);
+void ui_asking_drop(UiAsking *asking); /* stops it; its functions run no more. NULL is fine */
+gboolean ui_asking_is_over(const UiAsking *asking);
+char *ui_asking_words(const UiAsking *asking); /* how far it is, or what came of it; transfer full */
+void ui_asking_stop(UiApp *app); /* all of them, and waits for their ends */
+void ui_asking_free(UiApp *app); /* nobody drops one any more */
+
 /* certs*.c: the certificate screen */
 void ui_certs_open(UiApp *app, const char *limit); /* limit: as typed at `l`; NULL: all */
 
@@ -554,7 +574,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                               X(address) X(undo) X(search_backwards) X(sort) X(sort_reverse)            \
                           X(fold) X(fold_all) X(tag_thread) X(delete_thread) X(undelete_thread) X(read_thread)         \
                               X(cut_thread) X(link_threads)                                                    \
-                                                                  X(find) X(find_sort) X(find_keep) X(certs) X(certs_next_group)               \
+                                                                  X(find) X(find_ask) X(find_sort) X(find_keep) X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
                                                                           X(certs_roots) X(certs_refresh)      \
           X(tokens) X(token_login) X(token_logout) X(token_change) X(token_unblock) X(tokens_refresh)           \

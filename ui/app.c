@@ -458,6 +458,7 @@ take_down(UiApp *app)
   ui_prompts_close(app->prompts);
   ui_outbox_stop(app);
   ui_directory_stop(app);
+  ui_asking_stop(app);
   ui_cards_stop(app);
   ui_verdicts_stop(app);
   ml_lists_stop(app->lists);
@@ -488,6 +489,7 @@ clear(UiApp *app)
   ui_subjects_free(app->subjects);
   ml_thread_edits_free(app->thread_edits);
   ui_look_free(app);
+  ui_asking_free(app);
   for (guint i = 0; i < G_N_ELEMENTS(app->people); i++)
     if (app->people[i])
       ml_people_free(app->people[i]);

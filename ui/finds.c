@@ -3,14 +3,11 @@
 #include "mail/config-edit.h"
 #include "mail/saved.h"
 #include "ui/finder-private.h"
+#include "ui/finds-private.h"
 
-/* The search over all folders of an account: a line to type into, and what is found, after each key. */
+/* The search over all folders of an account: a line to type into, and what is found, after each key; and what its server
+ * finds besides, when it is asked. */
 enum { LIMIT = 200, SNIPPETS = 40 };
-
-typedef struct {
-  char *folder;
-  guint32 uidvalidity, uid;
-} Place;
 
 typedef struct {
   UiList *list;
@@ -19,10 +16,12 @@ typedef struct {
   gboolean by_rank, empty; /* empty: there is nothing in the words to search for */
   guint asked;      /* counts questions: an answer to an older one is not shown */
   GCancellable *job; /* of the question under way; NULL */
-  GPtrArray *places; /* of Place, as the rows */
-  guint total;
+  UiFindsRows *found;
+  guint total;      /* in the index */
   guint changes; /* of the index, when it was asked last */
   gint64 when;
+  UiAsking *asking; /* the server was asked for these words; NULL */
+  gboolean cut;     /* and has found more than is shown */
 } Finds;
 
 static UiList *
@@ -32,44 +31,65 @@ finds_list(UiApp *app)
 }
 
 static void
-place_free(gpointer data)
-{
-  Place *place = data;
-  g_free(place->folder);
-  g_free(place);
-}
-
-static void
 finds_free(gpointer data)
 {
   Finds *finds = data;
   if (finds->job)
     g_cancellable_cancel(finds->job);
-  g_ptr_array_unref(finds->places);
+  ui_asking_drop(finds->asking);
+  ui_finds_rows_free(finds->found);
   g_free(finds->words);
   g_free(finds);
+}
+
+static gboolean
+has_server(const Finds *finds)
+{
+  return finds->account->account->kind == ML_ACCOUNT_IMAP;
+}
+
+/* What the search may have missed, and what can be done about it. */
+static char *
+note_words(UiApp *app, const Finds *finds)
+{
+  guint changes, by_server = ui_finds_rows_count(finds->found, UI_FINDS_SERVER);
+  const MlSearchState *state = ui_finder_state(app, finds->account, &changes);
+
+  if (finds->asking) {
+    g_autofree char *words = ui_asking_words(finds->asking);
+    const char *what = finds->cut ? "; not all are shown: more words find fewer"
+                       : ui_asking_is_over(finds->asking) ? ""
+                                                          : "  Esc stops";
+    return g_strdup_printf("%s; %u more by it%s", words, by_server, what);
+  }
+  if (!state || (!state->messages && !state->elsewhere))
+    return NULL;
+  if (state->waiting)
+    return g_strdup_printf("%u of %u messages indexed", state->indexed, state->messages);
+  guint missing = state->messages - MIN(state->bodies, state->messages) + state->elsewhere;
+  if (!missing || !has_server(finds))
+    return NULL;
+  return g_strdup_printf("%u message%s not here in full: a asks the server", missing, missing == 1 ? " is" : "s are");
 }
 
 static void
 set_title(UiApp *app, Finds *finds)
 {
-  guint changes;
-  const MlSearchState *state = ui_finder_state(app, finds->account, &changes);
+  UiList *list = finds->list;
+  guint total = finds->total + ui_finds_rows_count(finds->found, UI_FINDS_SERVER);
   g_autofree char *name = ui_text_line(finds->account->account->name);
   g_autoptr(GString) title = g_string_new(NULL);
 
   g_string_append_printf(title, "Search %s", name);
   if (!finds->empty)
-    g_string_append_printf(title, ": %u found%s", finds->total, finds->by_rank ? ", best first" : "");
-  if (state && state->waiting)
-    g_string_append_printf(title, "; %u of %u messages indexed", state->indexed, state->messages);
-  else if (state && state->bodies < state->messages)
-    g_string_append_printf(title, "; bodies of %u of %u here", state->bodies, state->messages);
-  g_free(finds->list->title);
-  finds->list->title = g_string_free(g_steal_pointer(&title), FALSE);
-  finds->list->empty = finds->job     ? "Searching..."
-                       : !finds->empty ? "No message that is here has all these words."
-                                       : "Words in the header or the text of mail that is here.";
+    g_string_append_printf(title, ": %u found%s", total, finds->by_rank ? ", best first" : "");
+  g_free(list->title);
+  list->title = g_string_free(g_steal_pointer(&title), FALSE);
+  g_free(list->note);
+  list->note = note_words(app, finds);
+  list->empty = finds->job     ? "Searching..."
+                : !finds->empty ? "No message that is here has all these words."
+                                : "Words in the header or the text of mail that is here.";
   ui_app_dirty(app);
 }
 
@@ -116,49 +136,16 @@ run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   }
 }
 
-static void
-add_row(Finds *finds, const MlFound *found, const char *snippet)
-{
-  const MlHeader *header = found->header;
-  Place *place = g_new(Place, 1);
-  int rows, columns;
-
-  ui_screen_size(&rows, &columns);
-  int wide = columns >= 100 ? 24 : 16;
-  g_autofree char *date = ui_text_date(header->date, g_get_real_time() / G_USEC_PER_SEC, 10);
-  g_autofree char *safe_from = ui_text_line(header->from_name), *from = ui_text_fit(safe_from, wide);
-  g_autofree char *safe_folder = ui_text_line(found->folder), *folder = ui_text_fit(safe_folder, wide - 4);
-  UiListRow *row = ui_list_add(finds->list, header->flags & ML_FLAG_SEEN ? UI_STYLE_NORMAL : UI_STYLE_NEW,
-                               " %-10s %s %s %s", date, folder, from, header->subject);
-  if (snippet && *snippet) {
-    g_autofree char *safe = ui_text_line(snippet), *cut = ui_text_cut(safe, MAX(columns - 8, 8));
-    ui_list_more(row, cut);
-  }
-  *place = (Place){ g_strdup(found->folder), found->uidvalidity, header->uid };
-  g_ptr_array_add(finds->places, place);
-}
-
 /* Asked once more since the index has grown, the cursor stays on its message. */
 static void
 show(Finds *finds, const Question *question)
 {
-  UiList *list = finds->list;
-  const Place *at = question->again && list->cursor < (int)finds->places->len ? finds->places->pdata[list->cursor] : NULL;
-  Place before = { at ? g_strdup(at->folder) : NULL, 0, at ? at->uid : 0 };
-
-  ui_list_clear(list);
-  g_ptr_array_set_size(finds->places, 0);
+  ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
   finds->total = question->total;
-  list->cursor = 0;
-  if (!question->again)
-    list->top = 0;
-  for (guint i = 0; i < question->found->len; i++) {
-    const MlFound *found = question->found->pdata[i];
-    add_row(finds, found, i < question->snippets->len ? question->snippets->pdata[i] : NULL);
-    if (before.folder && found->header->uid == before.uid && !strcmp(found->folder, before.folder))
-      list->cursor = (int)i;
-  }
-  g_free(before.folder);
+  for (guint i = 0; i < question->found->len; i++)
+    ui_finds_rows_add(finds->found, UI_FINDS_HERE, finds->account, question->found->pdata[i],
+                 i < question->snippets->len ? question->snippets->pdata[i] : NULL);
+  ui_finds_rows_show(finds->found, finds->list, finds->by_rank, question->again);
 }
 
 static void
@@ -195,8 +182,8 @@ ask(UiApp *app, Finds *finds, gboolean again)
   finds->empty = !query;
   if (!query || !mail) { /* nothing to search for yet */
     ml_query_free(query);
-    ui_list_clear(finds->list);
-    g_ptr_array_set_size(finds->places, 0);
+    ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
+    ui_finds_rows_show(finds->found, finds->list, finds->by_rank, FALSE);
     finds->total = 0;
     set_title(app, finds);
     return;
@@ -229,6 +216,64 @@ ui_finds_news(UiApp *app)
     ask(app, finds, TRUE);
 }
 
+/* ---- the server */
+
+static void
+drop_server(Finds *finds)
+{
+  ui_asking_drop(g_steal_pointer(&finds->asking));
+  ui_finds_rows_clear(finds->found, UI_FINDS_SERVER);
+  finds->cut = FALSE;
+}
+
+static void
+server_found(UiApp *app, UiAccount *account, const MlSelected *selected, const char *folder, const GPtrArray *headers,
+             guint total, gpointer data)
+{
+  Finds *finds = data;
+
+  finds->cut |= total > headers->len;
+  for (guint i = 0; i < headers->len; i++) {
+    const MlFound one = { .folder = (char *)folder, .uidvalidity = selected->uidvalidity, .header = headers->pdata[i] };
+    finds->cut |= !ui_finds_rows_add(finds->found, UI_FINDS_SERVER, account, &one, NULL);
+  }
+  ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
+  set_title(app, finds);
+}
+
+static void
+server_news(UiApp *app, gpointer data)
+{
+  set_title(app, data);
+}
+
+void
+ui_action_find_ask(UiApp *app)
+{
+  Finds *finds = finds_list(app)->data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlQuery) query = finds->empty ? NULL : ml_query_parse(finds->words, FALSE, &error);
+  g_autoptr(GPtrArray) accounts = g_ptr_array_new();
+  const UiAskingFuncs funcs = { server_found, server_news, finds };
+
+  if (error)
+    ui_app_error(app, error);
+  else if (!query)
+    ui_app_say(app, "There are no words yet to ask the server for: Q.");
+  else if (!has_server(finds))
+    ui_app_say(app, "All mail of %s is on this machine: there is no server to ask.",
+               finds->account->account->name);
+  else if (finds->asking && !ui_asking_is_over(finds->asking))
+    ui_app_say(app, "The server is being asked: Esc stops it.");
+  else {
+    drop_server(finds);
+    g_ptr_array_add(accounts, finds->account);
+    ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
+    finds->asking = ui_asking_start(app, accounts, query, &funcs);
+    set_title(app, finds);
+  }
+}
+
 /* ---- typing */
 
 static void
@@ -238,6 +283,7 @@ set_words(UiApp *app, Finds *finds, const char *words)
     return;
   g_free(finds->words);
   finds->words = g_strdup(words);
+  drop_server(finds);
   ask(app, finds, FALSE);
 }
 
@@ -346,12 +392,12 @@ static void
 open_row(UiApp *app, UiList *list, guint row)
 {
   const Finds *finds = list->data;
-  const Place *place = row < finds->places->len ? finds->places->pdata[row] : NULL;
+  const UiFindsRow *place = ui_finds_rows_at(finds->found, row);
 
   if (!place)
     return;
   Goal *goal = g_new(Goal, 1);
-  *goal = (Goal){ finds->account, g_strdup(place->folder), place->uidvalidity, place->uid };
+  *goal = (Goal){ place->account, g_strdup(place->folder), place->uidvalidity, place->uid };
   const UiBox *folder = ui_app_folder(app);
   gboolean stays = folder && folder->account == goal->account && !strcmp(folder->folder, goal->folder);
   if (!stays)
@@ -376,9 +422,9 @@ ui_action_find(UiApp *app)
   }
   Finds *finds = g_new0(Finds, 1);
   list = ui_list_new(UI_IN_FINDS, "the search", "Search",
-                     "Enter open  Q other words  s best or newest first  w keep  q back  ? help");
+                     "Enter open  a ask the server  Q other words  s sort  w keep  q back  ? help");
   *finds = (Finds){ .list = list, .account = account, .words = g_strdup(""), .empty = TRUE,
-                    .places = g_ptr_array_new_with_free_func(place_free) };
+                    .found = ui_finds_rows_new() };
   list->data = finds;
   list->free_data = finds_free;
   list->open = open_row;

@@ -111,6 +111,7 @@ static const UiBinding table[] = {
   ACT(UI_KEY_TAB, UI_IN_INDEX | UI_IN_READER, next_unread, "next unread message; after the last, the first"),
   ACT('Q', UI_IN_INDEX | UI_IN_READER | UI_IN_FOLDERS | UI_IN_FINDS, find,
       "find words in all mail of the account that is here, as you type"),
+  ACT('a', UI_IN_FINDS, find_ask, "ask the server for these words too: for mail that is not here in full"),
   ACT('s', UI_IN_FINDS, find_sort, "best first, or newest first"),
   ACT('w', UI_IN_FINDS, find_keep, "keep these words as a search with a name, over all accounts"),
   ACT('l', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),

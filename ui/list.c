@@ -34,16 +34,18 @@ static void
 draw(UiApp *app, UiView *view, int rows, int columns)
 {
   UiList *list = (UiList *)view;
-  int row = 1, first = list->top;
+  int head = list->note ? 2 : 1, row = head, first = list->top;
   g_autofree char *title = g_strdup_printf(" %s", list->title);
 
   ui_screen_fill(0, 0, columns, UI_STYLE_TITLE, title);
+  if (list->note)
+    ui_screen_put(1, 1, columns - 1, UI_STYLE_QUIET, list->note);
   if (!list->rows->len && list->empty)
-    ui_screen_put(2, 1, columns - 1, UI_STYLE_QUIET, list->empty);
+    ui_screen_put(head + 1, 1, columns - 1, UI_STYLE_QUIET, list->empty);
   int n = (int)list->rows->len;
   list->cursor = CLAMP(list->cursor, 0, MAX(n - 1, 0));
   /* Up to the cursor from below until the screen is full: rows differ in height. */
-  int room = rows - 1, from = list->cursor;
+  int room = rows - head, from = list->cursor;
   for (int i = list->cursor; i >= 0 && n; i--) {
     room -= height_of(list->rows->pdata[i], columns);
     if (room < 0)
@@ -51,7 +53,7 @@ draw(UiApp *app, UiView *view, int rows, int columns)
     from = i;
   }
   list->top = CLAMP(first, from, list->cursor);
-  list->height = rows - 1;
+  list->height = rows - head;
   for (int i = list->top; i < n && row < rows; i++) {
     draw_row(list->rows->pdata[i], row, columns, rows, i == list->cursor);
     row += height_of(list->rows->pdata[i], columns);
@@ -124,6 +126,7 @@ view_free(UiApp *app, UiView *view)
   g_ptr_array_unref(list->rows);
   g_strfreev(list->footer);
   g_free(list->title);
+  g_free(list->note);
   if (list->free_data)
     list->free_data(list->data);
   g_free(list);

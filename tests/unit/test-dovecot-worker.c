@@ -259,9 +259,119 @@ test_store(void)
   }
 }
 
+/* ---- a server is asked for words */
+
+static guint
+folders_of(Worker *w)
+{
+  MlEvent *told = await(w, ML_EVENT_FOLDERS, ml_worker_folders(w->worker, FALSE), 0);
+  guint n = 0;
+  for (guint i = 0; i < told->folders->len; i++)
+    n += ((const MlFolder *)g_ptr_array_index(told->folders, i))->selectable;
+  return n;
+}
+
+/* How often each folder was told, as it was, or that it was left out. */
+static GHashTable *
+told_of(const Worker *w, guint64 id, guint from, guint *left_out)
+{
+  GHashTable *told = g_hash_table_new(g_str_hash, g_str_equal);
+  *left_out = 0;
+  for (guint i = from; i < w->events->len; i++) {
+    const MlEvent *event = g_ptr_array_index(w->events, i);
+    if (event->kind != ML_EVENT_FOUND || event->id != id)
+      continue;
+    g_assert_true(g_hash_table_add(told, event->folder));
+    *left_out += event->error != NULL;
+  }
+  return told;
+}
+
+static MlQuery *
+query_of(const char *words)
+{
+  g_autoptr(GError) error = NULL;
+  MlQuery *query = ml_query_parse(words, FALSE, &error);
+  g_assert_no_error(error);
+  return query;
+}
+
+static const MlEvent *
+found_in(const Worker *w, guint64 id, const char *folder)
+{
+  for (guint i = 0; i < w->events->len; i++) {
+    const MlEvent *event = g_ptr_array_index(w->events, i);
+    if (event->kind == ML_EVENT_FOUND && event->id == id && strcmp(event->folder, folder) == 0)
+      return event;
+  }
+  return NULL;
+}
+
+/* Folder by folder; one that cannot be opened, or in which the line breaks, does not keep the others from being asked. */
+static void
+test_search(void)
+{
+  Worker w;
+  guint left_out;
+  g_autoptr(MlQuery) query = query_of("hippogriff body:\"a h\303\274ppogriff\" -griffin");
+  g_autofree char *shut = g_build_filename(lab, "mail", "bob", "Maildir", ".Shut", NULL);
+  deliver("bob", ".Words", "1500000001.a.lab", "Subject: one\n\nHere is a h\303\274ppogriff, or hippogriff.\n");
+  deliver("bob", ".Words", "1500000002.b.lab",
+          "Subject: two\nContent-Type: text/plain; charset=utf-8\n\nA h\303\274ppogriff and a hippogriff.\n");
+  deliver("bob", ".Words", "1500000003.c.lab",
+          "Subject: three\nContent-Type: text/plain; charset=utf-8\n\nA h\303\274ppogriff, a hippogriff, a griffin.\n");
+  deliver("bob", ".Words", "1500000004.d.lab",
+          "Subject: four\nContent-Type: text/plain; charset=utf-8\n\nHippogriffs? Yes, a h\303\274ppogriff.\n");
+  deliver("bob", ".Shut", "1500000001.a.lab", "Subject: shut\n\nA hippogriff.\n");
+  worker_start(&w, "bob");
+  guint folders = folders_of(&w);
+  g_assert_cmpint(g_chmod(shut, 0), ==, 0);
+  guint64 id = ml_worker_search(w.worker, NULL, query, 1);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, id, 0)->error);
+  g_autoptr(GHashTable) told = told_of(&w, id, 0, &left_out);
+  g_assert_cmpuint(g_hash_table_size(told), ==, folders);
+  g_assert_cmpuint(left_out, ==, 1);
+  g_assert_nonnull(found_in(&w, id, "Shut")->error);
+  const MlEvent *found = found_in(&w, id, "Words");
+  g_assert_cmpuint(found->total, >=, 2);
+  g_assert_cmpuint(found->selected.uidvalidity, >, 0);
+  g_assert_cmpuint(found->headers->len, ==, 1);
+  g_assert_cmpstr(((MlHeader *)g_ptr_array_index(found->headers, 0))->subject, ==, "four");
+  g_assert_cmpuint(found_in(&w, id, "INBOX")->headers->len, ==, 0);
+  const MlEvent *progress = await(&w, ML_EVENT_PROGRESS, id, 0);
+  g_assert_cmpuint(progress->done, ==, 0);
+  g_assert_cmpuint(progress->total, ==, folders);
+  g_assert_cmpstr(progress->folder, ==, "INBOX");
+
+  for (guint i = 0; i < 20; i++) {
+    guint from = w.events->len;
+    g_atomic_int_set(&w.relay.left, 100 + (int)i * 150);
+    id = ml_worker_search(w.worker, NULL, query, 0);
+    g_assert_no_error(await_cut(&w, id, from)->error);
+    g_atomic_int_set(&w.relay.left, -1);
+    g_autoptr(GHashTable) again = told_of(&w, id, from, &left_out);
+    g_assert_cmpuint(g_hash_table_size(again), ==, folders);
+    g_assert_cmpuint(left_out, >=, 1);
+    g_assert_cmpuint(left_out, <=, 2);
+  }
+  g_assert_cmpint(g_chmod(shut, 0700), ==, 0);
+
+  /* The line stands still, as a server that thinks: a cancel ends it. */
+  g_atomic_int_set(&w.relay.left, 10);
+  id = ml_worker_search(w.worker, "Words", query, 0);
+  await_stuck(&w);
+  ml_worker_cancel(w.worker, id);
+  g_assert_error(await(&w, ML_EVENT_DONE, id, 0)->error, ML_ERROR, ML_ERROR_CANCELLED);
+  id = ml_worker_search(w.worker, "Nowhere", query, 0);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, id, 0)->error);
+  g_assert_error(found_in(&w, id, "Nowhere")->error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  worker_stop(&w);
+}
+
 static void
 add(void)
 {
+  g_test_add_func("/dovecot/search", test_search);
   g_test_add_func("/dovecot/cut-copy", test_cut_copy);
   g_test_add_func("/dovecot/large", test_large);
   g_test_add_func("/dovecot/cancel", test_cancel);
