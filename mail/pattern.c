@@ -544,6 +544,14 @@ ml_pattern_learn(MlPattern *pattern, guint32 uid, MlPatternSeen seen)
   g_hash_table_insert(pattern->learnt, GUINT_TO_POINTER(uid), g_memdup2(&seen, sizeof seen));
 }
 
+MlPatternSeen
+ml_pattern_learnt(const MlPattern *pattern, guint32 uid)
+{
+  const MlPatternSeen *seen =
+      pattern->learnt ? g_hash_table_lookup(pattern->learnt, GUINT_TO_POINTER(uid)) : NULL;
+  return seen ? *seen : (MlPatternSeen){ 0 };
+}
+
 gboolean
 ml_pattern_has_learnt(const MlPattern *pattern, guint32 uid)
 {

@@ -68,6 +68,7 @@ char ml_pattern_text(const MlPattern *pattern, guint at, const char **word); /* 
 MlPatternSeen ml_pattern_look(const MlPattern *pattern, const char *header, const char *body);
 /* Keeps with the pattern what the message with this number (in the only folder that is asked about) was found to say. */
 void ml_pattern_learn(MlPattern *pattern, guint32 uid, MlPatternSeen seen);
+MlPatternSeen ml_pattern_learnt(const MlPattern *pattern, guint32 uid);
 gboolean ml_pattern_has_learnt(const MlPattern *pattern, guint32 uid); /* be it that nothing is known */
 
 /* Does @text hold @needle, whatever the case of the letters? The needle is given by ml_pattern_fold(). */

@@ -48,6 +48,18 @@ ml_query_copy(const MlQuery *query)
   return copy;
 }
 
+MlQuery *
+ml_query_literal(MlQueryField field, const char *text)
+{
+  MlQuery *query = query_new();
+  MlQueryTerm *term = g_new0(MlQueryTerm, 1);
+  term->fields = field;
+  term->words = g_ptr_array_new_with_free_func(g_free);
+  term->text = g_utf8_make_valid(text, -1);
+  g_ptr_array_add(query->terms, term);
+  return query;
+}
+
 /* ---- reading what was typed */
 
 typedef struct {

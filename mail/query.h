@@ -24,6 +24,8 @@ typedef struct {
 /* @typing: it is being typed, so that the last word is only the beginning of one. NULL: FAILED, in a sentence. */
 MlQuery *ml_query_parse(const char *text, gboolean typing, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 MlQuery *ml_query_copy(const MlQuery *query);
+/* @text as it stands, in @field: for ml_driver_search() alone, as it has no words. */
+MlQuery *ml_query_literal(MlQueryField field, const char *text);
 void ml_query_free(MlQuery *query);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlQuery, ml_query_free)
 

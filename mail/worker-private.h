@@ -19,7 +19,7 @@ typedef enum {
   ML_COMMAND_APPEND,
   ML_COMMAND_REMOVE, /* to: the Message-ID */
   ML_COMMAND_CARRY,  /* entry: what waits for the line, up to this one at least */
-  ML_COMMAND_SEARCH, /* query; first: headers of a folder at most; folder: NULL: all */
+  ML_COMMAND_SEARCH, /* query; first: headers of a folder; folder: NULL: all */
 } MlCommandKind;
 
 /* Made by the UI thread, then the worker's. */

@@ -18,11 +18,11 @@ collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
   return TRUE;
 }
 
-/* Those to be told, ascending, as they are fetched; the others are only counted. */
+/* Those whose headers are told, ascending, as they are fetched. */
 static GArray *
 newest(const GArray *uids, guint most)
 {
-  guint n = most ? MIN(uids->len, most) : uids->len;
+  guint n = MIN(uids->len, most);
   GArray *some = g_array_sized_new(FALSE, FALSE, sizeof(guint32), n);
   for (guint i = n; i-- > 0;)
     g_array_append_val(some, g_array_index(uids, guint32, i));
@@ -42,7 +42,7 @@ search_folder(MlWorker *worker, const MlCommand *command, const char *folder, GE
     return FALSE;
   MlEvent *event = ml_worker_event(worker, ML_EVENT_FOUND, command, folder);
   event->selected = selected;
-  event->total = uids->len;
+  event->uids = g_steal_pointer(&uids);
   event->headers = g_steal_pointer(&headers);
   ml_worker_post(worker, event);
   return TRUE;

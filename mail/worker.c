@@ -20,6 +20,7 @@ ml_event_free(MlEvent *event)
   g_clear_pointer(&event->folders, g_ptr_array_unref);
   g_clear_pointer(&event->headers, g_ptr_array_unref);
   g_clear_pointer(&event->lines, g_array_unref);
+  g_clear_pointer(&event->uids, g_array_unref);
   ml_changes_free(event->changes);
   g_clear_pointer(&event->bytes, g_bytes_unref);
   g_clear_pointer(&event->left, g_ptr_array_unref);

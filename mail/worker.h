@@ -31,8 +31,8 @@ typedef enum {
   ML_EVENT_PART,     /* bytes: what ml_worker_fetch_part() asked for */
   ML_EVENT_PROGRESS, /* done of total octets of the command with this id; of ml_worker_search(): of folders, and folder is
                         asked now */
-  ML_EVENT_FOUND,    /* headers: those of folder that fit, newest first; total: how many fit; selected: its numbers are
-                        meant so. Or error: this folder was left out */
+  ML_EVENT_FOUND,    /* uids: those of folder that fit, newest first, and headers of the first of them; selected: what the
+                        numbers are meant of. Or error: this folder was left out */
   ML_EVENT_NOTE,     /* error: something to be said that no command asked about */
   ML_EVENT_PENDING,  /* done: changes that wait for the server; total: those that failed and were not dropped */
   ML_EVENT_DONE,     /* the command with this id ended; error if it failed */
@@ -59,6 +59,7 @@ typedef struct {
   MlSelected selected;
   GBytes *bytes;
   GPtrArray *left;     /* of MlLeft; ML_EVENT_MESSAGE */
+  GArray *uids;        /* of guint32; ML_EVENT_FOUND */
   GError *error;
 } MlEvent;
 void ml_event_free(MlEvent *event);
@@ -104,7 +105,7 @@ guint64 ml_worker_move(MlWorker *worker, const char *folder, GArray *uids, const
 guint64 ml_worker_expunge(MlWorker *worker, const char *folder, GArray *uids); /* marks them as deleted first */
 guint64 ml_worker_poll(MlWorker *worker); /* look for news now; also: try to connect now */
 /* Asks the server what fits (ml_driver_search), in @folder, or one folder after the other (NULL): PROGRESS and FOUND for
- * each. At most @most headers of a folder (0: all), those of the newest. It may take minutes, and nothing overtakes it. */
+ * each. At most @most headers of a folder, those of the newest. It may take minutes, and nothing overtakes it. */
 guint64 ml_worker_search(MlWorker *worker, const char *folder, const MlQuery *query, guint most);
 /* A change too; a large one is written down on another thread, and the next change waits for that. Stores @bytes in
  * @folder, made where it is missing. After a broken line it is only done again where no message with

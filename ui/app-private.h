@@ -90,6 +90,7 @@ struct UiApp {
   UiHits *hits;        /* what a saved search found, in place of the open folder; NULL */
   UiSubjects *subjects; /* of messages that were read */
   struct UiLooks *looks; /* ui/look.c; NULL */
+  gpointer look_ask;     /* ui/look-ask.c; NULL */
   MlThreadEdits *thread_edits; /* opened when it is asked for: ui_thread_edits() */
   GThreadPool *deciding; /* ui/actions-thread.c: writes them down; NULL: nothing was decided yet */
   UiOrder order;        /* of the folders that are opened */
@@ -310,6 +311,10 @@ void ui_hits_sync(UiApp *app); /* carries them out */
 typedef void (*UiLooked)(UiApp *app, MlPattern *pattern, gpointer data);
 void ui_look(UiApp *app, const char *words, gboolean all, UiLooked then, gpointer data, GDestroyNotify free_data);
 void ui_look_free(UiApp *app); /* when no job runs any more */
+/* look-ask.c: what a limit has not found out, since the messages are not here, a server can be asked for (ui_action_ask).
+ * How many these are; 0 where there is no such limit. */
+guint ui_look_askable(UiApp *app);
+void ui_look_ask_free(UiApp *app);
 
 /* actions-thread.c */
 MlThreadEdits *ui_thread_edits(UiApp *app); /* as they are on the disk now; NULL: they cannot be read (said once) */
@@ -525,14 +530,15 @@ void ui_finds_free(UiApp *app);
  * What is wrong with one folder or one account is said, and the others are asked. Esc stops it. */
 typedef struct UiAsking UiAsking;
 typedef struct {
-  /* @headers: of MlHeader, newest first, of @total that fit there; borrowed. */
-  void (*found)(UiApp *app, UiAccount *account, const MlSelected *selected, const char *folder, const GPtrArray *headers,
-                guint total, gpointer data);
+  /* A folder was asked: an ML_EVENT_FOUND without an error; borrowed. */
+  void (*found)(UiApp *app, UiAccount *account, const MlEvent *event, gpointer data);
   void (*news)(UiApp *app, gpointer data); /* it has come further, or to its end */
   gpointer data;
 } UiAskingFuncs;
-/* @accounts: of UiAccount, each with a server. Borrowed until ui_asking_drop(). */
-UiAsking *ui_asking_start(UiApp *app, const GPtrArray *accounts, const MlQuery *query, const UiAskingFuncs *funcs);
+/* @accounts: of UiAccount, each with a server. @folder: NULL: all. @most: headers of a folder. Borrowed until
+ * ui_asking_drop(). */
+UiAsking *ui_asking_start(UiApp *app, const GPtrArray *accounts, const char *folder, const MlQuery *query, guint most,
+                          const UiAskingFuncs *funcs);
 void ui_asking_drop(UiAsking *asking); /* stops it; its functions run no more. NULL is fine */
 gboolean ui_asking_is_over(const UiAsking *asking);
 char *ui_asking_words(const UiAsking *asking); /* how far it is, or what came of it; transfer full */
@@ -555,7 +561,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
 #define UI_ACTIONS(X)                                                                                        \
   X(down)                                                                                                    \
   X(up) X(page_down) X(page_up) X(first) X(last) X(open) X(space) X(back) X(leave) X(help) X(log) X(redraw)  \
-      X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(jump) X(next_message)                 \
+      X(cancel) X(search) X(search_next) X(search_previous) X(limit) X(ask) X(jump) X(next_message)                 \
           X(previous_message) X(next_any) X(previous_any) X(delete) X(undelete) X(tag) X(tag_pattern)        \
               X(apply) X(flag) X(toggle_new) X(move) X(copy) X(archive) X(sync) X(folders) X(change_folder)  \
                 X(next_account) X(previous_account)                                                          \

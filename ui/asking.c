@@ -2,8 +2,6 @@
 
 #include "ui/app-private.h"
 
-enum { MOST = 200 }; /* headers of a folder */
-
 /* One account's line: a worker of its own, which keeps nothing. */
 typedef struct {
   UiAsking *asking;
@@ -154,9 +152,8 @@ on_found(Line *line, const MlEvent *event)
     asking->left_out++;
     ui_app_complain(asking->app, "%s/%s was left out: %s", line->account->account->name, event->folder,
                     event->error->message);
-  } else if (asking->funcs.found && event->headers->len)
-    asking->funcs.found(asking->app, line->account, &event->selected, event->folder, event->headers, (guint)event->total,
-                        asking->funcs.data);
+  } else if (asking->funcs.found)
+    asking->funcs.found(asking->app, line->account, event, asking->funcs.data);
 }
 
 static void
@@ -189,7 +186,8 @@ on_cancelled(GCancellable *cancellable, UiAsking *asking)
 }
 
 UiAsking *
-ui_asking_start(UiApp *app, const GPtrArray *accounts, const MlQuery *query, const UiAskingFuncs *funcs)
+ui_asking_start(UiApp *app, const GPtrArray *accounts, const char *folder, const MlQuery *query, guint most,
+                const UiAskingFuncs *funcs)
 {
   UiAsking *asking = g_new0(UiAsking, 1);
 
@@ -204,7 +202,7 @@ ui_asking_start(UiApp *app, const GPtrArray *accounts, const MlQuery *query, con
     line->hooks = line->account->hooks;
     line->hooks.store_dir = line->hooks.pending_dir = NULL;
     line->worker = ml_worker_new(line->account->account, &line->hooks, on_event, line);
-    line->id = ml_worker_search(line->worker, NULL, query, MOST);
+    line->id = ml_worker_search(line->worker, folder, query, most);
     g_ptr_array_add(asking->lines, line);
   }
   asking->handler = g_cancellable_connect(asking->cancellable, G_CALLBACK(on_cancelled), asking, NULL);

@@ -7,7 +7,7 @@
 
 /* The search over all folders of an account: a line to type into, and what is found, after each key; and what its server
  * finds besides, when it is asked. */
-enum { LIMIT = 200, SNIPPETS = 40 };
+enum { LIMIT = 200, SNIPPETS = 40, FAR = 200 }; /* FAR: of a folder on the server */
 
 typedef struct {
   UiList *list;
@@ -227,17 +227,18 @@ drop_server(Finds *finds)
 }
 
 static void
-server_found(UiApp *app, UiAccount *account, const MlSelected *selected, const char *folder, const GPtrArray *headers,
-             guint total, gpointer data)
+server_found(UiApp *app, UiAccount *account, const MlEvent *event, gpointer data)
 {
   Finds *finds = data;
 
-  finds->cut |= total > headers->len;
-  for (guint i = 0; i < headers->len; i++) {
-    const MlFound one = { .folder = (char *)folder, .uidvalidity = selected->uidvalidity, .header = headers->pdata[i] };
+  finds->cut |= event->uids->len > event->headers->len;
+  for (guint i = 0; i < event->headers->len; i++) {
+    const MlFound one = { .folder = event->folder, .uidvalidity = event->selected.uidvalidity,
+                          .header = event->headers->pdata[i] };
     finds->cut |= !ui_finds_rows_add(finds->found, UI_FINDS_SERVER, account, &one, NULL);
   }
-  ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
+  if (event->headers->len)
+    ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
   set_title(app, finds);
 }
 
@@ -269,7 +270,7 @@ ui_action_find_ask(UiApp *app)
     drop_server(finds);
     g_ptr_array_add(accounts, finds->account);
     ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
-    finds->asking = ui_asking_start(app, accounts, query, &funcs);
+    finds->asking = ui_asking_start(app, accounts, NULL, query, FAR, &funcs);
     set_title(app, finds);
   }
 }

@@ -116,6 +116,7 @@ static const UiBinding table[] = {
   ACT('w', UI_IN_FINDS, find_keep, "keep these words as a search with a name, over all accounts"),
   ACT('l', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
   ACT('\\', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
+  ACT('a', UI_IN_INDEX, ask, "ask the server what a limit with ~b or ~B finds in messages that are not here"),
   ACT('d', UI_IN_INDEX | UI_IN_READER, delete, "delete: marked now, done by $ or on leaving"),
   ACT('u', UI_IN_INDEX | UI_IN_READER, undelete, "undelete"),
   ACT('D', UI_IN_INDEX, delete_pattern, "delete all that fit a pattern"),

@@ -53,6 +53,7 @@ forget(struct UiLooks *looks)
 void
 ui_look_free(UiApp *app)
 {
+  ui_look_ask_free(app);
   if (!app->looks)
     return;
   forget(app->looks);
@@ -112,13 +113,13 @@ learn(Looking *looking)
 
 /* What was done is told already; this comes behind it, and not behind what was said while it was looked. */
 static void
-say_open(UiApp *app, const char *before, guint open)
+say_open(UiApp *app, const char *before, guint open, gboolean ask)
 {
   g_autofree char *said = g_strcmp0(app->status, before) ? g_strdup(app->status) : NULL;
 
   if (open)
-    ui_app_say(app, "%s%s%u could not be looked into: encrypted, or not kept here.", said ? said : "", said ? " " : "",
-               open);
+    ui_app_say(app, "%s%s%u could not be looked into: encrypted, or not kept here%s.", said ? said : "", said ? " " : "",
+               open, ask ? "; a asks the server" : "");
 }
 
 static void
@@ -139,7 +140,7 @@ finish(Looking *looking)
     app->looks->uidvalidity = looking->uidvalidity;
     app->looks->at = g_get_monotonic_time();
     looking->then(app, looking->pattern, looking->data);
-    say_open(app, before, open);
+    say_open(app, before, open, app->box->limit == looking->pattern && ui_look_askable(app));
   }
 }
 
