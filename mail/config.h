@@ -36,7 +36,7 @@ typedef struct {
   char *archive_cert;   /* an organisation's, that encrypted mail is readable by too: fingerprint; NULL: none */
   char *policy_archive; /* the one that [policy] demands besides; NULL: none */
   char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
-  char *keep;           /* whose text `signet sync` fetches: "read" (nobody's), "recent", "starred", "all" */
+  char *keep;           /* whose text is fetched unasked: "read" (nobody's), "recent", "starred", "all" */
   guint keep_days;      /* of "recent" */
   guint undo_send;      /* seconds */
   char *hide_headers;   /* RFC 9788: "baseline", "shy", "none" */

@@ -26,6 +26,14 @@ gboolean ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, gu
                         gpointer user_data, MlSynced *synced, GError **store_error,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Does the account want text here that nobody has read (keep = of signet.conf(5))? *@since: of messages from then on, and of
+ * those that are flagged, as ml_store_lacking() has it; Unix seconds, as @now. */
+gboolean ml_sync_wants(const MlAccount *account, gint64 now, gint64 *since);
+/* Keeps @bodies (of MlBody), and adds to *@kept how many. *@room: there is some for more; what is full stays full, for the
+ * newest come first. */
+gboolean ml_sync_keep(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, guint *kept,
+                      gboolean *room, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* What the caller has and what is there, both arrays of MlFlagChange, ascending: fills the three lists of @news. Flags
  * that are ML_SYNC_UNKNOWN on either side are no change; what is there without a number is left out. */
 #define ML_SYNC_UNKNOWN G_MAXUINT32

@@ -140,6 +140,7 @@ run_open(MlWorker *worker, MlCommand *command, GError **error)
   command->validity = selected.uidvalidity;
   g_free(worker->open);
   worker->open = g_strdup(command->folder);
+  ml_worker_keep_anew(worker);
   worker->opened = selected;
   Listing listing = { worker, command, FALSE };
   gboolean ok = ml_driver_headers(worker->driver, 0, command->first, on_headers, &listing, error);
@@ -239,6 +240,8 @@ ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error)
 {
   gboolean new_mail = changes->new_mail && !changes->reset;
   ml_worker_keep_changes(worker, changes);
+  if (new_mail || !ml_changes_empty(changes))
+    ml_worker_keep_anew(worker);
   if (ml_changes_empty(changes))
     ml_changes_free(changes);
   else

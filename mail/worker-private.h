@@ -98,6 +98,9 @@ struct MlWorker {
   char *told;           /* the folder that was told from it last, and which one it was */
   guint32 told_validity;
   char *store_said;     /* the last failure of it that was told */
+  GArray *lacking;      /* messages of the open folder whose text is wanted here, ascending; NULL: not asked for yet */
+  gboolean keep_over;   /* it is not fetched any more: there is no room, it was refused, or nobody wants it */
+  gint64 keep_looked;   /* monotonic: when it last looked for news meanwhile */
   MlPending *pending;   /* its own handle to the changes that wait; NULL: there are none yet */
 };
 
@@ -128,6 +131,10 @@ guint32 ml_worker_validity(const MlWorker *worker, const MlCommand *command);
 gboolean ml_worker_tell_kept(MlWorker *worker, const MlCommand *command);
 void ml_worker_keep_message(MlWorker *worker, const MlCommand *command, gint64 received, GBytes *bytes);
 void ml_worker_keep_flags(MlWorker *worker, const MlCommand *command);
+
+/* worker-keep.c */
+gboolean ml_worker_keep(MlWorker *worker); /* a piece of what is wanted here; FALSE: nothing is */
+void ml_worker_keep_anew(MlWorker *worker); /* the open folder is another one, or has changed */
 
 /* worker-pending.c: changes, written down on the UI thread and carried out here */
 MlCommand *ml_worker_command(MlCommandKind kind, const char *folder, const char *to, GArray *uids);

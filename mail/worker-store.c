@@ -167,6 +167,7 @@ on_opened(const MlSelected *selected, gboolean reset, gpointer user_data)
   ml_worker_refresh(worker, command->folder);
   g_free(worker->open);
   worker->open = g_strdup(command->folder);
+  ml_worker_keep_anew(worker);
   worker->opened = *selected;
   worker->left = FALSE;
 }

@@ -212,6 +212,17 @@ carry(MlWorker *worker)
   return ml_worker_is_broken(error) || ml_worker_needs_user(error);
 }
 
+/* The same for text that is wanted here. TRUE: look again what to do. */
+static gboolean
+keep(MlWorker *worker)
+{
+  ml_driver_resume(worker->driver);
+  g_mutex_lock(&worker->lock);
+  gboolean stop = worker->stop;
+  g_mutex_unlock(&worker->lock);
+  return stop || ml_worker_keep(worker);
+}
+
 /* Nothing to do: waits for news or for the next command. */
 static void
 idle(MlWorker *worker)
@@ -278,8 +289,10 @@ work(gpointer data)
     ml_worker_refresh_changed(worker);
     if (command)
       ml_worker_run(worker, command);
-    else if (worker->told_state && worker->state == ML_STATE_ONLINE && !carry(worker))
-      idle(worker);
+    else if (worker->told_state && worker->state == ML_STATE_ONLINE && !carry(worker)) {
+      if (!keep(worker))
+        idle(worker);
+    }
     else if (worker->told_state && worker->state == ML_STATE_ONLINE)
       continue;
     else
@@ -339,6 +352,7 @@ ml_worker_free(MlWorker *worker)
   close(worker->wake_fd);
   g_clear_error(&worker->offline);
   g_free(worker->open);
+  g_clear_pointer(&worker->lacking, g_array_unref);
   g_free(worker->selected);
   g_free(worker);
 }

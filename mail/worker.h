@@ -35,6 +35,8 @@ typedef enum {
                         numbers are meant of. Or error: this folder was left out */
   ML_EVENT_NOTE,     /* error: something to be said that no command asked about */
   ML_EVENT_PENDING,  /* done: changes that wait for the server; total: those that failed and were not dropped */
+  ML_EVENT_KEPT,     /* uids: messages of folder whose text is kept here from now on, though nobody has read them;
+                        total: as many are still to come */
   ML_EVENT_DONE,     /* the command with this id ended; error if it failed */
 } MlEventKind;
 
@@ -59,7 +61,7 @@ typedef struct {
   MlSelected selected;
   GBytes *bytes;
   GPtrArray *left;     /* of MlLeft; ML_EVENT_MESSAGE */
-  GArray *uids;        /* of guint32; ML_EVENT_FOUND */
+  GArray *uids;        /* of guint32; ML_EVENT_FOUND, _KEPT */
   GError *error;
 } MlEvent;
 void ml_event_free(MlEvent *event);

@@ -104,6 +104,13 @@ on_event(MlEvent *event, gpointer data)
     else
       ui_verdicts_kick(app); /* a message may have been fetched ahead */
     break;
+  case ML_EVENT_KEPT:
+    if (event->total)
+      ui_verdicts_kick(app); /* those in sight */
+    else
+      ui_verdicts_more(app);
+    ui_finder_news(app, account);
+    break;
   case ML_EVENT_MESSAGE:
   case ML_EVENT_PART:
     if (op && op->event)

@@ -92,40 +92,28 @@ print(const Sync *sync, const MlSynced *synced)
 
 /* ---- text */
 
-/* What is full stays full: the newest were fetched first. */
 static gboolean
 on_bodies(GPtrArray *bodies, guint done, guint total, gpointer data)
 {
-  enum { RESERVE = 64 * 1024 * 1024 };
   Sync *sync = data;
-  guint64 room = 0;
-  gboolean ok = TRUE;
+  gboolean room = FALSE;
+  gboolean ok = ml_sync_keep(sync->store, sync->folder, sync->uidvalidity, bodies, &sync->kept, &room, &sync->failed);
 
-  for (guint i = 0; ok && i < bodies->len; i++) {
-    const MlBody *body = bodies->pdata[i];
-    ok = ml_store_put(sync->store, sync->folder, sync->uidvalidity, body->uid, body->received, body->bytes,
-                      &sync->failed);
-    sync->kept += ok;
-  }
   g_ptr_array_unref(bodies);
   g_autofree char *what = g_strconcat(sync->folder, ": text", NULL);
   ui_bar_draw(&sync->bar, "", done, total, what);
-  return ok && ml_store_room(sync->store, &room, &sync->failed) && room > RESERVE &&
-         !g_cancellable_is_cancelled(sync->cli->cancellable);
+  return ok && room && !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
 
 static int
 fetch_bodies(Sync *sync, MlDriver *driver)
 {
   const MlAccount *account = sync->account;
-  gboolean all = sync->all_bodies || !strcmp(account->keep, "all");
-  gint64 since = all                                  ? G_MININT64
-                 : !strcmp(account->keep, "recent") ? g_get_real_time() / G_USEC_PER_SEC - (gint64)account->keep_days * 86400
-                                                      : G_MAXINT64;
+  gint64 since = G_MININT64;
   g_autoptr(GError) error = NULL;
 
   sync->kept = sync->large = 0;
-  if (!all && !strcmp(account->keep, "read"))
+  if (!sync->all_bodies && !ml_sync_wants(account, g_get_real_time() / G_USEC_PER_SEC, &since))
     return UI_EXIT_OK;
   g_autoptr(GArray) uids = ml_store_lacking(sync->store, sync->folder, since, &error);
   gboolean ok = uids && ml_store_large(sync->store, sync->folder, since, &sync->large, &error) &&

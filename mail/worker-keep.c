@@ -1,0 +1,133 @@
+#include "mail/sync.h"
+#include "mail/worker-private.h"
+
+/* The text that the account wants here (keep = of signet.conf(5)), of the open folder, newest first, while nothing else is
+ * to be done: by pieces so small that who presses a key meanwhile does not notice. */
+enum { MESSAGES = 20, OCTETS = 512 * 1024, LOOK_US = 5 * G_USEC_PER_SEC };
+
+void
+ml_worker_keep_anew(MlWorker *worker)
+{
+  g_clear_pointer(&worker->lacking, g_array_unref);
+  worker->keep_over = FALSE;
+}
+
+/* The newest of those that are lacking, which they are no longer: none of them is asked for twice. */
+static GArray *
+take_piece(MlWorker *worker, GError **error)
+{
+  GArray *lacking = worker->lacking;
+  guint n = MIN(lacking->len, MESSAGES), from = lacking->len - n;
+  g_autoptr(GArray) some = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_vals(some, &g_array_index(lacking, guint32, from), n);
+  g_autoptr(GPtrArray) headers = ml_store_headers_of(worker->store, worker->open, worker->selected_validity, some, error);
+  if (!headers)
+    return NULL;
+  g_autoptr(GHashTable) sizes = g_hash_table_new(g_direct_hash, g_direct_equal);
+  for (guint i = 0; i < headers->len; i++) {
+    const MlHeader *header = headers->pdata[i];
+    g_hash_table_insert(sizes, GUINT_TO_POINTER(header->uid), GUINT_TO_POINTER((guint)MIN(header->size, G_MAXUINT32)));
+  }
+  gsize octets = 0;
+  guint taken = 0;
+  while (taken < n && (!taken || octets < OCTETS))
+    octets += GPOINTER_TO_UINT(g_hash_table_lookup(
+        sizes, GUINT_TO_POINTER(g_array_index(lacking, guint32, lacking->len - ++taken))));
+  GArray *piece = g_array_new(FALSE, FALSE, sizeof(guint32));
+  g_array_append_vals(piece, &g_array_index(lacking, guint32, lacking->len - taken), taken);
+  g_array_set_size(lacking, lacking->len - taken);
+  return piece;
+}
+
+typedef struct {
+  MlWorker *worker;
+  GArray *uids;   /* that are here now */
+  gboolean room;
+  GError *failed; /* the store */
+} Keeping;
+
+static gboolean
+on_bodies(GPtrArray *bodies, guint done, guint total, gpointer user_data)
+{
+  Keeping *keeping = user_data;
+  MlWorker *worker = keeping->worker;
+  guint kept = 0;
+  if (!ml_sync_keep(worker->store, worker->open, worker->selected_validity, bodies, &kept, &keeping->room, &keeping->failed))
+    keeping->room = FALSE;
+  for (guint i = 0; i < kept; i++)
+    g_array_append_val(keeping->uids, ((const MlBody *)bodies->pdata[i])->uid);
+  g_ptr_array_unref(bodies);
+  return keeping->room;
+}
+
+static void
+post_kept(MlWorker *worker, GArray *uids)
+{
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_KEPT, NULL, worker->open);
+  event->uids = uids;
+  event->total = worker->lacking->len;
+  ml_worker_post(worker, event);
+}
+
+/* What is new meanwhile is told as it would be by a worker that waits for it. */
+static gboolean
+look(MlWorker *worker, GError **error)
+{
+  gint64 now = g_get_monotonic_time();
+  if (now < worker->keep_looked + LOOK_US)
+    return TRUE;
+  worker->keep_looked = now;
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  return ml_driver_poll(worker->driver, changes, error) &&
+         ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
+}
+
+static gboolean
+fetch_piece(MlWorker *worker, GError **error)
+{
+  Keeping keeping = { .worker = worker, .uids = g_array_new(FALSE, FALSE, sizeof(guint32)), .room = TRUE };
+  GError *why = NULL;
+  g_autoptr(GArray) piece = take_piece(worker, &keeping.failed);
+  gboolean ok = !piece || ml_driver_bodies(worker->driver, piece, ML_STORE_BODY, on_bodies, &keeping, &why);
+  worker->keep_over = !keeping.room || keeping.failed || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
+  if (keeping.failed)
+    ml_worker_store_failed(worker, keeping.failed);
+  if (keeping.uids->len)
+    post_kept(worker, keeping.uids);
+  else
+    g_array_unref(keeping.uids);
+  if (!ok)
+    g_propagate_error(error, why);
+  return ok;
+}
+
+static GArray *
+ask_lacking(MlWorker *worker)
+{
+  gint64 since;
+  GError *why = NULL;
+  if (!ml_sync_wants(worker->account, g_get_real_time() / G_USEC_PER_SEC, &since) || !ml_worker_store(worker))
+    return NULL;
+  GArray *lacking = ml_store_lacking(worker->store, worker->open, since, &why);
+  if (!lacking)
+    ml_worker_store_failed(worker, why);
+  return lacking;
+}
+
+gboolean
+ml_worker_keep(MlWorker *worker)
+{
+  g_autoptr(GError) error = NULL;
+  if (!worker->open || worker->keep_over)
+    return FALSE;
+  if (!ml_worker_select_open(worker, &error))
+    return FALSE; /* the wait for news meets the same, and tells it */
+  if (!worker->lacking && !(worker->lacking = ask_lacking(worker)))
+    worker->keep_over = TRUE;
+  if (worker->keep_over || !worker->lacking->len)
+    return FALSE;
+  if (fetch_piece(worker, &error) && look(worker, &error))
+    return TRUE;
+  ml_worker_learn(worker, error);
+  return TRUE;
+}

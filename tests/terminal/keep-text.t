@@ -1,0 +1,82 @@
+#!/bin/sh
+# keep = of signet.conf on the screen: text that nobody has read is fetched while nothing else is to be done, and is there
+# without the network: to be read, and to be found.
+. "$(dirname "$0")/lib.sh"
+command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+chmod 711 "$LAB"
+server=$LAB/server
+trap 'stop_dovecot "$server"; finish' EXIT
+sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
+. "$server/env"
+anna=$server/mail/anna/Maildir
+make_profile
+profile() { # profile KEEP
+	rm -rf "$LAB/profile/data" "$LAB/profile/state"
+	cat >"$LAB/profile/signet.conf" <<-END
+		[account anna]
+		address = anna@example.org
+		imap = imaps://anna@127.0.0.1:$PORT_TLS
+		password-command = echo secret-anna
+		keep = $1
+		[keys]
+		system-tokens = no
+	END
+}
+profile recent
+signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
+signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+own() { [ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna"; }
+post() { # post NUMBER DATE FLAGS WORD [OCTETS]
+	{
+		printf 'From: Jo <jo@example.org>\nTo: anna@example.org\nSubject: Letter %s\nDate: %s\nMessage-ID: <%s@x>\n\nIt says %s.\n' \
+			"$1" "$2" "$1" "$4"
+		head -c "${5:-0}" /dev/zero | tr '\0' 'x' | fold -w 70
+	} >"$anna/tmp/1700000$1.x"
+	touch -d "$2" "$anna/tmp/1700000$1.x"
+	own
+	mv "$anna/tmp/1700000$1.x" "$anna/cur/1700000$1.x:2,$3"
+}
+now=$(date -uR)
+post 160 'Wed, 02 Jan 2019 00:00:00 +0000' S 'what nobody needs'
+post 161 'Wed, 02 Jan 2019 00:00:00 +0000' FS 'what is flagged'
+i=200
+while [ $i -lt 260 ]; do # more than a piece
+	post $i "$now" S "word$i and quagga" 20000
+	i=$((i + 1))
+done
+finds() { [ "$(signet --offline search "$1" 2>/dev/null | grep -c 'Letter')" = "$2" ]; }
+
+start 80 24 --
+wait_for 'INBOX  62 messages' 'the list is there'
+check 'what is recent is found without the network, though nobody has read it' until_true finds quagga 60
+check 'and what is flagged' until_true finds flagged 1
+check 'but not what is old' finds nobody 0
+post 262 "$now" '' 'a platypus'
+wait_for 'INBOX  63 messages, 1 new' 'new mail comes'
+check 'and its text' until_true finds platypus 1
+mv "$anna/cur/1700000160.x:2,S" "$anna/cur/1700000160.x:2,FS"
+check 'what another program flags is wanted too' until_true finds nobody 1
+keys Home
+wait_for '^> *1 .*F .*Letter 160' 'the first'
+stop_dovecot "$server"
+wait_for 'offline' 'without a line'
+keys Enter
+wait_for 'It says what nobody needs' 'it is read'
+keys q q
+wait_for 'ended with 0' 'signet ends'
+sh tests/lab/dovecot.sh again "$server"
+
+# Nobody's, unless it is asked for.
+profile read
+signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+start 80 24 --
+wait_for 'INBOX  63 messages' 'with keep = read'
+keys Home
+wait_for '^> *1 .*Letter 160' 'the first'
+keys Enter
+wait_for 'It says what nobody needs' 'what is read is kept'
+keys q q
+wait_for 'ended with 0' 'signet ends'
+check 'and found' until_true finds nobody 1
+check 'the rest is not' finds word230 0
+done_testing
