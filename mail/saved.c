@@ -8,7 +8,7 @@
 enum {
   PATTERNS = ML_PATTERN_FLAGS | ML_PATTERN_NUMBERS | ML_PATTERN_HEADER | ML_PATTERN_TEXT,
   CHUNK = 500,        /* lines with their text that are read at once */
-  NUMBERS = 20 * 1000, /* lines without */
+  NUMBERS = 4 * 1000, /* lines without; a screen takes in as many between two keys */
 };
 
 /* ---- names and what they stand for */

@@ -169,9 +169,16 @@ gboolean
 ml_store_each(MlStore *store, const char *folder, guint32 uidvalidity, MlStoreEach func, gpointer user_data,
               GError **error)
 {
+  return ml_store_some(store, folder, uidvalidity, 0, 0, func, user_data, error);
+}
+
+gboolean
+ml_store_some(MlStore *store, const char *folder, guint32 uidvalidity, guint32 below, guint most, MlStoreEach func,
+              gpointer user_data, GError **error)
+{
   g_autoptr(GError) why = NULL;
   gint64 id = find(store, folder, uidvalidity, &why);
-  g_autoptr(sqlite3_stmt) statement = id ? over(store, id, 0, 0, ML_STORE_COLUMNS, &why) : NULL;
+  g_autoptr(sqlite3_stmt) statement = id ? over(store, id, below, most, ML_STORE_COLUMNS, &why) : NULL;
   g_autoptr(GPtrArray) mended = g_ptr_array_new_with_free_func(g_free);
   int code;
   while (statement && !why && (code = sqlite3_step(statement)) != SQLITE_DONE) {

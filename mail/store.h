@@ -49,6 +49,9 @@ GPtrArray *ml_store_headers_of(MlStore *store, const char *folder, guint32 uidva
 typedef void (*MlStoreEach)(const MlHeader *header, gpointer user_data);
 gboolean ml_store_each(MlStore *store, const char *folder, guint32 uidvalidity, MlStoreEach func, gpointer user_data,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for at most @most of them (0: all), with a number below @below (0: any). */
+gboolean ml_store_some(MlStore *store, const char *folder, guint32 uidvalidity, guint32 below, guint most,
+                       MlStoreEach func, gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* One step of keeping up, all of it on the disk or nothing. FAILED: the folder is another one meanwhile (another signet
  * has found a new UIDVALIDITY), and nothing was changed. */

@@ -188,36 +188,47 @@ begin_apply(UiHits *found)
 /* ---- patterns */
 
 static void
-limit_answered(const char *answer, gpointer data)
+set_limit(UiHits *found, MlPattern *limit, gpointer words)
 {
-  UiHits *found = ((UiApp *)data)->hits;
-  gboolean all = answer && (!*answer || !strcmp(answer, "all") || !strcmp(answer, ".") || !strcmp(answer, "~A"));
-  MlPattern *limit = answer && found && !all ? ui_hits_pattern(found->app, answer) : NULL;
-
-  if (!answer || !found || (!all && !limit))
-    return;
   ml_pattern_free(found->limit);
-  found->limit = limit;
+  found->limit = limit ? ml_pattern_ref(limit) : NULL;
   g_free(found->limit_words);
-  found->limit_words = ui_text_line(answer);
+  found->limit_words = ui_text_line(words);
   found->refit = TRUE;
+  if (limit)
+    ui_hits_take_fits(found);
   ui_hits_settle(found, NULL);
   if (limit && !found->shown->len)
     ui_app_say(found->app, "No message fits.");
 }
 
+static void
+limit_answered(const char *answer, gpointer data)
+{
+  UiHits *found = ((UiApp *)data)->hits;
+  gboolean all = answer && (!*answer || !strcmp(answer, "all") || !strcmp(answer, ".") || !strcmp(answer, "~A"));
+  g_autoptr(MlPattern) limit = answer && found && !all ? ui_hits_pattern(found->app, answer) : NULL;
+
+  if (!answer || !found || (!all && !limit))
+    return;
+  if (limit)
+    ui_hits_ask(found, limit, set_limit, g_strdup(answer), g_free);
+  else
+    set_limit(found, NULL, (gpointer)answer);
+}
+
 typedef enum { TAG, UNTAG, DELETE, UNDELETE } Mark;
 
 static void
-mark_answered(UiApp *app, const char *answer, Mark mark)
+mark_asked(UiHits *found, MlPattern *pattern, gpointer data)
 {
-  UiHits *found = app->hits;
-  g_autoptr(MlPattern) pattern = answer && *answer && found ? ui_hits_pattern(app, answer) : NULL;
+  Mark mark = (Mark)GPOINTER_TO_INT(data);
+  UiApp *app = found->app;
   guint n = 0;
 
-  for (int at = 0; pattern && row_at(found, at); at++) {
+  for (int at = 0; row_at(found, at); at++) {
     const UiHitsRow *row = row_at(found, at);
-    if (!ui_hits_fits(row, pattern))
+    if (!row->item->found)
       continue;
     if (mark == TAG || mark == UNTAG)
       row->item->tagged = mark == TAG;
@@ -226,12 +237,23 @@ mark_answered(UiApp *app, const char *answer, Mark mark)
     row->box->counted = FALSE;
     n++;
   }
-  if (pattern && !n)
+  ui_app_dirty(app);
+  if (!n)
     ui_app_say(app, "No message fits.");
-  else if (pattern && (mark == DELETE || mark == UNDELETE))
+  else if (mark == DELETE || mark == UNDELETE)
     ui_app_say(app, mark == DELETE ? "%u marked to be deleted: $ does it." : "%u undeleted.", n);
-  else if (pattern)
+  else
     ui_app_say(app, mark == TAG ? "%u tagged: after ; the next key acts on all tagged ones." : "%u untagged.", n);
+}
+
+static void
+mark_answered(UiApp *app, const char *answer, Mark mark)
+{
+  UiHits *found = app->hits;
+  g_autoptr(MlPattern) pattern = answer && *answer && found ? ui_hits_pattern(app, answer) : NULL;
+
+  if (pattern)
+    ui_hits_ask(found, pattern, mark_asked, GINT_TO_POINTER(mark), NULL);
 }
 
 #define ANSWERED(name, mark)                                                                                 \

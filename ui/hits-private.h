@@ -11,6 +11,7 @@ typedef struct {
   UiBox *box; /* one of boxes */
   UiItem *item;
 } UiHitsRow;
+typedef struct UiHitsAsk UiHitsAsk; /* hits-fit.c */
 struct UiHits {
   UiApp *app;
   char *name, *text;
@@ -21,6 +22,8 @@ struct UiHits {
   GArray *fresh;    /* of UiHitsRow: found, and not among all yet */
   MlPattern *limit;
   char *limit_words;
+  UiHitsAsk *ask;   /* which messages fit a pattern is being found out; NULL */
+  gboolean fit_due; /* there are messages that were not held against the limit yet, and are not shown */
   gboolean refit; /* the limit is new: what is under the cursor has to fit it too */
   int cursor, top, rows; /* of shown; rows: on the screen */
   guint account;    /* of the app's: it is searched just now */
@@ -37,9 +40,18 @@ struct UiHits {
 void ui_hits_settle(UiHits *found, const UiItem *current); /* the lists are made anew, with the cursor there; NULL: where it is */
 void ui_hits_go(UiHits *found, int at); /* the cursor, and app->box with it */
 UiItem *ui_hits_current(const UiHits *found); /* NULL: none */
-/* Does it fit? By its header and its marks; a pattern that looks into messages is refused when it is parsed. */
+/* Does it fit? By its header, which is read now, and its marks: for a few. A pattern that looks into messages is refused
+ * when it is parsed. */
 gboolean ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern);
 MlPattern *ui_hits_pattern(UiApp *app, const char *words); /* NULL: it is none, which is said */
+
+/* hits-fit.c: sets found of every message as it fits @pattern, then calls @then: at once where no header has to be read,
+ * else when they were; not at all if that is cancelled, or another pattern is asked. */
+typedef void (*UiHitsAsked)(UiHits *found, MlPattern *pattern, gpointer data);
+void ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, GDestroyNotify free_data);
+void ui_hits_ask_stop(UiHits *found);
+void ui_hits_take_fits(UiHits *found); /* what was found is within the limit */
+void ui_hits_refit(UiHits *found); /* holds all against the limit anew */
 
 /* hits-view.c: the list of messages, while something found stands in it */
 void ui_hits_draw(UiHits *found, int rows, int columns);

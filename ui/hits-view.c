@@ -18,10 +18,9 @@ draw_title(const UiHits *found, int columns)
   g_autofree char *name = ui_text_line(found->name);
   guint n = found->all->len, unread = 0, pending = 0;
 
-  for (guint i = 0; i < n; i++) {
-    const UiItem *item = g_array_index(found->all, UiHitsRow, i).item;
-    unread += !(item->flags & ML_FLAG_SEEN);
-    pending += item->deleted && !(item->flags & ML_FLAG_DELETED);
+  for (guint i = 0; i < found->boxes->len; i++) {
+    unread += ui_box_count(found->boxes->pdata[i], FALSE);
+    pending += ui_box_count(found->boxes->pdata[i], TRUE);
   }
   g_string_append_printf(left, " Search \"%s\"  %u message%s", name, n, n == 1 ? "" : "s");
   if (unread)
@@ -138,22 +137,56 @@ ui_hits_move(UiHits *found, UiMove move)
   return found->cursor != before;
 }
 
+static int
+next_of(const UiHits *found, int i, gboolean backwards)
+{
+  int n = (int)found->shown->len;
+
+  return ((found->cursor + (backwards ? -i : i)) % n + n) % n;
+}
+
+static void
+go_round(UiHits *found, int at, gboolean backwards)
+{
+  if (backwards ? at > found->cursor : at < found->cursor)
+    ui_app_say(found->app, "Search went round.");
+  ui_hits_go(found, at);
+  ui_app_dirty(found->app);
+}
+
+static void
+search_asked(UiHits *found, MlPattern *pattern, gpointer backwards)
+{
+  for (int i = 1; i <= (int)found->shown->len; i++) {
+    int at = next_of(found, i, backwards != NULL);
+    if (!g_array_index(found->shown, UiHitsRow, at).item->found)
+      continue;
+    go_round(found, at, backwards != NULL);
+    return;
+  }
+  ui_app_say(found->app, "That is not to be found here.");
+}
+
+/* The next one is mostly near; else all are asked. */
 gboolean
 ui_hits_search(UiHits *found, const char *words, gboolean backwards)
 {
+  enum { NEAR_US = 4000 };
   g_autoptr(MlPattern) pattern = ui_hits_pattern(found->app, words);
-  int n = (int)found->shown->len;
+  gint64 until = g_get_monotonic_time() + NEAR_US;
 
   if (!pattern)
     return TRUE; /* which was said */
-  for (int i = 1; i <= n; i++) {
-    int at = ((found->cursor + (backwards ? -i : i)) % n + n) % n;
-    if (!ui_hits_fits(&g_array_index(found->shown, UiHitsRow, at), pattern))
-      continue;
-    if (backwards ? at > found->cursor : at < found->cursor)
-      ui_app_say(found->app, "Search went round.");
-    ui_hits_go(found, at);
-    return TRUE;
+  for (int i = 1; i <= (int)found->shown->len; i++) {
+    int at = next_of(found, i, backwards);
+    if (ui_hits_fits(&g_array_index(found->shown, UiHitsRow, at), pattern)) {
+      go_round(found, at, backwards);
+      return TRUE;
+    }
+    if (g_get_monotonic_time() > until) {
+      ui_hits_ask(found, pattern, search_asked, GINT_TO_POINTER(backwards), NULL);
+      return TRUE;
+    }
   }
   return FALSE;
 }

@@ -3,7 +3,7 @@
 #include "ui/finder-private.h"
 #include "ui/hits-private.h"
 
-enum { PIECE_US = 15000, NEXT_MS = 1, SETTLE = 4 };
+enum { PIECE_US = 15000, SETTLE = 4, FEW = 20 };
 
 UiItem *
 ui_hits_current(const UiHits *found)
@@ -64,6 +64,43 @@ newest_first(gconstpointer a, gconstpointer b)
   return one->box < other->box ? -1 : one->box > other->box;
 }
 
+/* Those that came go among the others, which are in their order. */
+static void
+merge(UiHits *found)
+{
+  guint n = found->all->len, fresh = found->fresh->len;
+
+  g_array_sort(found->fresh, newest_first);
+  g_array_set_size(found->all, n + fresh);
+  UiHitsRow *all = (UiHitsRow *)(gpointer)found->all->data;
+  const UiHitsRow *came = (const UiHitsRow *)(gconstpointer)found->fresh->data;
+  for (guint to = n + fresh; fresh; to--) {
+    gboolean later = n && newest_first(&all[n - 1], &came[fresh - 1]) > 0;
+    all[to - 1] = later ? all[--n] : came[--fresh];
+  }
+  g_array_set_size(found->fresh, 0);
+}
+
+/* By what is known of it: headers are not read for all of them here. */
+static gboolean
+is_within(const UiHits *found, const UiHitsRow *row)
+{
+  return !found->limit || (ml_pattern_needs(found->limit) & ML_PATTERN_HEADER ? row->item->fits
+                                                                             : ui_hits_fits(row, found->limit));
+}
+
+static void
+fit_fresh(UiHits *found)
+{
+  if (!found->limit || !(ml_pattern_needs(found->limit) & ML_PATTERN_HEADER))
+    return;
+  found->fit_due |= found->fresh->len > FEW;
+  for (guint i = 0; i < found->fresh->len && found->fresh->len <= FEW; i++) {
+    const UiHitsRow *row = &g_array_index(found->fresh, UiHitsRow, i);
+    row->item->fits = ui_hits_fits(row, found->limit);
+  }
+}
+
 void
 ui_hits_settle(UiHits *found, const UiItem *current)
 {
@@ -71,21 +108,22 @@ ui_hits_settle(UiHits *found, const UiItem *current)
   int before = found->cursor, top = found->cursor - found->top;
 
   if (found->fresh->len) {
-    g_array_append_vals(found->all, found->fresh->data, found->fresh->len);
-    g_array_set_size(found->fresh, 0);
-    g_array_sort(found->all, newest_first);
+    fit_fresh(found);
+    merge(found);
   }
-  g_array_set_size(found->shown, 0);
+  g_array_set_size(found->shown, found->all->len);
+  guint n = 0;
   found->cursor = -1;
   for (guint i = 0; i < found->all->len; i++) {
-    const UiHitsRow row = g_array_index(found->all, UiHitsRow, i);
-    gboolean stays = row.item == keep && !found->refit; /* what is read, also where a key made it not fit */
-    if (found->limit && !stays && !ui_hits_fits(&row, found->limit))
+    const UiHitsRow *row = &g_array_index(found->all, UiHitsRow, i);
+    gboolean stays = row->item == keep && !found->refit; /* what is read, also where a key made it not fit */
+    if (!stays && !is_within(found, row))
       continue;
-    if (row.item == keep)
-      found->cursor = (int)found->shown->len;
-    g_array_append_val(found->shown, row);
+    if (row->item == keep)
+      found->cursor = (int)n;
+    g_array_index(found->shown, UiHitsRow, n++) = *row;
   }
+  g_array_set_size(found->shown, n);
   found->refit = FALSE;
   ui_hits_go(found, found->cursor >= 0 ? found->cursor : found->placed ? before : 0);
   found->top = found->cursor - top;
@@ -205,6 +243,7 @@ add_item(UiHits *found, UiBox *box, UiItem *item)
 
   if (box->account->account->kind != ML_ACCOUNT_IMAP)
     item->flags |= ML_FLAG_RECENT; /* the lists do not have it: what is unread is shown as new */
+  found->fit_due |= found->ask != NULL;
   g_array_append_val(found->fresh, row);
 }
 
@@ -261,11 +300,12 @@ take_found(UiHits *found, UiAccount *account, const MlSavedFound *some)
   }
   for (guint i = 0; i < some->lines->len; i++) {
     const MlLine *line = &g_array_index(some->lines, MlLine, i);
-    g_autofree char *key = key_of(box, line->uid);
-    UiItem *added = g_hash_table_contains(found->left, key) ? NULL : ui_box_add_line(box, line);
+    g_autofree char *key = g_hash_table_size(found->left) ? key_of(box, line->uid) : NULL;
+    UiItem *added = key && g_hash_table_contains(found->left, key) ? NULL : ui_box_add_line(box, line);
     if (added)
       add_item(found, box, added);
   }
+  box->counted = FALSE;
   if (found->fresh->len * SETTLE > found->all->len)
     ui_hits_settle(found, NULL);
 }
@@ -339,6 +379,8 @@ start_next(UiHits *found)
   if (!account) {
     found->complete = TRUE;
     ui_hits_settle(found, NULL);
+    if (found->fit_due)
+      ui_hits_refit(found);
     return;
   }
   found->again &= ~(G_GUINT64_CONSTANT(1) << found->account);
@@ -395,6 +437,7 @@ ui_hits_free(UiApp *app)
   if (!found)
     return;
   app->box = found->home;
+  ui_hits_ask_stop(found);
   for (guint i = 0; i < found->boxes->len; i++) {
     UiBox *box = found->boxes->pdata[i];
     if (!app->ending)
@@ -453,7 +496,7 @@ ui_hits_open(UiApp *app, const MlSaved *saved)
 /* ---- news of the folders */
 
 /* A message that had gone out of the list is told again: it was taken back, or refused. */
-static void
+static gboolean
 bring_back(UiHits *found, UiBox *box, const MlHeader *header)
 {
   const MlLine line = { header->uid,  (guint16)header->flags, (guint16)header->hints,
@@ -461,20 +504,24 @@ bring_back(UiHits *found, UiBox *box, const MlHeader *header)
   g_autofree char *key = key_of(box, header->uid);
   UiItem *item = g_hash_table_remove(found->left, key) ? ui_box_add_line(box, &line) : NULL;
 
-  if (item) {
+  box->counted = FALSE;
+  if (item)
     add_item(found, box, item);
-    ui_hits_settle(found, NULL);
-  }
+  return item != NULL;
 }
 
 static void
 hear(UiHits *found, UiBox *box, const MlEvent *event)
 {
+  gboolean back = FALSE;
+
   for (guint i = 0; event->headers && i < event->headers->len; i++) {
     const MlHeader *header = event->headers->pdata[i];
     if (!ui_box_told(box, header->uid, header->flags))
-      bring_back(found, box, header);
+      back |= g_hash_table_size(found->left) && bring_back(found, box, header);
   }
+  if (back)
+    ui_hits_settle(found, NULL);
   for (guint i = 0; event->lines && i < event->lines->len; i++) {
     const MlLine *line = &g_array_index(event->lines, MlLine, i);
     ui_box_told(box, line->uid, line->flags);

@@ -256,6 +256,16 @@ ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data)
     (void)read_each(lines, func, user_data);
 }
 
+void
+ui_lines_some(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data)
+{
+  GError *why = NULL;
+
+  if (is_open(lines) &&
+      !ml_store_some(lines->store, lines->folder, lines->uidvalidity, below, most, func, user_data, &why))
+    fail(lines, why);
+}
+
 gboolean
 ui_lines_missed(UiLines *lines, GError **error)
 {

@@ -21,6 +21,8 @@ const MlHeader *ui_lines_get(UiLines *lines, guint32 uid);
 const MlHeader *ui_lines_at_hand(const UiLines *lines, guint32 uid); /* without reading; NULL: it is not */
 /* Downwards. What cannot be read is left out; from where the file ended, another one in its place may begin again. */
 void ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data);
+/* The next of them, at most @most, from the one below @below on (0: the newest). */
+void ui_lines_some(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data);
 void ui_lines_again(UiLines *lines); /* what was not found may be there now */
 void ui_lines_miss(UiLines *lines); /* one was left out that should be there: ui_lines_missed() */
 /* The whole message, where it is kept (ML_STORE_BODY octets at most), without waiting for the worker, which may have to

@@ -191,6 +191,15 @@ test_window(Fixture *fixture, gconstpointer data)
   g_assert_cmpuint(passed->len, ==, 50);
   g_assert_cmpuint(g_array_index(passed, guint32, 0), ==, 50);
   g_assert_cmpuint(g_array_index(passed, guint32, 49), ==, 1);
+  g_array_set_size(passed, 0);
+  g_assert_true(ml_store_some(store, "INBOX", 9, 20, 5, add_uid, passed, &error));
+  g_assert_true(ml_store_some(store, "INBOX", 9, 3, 5, add_uid, passed, &error));
+  g_assert_no_error(error);
+  g_assert_cmpuint(passed->len, ==, 7);
+  g_assert_cmpuint(g_array_index(passed, guint32, 0), ==, 19);
+  g_assert_cmpuint(g_array_index(passed, guint32, 4), ==, 15);
+  g_assert_cmpuint(g_array_index(passed, guint32, 5), ==, 2);
+  g_assert_cmpuint(g_array_index(passed, guint32, 6), ==, 1);
 }
 
 static void

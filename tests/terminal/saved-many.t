@@ -1,0 +1,82 @@
+#!/bin/sh
+# A saved search that finds thousands: limits, searches and patterns by what headers say go on between keys, over all
+# folders, be it that nearly all of a folder was found or few of many.
+. "$(dirname "$0")/lib.sh"
+make_profile
+cat >>"$LAB/profile/signet.conf" <<-END
+	[searches]
+	Letters = letter
+END
+python3 - "$LAB/profile/mail" <<-'END'
+	import sys, time
+	def post(folder, i, subject):
+	    day = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(1600000000 + i * 600))
+	    with open(f"{sys.argv[1]}{folder}/cur/{1600000000 + i}.M{i}.host:2,S", "w") as f:
+	        f.write(f"From: Writer {i % 7} <w{i % 7}@example.org>\nTo: bob@example.org\nSubject: {subject}\nDate: {day}\nMessage-ID: <{folder}{i}@x>\n\nText.\n")
+	for i in range(3000):
+	    post("", i, f"letter {i} of many")
+	for i in range(100):
+	    post("/.Archive", 5000 + i, f"letter {5000 + i} of few" if i % 99 == 0 else f"note {i}")
+END
+"$SIGNET" --profile "$LAB/profile" search nothing-at-all >/dev/null 2>&1
+answer() { # answer KEY QUESTION WORDS
+	keys "$1"
+	seen "$2"
+	typed "$3"
+	keys Enter
+	unseen "$2"
+}
+
+start 80 24 --
+wait_for 'letter 2999 of many' 'the list is there'
+keys y
+seen '^ Folders'
+keys End
+seen '^>   Letters'
+keys Enter
+wait_for '^ Search "Letters"  3002 messages +' 'all are found, in both folders'
+wait_for '^>.* Archive +Writer [0-9] +letter 5099 of few' 'the newest first'
+keys Down Down
+wait_for '^>.* INBOX +Writer [0-9] +letter 2999 of many' 'a line further down'
+answer l 'Show messages with:' '~s "5 of many"'
+wait_for '\[~s "5 of many": 300\]' 'a limit by what headers say'
+answer l 'Show messages with:' '~s "of few"'
+wait_for '\[~s "of few": 2\]' 'and in a folder of which few were found'
+check 'shows both' until_true has 'letter 5000 of few'
+answer l 'Show messages with:' '~s "of few" | ~s "letter 1 "'
+wait_for 'letter 1 ": 3\]' 'both at once'
+answer l 'Show messages with:' '~s nowhere'
+wait_for 'No message fits' 'one that nothing fits'
+keys Escape
+wait_gone '\[~s' 'Esc shows all again'
+keys Home
+seen '^>.* letter 5099 of few'
+answer / 'Search for:' '~s "letter 17 "'
+wait_for '^>.* letter 17 of many' 'a search finds what is far'
+keys n
+wait_for '^>.* letter 17 of many' 'and it again'
+answer / 'Search for:' 'nowhere'
+wait_for 'not to be found here' 'what is not there is told'
+check 'the cursor stays' has '^>.* letter 17 of many'
+answer T 'Tag messages with:' '~f w3@'
+wait_for '430 tagged' 'a pattern tags those that fit, in both folders'
+answer D 'Delete messages with:' '~s "5000 of few" | ~s "letter 0 "'
+wait_for '2 marked to be deleted' 'and marks others'
+wait_for '2 deletions pending' 'which are counted'
+answer U 'Undelete messages with:' '~s letter'
+wait_for '3002 undeleted' 'all are taken back'
+wait_gone 'deletions pending' 'and counted'
+# what comes while a limit is set is held against it
+answer l 'Show messages with:' '~s "of few"'
+wait_for '\[~s "of few": 2\]' 'a limit again'
+python3 - "$LAB/profile/mail" <<-'END'
+	import sys
+	for i in range(40):
+	    with open(f"{sys.argv[1]}/.Archive/cur/18000{i}.M{i}.host:2,S", "w") as f:
+	        f.write(f"From: Late <late@example.org>\nSubject: letter {i} of {'few' if i < 10 else 'many'}\nDate: Sat, 12 Dec 2020 12:00:00 +0000\nMessage-ID: <latest{i}@x>\n\nText.\n")
+END
+plain 'letter 1 of few' 1 'It is told by the folder that is open.' | deliver late 900000000
+wait_for '^ Search "Letters"  3043 messages.*\[~s "of few": 13\]' 'what came meanwhile is held against it'
+keys Escape
+wait_gone '\[~s' 'Esc shows all'
+done_testing

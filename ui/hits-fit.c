@@ -1,0 +1,211 @@
+#include "ui/hits-private.h"
+
+/* Which of the messages that were found fit a pattern. Where that is in their headers these are read from the store, some
+ * milliseconds at a time between keys: folder after folder in the order in which it lies on the disk, which takes a
+ * hundredth of the time that looking for each takes; or a hundred at once, where a search has found few of many. */
+enum { TURN_US = 6000, CHUNK = 200, FEW = 100, THIN = 20 };
+
+struct UiHitsAsk {
+  UiHits *found;
+  MlPattern *pattern;
+  UiHitsAsked then;
+  gpointer data;
+  GDestroyNotify free_data;
+  guint at;      /* of the boxes */
+  guint32 below; /* in it, where it is read as it lies; 0: from its top */
+  guint next;    /* of its messages, where they are looked for */
+  guint source;
+  UiOp *op;
+  GCancellable *cancellable;
+};
+
+/* ---- the limit */
+
+void
+ui_hits_take_fits(UiHits *found)
+{
+  for (guint i = 0; i < found->boxes->len; i++) {
+    const UiBox *box = found->boxes->pdata[i];
+    for (guint k = 0; k < box->all->len; k++) {
+      UiItem *item = box->all->pdata[k];
+      item->fits = item->found;
+    }
+  }
+}
+
+static void
+refitted(UiHits *found, MlPattern *pattern, gpointer unused)
+{
+  if (found->limit != pattern)
+    return;
+  ui_hits_take_fits(found);
+  ui_hits_settle(found, NULL);
+}
+
+void
+ui_hits_refit(UiHits *found)
+{
+  found->fit_due = FALSE;
+  if (found->limit)
+    ui_hits_ask(found, found->limit, refitted, NULL, NULL);
+}
+
+/* ---- asking */
+
+static void
+ask_free(UiHitsAsk *ask)
+{
+  g_source_remove(ask->source);
+  ui_ops_end(ask->found->app, ask->op, NULL);
+  if (ask->free_data)
+    ask->free_data(ask->data);
+  ml_pattern_free(ask->pattern);
+  g_object_unref(ask->cancellable);
+  g_free(ask);
+}
+
+static void
+answer(const UiBox *box, UiItem *item, const MlHeader *header, const MlPattern *pattern)
+{
+  MlPatternFacts facts = ui_box_facts_of(box, item, header);
+
+  item->found = ml_pattern_matches(pattern, &facts);
+}
+
+typedef struct {
+  UiBox *box;
+  const MlPattern *pattern;
+  guint32 last;
+  guint n;
+} Walk;
+
+static void
+on_line(const MlHeader *header, gpointer data)
+{
+  Walk *walk = data;
+  UiItem *item = ui_box_by_uid(walk->box, header->uid);
+
+  if (item)
+    answer(walk->box, item, header, walk->pattern);
+  walk->last = header->uid;
+  walk->n++;
+}
+
+/* FALSE: that was the last of this folder. */
+static gboolean
+read_lines(UiHitsAsk *ask, UiBox *box)
+{
+  const UiItem *first = box->all->pdata[0], *last = box->all->pdata[box->all->len - 1];
+  Walk walk = { box, ask->pattern, 0, 0 };
+
+  if (!ask->below)
+    ask->below = first->uid < G_MAXUINT32 ? first->uid + 1 : 0;
+  ui_lines_some(box->lines, ask->below, CHUNK, on_line, &walk);
+  ask->below = walk.last;
+  return walk.n == CHUNK && walk.last > last->uid;
+}
+
+static gboolean
+look_up(UiHitsAsk *ask, UiBox *box)
+{
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  guint end = MIN(ask->next + FEW, box->all->len);
+
+  for (guint i = ask->next; i < end; i++)
+    g_array_append_val(uids, ((const UiItem *)box->all->pdata[i])->uid);
+  ui_lines_prefetch(box->lines, uids);
+  for (; ask->next < end; ask->next++) {
+    UiItem *item = box->all->pdata[ask->next];
+    answer(box, item, ui_box_header(box, item), ask->pattern);
+  }
+  return end < box->all->len;
+}
+
+static gboolean
+is_thin(const UiBox *box)
+{
+  guint n = box->all->len;
+  guint32 newest = ((const UiItem *)box->all->pdata[0])->uid, oldest = ((const UiItem *)box->all->pdata[n - 1])->uid;
+
+  return (guint64)n * THIN < newest - oldest;
+}
+
+static void
+finish(UiHitsAsk *ask)
+{
+  UiHits *found = ask->found;
+
+  found->ask = NULL;
+  ask->then(found, ask->pattern, ask->data);
+  ask_free(ask);
+  if (found->fit_due && !found->ask && !found->running)
+    ui_hits_refit(found);
+}
+
+static gboolean
+on_turn(gpointer data)
+{
+  UiHitsAsk *ask = data;
+  const GPtrArray *boxes = ask->found->boxes;
+  gint64 until = g_get_monotonic_time() + TURN_US;
+
+  if (g_cancellable_is_cancelled(ask->cancellable)) {
+    ui_hits_ask_stop(ask->found);
+    return G_SOURCE_CONTINUE; /* it was removed */
+  }
+  while (ask->at < boxes->len && g_get_monotonic_time() < until) {
+    UiBox *box = boxes->pdata[ask->at];
+    gboolean more = box->all->len && box->uidvalidity && (is_thin(box) ? look_up(ask, box) : read_lines(ask, box));
+    if (more)
+      continue;
+    ask->at++;
+    ask->below = ask->next = 0;
+  }
+  ask->op->done = ask->at;
+  ask->op->total = boxes->len;
+  if (ask->at == boxes->len)
+    finish(ask);
+  return G_SOURCE_CONTINUE;
+}
+
+void
+ui_hits_ask_stop(UiHits *found)
+{
+  UiHitsAsk *ask = g_steal_pointer(&found->ask);
+
+  if (!ask)
+    return;
+  found->fit_due |= ask->then == refitted;
+  ask_free(ask);
+}
+
+void
+ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, GDestroyNotify free_data)
+{
+  gboolean header = (ml_pattern_needs(pattern) & ML_PATTERN_HEADER) != 0;
+
+  ui_hits_ask_stop(found);
+  for (guint i = 0; i < found->boxes->len; i++) {
+    UiBox *box = found->boxes->pdata[i];
+    for (guint k = 0; k < box->all->len; k++) {
+      UiItem *item = box->all->pdata[k];
+      item->found = FALSE;
+      if (!header)
+        answer(box, item, NULL, pattern);
+    }
+  }
+  if (!header) {
+    then(found, pattern, data);
+    if (free_data)
+      free_data(data);
+    return;
+  }
+  UiHitsAsk *ask = g_new0(UiHitsAsk, 1);
+  *ask = (UiHitsAsk){ .found = found, .pattern = ml_pattern_ref(pattern), .then = then, .data = data,
+                      .free_data = free_data, .cancellable = g_cancellable_new() };
+  ask->op = ui_ops_command(found->app, NULL, 0, "Looking at the messages");
+  ask->op->cancellable = g_object_ref(ask->cancellable);
+  ask->source = g_idle_add(on_turn, ask);
+  found->ask = ask;
+}
+
