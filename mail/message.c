@@ -383,23 +383,41 @@ ml_message_read(GBytes *raw, const MlReadOptions *options, GCancellable *cancell
   return g_steal_pointer(&message);
 }
 
+/* Its text, and the names of its parts. */
+static char *
+words_of(const MlMessage *message, gsize limit)
+{
+  GString *words = g_string_new_len(message->text->str, (gssize)MIN(message->text->len, limit + 1));
+  for (guint i = 0; i < message->parts->len && words->len <= limit; i++) {
+    const MlPart *part = g_ptr_array_index(message->parts, i);
+    if (part->name)
+      g_string_append_printf(words, "\n%s", part->name);
+  }
+  if (words->len > limit) {
+    const char *end = g_utf8_find_prev_char(words->str, words->str + limit + 1);
+    g_string_truncate(words, end ? (gsize)(end - words->str) : 0);
+  }
+  return g_string_free(words, FALSE);
+}
+
 char *
 ml_message_plain(GBytes *raw, gsize limit, GCancellable *cancellable, GError **error)
 {
   const MlReadOptions options = { .sealed = TRUE };
   g_autoptr(MlMessage) message = lay_out(raw, &options, cancellable, error);
-  if (!message)
-    return NULL;
-  for (guint i = 0; i < message->parts->len; i++) {
-    const MlPart *part = g_ptr_array_index(message->parts, i);
-    if (part->name && message->text->len < limit)
-      g_string_append_printf(message->text, "\n%s", part->name);
+  return message ? words_of(message, limit) : NULL;
+}
+
+char *
+ml_message_opened(const MlMessage *message, gsize limit)
+{
+  gboolean any = message->verdict->encryption == ML_ENCRYPTION_DECRYPTED ||
+                 message->verdict->encryption == ML_ENCRYPTION_LEGACY;
+  for (guint i = 0; i < message->blocks->len && !any; i++) {
+    const MlBlock *block = message->blocks->pdata[i];
+    any = block->encrypted && block->kind != ML_BLOCK_NOTICE;
   }
-  if (message->text->len > limit) {
-    const char *end = g_utf8_find_prev_char(message->text->str, message->text->str + limit + 1);
-    g_string_truncate(message->text, end ? (gsize)(end - message->text->str) : 0);
-  }
-  return g_string_free(g_steal_pointer(&message->text), FALSE);
+  return any ? words_of(message, limit) : NULL;
 }
 
 const MlVerdict *

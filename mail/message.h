@@ -153,6 +153,8 @@ void ml_message_free(MlMessage *message);
 /* What it says in clear, for the search: the text that the reader shows to somebody without any key, and the names of
  * its parts; @limit octets at most. Nothing is opened and nobody's trust is looked at. Transfer full. */
 char *ml_message_plain(GBytes *raw, gsize limit, GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same of a message that was read, of which something was decrypted: with what came out of it. NULL: nothing was. */
+char *ml_message_opened(const MlMessage *message, gsize limit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMessage, ml_message_free)
 
 const MlVerdict *ml_message_verdict(const MlMessage *message);

@@ -73,9 +73,8 @@ is_cancelled(void *data)
 static gboolean
 collect(Find *find, gint64 part, GError **error)
 {
-  /* Weights: who wrote it and what about count for more than a word in the text. */
   g_autofree char *score = find->by_rank
-                               ? g_strdup_printf("bm25(t%" G_GINT64_FORMAT ", 4.0, 2.0, 4.0, 1.0)", part)
+                               ? g_strdup_printf("bm25(t%" G_GINT64_FORMAT ", " ML_SEARCH_WEIGHTS ")", part)
                                : g_strdup("0.0");
   g_autofree char *sql = g_strdup_printf(
       "SELECT doc.id, doc.date, %s, doc.whole FROM t%" G_GINT64_FORMAT " CROSS JOIN doc ON doc.docid = t%"
@@ -138,6 +137,28 @@ collect_all(Find *find, GError **error)
   return ok;
 }
 
+/* Of a message that is in both, what its encryption hid says whether it fits. */
+static gboolean
+join_opened(Find *find, GError **error)
+{
+  MlStoreOpened *opened = find->search->opened;
+  guint kept = 0;
+  g_autoptr(GArray) more = ml_store_opened_find(opened, find->words, find->from, find->to, find->by_rank,
+                                                find->cancellable, error);
+  if (!more)
+    return FALSE;
+  for (guint i = 0; i < find->hits->len; i++)
+    if (!ml_store_opened_knows(opened, g_array_index(find->hits, Hit, i).id))
+      g_array_index(find->hits, Hit, kept++) = g_array_index(find->hits, Hit, i);
+  g_array_set_size(find->hits, kept);
+  for (guint i = 0; i < more->len; i++) {
+    const MlStoreOpenedHit *one = &g_array_index(more, MlStoreOpenedHit, i);
+    const Hit hit = { one->id, one->date, one->score, TRUE };
+    g_array_append_val(find->hits, hit);
+  }
+  return TRUE;
+}
+
 static gboolean
 find_hits(Find *find, const MlQuery *query, const char *folder, GError **error)
 {
@@ -157,7 +178,7 @@ find_hits(Find *find, const MlQuery *query, const char *folder, GError **error)
     find->to = (id + 1) << 32;
   }
   find->words = expression(query);
-  gboolean ok = collect_all(find, error);
+  gboolean ok = collect_all(find, error) && (!find->search->opened || join_opened(find, error));
   g_free(find->words);
   return ok;
 }

@@ -65,8 +65,8 @@ delete(Fts5Tokenizer *tokenizer)
 {
 }
 
-static int
-opened(sqlite3 *db)
+int
+ml_store_search_words(sqlite3 *db)
 {
   static fts5_tokenizer functions = { create, delete, tokenize };
   g_autoptr(sqlite3_stmt) statement = NULL;
@@ -82,7 +82,7 @@ opened(sqlite3 *db)
 /* ---- opening */
 
 static const MlStoreKind kind = {
-  SCHEMA, schema, NULL, opened, "the words of the mail that is here are gathered again. No mail is lost.",
+  SCHEMA, schema, NULL, ml_store_search_words, "the words of the mail that is here are gathered again. No mail is lost.",
 };
 
 static char *
@@ -139,6 +139,12 @@ ml_store_search_free(MlStoreSearch *search)
   sqlite3_finalize(search->insert);
   ml_store_free(search->index);
   g_free(search);
+}
+
+void
+ml_store_search_join(MlStoreSearch *search, MlStoreOpened *opened)
+{
+  search->opened = opened;
 }
 
 /* ---- one transaction */

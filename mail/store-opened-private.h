@@ -1,0 +1,43 @@
+#ifndef ML_STORE_OPENED_PRIVATE_H
+#define ML_STORE_OPENED_PRIVATE_H
+
+#include "mail/opened.h"
+#include "mail/store-search.h"
+
+/* The words of encrypted messages, in memory alone: SQLite's FTS5 without a file, for mail/opened.c and the search. One
+ * thread at a time. */
+typedef struct MlStoreOpened MlStoreOpened;
+MlStoreOpened *ml_store_opened_new(GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void ml_store_opened_free(MlStoreOpened *opened);
+guint ml_store_opened_count(const MlStoreOpened *opened);
+/* The number of a message in the file of pieces. */
+guint64 ml_store_opened_number(const char *folder, guint32 uidvalidity, guint32 uid);
+gboolean ml_store_opened_has(const MlStoreOpened *opened, guint64 number);
+/* One that is there already is left as it is. */
+gboolean ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_store_opened_place(MlStoreOpened *opened, MlStore *store, gint64 now,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The @i-th with the place where it is now, or was last; @date as the list has it, 0: none has. NULL: error. */
+MlOpenedText *ml_store_opened_get(MlStoreOpened *opened, guint i, gint64 *date, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+/* By its place; NULL: it is not there. */
+char *ml_store_opened_text(MlStoreOpened *opened, const char *folder, guint32 uidvalidity, guint32 uid);
+
+/* For store-search-find.c. @words: in FTS5's language. *@hits: array of MlStoreOpenedHit, those in [@from, @to). */
+typedef struct {
+  gint64 id, date;
+  double score;
+} MlStoreOpenedHit;
+GArray *ml_store_opened_find(MlStoreOpened *opened, const char *words, gint64 from, gint64 to, gboolean by_rank,
+                             GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_store_opened_knows(const MlStoreOpened *opened, gint64 id); /* a message of the lists */
+
+/* store-search.c, store-search-find.c */
+void ml_store_search_join(MlStoreSearch *search, MlStoreOpened *opened);
+
+/* Where its file is, and whose. Transfer full. */
+char *ml_store_opened_path(const char *directory, const MlAccount *account);
+char *ml_store_opened_owner(const MlAccount *account);
+
+#endif

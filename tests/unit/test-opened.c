@@ -1,0 +1,499 @@
+/* What encrypted mail says, for the search: sealed on the disk, found in memory. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "crypto/cms-write.h"
+#include "mail/init.h"
+#include "mail/opened.h"
+#include "mail/pieces.h"
+#include "mail/search.h"
+#include "tests/unit/cms-lab.h"
+
+typedef struct {
+  char *dir, *file;
+  MlAccount account;
+  MlStore *store;
+  MlStoreSearch *search;
+} Fixture;
+
+static CryptoCert *
+certificate(const char *name)
+{
+  g_autofree char *file = g_strconcat(name, ".pem", NULL);
+  g_autoptr(GBytes) pem = pki_read(folder, file);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
+  g_assert_no_error(error);
+  return crypto_cert_ref(certs->pdata[0]);
+}
+
+static void
+seal_to(Fixture *fixture, const char *name)
+{
+  g_autoptr(CryptoCert) cert = certificate(name);
+  g_free(fixture->account.address);
+  fixture->account.address = g_strdup_printf("%s@test.example", name);
+  g_free(fixture->account.encrypt_cert);
+  fixture->account.encrypt_cert = g_strdup(crypto_cert_sha256(cert));
+}
+
+static void
+set_up(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  fixture->dir = pki_folder();
+  fixture->file = g_build_filename(fixture->dir, "work.sealed", NULL);
+  fixture->account = (MlAccount){ .name = (char *)"work", .kind = ML_ACCOUNT_IMAP,
+                                  .imap = { .host = (char *)"mail.example.org", .user = (char *)"anna", .port = 993 } };
+  seal_to(fixture, "rsa");
+  fixture->store = ml_store_open(fixture->dir, &fixture->account, &error);
+  g_assert_no_error(error);
+  fixture->search = ml_store_search_open(fixture->store, &error);
+  g_assert_no_error(error);
+}
+
+static void
+tear_down(Fixture *fixture, gconstpointer data)
+{
+  ml_store_search_free(fixture->search);
+  ml_store_free(fixture->store);
+  pki_remove_tree(fixture->dir);
+  g_free(fixture->dir);
+  g_free(fixture->file);
+  g_free(fixture->account.address);
+  g_free(fixture->account.encrypt_cert);
+}
+
+/* ---- the lists */
+
+static void
+apply(Fixture *fixture, const char *name, guint32 uidvalidity, MlStoreStep *step)
+{
+  g_autoptr(GError) error = NULL;
+  step->uidvalidity = uidvalidity;
+  gboolean ok = ml_store_apply(fixture->store, name, step, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static void
+begin_folder(Fixture *fixture, const char *name, guint32 uidvalidity)
+{
+  const MlSyncPoint point = { .uidvalidity = uidvalidity };
+  MlStoreStep step = { .reset = TRUE, .point = &point, .complete = TRUE };
+  apply(fixture, name, uidvalidity, &step);
+}
+
+static void
+list(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid, const char *id, const char *type)
+{
+  g_autofree char *block = g_strdup_printf("From: Jo <jo@test.example>\r\nTo: rsa@test.example\r\nSubject: [...]\r\n"
+                                           "Date: Wed, 15 Nov 2023 00:%02u:00 +0000\r\nMessage-ID: <%s>\r\n"
+                                           "Content-Type: %s\r\n\r\n", uid % 60, id, type);
+  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  MlHeader *header = ml_header_parse(block, strlen(block));
+  header->uid = uid;
+  g_ptr_array_add(headers, header);
+  MlStoreStep step = { .headers = headers };
+  apply(fixture, name, uidvalidity, &step);
+}
+
+static const char sealed_type[] = "application/pkcs7-mime; smime-type=authEnveloped-data; name=smime.p7m";
+
+static void
+unlist(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid)
+{
+  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof uid);
+  g_array_append_val(uids, uid);
+  MlStoreStep step = { .vanished = uids };
+  apply(fixture, name, uidvalidity, &step);
+}
+
+/* ---- texts */
+
+static MlOpenedText *
+text_new(const char *name, guint32 uid, const char *words)
+{
+  MlOpenedText *text = g_new0(MlOpenedText, 1);
+  *text = (MlOpenedText){ .folder = g_strdup(name), .uidvalidity = 7, .uid = uid,
+                          .message_id = g_strdup_printf("%u@x", uid), .from = g_strdup("Jo <jo@test.example>"),
+                          .to = g_strdup("rsa@test.example\n"), .subject = g_strdup_printf("Budget %u", uid),
+                          .text = g_strdup(words) };
+  return text;
+}
+
+static gboolean
+try_keep(Fixture *fixture, const char *name, guint32 uid, const char *words, GError **error)
+{
+  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_opened_text_free);
+  g_ptr_array_add(texts, text_new(name, uid, words));
+  return ml_opened_keep(fixture->dir, &fixture->account, texts, CRYPTO_REVOCATION_OFF, error);
+}
+
+static void
+keep(Fixture *fixture, const char *name, guint32 uid, const char *words)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean ok = try_keep(fixture, name, uid, words, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static guint
+pieces(Fixture *fixture)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *identity = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "imap anna@mail.example.org:993", -1);
+  g_autoptr(MlPieces) all = ml_pieces_open(fixture->file, identity, &error);
+  g_assert_no_error(error);
+  return ml_pieces_count(all);
+}
+
+static MlOpened *
+load(Fixture *fixture, guint messages, guint closed)
+{
+  g_autoptr(GError) error = NULL;
+  g_auto(MlOpenedState) state = { 0 };
+  MlOpened *opened = ml_opened_new(fixture->dir, &fixture->account, &error);
+  g_assert_no_error(error);
+  gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error) && ml_opened_place(opened, fixture->store, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_assert_cmpuint(state.messages, ==, messages);
+  g_assert_cmpuint(state.closed, ==, closed);
+  ml_opened_join(opened, fixture->search);
+  return opened;
+}
+
+static void
+tidy(Fixture *fixture, MlOpened *opened)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean ok = ml_opened_tidy(opened, CRYPTO_REVOCATION_OFF, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static void
+expect(Fixture *fixture, const char *words, const char *expected)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlQuery) query = ml_query_parse(words, FALSE, &error);
+  g_assert_no_error(error);
+  guint total;
+  g_autoptr(GPtrArray) found = ml_store_search_find(fixture->search, query, &(MlFindOptions){ NULL }, &total, &error);
+  g_assert_no_error(error);
+  g_autoptr(GString) places = g_string_new(NULL);
+  for (guint i = 0; i < found->len; i++) {
+    const MlFound *one = found->pdata[i];
+    g_string_append_printf(places, "%s%s/%u", i ? " " : "", one->folder, one->header->uid);
+  }
+  g_assert_cmpstr(places->str, ==, expected);
+  g_assert_cmpuint(total, ==, found->len);
+}
+
+static void
+update(Fixture *fixture)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean ok = ml_search_update(fixture->search, NULL, 50, NULL, NULL, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static gboolean
+holds(GBytes *haystack, const char *needle)
+{
+  return memmem(g_bytes_get_data(haystack, NULL), g_bytes_get_size(haystack), needle, strlen(needle)) != NULL;
+}
+
+static void
+expect_nowhere(Fixture *fixture, const char *word)
+{
+  g_autoptr(GDir) dir = g_dir_open(fixture->dir, 0, NULL);
+  for (const char *name; (name = g_dir_read_name(dir));) {
+    g_autoptr(GBytes) bytes = pki_read(fixture->dir, name);
+    if (holds(bytes, word))
+      g_error("%s holds %s", name, word);
+  }
+}
+
+/* ---- tests */
+
+static void
+test_find(Fixture *fixture, gconstpointer data)
+{
+  begin_folder(fixture, "INBOX", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  list(fixture, "INBOX", 7, 2, "2@x", "text/plain");
+  list(fixture, "INBOX", 7, 3, "3@x", sealed_type);
+  update(fixture);
+  keep(fixture, "INBOX", 1, "The quetzalcoatlus\nflew in 東京の会議室で.");
+  keep(fixture, "INBOX", 3, "A pterodactyl did not.");
+  expect_nowhere(fixture, "quetzal");
+  expect_nowhere(fixture, "udget");
+  expect(fixture, "quetzalcoatlus", "");
+  g_autoptr(MlOpened) opened = load(fixture, 2, 0);
+  expect(fixture, "quetzalcoatlus", "INBOX/1");
+  expect(fixture, "\"flew in\"", "INBOX/1");
+  expect(fixture, "会議", "INBOX/1");
+  expect(fixture, "ptero*", "INBOX/3");
+  expect(fixture, "subject:budget", "INBOX/3 INBOX/1"); /* newest first */
+  expect(fixture, "jo", "INBOX/3 INBOX/2 INBOX/1");     /* with the plain ones, each once */
+  expect(fixture, "jo -pterodactyl", "INBOX/2 INBOX/1"); /* what the plain index cannot know */
+  expect(fixture, "body:budget", "");
+  g_autofree char *text = ml_opened_find(opened, "INBOX", 7, 3), *none = ml_opened_find(opened, "INBOX", 7, 2);
+  g_assert_cmpstr(text, ==, "A pterodactyl did not.");
+  g_assert_null(none);
+  g_autoptr(MlQuery) query = ml_query_parse("budget", FALSE, NULL);
+  gboolean complete;
+  g_autoptr(GArray) uids = ml_store_search_uids(fixture->search, query, "INBOX", &complete, NULL);
+  g_assert_cmpuint(uids->len, ==, 2);
+  ml_opened_join(NULL, fixture->search);
+  expect(fixture, "quetzalcoatlus", "");
+}
+
+static void
+test_once(Fixture *fixture, gconstpointer data)
+{
+  begin_folder(fixture, "INBOX", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  keep(fixture, "INBOX", 1, "quetzalcoatlus"); /* read once more */
+  g_assert_cmpuint(pieces(fixture), ==, 1);
+}
+
+static void
+test_tidy(Fixture *fixture, gconstpointer data)
+{
+  begin_folder(fixture, "INBOX", 7);
+  for (guint32 uid = 1; uid <= 5; uid++) {
+    g_autofree char *id = g_strdup_printf("%u@x", uid), *words = g_strdup_printf("saurus%u", uid);
+    list(fixture, "INBOX", 7, uid, id, sealed_type);
+    seal_to(fixture, uid % 2 ? "rsa" : "ec256"); /* another certificate: both keys are kept */
+    keep(fixture, "INBOX", uid, words);
+  }
+  g_assert_cmpuint(pieces(fixture), ==, 5);
+  {
+    g_autoptr(MlOpened) opened = load(fixture, 5, 0);
+    expect(fixture, "saurus4", "INBOX/4");
+    seal_to(fixture, "ec384");
+    tidy(fixture, opened);
+    g_assert_cmpuint(pieces(fixture), ==, 1);
+    tidy(fixture, opened); /* by what it looked at: nothing is done */
+    g_assert_cmpuint(pieces(fixture), ==, 1);
+    ml_opened_join(NULL, fixture->search);
+  }
+  g_autoptr(MlOpened) again = load(fixture, 5, 0);
+  expect(fixture, "saurus4", "INBOX/4");
+  expect(fixture, "saurus5", "INBOX/5");
+  tidy(fixture, again);
+  g_assert_cmpuint(pieces(fixture), ==, 1);
+  expect_nowhere(fixture, "saurus");
+}
+
+/* A piece to somebody whose key is not here. */
+static void
+append_for(Fixture *fixture, const char *name, guint64 id)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *identity = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "imap anna@mail.example.org:993", -1);
+  g_autoptr(CryptoCert) cert = certificate(name);
+  g_autoptr(GPtrArray) to = g_ptr_array_new();
+  g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof id);
+  g_autoptr(GBytes) content = g_bytes_new_static("whatever", 8);
+  g_ptr_array_add(to, cert);
+  g_array_append_val(ids, id);
+  g_autoptr(GBytes) sealed = crypto_cms_encrypt(content, to, CRYPTO_CIPHER_AES256_GCM, FALSE, &error);
+  g_assert_no_error(error);
+  gboolean ok = ml_pieces_append(fixture->file, identity, ids, sealed, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static void
+test_closed(Fixture *fixture, gconstpointer data)
+{
+  begin_folder(fixture, "INBOX", 7);
+  for (guint32 uid = 1; uid <= 2; uid++) {
+    g_autofree char *id = g_strdup_printf("%u@x", uid);
+    list(fixture, "INBOX", 7, uid, id, sealed_type);
+  }
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  append_for(fixture, "other", 99);
+  append_for(fixture, "other", 99);
+  keep(fixture, "INBOX", 2, "pterodactyl");
+  g_autoptr(MlOpened) opened = load(fixture, 2, 1);
+  expect(fixture, "quetzalcoatlus", "INBOX/1");
+  tidy(fixture, opened); /* what cannot be opened stays as it is */
+  g_assert_cmpuint(pieces(fixture), ==, 3);
+  ml_opened_join(NULL, fixture->search);
+  g_autoptr(MlOpened) again = load(fixture, 2, 1);
+  expect(fixture, "pterodactyl", "INBOX/2");
+}
+
+/* What is inside need not be ours, whoever sealed it. */
+static void
+test_hostile(Fixture *fixture, gconstpointer data)
+{
+  begin_folder(fixture, "INBOX", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  append_for(fixture, "rsa", 99); /* "whatever" */
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
+  expect(fixture, "quetzalcoatlus", "INBOX/1");
+  tidy(fixture, opened);
+  g_assert_cmpuint(pieces(fixture), ==, 1);
+}
+
+static void
+test_moved(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  begin_folder(fixture, "INBOX", 7);
+  begin_folder(fixture, "Archive", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  list(fixture, "INBOX", 7, 2, "2@x", sealed_type);
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  keep(fixture, "INBOX", 2, "pterodactyl");
+  g_autoptr(MlOpened) opened = load(fixture, 2, 0);
+  expect(fixture, "quetzalcoatlus", "INBOX/1");
+  unlist(fixture, "INBOX", 7, 1);
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "quetzalcoatlus", "");
+  list(fixture, "Archive", 7, 4, "1@x", "text/plain"); /* somebody's, under its name */
+  list(fixture, "Archive", 7, 5, "1@x", sealed_type);
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "quetzalcoatlus", "Archive/5");
+  g_autofree char *text = ml_opened_find(opened, "Archive", 7, 5);
+  g_assert_cmpstr(text, ==, "quetzalcoatlus");
+  begin_folder(fixture, "INBOX", 8); /* another folder under its name */
+  list(fixture, "INBOX", 8, 2, "3@x", sealed_type);
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "pterodactyl", "");
+  tidy(fixture, opened); /* for some days they are kept, in case the message turns up elsewhere */
+  g_autoptr(MlOpened) again = load(fixture, 2, 0);
+  expect(fixture, "quetzalcoatlus", "Archive/5");
+  list(fixture, "INBOX", 8, 9, "2@x", sealed_type);
+  g_assert_true(ml_opened_place(again, fixture->store, &error));
+  expect(fixture, "pterodactyl", "INBOX/9");
+}
+
+static void
+test_lost(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_opened_text_free);
+  begin_folder(fixture, "INBOX", 7);
+  for (guint32 uid = 1; uid <= 2; uid++) {
+    MlOpenedText *text = text_new("INBOX", uid, "quetzalcoatlus");
+    text->lost = g_get_real_time() / G_USEC_PER_SEC - ML_OPENED_LOST - (uid == 1 ? 3600 : -3600);
+    g_ptr_array_add(texts, text);
+  }
+  gboolean ok = ml_opened_keep(fixture->dir, &fixture->account, texts, CRYPTO_REVOCATION_OFF, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_autoptr(MlOpened) opened = load(fixture, 2, 0);
+  tidy(fixture, opened);
+  g_autoptr(MlOpened) again = load(fixture, 1, 0);
+}
+
+static void
+test_no_certificate(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_clear_pointer(&fixture->account.encrypt_cert, g_free);
+  g_clear_pointer(&fixture->account.address, g_free);
+  g_assert_false(try_keep(fixture, "INBOX", 1, "x", &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_nonnull(strstr(error->message, "no address"));
+  g_clear_error(&error);
+  fixture->account.address = g_strdup("nobody@test.example");
+  g_assert_false(try_keep(fixture, "INBOX", 1, "x", &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_false(g_file_test(fixture->file, G_FILE_TEST_EXISTS));
+}
+
+static void
+test_remove(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean any;
+  keep(fixture, "INBOX", 1, "x");
+  g_assert_true(ml_opened_remove(fixture->dir, &fixture->account, &any, &error));
+  g_assert_true(any);
+  g_assert_false(g_file_test(fixture->file, G_FILE_TEST_EXISTS));
+  g_assert_true(ml_opened_remove(fixture->dir, &fixture->account, &any, &error));
+  g_assert_false(any);
+}
+
+/* ---- a message */
+
+static GBytes *
+mail(const char *inside, const char *to)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(CryptoCert) cert = certificate(to);
+  g_autoptr(GPtrArray) recipients = g_ptr_array_new();
+  g_autoptr(GBytes) content = g_bytes_new_static(inside, strlen(inside));
+  g_ptr_array_add(recipients, cert);
+  g_autoptr(GBytes) cms = crypto_cms_encrypt(content, recipients, CRYPTO_CIPHER_AES256_GCM, FALSE, &error);
+  g_assert_no_error(error);
+  g_autofree char *base64 = g_base64_encode(g_bytes_get_data(cms, NULL), g_bytes_get_size(cms));
+  char *whole = g_strdup_printf("From: Jo <jo@test.example>\r\nTo: rsa@test.example\r\nSubject: [...]\r\n"
+                                "Message-ID: <1@x>\r\nMIME-Version: 1.0\r\nContent-Type: %s\r\n"
+                                "Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", sealed_type, base64);
+  return g_bytes_new_take(whole, strlen(whole));
+}
+
+static MlOpenedText *
+read_mail(GBytes *raw)
+{
+  g_autoptr(GError) error = NULL;
+  const MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC };
+  g_autoptr(MlMessage) message = ml_message_read(raw, &options, NULL, &error);
+  g_assert_no_error(error);
+  return ml_opened_text(message, "INBOX", 7, 1);
+}
+
+static void
+test_message(void)
+{
+  static const char inside[] =
+      "Content-Type: multipart/mixed; boundary=b; hp=\"cipher\"\r\nFrom: Jo <jo@test.example>\r\nTo: rsa@test.example\r\n"
+      "Subject: The Gr\303\274n plan\r\nHP-Outer: Subject: [...]\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+      "Three thousand.\r\n--b\r\nContent-Type: application/pdf; name=offer.pdf\r\n"
+      "Content-Disposition: attachment; filename=offer.pdf\r\n\r\nx\r\n--b--\r\n";
+  g_autoptr(GBytes) raw = mail(inside, "rsa"), strange = mail(inside, "other");
+  MlOpenedText *text = read_mail(raw);
+  g_assert_nonnull(text);
+  g_assert_cmpstr(text->message_id, ==, "1@x");
+  g_assert_cmpstr(text->subject, ==, "The Gr\303\274n plan");
+  g_assert_nonnull(strstr(text->from, "jo@test.example"));
+  g_assert_nonnull(strstr(text->text, "Three thousand."));
+  g_assert_nonnull(strstr(text->text, "offer.pdf"));
+  ml_opened_text_free(text);
+  g_assert_null(read_mail(strange)); /* not opened: there is nothing to say */
+  static const char clear[] = "From: Jo <jo@test.example>\r\nSubject: x\r\n\r\nplain\r\n";
+  g_autoptr(GBytes) plain = g_bytes_new_static(clear, strlen(clear));
+  g_assert_null(read_mail(plain));
+}
+
+int
+main(int argc, char **argv)
+{
+  lab_begin(&argc, &argv);
+  ml_init();
+#define ADD(name, func) g_test_add("/opened/" name, Fixture, NULL, set_up, func, tear_down)
+  ADD("find", test_find);
+  ADD("once", test_once);
+  ADD("tidy", test_tidy);
+  ADD("closed", test_closed);
+  ADD("hostile", test_hostile);
+  ADD("moved", test_moved);
+  ADD("lost", test_lost);
+  ADD("no-certificate", test_no_certificate);
+  ADD("remove", test_remove);
+  g_test_add_func("/opened/message", test_message);
+  return lab_run();
+}
