@@ -64,6 +64,7 @@ static const Key account_keys[] = {
   { "trash", KEY_TEXT, ACCOUNT(trash), NULL },
   { "archive", KEY_TEXT, ACCOUNT(archive), NULL },
   { "keep", KEY_CHOICE, ACCOUNT(keep), "read recent starred all" },
+  { "index-encrypted", KEY_BOOL, ACCOUNT(index_encrypted), NULL },
   { "keep-days", KEY_NUMBER, ACCOUNT(keep_days), NULL },
   { "undo-send", KEY_NUMBER, ACCOUNT(undo_send), NULL },
   { "hide-headers", KEY_CHOICE, ACCOUNT(hide_headers), "baseline shy none" },
@@ -125,6 +126,7 @@ static const Key policy_keys[] = {
   { "online", KEY_POLICY, ML_POLICY_ONLINE, NULL },
   { "internal-hosts", KEY_POLICY, ML_POLICY_INTERNAL_HOSTS, "list" },
   { "journal", KEY_POLICY, ML_POLICY_JOURNAL, NULL },
+  { "index-encrypted", KEY_POLICY, ML_POLICY_INDEX, NULL },
   { "locked", KEY_LOCKED, 0, NULL },
   { NULL, KEY_TEXT, 0, NULL },
 };
@@ -656,8 +658,13 @@ apply_policy(MlConfig *config)
   config->revocation = g_strdup(revocation ? revocation : ml_policy_default(ML_POLICY_REVOCATION));
   config->online = g_strdup(online ? online : ml_policy_default(ML_POLICY_ONLINE));
   config->internal_hosts = g_strdup(ml_policy_value(config->policy, ML_POLICY_INTERNAL_HOSTS));
-  for (guint i = 0; i < config->accounts->len; i++)
-    ((MlAccount *)config->accounts->pdata[i])->policy_archive = g_strdup(archive);
+  const char *index = ml_policy_value(config->policy, ML_POLICY_INDEX);
+  for (guint i = 0; i < config->accounts->len; i++) {
+    MlAccount *account = config->accounts->pdata[i];
+    account->policy_archive = g_strdup(archive);
+    if (config->policy->broken || g_strcmp0(index, "forbid") == 0)
+      account->index_encrypted = FALSE;
+  }
 }
 
 MlConfig *

@@ -38,6 +38,7 @@ typedef struct {
   char *sent, *drafts, *trash, *archive; /* folder names; NULL: by special use */
   char *keep;           /* whose text is fetched unasked: "read" (nobody's), "recent", "starred", "all" */
   guint keep_days;      /* of "recent" */
+  gboolean index_encrypted; /* what was decrypted is kept for the search, sealed (mail/opened.h); policy may forbid it */
   guint undo_send;      /* seconds */
   char *hide_headers;   /* RFC 9788: "baseline", "shy", "none" */
   gboolean legacy_display; /* a copy of hidden headers in the encrypted text */

@@ -225,6 +225,13 @@ ml_opened_remove(const char *directory, const MlAccount *account, gboolean *any,
   return ml_pieces_remove(path, any, error);
 }
 
+gboolean
+ml_opened_any(const char *directory, const MlAccount *account)
+{
+  g_autofree char *path = ml_store_opened_path(directory, account);
+  return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 /* ---- in memory */
 
 MlOpened *
@@ -258,7 +265,7 @@ ml_opened_free(MlOpened *opened)
 void
 ml_opened_state_clear(MlOpenedState *state)
 {
-  g_clear_pointer(&state->why, g_free);
+  g_clear_error(&state->why);
 }
 
 /* Are all of its messages in the index? */
@@ -300,8 +307,8 @@ open_one(MlOpened *opened, guint i, CryptoPinSource *pin, MlOpenedState *state, 
   state->locked |= g_error_matches(why, CRYPTO_ERROR, CRYPTO_ERROR_LOCKED) ||
                    g_error_matches(why, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED) ||
                    g_error_matches(why, CRYPTO_ERROR, CRYPTO_ERROR_PIN);
-  g_free(state->why);
-  state->why = g_strdup(why->message);
+  g_clear_error(&state->why);
+  state->why = g_steal_pointer(&why);
   return PIECE_CLOSED;
 }
 

@@ -37,6 +37,8 @@ gboolean ml_opened_keep(const char *directory, const MlAccount *account, const G
 gboolean ml_opened_remove(const char *directory, const MlAccount *account, gboolean *any,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+gboolean ml_opened_any(const char *directory, const MlAccount *account); /* is there something? */
+
 /* The index in memory: one thread at a time. Whoever forgets his PINs frees it. */
 typedef struct MlOpened MlOpened;
 MlOpened *ml_opened_new(const char *directory, const MlAccount *account, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -45,7 +47,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlOpened, ml_opened_free)
 typedef struct {
   guint messages; /* that can be searched */
   guint closed;   /* that are in the file, and their key could not be used */
-  char *why;      /* that key's last error: a sentence; NULL */
+  GError *why;    /* that key's last error; NULL */
   gboolean locked; /* a PIN would open some of them */
 } MlOpenedState;
 void ml_opened_state_clear(MlOpenedState *state);

@@ -9,6 +9,7 @@ enum { RULES_MAX = 1000, WORDS_MAX = 1000, FINGERPRINT = 64 };
 const char *const ml_policy_names[ML_POLICY_KEYS + 1] = {
   "sign",    "encrypt", "clear",        "revocation", "min-digest", "min-cipher",
   "min-rsa", "min-ec",  "archive-cert", "trust",      "online",     "internal-hosts", "journal",
+  "index-encrypted",
 };
 
 /* What holds where no file says otherwise, and a user's file could weaken: locked without a value, this is locked. Of
@@ -28,6 +29,7 @@ static const char *const choices[ML_POLICY_KEYS] = {
   [ML_POLICY_ONLINE] = "off crl ocsp", /* no order: a locked one is the one */
   [ML_POLICY_MIN_DIGEST] = "sha256 sha384 sha512",
   [ML_POLICY_JOURNAL] = "off on required",
+  [ML_POLICY_INDEX] = "allow forbid",
   [ML_POLICY_MIN_CIPHER] = "aes-128-cbc aes-256-cbc aes-128-gcm aes-256-gcm",
 };
 

@@ -22,8 +22,9 @@ typedef enum {
   ML_POLICY_ONLINE,       /* whom the screen asks about revocation: "off", "crl", "ocsp"; locked it is what it is */
   ML_POLICY_INTERNAL_HOSTS, /* of addresses that anybody may name in a certificate, commas between */
   ML_POLICY_JOURNAL,      /* "off", "on", "required": of key uses (mail/journal.h) */
+  ML_POLICY_INDEX,        /* "allow", "forbid": what encrypted mail says is not kept for the search (mail/opened.h) */
 } MlPolicyKey;
-enum { ML_POLICY_KEYS = ML_POLICY_JOURNAL + 1 };
+enum { ML_POLICY_KEYS = ML_POLICY_INDEX + 1 };
 extern const char *const ml_policy_names[ML_POLICY_KEYS + 1]; /* as in the file; NULL-terminated */
 
 typedef struct {

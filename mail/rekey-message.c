@@ -348,7 +348,11 @@ ml_rekey_message(GBytes *raw, const MlRekeyOptions *options, MlRekeyed *made, GE
   made->raised = message->verdict->encryption == ML_ENCRYPTION_LEGACY;
   made->inner = message->errant_encryption;
   made->message = make(message, content, options, cipher, error);
-  return made->message && check_made(message, content, options, made, error);
+  if (!made->message || !check_made(message, content, options, made, error))
+    return FALSE;
+  if (options->opened)
+    options->opened(message, options->uid, options->user_data);
+  return TRUE;
 }
 
 /* --- what the store gives back */

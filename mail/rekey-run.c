@@ -405,6 +405,7 @@ do_one(Work *work, const MlRekeyItem *item, GError **error)
   if (!raw && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
     return TRUE; /* gone meanwhile */
   options.received = item->received;
+  options.uid = item->uid;
   if (raw && ml_rekey_message(raw, &options, &made, &why))
     return try_store(work, item, &made, error);
   if (!raw || !g_error_matches(why, ML_ERROR, ML_ERROR_FAILED)) {

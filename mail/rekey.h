@@ -60,6 +60,10 @@ typedef struct {
   const MlPolicy *rules;  /* borrowed; NULL: tests */
   CryptoPinSource *pin;
   GCancellable *cancellable;
+  /* Hears of each message that could be written anew, as it was read; NULL: nobody wants to. */
+  void (*opened)(const MlMessage *message, guint32 uid, gpointer user_data);
+  guint32 uid; /* for it */
+  gpointer user_data;
 } MlRekeyOptions;
 
 typedef struct {

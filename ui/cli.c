@@ -17,6 +17,7 @@
 #include "mail/journal.h"
 #include "mail/smtp.h"
 #include "mail/store.h"
+#include "ui/opened.h"
 #include "ui/password.h"
 #include "ui/text.h"
 
@@ -77,6 +78,8 @@ ui_cli_init(UiCli *cli)
 void
 ui_cli_clear(UiCli *cli)
 {
+  ui_opened_end(cli);
+  g_clear_pointer(&cli->place.folder, g_free);
   g_clear_pointer(&cli->config, ml_config_free);
   if (cli->crypto_is_open) {
     g_autoptr(GError) error = NULL;
@@ -357,7 +360,8 @@ kept_message(UiCli *cli, const MlAccount *account, const char *folder, guint32 u
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(cli->data_dir, "store", NULL);
   g_autoptr(MlStore) store = ml_store_open_to_read(directory, account, &error);
-  GBytes *bytes = store ? ml_store_get(store, folder, 0, uid, received, &error) : NULL;
+  gboolean known = store && ml_store_validity(store, folder, &cli->place.uidvalidity, &error);
+  GBytes *bytes = known ? ml_store_get(store, folder, cli->place.uidvalidity, uid, received, &error) : NULL;
 
   if (error) {
     ui_cli_error(cli, "%s", error->message);
@@ -375,6 +379,9 @@ fetch_message(UiCli *cli, const char *folder, guint32 uid, gint64 *received, int
   g_autoptr(GError) error = NULL;
   MlSelected selected;
   MlAccount *account = ui_cli_account(cli, code);
+  cli->place.account = account;
+  cli->place.folder = g_strdup(folder);
+  cli->place.uid = uid;
   if (account && account->kind == ML_ACCOUNT_IMAP && cli->offline)
     return kept_message(cli, account, folder, uid, received, code);
   g_autoptr(MlDriver) driver = account ? ui_cli_driver(cli, account, code) : NULL;
@@ -382,8 +389,10 @@ fetch_message(UiCli *cli, const char *folder, guint32 uid, gint64 *received, int
 
   if (!driver)
     return NULL;
-  if (ml_driver_select(driver, folder, &selected, &error))
+  if (ml_driver_select(driver, folder, &selected, &error)) {
+    cli->place.uidvalidity = selected.uidvalidity;
     bytes = ml_driver_fetch(driver, uid, received, NULL, NULL, &error);
+  }
   if (!bytes) {
     ui_cli_error(cli, "%s/%u: %s", folder, uid, error->message);
     *code = ui_cli_exit_for(error);
@@ -400,6 +409,8 @@ ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code)
 
   *received = 0;
   *code = UI_EXIT_OK;
+  cli->place.account = NULL;
+  g_clear_pointer(&cli->place.folder, g_free);
   gboolean is_file = !strcmp(input, "-") || g_file_test(input, G_FILE_TEST_EXISTS); /* a file wins */
   if (!is_file && split_place(cli, input, &folder, &uid, code))
     return folder ? fetch_message(cli, folder, uid, received, code) : NULL;

@@ -41,6 +41,16 @@ typedef struct {
   gboolean pin_stored;     /* the keyring gave it */
   GCancellable *cancellable; /* of this run: Ctrl-C */
   MlDriverHooks hooks;     /* of this run's driver */
+  /* where the message lies that ui_cli_message() read last; account NULL: in a file */
+  struct {
+    const MlAccount *account;
+    char *folder;
+    guint32 uidvalidity, uid;
+  } place;
+  /* ui/opened.c: of MlOpenedText, not on the disk yet, of one account; NULL */
+  GPtrArray *opened;
+  const MlAccount *opened_of;
+  gsize opened_size;
   gboolean password_given; /* the driver asked for one, and the next is true */
   UiPasswordSource password_source;
 } UiCli;

@@ -52,6 +52,7 @@ meaning(MlPolicyKey key, const char *value)
     { ML_POLICY_TRUST, NULL, "of the authorities that are trusted for mail these alone are believed" },
     { ML_POLICY_JOURNAL, "on", "each use of a private key leaves a line (signet journal)" },
     { ML_POLICY_JOURNAL, "required", "no private key is used whose use cannot be written down first (signet journal)" },
+    { ML_POLICY_INDEX, "forbid", "what encrypted mail says is not kept for the search, whatever an account says" },
     { ML_POLICY_INTERNAL_HOSTS, NULL, "a certificate that nobody vouches for may send us to these hosts, for its issuer" },
   };
   for (guint i = 0; i < G_N_ELEMENTS(table); i++)

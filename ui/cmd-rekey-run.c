@@ -9,6 +9,7 @@
 #include "mail/rekey-run.h"
 #include "ui/cmd-cert-private.h"
 #include "ui/json.h"
+#include "ui/opened.h"
 #include "ui/text.h"
 
 /* One folder of this run. */
@@ -349,6 +350,16 @@ do_all(Run *run)
   return code;
 }
 
+/* Under its old number: the search finds the copy by its Message-ID. */
+static void
+on_opened(const MlMessage *message, guint32 uid, gpointer data)
+{
+  const Run *run = data;
+  const Folder *folder = run->folder;
+  if (folder->account->index_encrypted)
+    ui_opened_take(run->cli, folder->account, ml_opened_text(message, folder->name, folder->uidvalidity, uid));
+}
+
 /* Whom for, and how; the key is tried out. */
 static int
 prepare(Run *run, CryptoCert *to, const MlAccount *account)
@@ -359,7 +370,9 @@ prepare(Run *run, CryptoCert *to, const MlAccount *account)
                                .cbc = run->cbc,
                                .rules = run->cli->config->policy,
                                .pin = ui_cli_pin_source(run->cli),
-                               .cancellable = run->cli->cancellable };
+                               .cancellable = run->cli->cancellable,
+                               .opened = on_opened,
+                               .user_data = run };
   g_clear_pointer(&run->rows, g_ptr_array_unref);
   run->rows = ml_rekey_rows(to, account, run->how.rules, run->how.at, run->how.revocation, &error);
   run->how.rows = run->rows;

@@ -91,7 +91,10 @@ look(Saved *saved, MlStore *store, MlDriver *local, GError **error)
     saved->unread++;
     ui_cli_error(search->cli, "%s: nothing of it was read here yet: run signet sync", search->account->name);
   }
-  return run(saved, store, index, error);
+  g_autoptr(MlOpened) opened = ui_search_opened(search, store, index);
+  gboolean ok = run(saved, store, index, error);
+  ui_search_print_closed(search);
+  return ok;
 }
 
 static int

@@ -18,21 +18,27 @@ const char ui_cmd_search_help[] =
     "  --limit N          only the first N (default: 100; 0: all)\n"
     "  --sort date|rank   newest first (default), or best first\n"
     "  --server           ask the server too, for what is not here (it finds parts of words, and takes its time)\n"
+    "  --encrypted        in encrypted messages too, as far as they were read: may ask for the PIN\n"
+    "  --pin-file FILE    the PIN of a token or the password of the certificate database\n"
     "  --reindex          look at everything again first\n"
     "\n"
     "All words must be there, in any order, in the header or the text; case and accents do not count. word* is the\n"
     "beginning of one, \"some words\" stand side by side, -word must not be there (after --, as it looks like an\n"
-    "option), and from:, to:, subject: or body: before one of these say where. Encrypted text is not searched.\n"
+    "option), and from:, to:, subject: or body: before one of these say where. Encrypted text is searched where the\n"
+    "account says index-encrypted = yes, once the message was decrypted; without --encrypted only where that needs no\n"
+    "PIN, and else it is told how many messages were not searched.\n"
     "\n"
     "What is searched is the mail that is here: of a server the lists that the screen and signet sync keep, and the\n"
     "text of messages that were read, or that sync --bodies fetched. The index is brought up to\n"
     "date first, with a bar on a terminal.\n"
     "\n"
     "With --json a line each, as of signet list, with account, folder, text_searched and server (--saved: without the\n"
-    "last two); with --list a line each: name, search.\n"
+    "last two), and one with account and not_searched where encrypted messages were not; with --list a line each: name,\n"
+    "search.\n"
     "\n"
     "Exit codes: 0 found, 1 nothing found, 2 usage, 66 no such folder or search, or nothing was read yet,\n"
-    "69 server, or one of its folders, not reached, 74 the index cannot be written, 78 configuration.\n";
+    "69 server, or one of its folders, not reached, 74 the index cannot be written, 77 with --encrypted: not opened,\n"
+    "78 configuration.\n";
 
 /* ---- bringing it up to date */
 
@@ -46,15 +52,19 @@ draw(guint done, guint waiting, gpointer data)
   return !g_cancellable_is_cancelled(search->cli->cancellable);
 }
 
-/* Once for all accounts: with the authorities and tokens that a server may ask for behind it. */
-static gboolean
-open_crypto(UiSearch *search, GError **error)
+/* Once for all accounts: with the authorities and tokens that a server may ask for behind it, or that what encrypted mail
+ * says is sealed to. */
+gboolean
+ui_search_open_crypto(UiSearch *search, GError **error)
 {
-  gboolean tokens = FALSE;
+  gboolean tokens = FALSE, roots = search->server;
 
-  for (guint i = 0; search->server && i < search->cli->config->accounts->len; i++)
-    tokens |= ((const MlAccount *)search->cli->config->accounts->pdata[i])->tls_cert != NULL;
-  if (ui_cli_crypto(search->cli, FALSE, search->server, tokens, &search->code))
+  for (guint i = 0; i < search->cli->config->accounts->len; i++) {
+    const MlAccount *account = search->cli->config->accounts->pdata[i];
+    tokens |= account->index_encrypted || (search->server && account->tls_cert);
+    roots |= account->index_encrypted;
+  }
+  if (ui_cli_crypto(search->cli, FALSE, roots, tokens, &search->code))
     return TRUE;
   g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The certificate database cannot be opened.");
   return FALSE;
@@ -70,7 +80,7 @@ ui_search_bring_up(UiSearch *search, MlStore *store, MlStoreSearch *index, MlDri
                 ml_store_search_waiting(index, &waiting, error);
 
   if (ok && waiting)
-    ok = open_crypto(search, error) &&
+    ok = ui_search_open_crypto(search, error) &&
          ml_search_update(index, local, STEP, draw, search, search->cli->cancellable, error);
   ui_bar_clear(&search->bar);
   return ok;
@@ -232,6 +242,7 @@ look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
 
   if (!index || !ui_search_bring_up(search, store, index, local, error))
     return FALSE;
+  g_autoptr(MlOpened) opened = ui_search_opened(search, store, index);
   GError *why = NULL;
   g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, &why);
   if (!found && search->server && !local && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
@@ -252,6 +263,7 @@ look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
   search->total += total;
   search->state.messages += state.messages;
   search->state.bodies += state.bodies;
+  ui_search_print_closed(search);
   return local || !search->server || ask_server(search, found, error);
 }
 
@@ -282,7 +294,7 @@ search_account(UiSearch *search, MlAccount *account)
 
 typedef struct {
   char *folder, *limit, *sort, *saved;
-  gboolean all, reindex, server, list;
+  gboolean all, reindex, server, list, encrypted;
 } Options;
 
 static gboolean
@@ -302,6 +314,7 @@ read_options(UiCli *cli, const Options *given, UiSearch *search)
                                   cli->cancellable };
   search->reindex = given->reindex;
   search->server = given->server;
+  search->encrypted = given->encrypted;
   return TRUE;
 }
 
@@ -334,8 +347,10 @@ check_saved(UiCli *cli, const Options *given, int argc)
   else if (argc > 1)
     ui_cli_error(cli, given->list ? "--list takes no words"
                                   : "--saved takes the words that are saved, and no others; quote a name with blanks");
-  else if (given->folder || given->sort || given->server || given->reindex || (given->list && given->limit))
-    ui_cli_error(cli, given->list ? "--list goes with no other option" : "--saved goes with --limit, -A and --json alone");
+  else if (given->folder || given->sort || given->server || given->reindex ||
+           (given->list && (given->limit || given->encrypted)))
+    ui_cli_error(cli, given->list ? "--list goes with no other option"
+                                  : "--saved goes with --limit, --encrypted, -A and --json alone");
   else
     return TRUE;
   return FALSE;
@@ -374,6 +389,8 @@ ui_cmd_search(UiCli *cli, int argc, char **argv)
                                { "sort", 0, UI_OPTION_STRING, &given.sort },
                                { "all", 0, UI_OPTION_FLAG, &given.all },
                                { "server", 0, UI_OPTION_FLAG, &given.server },
+                               { "encrypted", 0, UI_OPTION_FLAG, &given.encrypted },
+                               { "pin-file", 0, UI_OPTION_STRING, &cli->pin_file },
                                { "reindex", 0, UI_OPTION_FLAG, &given.reindex },
                                { "saved", 0, UI_OPTION_STRING, &given.saved },
                                { "list", 0, UI_OPTION_FLAG, &given.list },

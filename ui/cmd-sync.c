@@ -9,6 +9,7 @@
 #include "mail/sync.h"
 #include "ui/bar.h"
 #include "ui/json.h"
+#include "ui/opened.h"
 #include "ui/text.h"
 
 const char ui_cmd_sync_help[] =
@@ -298,6 +299,7 @@ sync_account(UiCli *cli, MlAccount *account, gboolean bodies, char **wanted)
 
   if (!driver)
     return code;
+  ui_opened_settle(cli, account);
   g_autoptr(MlStore) store = ml_store_open(directory, account, &error);
   if (!store) {
     ui_cli_error(cli, "%s", error->message);

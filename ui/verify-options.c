@@ -5,6 +5,7 @@
 #include "mail/fetch.h"
 #include "mail/folder.h"
 #include "mail/people.h"
+#include "ui/opened.h"
 
 void
 ui_verify_options_table(UiVerifyOptions *options, UiOption *into)
@@ -154,7 +155,10 @@ ui_verify_options_read(const UiVerifyOptions *options, UiCli *cli, GBytes *bytes
 {
   MlReadOptions read = options->read;
   read.received = ui_verify_options_received(options, bytes, received);
-  return ml_message_read(bytes, &read, cli->cancellable, error);
+  MlMessage *message = ml_message_read(bytes, &read, cli->cancellable, error);
+  if (message)
+    ui_opened_note(cli, message);
+  return message;
 }
 
 gboolean
