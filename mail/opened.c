@@ -13,7 +13,7 @@
 
 /* What is inside a piece: GVariant's serialization, little endian. */
 #define TYPE "(ya(suusxssss))"
-enum { FORMAT = 1, PLACE_MAX = 4096, FIELD_MAX = 64 * 1024 };
+enum { FORMAT = 1, PLACE_MAX = 4096, FIELD_MAX = 64 * 1024, GATHER = 16 };
 
 struct MlOpened {
   const MlAccount *account;
@@ -433,7 +433,6 @@ choose(MlOpened *opened, GError **error)
 static gboolean
 is_tidy(const MlOpened *opened, const GPtrArray *chosen)
 {
-  enum { GATHER = 16 };
   guint opens = 0, n = 0;
   for (guint i = 0; i < opened->open->len; i++)
     if (g_array_index(opened->open, gboolean, i)) {
@@ -447,7 +446,7 @@ gboolean
 ml_opened_tidy(MlOpened *opened, CryptoRevocationMode revocation, GError **error)
 {
   gboolean done = FALSE;
-  if (!opened->pieces || !opened->open->len)
+  if (!opened->pieces || (!opened->used && opened->open->len < GATHER))
     return TRUE;
   g_autoptr(GPtrArray) chosen = choose(opened, error);
   if (!chosen)

@@ -11,7 +11,7 @@
  * (mail/store-opened.c). doc/search.md says what it protects against. All of it blocks. */
 
 /* Of one message. Immutable; any thread. */
-typedef struct {
+typedef struct MlOpenedText {
   char *folder;
   guint32 uidvalidity, uid;
   char *message_id; /* without angle brackets; "": none. By it a message is found again that was moved */

@@ -24,6 +24,7 @@ typedef struct UiReader UiReader;
 typedef struct UiComposer UiComposer;
 typedef struct UiVerdicts UiVerdicts; /* ui/verdicts.c */
 typedef struct UiHits UiHits;       /* ui/hits-private.h */
+typedef struct MlOpenedText MlOpenedText; /* mail/opened.h */
 
 /* A view is a table of functions and its own state behind this head; the topmost is on the screen. */
 typedef struct {
@@ -121,6 +122,7 @@ struct UiApp {
   gpointer addresses;   /* ui/addresses.c */
   gpointer directories; /* ui/directory.c */
   gpointer finder;      /* ui/finder.c */
+  gpointer opened;      /* ui/finder-opened.c */
   gpointer goal;        /* ui/finds.c: the message to be opened when its folder is there; NULL */
   GPtrArray *askings;   /* of UiAsking: servers that are asked for words, and those that were told to stop; NULL */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
@@ -522,6 +524,9 @@ void ui_cards_stop(UiApp *app);  /* before they end */
 /* finder.c: the index of words, kept up in the background; finds.c: the search over all folders */
 void ui_finder_start(UiApp *app);
 void ui_finder_news(UiApp *app, const UiAccount *account); /* mail came, went, or was read */
+/* What an encrypted message says that was read; takes it; NULL is fine. Kept where the account wants it. */
+void ui_finder_note(UiApp *app, const UiAccount *account, MlOpenedText *text);
+void ui_finder_forget(UiApp *app); /* keys were forgotten */
 void ui_finder_free(UiApp *app); /* the jobs have ended; before the accounts go */
 void ui_finds_arrived(UiApp *app); /* the open folder's list has grown */
 void ui_finds_free(UiApp *app);
@@ -580,7 +585,7 @@ void ui_keep_offer(UiApp *app, const char *account, const char *server, char *pa
                                                               X(address) X(undo) X(search_backwards) X(sort) X(sort_reverse)            \
                           X(fold) X(fold_all) X(tag_thread) X(delete_thread) X(undelete_thread) X(read_thread)         \
                               X(cut_thread) X(link_threads)                                                    \
-                                                                  X(find) X(find_ask) X(find_sort) X(find_keep) X(certs) X(certs_next_group)               \
+                                                                  X(find) X(find_ask) X(find_sort) X(find_keep) X(find_decrypt) X(certs) X(certs_next_group)               \
                                                                       X(certs_limit) X(certs_search)         \
                                                                           X(certs_roots) X(certs_refresh)      \
           X(tokens) X(token_login) X(token_logout) X(token_change) X(token_unblock) X(tokens_refresh)           \

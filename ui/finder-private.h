@@ -1,6 +1,7 @@
 #ifndef UI_FINDER_PRIVATE_H
 #define UI_FINDER_PRIVATE_H
 
+#include "mail/opened.h"
 #include "mail/search.h"
 #include "ui/app-private.h"
 
@@ -11,6 +12,27 @@ gboolean ui_finder_open(UiFinderMail *mail, GError **error) G_GNUC_WARN_UNUSED_R
 MlStoreSearch *ui_finder_index(UiFinderMail *mail);
 MlStore *ui_finder_store(UiFinderMail *mail);
 MlSearchReader *ui_finder_reader(UiFinderMail *mail);
+const MlAccount *ui_finder_account(UiFinderMail *mail, const char **store_dir);
+
+/* What encrypted messages say, in memory: finder-opened.c. Verify thread alone. */
+typedef struct {
+  MlOpened *index; /* NULL: it is not open */
+  gint64 looked;   /* at the file, monotonic; 0: never */
+  guint closed;    /* messages that could not be opened */
+  gboolean locked; /* a PIN would open some */
+} UiFinderOpened;
+UiFinderOpened *ui_finder_opened(UiFinderMail *mail);
+/* Joins it to what is found, as far as it can be opened without asking. Error: it could not, for a reason. */
+void ui_finder_join(UiFinderMail *mail, CryptoRevocationMode mode, GCancellable *cancellable, GError **error);
+void ui_finder_opened_clear(UiFinderMail *mail);
+/* UI thread */
+void ui_finder_opened_start(UiApp *app);
+void ui_finder_opened_end(UiApp *app);
+void ui_finder_flush(UiApp *app, const UiAccount *account); /* seals what was noted, before what is asked next */
+void ui_finder_unlock(UiApp *app, const UiAccount *account); /* asks for the PIN; then ui_finds_again() */
+void ui_finds_again(UiApp *app);
+void ui_finds_forget(UiApp *app); /* keys were forgotten: what is shown is asked for anew */
+
 /* UI thread: when it was looked last. *@changes counts looks that changed the index. */
 const MlSearchState *ui_finder_state(UiApp *app, const UiAccount *account, guint *changes);
 void ui_finds_news(UiApp *app); /* it has grown */

@@ -14,6 +14,7 @@ struct UiFinderMail {
   MlStoreSearch *search;
   MlDriver *local;
   MlSearchReader *reader;
+  UiFinderOpened opened;
   char *said; /* an error that was told; NULL */
 };
 
@@ -67,6 +68,19 @@ MlSearchReader *
 ui_finder_reader(UiFinderMail *mail)
 {
   return mail->reader;
+}
+
+const MlAccount *
+ui_finder_account(UiFinderMail *mail, const char **store_dir)
+{
+  *store_dir = mail->hooks.store_dir;
+  return mail->account;
+}
+
+UiFinderOpened *
+ui_finder_opened(UiFinderMail *mail)
+{
+  return &mail->opened;
 }
 
 typedef struct {
@@ -215,6 +229,7 @@ kept_free(gpointer data)
   Kept *kept = data;
   if (kept->timer)
     g_source_remove(kept->timer);
+  ui_finder_opened_clear(&kept->mail);
   ml_search_reader_free(kept->mail.reader);
   ml_store_search_free(kept->mail.search);
   ml_store_free(kept->mail.store);
@@ -239,6 +254,7 @@ ui_finder_start(UiApp *app)
     g_ptr_array_add(finder->kept, kept);
   }
   app->finder = finder;
+  ui_finder_opened_start(app);
   for (guint i = 0; i < finder->kept->len; i++)
     later(finder->kept->pdata[i], FIRST_MS);
 }
@@ -249,6 +265,7 @@ ui_finder_free(UiApp *app)
   Finder *finder = app->finder;
   if (!finder)
     return;
+  ui_finder_opened_end(app);
   g_ptr_array_unref(finder->kept);
   g_free(finder);
   app->finder = NULL;

@@ -18,6 +18,8 @@ typedef struct {
   GCancellable *job; /* of the question under way; NULL */
   UiFindsRows *found;
   guint total;      /* in the index */
+  guint closed;     /* encrypted messages that were not searched */
+  gboolean locked;  /* as a PIN is missing */
   guint changes; /* of the index, when it was asked last */
   gint64 when;
   UiAsking *asking; /* the server was asked for these words; NULL */
@@ -48,9 +50,8 @@ has_server(const Finds *finds)
   return finds->account->account->kind == ML_ACCOUNT_IMAP;
 }
 
-/* What the search may have missed, and what can be done about it. */
 static char *
-note_words(UiApp *app, const Finds *finds)
+elsewhere_words(UiApp *app, const Finds *finds)
 {
   guint changes, by_server = ui_finds_rows_count(finds->found, UI_FINDS_SERVER);
   const MlSearchState *state = ui_finder_state(app, finds->account, &changes);
@@ -70,6 +71,18 @@ note_words(UiApp *app, const Finds *finds)
   if (!missing || !has_server(finds))
     return NULL;
   return g_strdup_printf("%u message%s not here in full: a asks the server", missing, missing == 1 ? " is" : "s are");
+}
+
+/* What the search may have missed, and what can be done about it. */
+static char *
+note_words(UiApp *app, const Finds *finds)
+{
+  g_autofree char *elsewhere = elsewhere_words(app, finds);
+
+  if (finds->empty || !finds->closed)
+    return g_steal_pointer(&elsewhere);
+  return g_strdup_printf("%u encrypted message%s not searched%s%s%s", finds->closed, finds->closed == 1 ? " was" : "s were",
+                         finds->locked ? ": D asks for the PIN" : "", elsewhere ? "; " : "", elsewhere ? elsewhere : "");
 }
 
 static void
@@ -102,8 +115,10 @@ typedef struct {
   gboolean by_rank, again;
   GPtrArray *found;    /* of MlFound */
   GPtrArray *snippets; /* of char *, of the first of them */
-  guint total;
-  GError *error;
+  guint total, closed;
+  gboolean locked;
+  CryptoRevocationMode mode;
+  GError *error, *trouble; /* trouble: with what encrypted messages say; the rest was searched */
 } Question;
 
 static void
@@ -113,7 +128,17 @@ question_free(Question *question)
   g_clear_pointer(&question->found, g_ptr_array_unref);
   g_ptr_array_unref(question->snippets);
   g_clear_error(&question->error);
+  g_clear_error(&question->trouble);
   g_free(question);
+}
+
+static char *
+text_of(UiFinderMail *mail, const MlFound *found)
+{
+  MlOpened *opened = ui_finder_opened(mail)->index;
+  char *text = opened ? ml_opened_find(opened, found->folder, found->uidvalidity, found->header->uid) : NULL;
+
+  return text ? text : ml_search_text(ui_finder_reader(mail), found->folder, found->uidvalidity, found->header->uid);
 }
 
 static void
@@ -123,6 +148,9 @@ run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   const MlFindOptions options = { .limit = LIMIT, .by_rank = question->by_rank, .cancellable = cancellable };
   if (!ui_finder_open(question->mail, &question->error))
     return;
+  ui_finder_join(question->mail, question->mode, cancellable, &question->trouble);
+  question->closed = ui_finder_opened(question->mail)->closed;
+  question->locked = ui_finder_opened(question->mail)->locked;
   question->found = ml_store_search_find(ui_finder_index(question->mail), question->query, &options,
                                          &question->total, &question->error);
   for (guint i = 0; question->found && i < MIN(question->found->len, SNIPPETS); i++) {
@@ -130,8 +158,7 @@ run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
     gsize start, end;
     if (g_cancellable_is_cancelled(cancellable))
       return;
-    g_autofree char *text =
-        ml_search_text(ui_finder_reader(question->mail), found->folder, found->uidvalidity, found->header->uid);
+    g_autofree char *text = text_of(question->mail, found);
     g_ptr_array_add(question->snippets, ml_query_snippet(question->query, text ? text : "", &start, &end));
   }
 }
@@ -159,6 +186,10 @@ question_done(UiApp *app, gboolean cancelled, gpointer data)
     finds->job = NULL;
     if (question->error && !cancelled)
       ui_app_error(app, question->error);
+    if (question->trouble && !cancelled)
+      ui_app_error(app, question->trouble);
+    finds->closed = question->closed;
+    finds->locked = question->locked;
     if (question->found)
       show(finds, question);
     set_title(app, finds);
@@ -188,7 +219,9 @@ ask(UiApp *app, Finds *finds, gboolean again)
     set_title(app, finds);
     return;
   }
+  ui_finder_flush(app, finds->account);
   Question *question = g_new0(Question, 1);
+  question->mode = ml_config_revocation(app->config);
   question->mail = mail;
   question->number = finds->asked;
   question->query = query;
@@ -214,6 +247,43 @@ ui_finds_news(UiApp *app)
   if (!finds->empty && !finds->job && changes != finds->changes &&
       (!state->waiting || g_get_monotonic_time() - finds->when > AGAIN_US))
     ask(app, finds, TRUE);
+}
+
+void
+ui_finds_again(UiApp *app)
+{
+  UiList *list = finds_list(app);
+
+  if (list)
+    ask(app, list->data, TRUE);
+}
+
+/* An answer that is under way is not shown either. */
+void
+ui_finds_forget(UiApp *app)
+{
+  UiList *list = finds_list(app);
+  Finds *finds = list ? list->data : NULL;
+
+  if (!finds || !finds->account->account->index_encrypted)
+    return;
+  ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
+  ui_finds_rows_show(finds->found, list, finds->by_rank, FALSE);
+  finds->total = 0;
+  ask(app, finds, FALSE);
+}
+
+void
+ui_action_find_decrypt(UiApp *app)
+{
+  const Finds *finds = finds_list(app)->data;
+
+  if (!finds->account->account->index_encrypted)
+    ui_app_say(app, "What encrypted mail says is not kept for the search: index-encrypted = yes in signet.conf does that.");
+  else if (!finds->closed)
+    ui_app_say(app, "There is no encrypted message that was read and not searched.");
+  else
+    ui_finder_unlock(app, finds->account);
 }
 
 /* ---- the server */
@@ -423,7 +493,7 @@ ui_action_find(UiApp *app)
   }
   Finds *finds = g_new0(Finds, 1);
   list = ui_list_new(UI_IN_FINDS, "the search", "Search",
-                     "Enter open  a ask the server  Q other words  s sort  w keep  q back  ? help");
+                     "Enter open  a ask the server  Q other words  s sort  w keep  D decrypt  q back  ? help");
   *finds = (Finds){ .list = list, .account = account, .words = g_strdup(""), .empty = TRUE,
                     .found = ui_finds_rows_new() };
   list->data = finds;

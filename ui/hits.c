@@ -281,6 +281,8 @@ run_piece(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   if (!ui_finder_open(piece->mail, &piece->error))
     return;
   if (!piece->run)
+    ui_finder_join(piece->mail, ml_config_revocation(piece->app->config), cancellable, NULL);
+  if (!piece->run)
     piece->run = ml_saved_run_new(piece->text, piece->config, &piece->hooks, ui_finder_store(piece->mail),
                                   ui_finder_index(piece->mail), &piece->error);
   if (piece->run && !ml_saved_run_on(piece->run, g_get_monotonic_time() + PIECE_US, cancellable, &piece->found, &piece->more,

@@ -10,6 +10,7 @@ ui_idle_forget_secrets(UiApp *app)
 {
   ui_reader_shut(app);
   ui_drafts_forget_titles(app);
+  ui_finder_forget(app);
 }
 
 static void

@@ -113,6 +113,7 @@ static const UiBinding table[] = {
       "find words in all mail of the account that is here, as you type"),
   ACT('a', UI_IN_FINDS, find_ask, "ask the server for these words too: for mail that is not here in full"),
   ACT('s', UI_IN_FINDS, find_sort, "best first, or newest first"),
+  ACT('D', UI_IN_FINDS, find_decrypt, "search encrypted messages too: asks for the PIN or password"),
   ACT('w', UI_IN_FINDS, find_keep, "keep these words as a search with a name, over all accounts"),
   ACT('l', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),
   ACT('\\', UI_IN_INDEX, limit, "show only messages that fit a pattern; `all`, or Esc, shows all again"),

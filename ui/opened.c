@@ -56,6 +56,6 @@ ui_opened_settle(UiCli *cli, const MlAccount *account)
   if (!ml_opened_remove(directory, account, &any, &error))
     ui_cli_error(cli, "%s", error->message);
   else if (any)
-    ui_cli_error(cli, "%s: index-encrypted is off: what was kept of encrypted mail for the search is deleted.",
+    ui_cli_error(cli, "%s: index-encrypted is off: what was kept of encrypted mail is deleted.",
                  account->name);
 }

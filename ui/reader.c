@@ -2,6 +2,7 @@
 
 #include "mail/addressbook.h"
 #include "mail/fetch.h"
+#include "mail/opened.h"
 #include "ui/app-private.h"
 #include "ui/layout.h"
 #include "ui/strip.h"
@@ -17,6 +18,10 @@ typedef struct {
   GPtrArray *left;
   gint64 received;
   char *message_id;
+  UiAccount *account; /* whose search is to have what it says; NULL: nobody's */
+  char *folder;
+  guint32 uidvalidity, uid;
+  MlOpenedText *opened;
   gboolean open_errant, all_headers;
   guint ask; /* CryptoAskKind bits; 0: of what is here already */
   gboolean by_key;
@@ -115,6 +120,8 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   if (!reading->message)
     return;
   reading->until = ml_message_until(reading->message, &options);
+  if (reading->account)
+    reading->opened = ml_opened_text(reading->message, reading->folder, reading->uidvalidity, reading->uid);
   if (people && reading->message_id) {
     g_autoptr(GError) error = NULL;
     if (ml_people_note(people, reading->message, reading->message_id, now, &error) == now && !error)
@@ -294,7 +301,10 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
   g_clear_error(&reading->error);
   g_bytes_unref(reading->raw);
   g_clear_pointer(&reading->left, g_ptr_array_unref);
+  if (reading->account)
+    ui_finder_note(app, reading->account, reading->opened);
   g_free(reading->message_id);
+  g_free(reading->folder);
   g_free(reading->standing);
   g_free(reading);
 }
@@ -310,6 +320,12 @@ start_reading(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean ope
   reading->left = reader->left ? g_ptr_array_ref(reader->left) : NULL;
   reading->received = reader->received;
   reading->message_id = g_strdup(reader->message_id);
+  if (reader->box && reader->box->uidvalidity && reader->box->account->account->index_encrypted) {
+    reading->account = reader->box->account;
+    reading->folder = g_strdup(reader->box->folder);
+    reading->uidvalidity = reader->box->uidvalidity;
+    reading->uid = reader->uid;
+  }
   reading->open_errant = open_errant;
   reading->ask = ask;
   reading->by_key = by_key;
