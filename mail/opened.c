@@ -215,7 +215,18 @@ ml_opened_keep(const char *directory, const MlAccount *account, const GPtrArray 
     return TRUE;
   g_autoptr(GBytes) sealed = seal(account, fresh, revocation, error);
   g_autoptr(GArray) numbers = numbers_of(fresh);
-  return sealed && ml_pieces_append(path, owner, numbers, sealed, error);
+  GError *why = NULL;
+  if (!sealed || ml_pieces_append(path, owner, numbers, sealed, &why))
+    return sealed != NULL;
+  if (g_error_matches(why, ML_ERROR, ML_ERROR_FAILED)) {
+    g_clear_error(&why);
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
+                "What encrypted mail says cannot be kept for the search: %s is full. Search once with its key (signet search "
+                "--encrypted), which makes one piece of many.", path);
+  } else {
+    g_propagate_error(error, why);
+  }
+  return FALSE;
 }
 
 gboolean

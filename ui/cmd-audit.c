@@ -10,6 +10,7 @@
 #include "ui/audit.h"
 #include "ui/bar.h"
 #include "ui/interrupt.h"
+#include "ui/opened.h"
 #include "ui/text.h"
 #include "ui/verify-options.h"
 
@@ -205,6 +206,9 @@ judge(Folder *folder, const Listed *listed, GBytes *bytes)
     return NULL;
   if (message) {
     note_locked(audit, message);
+    if (folder->account->index_encrypted)
+      ui_opened_take(audit->cli, folder->account,
+                     ml_opened_text(message, folder->name, folder->uidvalidity, listed->uid));
     ui_audit_record_fill(record, message, &read);
     return g_steal_pointer(&record);
   }

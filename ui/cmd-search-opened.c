@@ -44,6 +44,9 @@ ui_search_opened(UiSearch *search, MlStore *store, MlStoreSearch *index)
 
   search->not_searched = 0;
   ui_opened_settle(search->cli, search->account);
+  if (search->encrypted && !search->account->index_encrypted)
+    ui_cli_error(search->cli, "%s: what encrypted mail says is not kept: index-encrypted = yes in %s does that",
+                 search->account->name, search->cli->config_path);
   if (!search->account->index_encrypted || !ml_opened_any(directory, search->account))
     return NULL;
   g_autoptr(MlOpened) opened = ui_search_open_crypto(search, &error) ? ml_opened_new(directory, search->account, &error) : NULL;

@@ -12,8 +12,12 @@ ui_opened_end(UiCli *cli)
   if (!texts)
     return;
   g_autofree char *directory = g_build_filename(cli->data_dir, "store", NULL);
-  if (!ml_opened_keep(directory, cli->opened_of, texts, ml_config_revocation(cli->config), &error))
-    ui_cli_error(cli, "%s: %s", cli->opened_of->name, error->message);
+  CryptoRevocationMode mode = ml_config_revocation(cli->config);
+  if (ml_opened_keep(directory, cli->opened_of, texts, mode, &error))
+    return;
+  ui_cli_error(cli, "%s: %s", cli->opened_of->name, error->message);
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_STORE)) /* a file that was damaged is another one now */
+    (void)!ml_opened_keep(directory, cli->opened_of, texts, mode, NULL);
 }
 
 void

@@ -147,6 +147,15 @@ exits 0 "and what was read before it" signet search archaeopteryx
 place=$(printf '%s\n' "$out" | awk '{print $1}')
 exits 0 "is found by its copy" signet show "$place"
 
+# ---- what was read long ago
+rm "$sealed"
+exits 1 "nothing is kept any more" signet search archaeopteryx
+quiet signet audit INBOX
+exits 1 "audit opens nothing by itself" signet search archaeopteryx
+quiet signet audit --decrypt INBOX
+exits 0 "with --decrypt it puts in all of a folder" signet search archaeopteryx
+exits 0 "whatever is in it" signet search gallimimus
+
 # ---- off again
 settings 'index-encrypted = no'
 exits 1 "switched off" signet search archaeopteryx

@@ -20,6 +20,7 @@ fill() {
 	pk12util -i "$pki/bob.p12" -d "sql:$LAB/profile/nssdb" -W x -k "$LAB/pin" >/dev/null
 	certutil -A -d "sql:$LAB/profile/nssdb" -n lab -t ,C, -i "$pki/ca.pem" -f "$LAB/pin"
 	sed -i '/^maildir/a index-encrypted = yes' "$LAB/profile/signet.conf"
+	printf '[searches]\nold = brachio*\n' >>"$LAB/profile/signet.conf"
 	plain 'Ordinary' 1 'Hello.' | deliver m1 1
 	{ letter '[...]' 2; hidden 'Quetzal plan' 'The archaeopteryx\033[31m flies on Friday.'; } | deliver m2 2
 	{ letter '[...]' 3; hidden 'Another' 'A brachiosaurus stays.'; } | deliver m3 3
@@ -115,6 +116,14 @@ session() { # session COLUMNS ROWS
 	wait_for '^ +A brachiosaurus stays' "$size: all of it"
 	keys Escape
 	unseen '^ Search work'
+	keys y
+	seen '^ +old +brachio'
+	keys End
+	seen '^> +old '
+	keys Enter
+	wait_for '^ Search "old"  1 message' "$size: a search with a name finds it too"
+	keys q
+	unseen '^ Search "old"'
 	keys q
 	seen 'ended with 0'
 }

@@ -229,6 +229,31 @@ test_locked_alone(void)
   value(stronger, ML_POLICY_REVOCATION, "hard", "signet.conf:4", NULL);
 }
 
+/* What encrypted mail says is kept for the search where the account says so, unless policy forbids it. */
+static void
+test_index(void)
+{
+  static const char account[] = "[account x]\nmbox = m\nindex-encrypted = yes\n";
+  static const struct {
+    const char *user, *above;
+    gboolean kept;
+  } cases[] = {
+    { "", NULL, TRUE },
+    { "[policy]\nindex-encrypted = forbid\n", NULL, FALSE },
+    { "", "[policy]\nindex-encrypted = forbid\n", FALSE },
+    { "[policy]\nindex-encrypted = allow\n", "[policy]\nindex-encrypted = forbid\n", TRUE },
+    { "[policy]\nindex-encrypted = allow\n", "[policy]\nlocked = index-encrypted\nindex-encrypted = forbid\n", FALSE },
+    { "[policy]\nindex-encrypted = forbid\n", "[policy]\nlocked = index-encrypted\nindex-encrypted = allow\n", FALSE },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *text = g_strconcat(account, cases[i].user, NULL);
+    g_autoptr(MlConfig) config = good(text, cases[i].above);
+    g_assert_cmpint(ml_config_account(config, "x")->index_encrypted, ==, cases[i].kept);
+  }
+  g_autoptr(MlConfig) silent = good("[account x]\nmbox = m\n", NULL);
+  g_assert_false(ml_config_account(silent, "x")->index_encrypted);
+}
+
 static void
 test_broken(void)
 {
@@ -292,6 +317,7 @@ main(int argc, char **argv)
   g_test_add_func("/policy/merge", test_merge);
   g_test_add_func("/policy/merge-network", test_merge_network);
   g_test_add_func("/policy/locked-alone", test_locked_alone);
+  g_test_add_func("/policy/index", test_index);
   g_test_add_func("/policy/broken", test_broken);
   g_test_add_func("/policy/algorithms", test_algorithms);
   int code = g_test_run();
