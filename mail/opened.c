@@ -1,9 +1,11 @@
 #include "mail/opened.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "crypto/cms-write.h"
 #include "crypto/keyuse.h"
+#include "mail/files.h"
 #include "mail/headers-private.h"
 #include "mail/message-private.h"
 #include "mail/pieces.h"
@@ -213,6 +215,10 @@ ml_opened_keep(const char *directory, const MlAccount *account, const GPtrArray 
   }
   if (!fresh->len)
     return TRUE;
+  if (g_mkdir_with_parents(directory, 0700) < 0) { /* mail may be read before anything else is kept of it */
+    ml_files_error(error, errno, "made", directory);
+    return FALSE;
+  }
   g_autoptr(GBytes) sealed = seal(account, fresh, revocation, error);
   g_autoptr(GArray) numbers = numbers_of(fresh);
   GError *why = NULL;

@@ -30,7 +30,7 @@ enum {
 };
 
 /* Puts @texts (of MlOpenedText) in, as one piece; those that are there already are left out. On the disk when it returns
- * TRUE. @directory: of the account's store. Errors: there is no certificate of the account to encrypt to; STORE. */
+ * TRUE. @directory: of the account's store; made if missing. Errors: there is no certificate of the account to encrypt to; STORE. */
 gboolean ml_opened_keep(const char *directory, const MlAccount *account, const GPtrArray *texts,
                         CryptoRevocationMode revocation, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The account does not want it any more. *@any: there was something. */

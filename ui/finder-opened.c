@@ -84,9 +84,8 @@ keep(const UiAccount *account, const GPtrArray *texts, CryptoRevocationMode mode
 
   if (ml_opened_keep(account->store_dir, account->account, texts, mode, &why))
     return TRUE;
-  if (g_error_matches(why, ML_ERROR, ML_ERROR_STORE) &&
-      ml_opened_keep(account->store_dir, account->account, texts, mode, NULL))
-    g_message("%s", why->message);
+  if (g_error_matches(why, ML_ERROR, ML_ERROR_STORE))
+    (void)!ml_opened_keep(account->store_dir, account->account, texts, mode, NULL);
   g_propagate_error(error, why);
   return FALSE;
 }

@@ -62,7 +62,11 @@ exits 1 "it is not found" signet search archaeopteryx
 ok "$([ ! -e "$sealed" ]; echo $?)" "and nothing of it is kept"
 
 # ---- on
+rm -r "$p/data"
 settings 'index-encrypted = yes' '[policy]' 'journal = on'
+exits 0 "the first thing that is done" signet show INBOX/3
+ok "$([ -e "$sealed" ]; echo $?)" "leaves what it says"
+rm "$sealed"
 exits 1 "what was not decrypted since is not found" signet search archaeopteryx
 exits 0 "it is read once more" signet show INBOX/1
 is "$(stat -c %a "$sealed")" 600 "what it says is kept, for its owner alone"

@@ -414,6 +414,19 @@ test_no_certificate(Fixture *fixture, gconstpointer data)
   g_assert_false(g_file_test(fixture->file, G_FILE_TEST_EXISTS));
 }
 
+/* A message may be read before anything else is kept. */
+static void
+test_first_of_all(Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *below = g_build_filename(fixture->dir, "data", "store", NULL);
+  g_autofree char *file = g_build_filename(below, "work.sealed", NULL);
+  g_autofree char *kept = fixture->dir;
+  fixture->dir = below;
+  keep(fixture, "INBOX", 1, "x");
+  fixture->dir = g_steal_pointer(&kept);
+  g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
+}
+
 static void
 test_remove(Fixture *fixture, gconstpointer data)
 {
@@ -493,6 +506,7 @@ main(int argc, char **argv)
   ADD("moved", test_moved);
   ADD("lost", test_lost);
   ADD("no-certificate", test_no_certificate);
+  ADD("first-of-all", test_first_of_all);
   ADD("remove", test_remove);
   g_test_add_func("/opened/message", test_message);
   return lab_run();

@@ -144,6 +144,25 @@ test_torn(Fixture *fixture, gconstpointer data)
   }
 }
 
+/* Nothing of it stays behind a shorter piece that takes its place. */
+static void
+test_torn_long(Fixture *fixture, gconstpointer data)
+{
+  gsize ends[4];
+  struct stat about;
+  g_autoptr(GBytes) whole = three(fixture, ends);
+  g_autofree char *large = g_strnfill(5000, 'x');
+  put(fixture->path, 66, large);
+  g_assert_cmpint(stat(fixture->path, &about), ==, 0);
+  g_assert_cmpint(truncate(fixture->path, about.st_size - 1), ==, 0);
+  put(fixture->path, 77, "new");
+  put(fixture->path, 88, "newer");
+  g_autoptr(MlPieces) pieces = open_now(fixture->path);
+  g_assert_cmpuint(ml_pieces_count(pieces), ==, 5);
+  expect(pieces, 3, 77, "new");
+  expect(pieces, 4, 88, "newer");
+}
+
 static void
 test_zeros(Fixture *fixture, gconstpointer data)
 {
@@ -363,6 +382,7 @@ main(int argc, char **argv)
 #define ADD(name, func) g_test_add("/pieces/" name, Fixture, NULL, set_up, func, tear_down)
   ADD("append", test_append);
   ADD("torn", test_torn);
+  ADD("torn-long", test_torn_long);
   ADD("zeros", test_zeros);
   ADD("changed", test_changed);
   ADD("another-owner", test_another_owner);
