@@ -292,16 +292,14 @@ test_tidy(Fixture *fixture, gconstpointer data)
   expect_nowhere(fixture, "saurus");
 }
 
-/* A piece to somebody whose key is not here. */
 static void
-append_for(Fixture *fixture, const char *name, guint64 id)
+append_octets(Fixture *fixture, const char *name, guint64 id, GBytes *content)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *identity = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "imap anna@mail.example.org:993", -1);
   g_autoptr(CryptoCert) cert = certificate(name);
   g_autoptr(GPtrArray) to = g_ptr_array_new();
   g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof id);
-  g_autoptr(GBytes) content = g_bytes_new_static("whatever", 8);
   g_ptr_array_add(to, cert);
   g_array_append_val(ids, id);
   g_autoptr(GBytes) sealed = crypto_cms_encrypt(content, to, CRYPTO_CIPHER_AES256_GCM, FALSE, &error);
@@ -309,6 +307,14 @@ append_for(Fixture *fixture, const char *name, guint64 id)
   gboolean ok = ml_pieces_append(fixture->file, identity, ids, sealed, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
+}
+
+/* Of a @name whose key is not here, or of nothing that means anything. */
+static void
+append_for(Fixture *fixture, const char *name, guint64 id)
+{
+  g_autoptr(GBytes) content = g_bytes_new_static("whatever", 8);
+  append_octets(fixture, name, id, content);
 }
 
 static void
@@ -342,6 +348,36 @@ test_hostile(Fixture *fixture, gconstpointer data)
   keep(fixture, "INBOX", 1, "quetzalcoatlus");
   g_autoptr(MlOpened) opened = load(fixture, 1, 0);
   expect(fixture, "quetzalcoatlus", "INBOX/1");
+  tidy(fixture, opened);
+  g_assert_cmpuint(pieces(fixture), ==, 1);
+}
+
+/* Cut anywhere, and with any octet changed. */
+static void
+test_bent(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_auto(MlOpenedState) state = { 0 };
+  g_autofree char *identity = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "imap anna@mail.example.org:993", -1);
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  g_autoptr(MlPieces) all = ml_pieces_open(fixture->file, identity, &error);
+  g_autoptr(GBytes) sealed = ml_pieces_get(all, 0, &error);
+  g_autoptr(CryptoCms) cms = crypto_cms_parse(sealed, &error);
+  g_autoptr(GBytes) inside = crypto_cms_decrypt(cms, NULL, &error);
+  g_assert_no_error(error);
+  gsize length = g_bytes_get_size(inside);
+  for (gsize at = 0; at < length; at++) {
+    g_autoptr(GBytes) cut = g_bytes_new_from_bytes(inside, 0, at);
+    g_autofree guint8 *octets = g_memdup2(g_bytes_get_data(inside, NULL), length);
+    octets[at] ^= (guint8)g_test_rand_int_range(1, 256);
+    g_autoptr(GBytes) bent = g_bytes_new(octets, length);
+    append_octets(fixture, "rsa", 1000 + at, cut);
+    append_octets(fixture, "rsa", 5000 + at, bent);
+  }
+  g_autoptr(MlOpened) opened = ml_opened_new(fixture->dir, &fixture->account, &error);
+  gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error) && ml_opened_place(opened, fixture->store, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
   tidy(fixture, opened);
   g_assert_cmpuint(pieces(fixture), ==, 1);
 }
@@ -503,6 +539,7 @@ main(int argc, char **argv)
   ADD("tidy", test_tidy);
   ADD("closed", test_closed);
   ADD("hostile", test_hostile);
+  ADD("bent", test_bent);
   ADD("moved", test_moved);
   ADD("lost", test_lost);
   ADD("no-certificate", test_no_certificate);
