@@ -202,7 +202,7 @@ ml_config_free(MlConfig *config)
   char *strings[] = { config->file,          config->pager_headers, config->keymap,    config->browser,
                       config->print_command, config->nssdb,         config->revocation, config->address_book,
                       config->editor,        config->editor_window, config->internal_hosts,
-                      config->online };
+                      config->online,        config->sort };
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   ml_policy_free(config->policy);
