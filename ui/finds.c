@@ -70,6 +70,8 @@ elsewhere_words(UiApp *app, const Finds *finds)
   guint missing = state->messages - MIN(state->bodies, state->messages) + state->elsewhere;
   if (!missing || !has_server(finds))
     return NULL;
+  if (finds->closed) /* there is room for few words */
+    return g_strdup_printf("%u not here in full: a asks the server", missing);
   return g_strdup_printf("%u message%s not here in full: a asks the server", missing, missing == 1 ? " is" : "s are");
 }
 
@@ -81,8 +83,10 @@ note_words(UiApp *app, const Finds *finds)
 
   if (finds->empty || !finds->closed)
     return g_steal_pointer(&elsewhere);
-  return g_strdup_printf("%u encrypted message%s not searched%s%s%s", finds->closed, finds->closed == 1 ? " was" : "s were",
-                         finds->locked ? ": D asks for the PIN" : "", elsewhere ? "; " : "", elsewhere ? elsewhere : "");
+  if (elsewhere)
+    return g_strdup_printf("%u encrypted not searched%s; %s", finds->closed, finds->locked ? ": D opens" : "", elsewhere);
+  return g_strdup_printf("%u encrypted message%s not searched%s", finds->closed, finds->closed == 1 ? " was" : "s were",
+                         finds->locked ? ": D asks for the PIN" : "");
 }
 
 static void

@@ -320,10 +320,11 @@ start_reading(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean ope
   reading->left = reader->left ? g_ptr_array_ref(reader->left) : NULL;
   reading->received = reader->received;
   reading->message_id = g_strdup(reader->message_id);
-  if (reader->box && reader->box->uidvalidity && reader->box->account->account->index_encrypted) {
-    reading->account = reader->box->account;
-    reading->folder = g_strdup(reader->box->folder);
-    reading->uidvalidity = reader->box->uidvalidity;
+  const UiBox *box = reader->box ? ui_app_box(app, reader->life) : NULL;
+  if (box && box->uidvalidity && box->account->account->index_encrypted) {
+    reading->account = box->account;
+    reading->folder = g_strdup(box->folder);
+    reading->uidvalidity = box->uidvalidity;
     reading->uid = reader->uid;
   }
   reading->open_errant = open_errant;
