@@ -8,6 +8,35 @@
 gboolean ml_config_server(const char *url, const char *service, MlServer *server, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* config-keys.c: what a section may say. Tables end without a name. */
+typedef enum {
+  ML_KEY_TEXT,
+  ML_KEY_BOOL,
+  ML_KEY_NUMBER,
+  ML_KEY_MINUTES,
+  ML_KEY_CHOICE,
+  ML_KEY_SERVER,
+  ML_KEY_LIST,
+  ML_KEY_PATH,
+  ML_KEY_MAILDIR,
+  ML_KEY_MBOX,
+  ML_KEY_POLICY,
+  ML_KEY_LOCKED,
+  ML_KEY_RULE,
+} MlKeyKind;
+
+typedef struct {
+  const char *name;
+  MlKeyKind kind;
+  size_t offset;       /* into MlAccount, MlDirectory or MlConfig; or an MlPolicyKey, an MlRuleKey */
+  const char *choices; /* ML_KEY_CHOICE: words separated by blanks; ML_KEY_SERVER: the schemes */
+} MlConfigKey;
+extern const MlConfigKey ml_config_account_keys[], ml_config_directory_keys[], ml_config_rule_keys[];
+/* Of a section that has no name of its own. NULL: there is no such section; *@nearest is the most like it, or NULL. */
+const MlConfigKey *ml_config_keys(const char *section, const char **nearest);
+/* The same for a key. */
+const MlConfigKey *ml_config_key(const MlConfigKey *keys, const char *name, const char **nearest);
+
 /* config-value.c. Words that belong into no file; names of accounts; "a, b" appended to a list; and a path made absolute:
  * ~ is the home, what is relative is so to the configuration's folder (transfer full). */
 enum { ML_CONFIG_NAME = 40 };

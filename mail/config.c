@@ -1,156 +1,16 @@
 #include "mail/config.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <ini.h>
 
 #include "mail/config-private.h"
-#include "mail/nearest.h"
 #include "mail/policy-private.h"
 #include "mail/saved.h"
 
 enum { MAX_FILE = 1024 * 1024, MAX_ACCOUNTS = 64, MAX_DIRECTORIES = 16, MAX_SEARCHES = 100 };
-
-typedef enum {
-  KEY_TEXT,
-  KEY_BOOL,
-  KEY_NUMBER,
-  KEY_MINUTES,
-  KEY_CHOICE,
-  KEY_SERVER,
-  KEY_LIST,
-  KEY_PATH,
-  KEY_MAILDIR,
-  KEY_MBOX,
-  KEY_POLICY,
-  KEY_LOCKED,
-  KEY_RULE
-} KeyKind;
-
-typedef struct {
-  const char *name;
-  KeyKind kind;
-  size_t offset;       /* into MlAccount or MlConfig; or an MlPolicyKey, an MlRuleKey */
-  const char *choices; /* KEY_CHOICE: words separated by blanks; KEY_SERVER: the schemes */
-} Key;
-
-#define ACCOUNT(field) offsetof(MlAccount, field)
-#define CONFIG(field) offsetof(MlConfig, field)
-#define DIRECTORY(field) offsetof(MlDirectory, field)
-
-static const Key account_keys[] = {
-  { "address", KEY_TEXT, ACCOUNT(address), NULL },
-  { "name", KEY_TEXT, ACCOUNT(display_name), NULL },
-  { "also", KEY_LIST, ACCOUNT(also), NULL },
-  { "imap", KEY_SERVER, ACCOUNT(imap), "imap" },
-  { "maildir", KEY_MAILDIR, ACCOUNT(path), NULL },
-  { "mbox", KEY_MBOX, ACCOUNT(path), NULL },
-  { "smtp", KEY_SERVER, ACCOUNT(smtp), "smtp" },
-  { "sendmail", KEY_TEXT, ACCOUNT(sendmail), NULL },
-  { "password-command", KEY_TEXT, ACCOUNT(password_command), NULL },
-  { "auth", KEY_CHOICE, ACCOUNT(auth), "plain login scram-sha-256 external" },
-  { "tls-cert", KEY_TEXT, ACCOUNT(tls_cert), NULL },
-  { "compress", KEY_CHOICE, ACCOUNT(compress), "auto always never" },
-  { "sign", KEY_CHOICE, ACCOUNT(sign), "never ask always" },
-  { "encrypt", KEY_CHOICE, ACCOUNT(encrypt), "never ask when-possible always" },
-  { "sign-cert", KEY_TEXT, ACCOUNT(sign_cert), NULL },
-  { "encrypt-cert", KEY_TEXT, ACCOUNT(encrypt_cert), NULL },
-  { "archive-cert", KEY_TEXT, ACCOUNT(archive_cert), NULL },
-  { "sent", KEY_TEXT, ACCOUNT(sent), NULL },
-  { "drafts", KEY_TEXT, ACCOUNT(drafts), NULL },
-  { "trash", KEY_TEXT, ACCOUNT(trash), NULL },
-  { "archive", KEY_TEXT, ACCOUNT(archive), NULL },
-  { "keep", KEY_CHOICE, ACCOUNT(keep), "read recent starred all" },
-  { "index-encrypted", KEY_BOOL, ACCOUNT(index_encrypted), NULL },
-  { "keep-days", KEY_NUMBER, ACCOUNT(keep_days), NULL },
-  { "undo-send", KEY_NUMBER, ACCOUNT(undo_send), NULL },
-  { "hide-headers", KEY_CHOICE, ACCOUNT(hide_headers), "baseline shy none" },
-  { "legacy-display", KEY_BOOL, ACCOUNT(legacy_display), NULL },
-  { "signature", KEY_PATH, ACCOUNT(signature), NULL },
-  { "format-flowed", KEY_BOOL, ACCOUNT(flowed), NULL },
-  { NULL, KEY_TEXT, 0, NULL },
-};
-
-static const Key directory_keys[] = {
-  { "url", KEY_SERVER, DIRECTORY(server), "ldap" },
-  { "tls", KEY_CHOICE, DIRECTORY(tls), "required none" },
-  { "base", KEY_TEXT, DIRECTORY(base), NULL },
-  { "filter", KEY_TEXT, DIRECTORY(filter), NULL },
-  { "bind", KEY_TEXT, DIRECTORY(bind), NULL },
-  { "password-command", KEY_TEXT, DIRECTORY(password_command), NULL },
-  { "domains", KEY_LIST, DIRECTORY(domains), NULL },
-  { "ask", KEY_CHOICE, DIRECTORY(ask), "auto key" },
-  { "complete", KEY_BOOL, DIRECTORY(complete), NULL },
-  { "timeout", KEY_NUMBER, DIRECTORY(timeout), NULL },
-  { NULL, KEY_TEXT, 0, NULL },
-};
-
-static const Key ui_keys[] = {
-  { "ascii", KEY_BOOL, CONFIG(ascii), NULL },
-  { "hints", KEY_BOOL, CONFIG(hints), NULL },
-  { "pager-headers", KEY_TEXT, CONFIG(pager_headers), NULL },
-  { "address-book", KEY_PATH, CONFIG(address_book), NULL },
-  { "keymap", KEY_CHOICE, CONFIG(keymap), "mutt" },
-  { "sort", KEY_CHOICE, CONFIG(sort),
-    "arrival date from subject size threads reverse-arrival reverse-date reverse-from reverse-subject reverse-size "
-    "reverse-threads" },
-  { "browser", KEY_TEXT, CONFIG(browser), NULL },
-  { "print-command", KEY_TEXT, CONFIG(print_command), NULL },
-  { "editor", KEY_TEXT, CONFIG(editor), NULL },
-  { "editor-window", KEY_TEXT, CONFIG(editor_window), NULL },
-  { "mark-seen-after", KEY_NUMBER, CONFIG(mark_seen_after), NULL },
-  { NULL, KEY_TEXT, 0, NULL },
-};
-
-static const Key keys_keys[] = {
-  { "nssdb", KEY_PATH, CONFIG(nssdb), NULL },
-  { "system-tokens", KEY_BOOL, CONFIG(system_tokens), NULL },
-  { "pin-timeout", KEY_MINUTES, CONFIG(pin_timeout), NULL },
-  { NULL, KEY_TEXT, 0, NULL },
-};
-
-static const Key policy_keys[] = {
-  { "sign", KEY_POLICY, ML_POLICY_SIGN, NULL },
-  { "encrypt", KEY_POLICY, ML_POLICY_ENCRYPT, NULL },
-  { "clear", KEY_POLICY, ML_POLICY_CLEAR, NULL },
-  { "revocation", KEY_POLICY, ML_POLICY_REVOCATION, NULL },
-  { "min-digest", KEY_POLICY, ML_POLICY_MIN_DIGEST, NULL },
-  { "min-cipher", KEY_POLICY, ML_POLICY_MIN_CIPHER, NULL },
-  { "min-rsa", KEY_POLICY, ML_POLICY_MIN_RSA, NULL },
-  { "min-ec", KEY_POLICY, ML_POLICY_MIN_EC, NULL },
-  { "archive-cert", KEY_POLICY, ML_POLICY_ARCHIVE_CERT, NULL },
-  { "trust", KEY_POLICY, ML_POLICY_TRUST, "list" },
-  { "online", KEY_POLICY, ML_POLICY_ONLINE, NULL },
-  { "internal-hosts", KEY_POLICY, ML_POLICY_INTERNAL_HOSTS, "list" },
-  { "journal", KEY_POLICY, ML_POLICY_JOURNAL, NULL },
-  { "index-encrypted", KEY_POLICY, ML_POLICY_INDEX, NULL },
-  { "locked", KEY_LOCKED, 0, NULL },
-  { NULL, KEY_TEXT, 0, NULL },
-};
-
-/* Lists, as trust and internal-hosts above: more lines of the same key add to it. */
-static const Key rule_keys[] = {
-  { "domain", KEY_RULE, ML_RULE_DOMAIN, "list" },
-  { "except-domain", KEY_RULE, ML_RULE_EXCEPT, "list" },
-  { "subject", KEY_RULE, ML_RULE_SUBJECT, "list" },
-  { "from", KEY_RULE, ML_RULE_FROM, "list" },
-  { "sign", KEY_RULE, ML_RULE_SIGN, NULL },
-  { "encrypt", KEY_RULE, ML_RULE_ENCRYPT, NULL },
-  { "clear", KEY_RULE, ML_RULE_CLEAR, NULL },
-  { NULL, KEY_TEXT, 0, NULL },
-};
-
-/* Its keys are the names of searches: on_search(). */
-static const Key searches_keys[] = { { NULL, KEY_TEXT, 0, NULL } };
-
-static const struct {
-  const char *name;
-  const Key *keys;
-} sections[] = { { "ui", ui_keys }, { "keys", keys_keys }, { "policy", policy_keys }, { "searches", searches_keys },
-                 { NULL, NULL } };
 
 /* One run over the file. inih reads lines through next_line(), so that the number of the line is known in
  * every callback, with or without inih's own line numbers compiled in. */
@@ -165,7 +25,7 @@ typedef struct {
   guint section_line; /* where an account, a directory or a rule began */
   MlAccount *account; /* of the section; NULL outside of account sections */
   MlDirectory *directory; /* the same */
-  const Key *keys;    /* of the section; NULL before the first */
+  const MlConfigKey *keys;    /* of the section; NULL before the first */
   char *section;
   GHashTable *given; /* "section\nkey" of this file */
   GError *error;     /* the first */
@@ -180,15 +40,6 @@ static void G_GNUC_PRINTF(3, 4) fail(Reading *reading, guint line, const char *f
   g_autofree char *words = g_strdup_vprintf(format, arguments);
   va_end(arguments);
   reading->error = g_error_new(ML_ERROR, ML_ERROR_CONFIG, "%s:%u: %s", reading->file, line, words);
-}
-
-static const char *
-nearest_key(const Key *keys, const char *given)
-{
-  const char *names[G_N_ELEMENTS(account_keys)] = { NULL };
-  for (guint i = 0; keys[i].name; i++)
-    names[i] = keys[i].name;
-  return ml_nearest(given, names);
 }
 
 void
@@ -239,7 +90,7 @@ begin_account(Reading *reading, const char *name)
   }
   reading->account = ml_config_account_new(name);
   reading->section_line = reading->line;
-  reading->keys = account_keys;
+  reading->keys = ml_config_account_keys;
   g_ptr_array_add(reading->config->accounts, reading->account);
 }
 
@@ -258,7 +109,7 @@ begin_directory(Reading *reading, const char *name)
     return;
   reading->directory = ml_config_directory_new(name);
   reading->section_line = reading->line;
-  reading->keys = directory_keys;
+  reading->keys = ml_config_directory_keys;
   g_ptr_array_add(reading->config->directories, reading->directory);
 }
 
@@ -295,7 +146,7 @@ begin_rule(Reading *reading, const char *name)
   g_autofree char *place = where(reading);
   reading->rule = ml_policy_rule(reading->policy, name, place, &error);
   reading->section_line = reading->line;
-  reading->keys = rule_keys;
+  reading->keys = ml_config_rule_keys;
   if (!reading->rule)
     fail(reading, reading->line, "%s", error->message);
 }
@@ -341,13 +192,8 @@ begin_section(Reading *reading, const char *line)
       begin_directory(reading, directory);
     return;
   }
-  const char *names[G_N_ELEMENTS(sections)] = { NULL };
-  for (guint i = 0; sections[i].name; i++) {
-    names[i] = sections[i].name;
-    if (strcmp(reading->section, sections[i].name) == 0)
-      reading->keys = sections[i].keys;
-  }
-  const char *nearest = ml_nearest(reading->section, names);
+  const char *nearest = NULL;
+  reading->keys = ml_config_keys(reading->section, &nearest);
   if (reading->keys)
     return;
   if (g_str_has_prefix(reading->section, "account"))
@@ -428,7 +274,7 @@ set_bool(Reading *reading, gboolean *field, const char *name, const char *value)
 }
 
 static void
-set_choice(Reading *reading, char **field, const Key *key, const char *value)
+set_choice(Reading *reading, char **field, const MlConfigKey *key, const char *value)
 {
   g_auto(GStrv) choices = g_strsplit(key->choices, " ", -1);
   g_autofree char *lower = g_ascii_strdown(value, -1);
@@ -442,35 +288,35 @@ set_choice(Reading *reading, char **field, const Key *key, const char *value)
 }
 
 static void
-set_path(Reading *reading, const Key *key, char **field, const char *value)
+set_path(Reading *reading, const MlConfigKey *key, char **field, const char *value)
 {
-  if (*field && key->kind != KEY_PATH) {
+  if (*field && key->kind != ML_KEY_PATH) {
     fail(reading, reading->line, "[%s] has both maildir and mbox: keep one", reading->section);
     return;
   }
   *field = ml_config_path(reading->config->file, value);
-  if (key->kind != KEY_PATH)
-    reading->account->kind = key->kind == KEY_MAILDIR ? ML_ACCOUNT_MAILDIR : ML_ACCOUNT_MBOX;
+  if (key->kind != ML_KEY_PATH)
+    reading->account->kind = key->kind == ML_KEY_MAILDIR ? ML_ACCOUNT_MAILDIR : ML_ACCOUNT_MBOX;
 }
 
 static void
-set_policy(Reading *reading, const Key *key, const char *value)
+set_policy(Reading *reading, const MlConfigKey *key, const char *value)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *place = where(reading);
-  gboolean good = key->kind == KEY_POLICY
+  gboolean good = key->kind == ML_KEY_POLICY
                       ? ml_policy_set(reading->policy, (MlPolicyKey)key->offset, value, place, &error)
-                  : key->kind == KEY_RULE
+                  : key->kind == ML_KEY_RULE
                       ? ml_policy_rule_set(reading->rule, (MlRuleKey)key->offset, value, place, &error)
                       : ml_policy_lock(reading->policy, value, place, &error);
-  if (key->kind == KEY_LOCKED && !reading->system)
+  if (key->kind == ML_KEY_LOCKED && !reading->system)
     fail(reading, reading->line, "locked is for the system's policy: %s", ml_config_system_policy());
   else if (!good)
     fail(reading, reading->line, "%s", error->message);
 }
 
 static void
-set_value(Reading *reading, const Key *key, const char *value)
+set_value(Reading *reading, const MlConfigKey *key, const char *value)
 {
   void *base = reading->account     ? (void *)reading->account
                : reading->directory ? (void *)reading->directory
@@ -478,37 +324,37 @@ set_value(Reading *reading, const Key *key, const char *value)
   void *field = (char *)base + key->offset;
   g_autoptr(GError) error = NULL;
   switch (key->kind) {
-  case KEY_TEXT:
+  case ML_KEY_TEXT:
     g_free(*(char **)field);
     *(char **)field = g_strdup(value);
     break;
-  case KEY_BOOL:
+  case ML_KEY_BOOL:
     set_bool(reading, field, key->name, value);
     break;
-  case KEY_NUMBER:
+  case ML_KEY_NUMBER:
     set_number(reading, field, key->name, value);
     break;
-  case KEY_MINUTES:
+  case ML_KEY_MINUTES:
     set_minutes(reading, field, key->name, value);
     break;
-  case KEY_CHOICE:
+  case ML_KEY_CHOICE:
     set_choice(reading, field, key, value);
     break;
-  case KEY_LIST:
+  case ML_KEY_LIST:
     ml_config_add_list(field, value);
     break;
-  case KEY_SERVER:
+  case ML_KEY_SERVER:
     if (!ml_config_server(value, key->choices, field, &error))
       fail(reading, reading->line, "%s", error->message);
     break;
-  case KEY_PATH:
-  case KEY_MAILDIR:
-  case KEY_MBOX:
+  case ML_KEY_PATH:
+  case ML_KEY_MAILDIR:
+  case ML_KEY_MBOX:
     set_path(reading, key, field, value);
     break;
-  case KEY_POLICY:
-  case KEY_LOCKED:
-  case KEY_RULE:
+  case ML_KEY_POLICY:
+  case ML_KEY_LOCKED:
+  case ML_KEY_RULE:
     set_policy(reading, key, value);
     break;
   }
@@ -546,7 +392,7 @@ on_value(void *data, const char *section, const char *name, const char *value)
   (void)section;
   if (reading->error)
     return 1;
-  if (reading->keys == searches_keys) {
+  if (reading->keys && strcmp(reading->section, "searches") == 0) { /* its keys are the names of searches */
     on_search(reading, name, value);
     return 1;
   }
@@ -561,13 +407,13 @@ on_value(void *data, const char *section, const char *name, const char *value)
          "%s stands before any section: begin with [account NAME], [ui], [keys] or [policy]", name);
     return 1;
   }
-  for (const Key *key = reading->keys; key->name; key++) {
-    if (strcmp(key->name, name) != 0)
-      continue;
+  const char *nearest = NULL;
+  const MlConfigKey *key = ml_config_key(reading->keys, name, &nearest);
+  if (key) {
     if (!*value)
       fail(reading, reading->line, "%s has no value", name);
     else if (!g_hash_table_add(reading->given, g_strconcat(reading->section, "\n", name, NULL)) &&
-             key->kind != KEY_LIST && !((key->kind == KEY_RULE || key->kind == KEY_POLICY) && key->choices))
+             key->kind != ML_KEY_LIST && !((key->kind == ML_KEY_RULE || key->kind == ML_KEY_POLICY) && key->choices))
       fail(reading, reading->line, "%s is given twice in [%s]", name, reading->section);
     else if (cut_by_comment(reading, value) && (strstr(name, "command") || strcmp(name, "sendmail") == 0))
       fail(reading, reading->line, "in %s, \" ;\" would begin a comment: put the command into a script",
@@ -576,7 +422,6 @@ on_value(void *data, const char *section, const char *name, const char *value)
       set_value(reading, key, value);
     return 1;
   }
-  const char *nearest = nearest_key(reading->keys, name);
   if (nearest)
     fail(reading, reading->line, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, reading->section,
          nearest);
