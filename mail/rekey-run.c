@@ -339,7 +339,6 @@ is_refusal(const GError *error)
                                        error->code == ML_ERROR_MALFORMED || error->code == ML_ERROR_NOT_FOUND);
 }
 
-/* A full mailbox may have room again once the old copies of what was stored before are gone. */
 static gboolean
 append(Work *work, const MlRekeyItem *item, const MlRekeyed *made, guint32 *copy, GError **error)
 {
@@ -378,8 +377,8 @@ store(Work *work, const MlRekeyItem *item, const MlRekeyed *made, GError **error
   return TRUE;
 }
 
-/* Once more only if it was the mailbox that refused it: a copy that lies there, and whose number could not be noted, is
- * one of those that are begun. */
+/* A full mailbox may have room again once the old copies of what was stored before are gone. Once more only if it was the
+ * mailbox that refused it: a copy that lies there, and whose number could not be noted, is one of those that are begun. */
 static gboolean
 try_store(Work *work, const MlRekeyItem *item, const MlRekeyed *made, GError **error)
 {
