@@ -1,12 +1,6 @@
 #!/bin/sh
 # Several accounts at once: two users of a real Dovecot, and a Maildir.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 
 post() { # post USER FOLDER NAME: takes a message from stdin, as a delivery agent would
 	box=$server/mail/$1/Maildir/$2

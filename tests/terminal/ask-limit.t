@@ -1,13 +1,7 @@
 #!/bin/sh
 # A limit that looks into messages which are not here asks the server, of a real Dovecot: they are too large to be kept, so
 # that none is fetched ahead.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir
 make_profile
 cat >"$LAB/profile/signet.conf" <<-END

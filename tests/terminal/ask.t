@@ -1,17 +1,13 @@
 #!/bin/sh
 # Q asks the server: for mail that is not here in full, of a real Dovecot. What it finds joins what was found here, once,
 # with the cursor where it was; what cannot be asked is said, and the rest is asked.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server hold=$LAB/hold
+. "$(dirname "$0")/server-lib.sh"
+hold=$LAB/hold
 # While the pipe hold is there, nobody can log in.
 release() {
 	[ ! -e "$hold" ] || { exec 8<>"$hold" && rm "$hold" && exec 8>&-; }
 }
 trap 'release; stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
 anna=$server/mail/anna/Maildir
 make_profile
 cat >"$LAB/profile/signet.conf" <<-END

@@ -1,14 +1,8 @@
 #!/bin/sh
 # The disk is full under the journal of changes while somebody changes something: it is said, and not shown as done; what
 # was written down before stays, and with room again all goes on. tests/lab/full-disk.c plays the disk.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
+. "$(dirname "$0")/server-lib.sh"
 cc -shared -fPIC -o "$LAB/full.so" tests/lab/full-disk.c -ldl || { echo 'Bail out! no full disk'; exit 1; }
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
 home=$server/mail/anna/Maildir
 make_profile
 cat >"$LAB/profile/signet.conf" <<END

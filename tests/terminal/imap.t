@@ -1,12 +1,6 @@
 #!/bin/sh
 # The screen on a real Dovecot: a certificate that proves nothing, passwords, new mail, a server that goes and comes.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 
 post() { # post NAME: takes a message from stdin, as a delivery agent would
 	box=$server/mail/anna/Maildir

@@ -1,13 +1,7 @@
 #!/bin/sh
 # keep = of signet.conf on the screen: text that nobody has read is fetched while nothing else is to be done, and is there
 # without the network: to be read, and to be found.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir
 make_profile
 profile() { # profile KEEP

@@ -1,13 +1,8 @@
 #!/bin/sh
 # A typed password and the desktop's keyring, which is a real gnome-keyring on a session bus of its own.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
+. "$(dirname "$0")/server-lib.sh"
 bus=
 trap '[ -z "$daemon" ] || kill $daemon 2>/dev/null; [ -z "$bus" ] || kill $bus 2>/dev/null; stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
 make_profile
 cat >"$LAB/profile/signet.conf" <<END
 [account anna]

@@ -1,14 +1,9 @@
 #!/bin/sh
 # Mail of 100 MB on the screen, from a Maildir, from a server and from one that ignores partial ranges, in at most 32 MiB
 # over what the program has idle.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
+. "$(dirname "$0")/server-lib.sh"
 trap 'stop_whole; stop_dovecot "$server"; finish' EXIT
 stop_whole() { [ ! -e "$server/whole.pid" ] || kill "$(cat "$server/whole.pid")"; }
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
 PATIENCE=${PATIENCE:-120}
 
 make_profile

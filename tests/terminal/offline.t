@@ -1,13 +1,7 @@
 #!/bin/sh
 # The list is there at once, as it was seen last: with --offline, with a server that is down, and corrected when the
 # server is there again.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 box=$server/mail/anna/Maildir
 post() { # post NAME [FLAGS]
 	cat >"$box/tmp/$1"

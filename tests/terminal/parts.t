@@ -2,13 +2,7 @@
 # Large mail on a real Dovecot: it opens at once, its attachments stay on the server until they are asked for, and
 # what is signed comes whole.
 PATIENCE=${PATIENCE:-60} # 27 MB on a busy machine
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'sh tests/lab/dovecot.sh stop "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 
 post() { # post NAME: takes a message from stdin, as a delivery agent would
 	box=$server/mail/anna/Maildir

@@ -1,13 +1,7 @@
 #!/bin/sh
 # Changes without a line: shown at once, marked as waiting, there again after kill -9, carried out by themselves when the
 # server is back, and taken back where it refuses them.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 home=$server/mail/anna/Maildir
 post() { # post NAME [FLAGS]
 	cat >"$home/tmp/$1"

@@ -6,12 +6,8 @@ if [ "$(id -u)" != 0 ]; then
 	echo "1..0 # SKIP Postfix runs for root only"
 	exit 0
 fi
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
+. "$(dirname "$0")/server-lib.sh"
 trap 'sh tests/lab/postfix.sh stop "$LAB/postfix"; stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no Dovecot"; exit 1; }
-. "$server/env"
 imap=$PORT_TLS
 sh tests/lab/postfix.sh start "$LAB/postfix" "$server" || { echo "Bail out! no Postfix"; exit 1; }
 . "$LAB/postfix/env"

@@ -1,7 +1,6 @@
 #!/bin/sh
 # What `;` does in a saved search, what leaving it asks, and whose message a key means: with sort = threads, with a limit,
 # and after the folder that is read was replaced by another on its server.
-. "$(dirname "$0")/lib.sh"
 SORT=threads
 . "$(dirname "$0")/saved-lib.sh"
 

@@ -1,11 +1,6 @@
 # Messages of two accounts on a Dovecot and of a Maildir, for tests of saved searches. In each folder the first number is
 # another message: whoever took a number for another folder's would be found out. SORT: how the lists are sorted.
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
+. "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir bob=$server/mail/bob/Maildir near=$LAB/profile/mail
 make_profile
 cat >"$LAB/profile/signet.conf" <<-EOF

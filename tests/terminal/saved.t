@@ -1,7 +1,6 @@
 #!/bin/sh
 # Searches that have a name, on the screen: over two accounts of a real Dovecot and a Maildir. What a key does is done to
 # the message where it lies; one that went meanwhile is told, and no other is touched.
-. "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/saved-lib.sh"
 
 start 80 24 --

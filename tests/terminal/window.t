@@ -1,14 +1,8 @@
 #!/bin/sh
 # The index is a window over what is kept: memory hardly grows with the mailbox, and whatever asks for a message's text
 # finds it: limits, orders, threads, searches, tags; also when the file of the lists goes, is damaged, or is changed.
-. "$(dirname "$0")/lib.sh"
-command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
+. "$(dirname "$0")/server-lib.sh"
 PATIENCE=60
-chmod 711 "$LAB"
-server=$LAB/server
-trap 'stop_dovecot "$server"; finish' EXIT
-sh tests/lab/dovecot.sh start "$server" || { echo "Bail out! no server"; exit 1; }
-. "$server/env"
 
 fill() { # fill USER COUNT: every tenth answers the one before it
 	perl -e '
