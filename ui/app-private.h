@@ -123,6 +123,7 @@ struct UiApp {
   gpointer directories; /* ui/directory.c */
   gpointer finder;      /* ui/finder.c */
   gpointer opened;      /* ui/finder-opened.c */
+  guint forgets;        /* how often keys were forgotten: what was begun before brings nothing back */
   gpointer goal;        /* ui/finds.c: the message to be opened when its folder is there; NULL */
   GPtrArray *askings;   /* of UiAsking: servers that are asked for words, and those that were told to stop; NULL */
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */

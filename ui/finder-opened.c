@@ -212,15 +212,21 @@ forgotten(UiApp *app, gboolean cancelled, gpointer data)
 void
 ui_finder_forget(UiApp *app)
 {
+  gboolean any = FALSE;
+
+  app->forgets++;
   for (guint i = 0; i < app->accounts->len; i++) {
     const UiAccount *account = app->accounts->pdata[i];
     UiFinderMail *mail = ui_finder_mail(app, account);
     if (!mail || !account->account->index_encrypted)
       continue;
+    any = TRUE;
     ui_finder_flush(app, account);
     ui_ops_job_silent(app, CRYPTO_JOB_VERIFY, run_forget, forgotten, mail);
   }
   ui_finds_forget(app);
+  if (any && app->hits)
+    ui_hits_again(app);
 }
 
 typedef struct {
@@ -229,6 +235,7 @@ typedef struct {
   MlOpened *fresh;
   MlOpenedState state;
   CryptoRevocationMode mode;
+  guint forgets; /* the app's, when it was begun */
   GError *error;
 } Unlock;
 
@@ -285,7 +292,7 @@ unlocked(UiApp *app, gboolean cancelled, gpointer data)
 
   if (why && !cancelled && !g_error_matches(why, CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED))
     ui_app_error(app, why);
-  if (!unlock->fresh || cancelled || app->ending)
+  if (!unlock->fresh || cancelled || app->ending || unlock->forgets != app->forgets) /* the card was pulled meanwhile */
     unlock_free(unlock);
   else
     ui_ops_job_silent(app, CRYPTO_JOB_VERIFY, run_adopt, adopted, unlock);
@@ -303,6 +310,7 @@ ui_finder_unlock(UiApp *app, const UiAccount *account)
   unlock->account = account;
   unlock->mail = mail;
   unlock->mode = ml_config_revocation(app->config);
+  unlock->forgets = app->forgets;
   ui_ops_job(app, CRYPTO_JOB_KEYS, "Opening encrypted messages", run_unlock, unlocked, unlock);
 }
 

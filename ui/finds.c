@@ -38,6 +38,7 @@ finds_free(gpointer data)
   Finds *finds = data;
   if (finds->job)
     g_cancellable_cancel(finds->job);
+  g_clear_object(&finds->job);
   ui_asking_drop(finds->asking);
   ui_finds_rows_free(finds->found);
   g_free(finds->words);
@@ -187,7 +188,7 @@ question_done(UiApp *app, gboolean cancelled, gpointer data)
   Finds *finds = list ? list->data : NULL;
 
   if (finds && finds->asked == question->number) {
-    finds->job = NULL;
+    g_clear_object(&finds->job);
     if (question->error && !cancelled)
       ui_app_error(app, question->error);
     if (question->trouble && !cancelled)
@@ -213,7 +214,7 @@ ask(UiApp *app, Finds *finds, gboolean again)
   finds->when = g_get_monotonic_time();
   if (finds->job)
     g_cancellable_cancel(finds->job);
-  finds->job = NULL;
+  g_clear_object(&finds->job);
   finds->empty = !query;
   if (!query || !mail) { /* nothing to search for yet */
     ml_query_free(query);
@@ -233,6 +234,8 @@ ask(UiApp *app, Finds *finds, gboolean again)
   question->again = again;
   question->snippets = g_ptr_array_new_with_free_func(g_free);
   finds->job = ui_ops_job(app, CRYPTO_JOB_VERIFY, "Searching", run_question, question_done, question);
+  if (finds->job)
+    g_object_ref(finds->job);
   set_title(app, finds);
 }
 

@@ -213,8 +213,10 @@ limit_answered(const char *answer, gpointer data)
     return;
   if (limit)
     ui_hits_ask(found, limit, set_limit, g_strdup(answer), g_free);
-  else
+  else {
+    ui_hits_ask_stop(found); /* what is asked of those within the old limit is not done to others */
     set_limit(found, NULL, (gpointer)answer);
+  }
 }
 
 typedef enum { TAG, UNTAG, DELETE, UNDELETE } Mark;

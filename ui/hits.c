@@ -381,7 +381,7 @@ start_next(UiHits *found)
   if (!account) {
     found->complete = TRUE;
     ui_hits_settle(found, NULL);
-    if (found->fit_due)
+    if (found->fit_due && !found->ask) /* what is asked now is refitted at its end */
       ui_hits_refit(found);
     return;
   }

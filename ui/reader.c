@@ -22,6 +22,7 @@ typedef struct {
   char *folder;
   guint32 uidvalidity, uid;
   MlOpenedText *opened;
+  guint forgets; /* the app's, when it was begun */
   gboolean open_errant, all_headers;
   guint ask; /* CryptoAskKind bits; 0: of what is here already */
   gboolean by_key;
@@ -199,15 +200,16 @@ note_verdict(UiApp *app, UiReader *reader, const Reading *reading)
 static void fetch(UiApp *app, UiReader *reader, gboolean whole);
 
 static UiHeld *
-held_new(const UiReader *reader, MlMessage *message)
+held_new(const UiApp *app, const UiReader *reader, MlMessage *message)
 {
   UiHeld *held = g_rc_box_new0(UiHeld);
+  const UiBox *box = reader->box ? ui_app_box(app, reader->life) : NULL;
 
   held->message = message;
-  if (!reader->left || !reader->box)
+  if (!reader->left || !box)
     return held;
-  held->account = reader->box->account;
-  held->folder = g_strdup(reader->box->folder);
+  held->account = box->account;
+  held->folder = g_strdup(box->folder);
   held->uid = reader->uid;
   held->fetched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
   return held;
@@ -261,7 +263,7 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
     return;
   drop_message(reader);
   reader->message = g_steal_pointer(&reading->message);
-  reader->held = held_new(reader, reader->message);
+  reader->held = held_new(app, reader, reader->message);
   reader->open_errant = reading->open_errant;
   reader->can_install = reading->can_install;
   ui_pager_clear(&reader->pager);
@@ -301,8 +303,10 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
   g_clear_error(&reading->error);
   g_bytes_unref(reading->raw);
   g_clear_pointer(&reading->left, g_ptr_array_unref);
-  if (reading->account)
+  if (reading->account && reading->forgets == app->forgets)
     ui_finder_note(app, reading->account, reading->opened);
+  else
+    ml_opened_text_free(reading->opened);
   g_free(reading->message_id);
   g_free(reading->folder);
   g_free(reading->standing);
@@ -326,6 +330,7 @@ start_reading(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean ope
     reading->folder = g_strdup(box->folder);
     reading->uidvalidity = box->uidvalidity;
     reading->uid = reader->uid;
+    reading->forgets = app->forgets;
   }
   reading->open_errant = open_errant;
   reading->ask = ask;

@@ -139,6 +139,8 @@ static void
 pending_done(UiApp *app, const Pending *pending)
 {
   if (pending->leaves && app->hits) {
+    if (pending->context == UI_IN_FINDS) /* a message of the search may be open below */
+      ui_app_pop_to_alone(app, UI_IN_FINDS);
     ui_hits_close(app, pending->context);
     ui_sync_pending(app, pending->then, pending->data);
   } else
