@@ -16,18 +16,24 @@ ml_sync_wants(const MlAccount *account, gint64 now, gint64 *since)
 }
 
 gboolean
-ml_sync_keep(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, guint *kept, gboolean *room,
-             GError **error)
+ml_sync_room(MlStore *store, gboolean *room, GError **error)
 {
   enum { RESERVE = 64 * 1024 * 1024 };
   guint64 left = 0;
+  gboolean ok = ml_store_room(store, &left, error);
+  *room = ok && left > RESERVE;
+  return ok;
+}
+
+gboolean
+ml_sync_keep(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, guint *kept, gboolean *room,
+             GError **error)
+{
   for (guint i = 0; i < bodies->len; i++) {
     const MlBody *body = bodies->pdata[i];
     if (!ml_store_put(store, folder, uidvalidity, body->uid, body->received, body->bytes, error))
       return FALSE;
     ++*kept;
   }
-  gboolean ok = ml_store_room(store, &left, error);
-  *room = ok && left > RESERVE;
-  return ok;
+  return ml_sync_room(store, room, error);
 }

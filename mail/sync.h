@@ -29,6 +29,8 @@ gboolean ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, gu
 /* Does the account want text here that nobody has read (keep = of signet.conf(5))? *@since: of messages from then on, and of
  * those that are flagged, as ml_store_lacking() has it; Unix seconds, as @now. */
 gboolean ml_sync_wants(const MlAccount *account, gint64 now, gint64 *since);
+/* Is there room for text that nobody has read? Asked first: what is put into a full store takes the place of other text. */
+gboolean ml_sync_room(MlStore *store, gboolean *room, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Keeps @bodies (of MlBody), and adds to *@kept how many. *@room: there is some for more; what is full stays full, for the
  * newest come first. */
 gboolean ml_sync_keep(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, guint *kept,

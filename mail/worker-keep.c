@@ -105,11 +105,14 @@ static GArray *
 ask_lacking(MlWorker *worker)
 {
   gint64 since;
+  gboolean room = FALSE;
   GError *why = NULL;
   if (!ml_sync_wants(worker->account, g_get_real_time() / G_USEC_PER_SEC, &since) || !ml_worker_store(worker))
     return NULL;
-  GArray *lacking = ml_store_lacking(worker->store, worker->open, since, &why);
-  if (!lacking)
+  GArray *lacking = ml_sync_room(worker->store, &room, &why) && room
+                        ? ml_store_lacking(worker->store, worker->open, since, &why)
+                        : NULL;
+  if (why)
     ml_worker_store_failed(worker, why);
   return lacking;
 }

@@ -212,6 +212,13 @@ carry(MlWorker *worker)
   return ml_worker_is_broken(error) || ml_worker_needs_user(error);
 }
 
+static gboolean
+is_woken(const MlWorker *worker)
+{
+  GPollFD fd = { .fd = worker->wake_fd, .events = G_IO_IN };
+  return g_poll(&fd, 1, 0) != 0;
+}
+
 /* The same for text that is wanted here. TRUE: look again what to do. */
 static gboolean
 keep(MlWorker *worker)
@@ -292,6 +299,9 @@ work(gpointer data)
     else if (worker->told_state && worker->state == ML_STATE_ONLINE && !carry(worker)) {
       if (!keep(worker))
         idle(worker);
+      else /* without the changes in between: a server that puts one off would be asked for it again each time */
+        while (worker->state == ML_STATE_ONLINE && !is_woken(worker) && keep(worker))
+          ;
     }
     else if (worker->told_state && worker->state == ML_STATE_ONLINE)
       continue;

@@ -116,8 +116,12 @@ fetch_bodies(Sync *sync, MlDriver *driver)
   sync->kept = sync->large = 0;
   if (!sync->all_bodies && !ml_sync_wants(account, g_get_real_time() / G_USEC_PER_SEC, &since))
     return UI_EXIT_OK;
+  gboolean room = FALSE;
   g_autoptr(GArray) uids = ml_store_lacking(sync->store, sync->folder, since, &error);
-  gboolean ok = uids && ml_store_large(sync->store, sync->folder, since, &sync->large, &error) &&
+  gboolean ok = uids && ml_sync_room(sync->store, &room, &error);
+  if (ok && !room)
+    g_array_set_size(uids, 0);
+  ok = ok && ml_store_large(sync->store, sync->folder, since, &sync->large, &error) &&
                 ml_driver_bodies(driver, uids, ML_STORE_BODY, on_bodies, sync, &error);
   ui_bar_clear(&sync->bar);
   if (sync->failed) {
