@@ -201,15 +201,15 @@ for n in 0 1; do
 	like "$(cat infos)" "$(serial archive)" "and to the archive"
 	like "$(cat infos)" "$(serial anna-enc)" "and to the sender"
 	is "$(grep -c 'serialNumber' infos)" 3 "and to nobody else"
-	unlike "$(cat anna/kept/$n.eml)" '^Bcc|dora' "whose name is nowhere outside"
+	unlike "$(cat anna/kept/$n.eml)" '^Bcc:|dora@' "whose name is nowhere outside"
 	openssl cms -decrypt -in anna/kept/$n.eml -recip archive.pem -inkey archive.key -out inner 2>err
-	unlike "$(cat inner)" 'dora|Bcc' "nor inside"
+	unlike "$(cat inner)" 'dora@|^Bcc:' "nor inside"
 done
 for sent in anna/Mail/.Sent/cur/*; do
 	openssl cms -decrypt -in "$sent" -recip anna-enc.pem -inkey anna-enc.key -out inner 2>err && tr -d '\r' <inner | grep -q '^Subject: eight$' && break
 done
 like "$(tr -d '\r' <inner)" '^Bcc: dora@example.org$' "the sender's own says who was written to"
-unlike "$(cat "$sent")" 'dora' "inside alone"
+unlike "$(cat "$sent")" 'dora@' "inside alone"
 
 # --- who may not sign, and that the text is not lost ---
 profile late

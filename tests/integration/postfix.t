@@ -67,7 +67,7 @@ exits 0 "sendmail -t -i -oem" sh -c "$s sendmail -t -i -oem -FCron <'$tmp/mail'"
 wait_until 60 sh -c "grep -rq 'Subject: cron job' '$tmp/dovecot/mail/anna/Maildir/new'"
 is "$(count bob "cron job")/$(count carol "cron job")/$(count anna "cron job")" "1/1/1" "to To, Cc and Bcc"
 got=$(cat $(arrived bob "cron job"))
-unlike "$got" '^Bcc' "without Bcc"
+unlike "$got" '^Bcc:' "without Bcc"
 like "$got" '^From: Anna Keller <anna@example.org>|^From: Cron <anna@example.org>' "with a From"
 like "$got" '^Message-I[Dd]: <.*@example.org>' "and a Message-ID that names no host"
 unlike "$got" "$(hostname)" "nothing tells this machine's name"

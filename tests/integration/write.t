@@ -121,8 +121,8 @@ run 0 sign --help && grep -q 'Exit codes' out && run 0 encrypt --help && grep -q
 sed '/^From/d' m >n
 run 65 sign -o s n && complains 'exactly one author'; ok 'no author, no signature'
 body | message rsa2048 p256@example.org 'Bcc: secret@example.org' 'Received: from a' >m
-"$signet" --profile "$profile" --batch encrypt --sign m >e 2>err && ! grep -qi ^bcc e && grep -q '^Received' e && openssl_decrypts e p256 &&
-  ! grep -qi '^bcc\|secret@' plain && mv plain inner && openssl_verifies inner && ! grep -q Received plain
+"$signet" --profile "$profile" --batch encrypt --sign m >e 2>err && ! grep -qi ^bcc: e && grep -q '^Received:' e && openssl_decrypts e p256 &&
+  ! grep -qi '^bcc:\|secret@' plain && mv plain inner && openssl_verifies inner && ! grep -q Received: plain
 ok 'no Bcc in what leaves; trace fields stay outside'
 
 # --- an account's own choice, and its archive ---

@@ -134,7 +134,7 @@ done
 keys R
 wait_for 'draft .*anna@example.org +Blue' 'R lists the drafts'
 check 'by their subjects, though they lie encrypted' has 'draft .* Red'
-check 'nothing of which is readable on the disk' sh -c "! grep -rlE 'Red|Blue|words of' '$LAB/profile/data/drafts' '$LAB/profile/mail/.Drafts'"
+check 'nothing of which is readable on the disk' sh -c "! grep -rlE 'Subject: (Red|Blue)|words of' '$LAB/profile/data/drafts' '$LAB/profile/mail/.Drafts'"
 check 'three of them' [ "$(screen | grep -c '^.* draft .*anna@example.org')" = 3 ]
 keys End Enter
 wait_for 'Compose' 'one is opened'
@@ -254,7 +254,7 @@ for name in anna carol; do
 	copy=$(ls "$LAB/$name"/mail/new/* | head -n 1)
 	check "$name's is readable by her" readable "$copy" $name
 	check "$name's by the archive too" readable "$copy" vault
-	check "$name's names no Bcc" sh -c "! grep -qi '^Bcc' '$copy'"
+	check "$name's names no Bcc" sh -c "! grep -qi '^Bcc:' '$copy'"
 	check "$name's tells of three readers: her, the sender, the archive" [ "$(infos "$copy")" = 3 ]
 done
 check "Anna's is not Carol's" sh -c "! openssl cms -decrypt -in '$(ls "$LAB"/anna/mail/new/* | head -n 1)' -recip '$pki/carol.pem' -inkey '$pki/carol.key' -out /dev/null 2>/dev/null"
