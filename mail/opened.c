@@ -24,6 +24,8 @@ struct MlOpened {
   MlPieces *pieces; /* as they were when they were loaded last; NULL */
   GArray *open;     /* of gboolean: which of them are in the index, or are of no use */
   guint used;       /* for so many of them the key was used */
+  guint texts;      /* so many are kept; twice as many have room in memory */
+  gsize size;       /* octets of them that are kept */
 };
 
 /* ---- of one message */
@@ -121,24 +123,38 @@ pack(const GPtrArray *texts)
   return g_variant_get_data_as_bytes(fixed);
 }
 
-/* Whoever has the certificate can write one, so nothing in it is taken on trust. */
 static gboolean
-unpack(GBytes *octets, MlStoreOpened *index, GError **error)
+has_room(const MlOpened *opened)
+{
+  return ml_store_opened_count(opened->index) / 2 < opened->texts;
+}
+
+/* Whoever has the certificate can write one, so nothing in it is taken on trust, and no more than the @most messages that
+ * it is said to have. *@whole FALSE: there was no room for some. */
+static gboolean
+unpack(MlOpened *opened, GBytes *octets, guint most, gboolean *whole, GError **error)
 {
   g_autoptr(GVariant) raw = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(TYPE), octets, FALSE));
-  g_autoptr(GVariant) whole = little_endian(raw);
+  g_autoptr(GVariant) all = little_endian(raw);
   g_autoptr(GVariantIter) iter = NULL;
   MlOpenedText text = { NULL };
   guint8 format;
-  g_variant_get(whole, TYPE, &format, &iter);
+  *whole = TRUE;
+  g_variant_get(all, TYPE, &format, &iter);
   if (format != FORMAT)
     return TRUE; /* a newer signet's: read anew by this one when its mail is */
-  while (g_variant_iter_next(iter, "(&suu&sx&s&s&s&s)", &text.folder, &text.uidvalidity, &text.uid, &text.message_id,
+  while (most-- && g_variant_iter_next(iter, "(&suu&sx&s&s&s&s)", &text.folder, &text.uidvalidity, &text.uid, &text.message_id,
                              &text.lost, &text.from, &text.to, &text.subject, &text.text)) {
     gboolean fits = *text.folder && strlen(text.folder) <= PLACE_MAX && strlen(text.message_id) <= PLACE_MAX &&
                     strlen(text.from) <= FIELD_MAX && strlen(text.to) <= FIELD_MAX &&
                     strlen(text.subject) <= FIELD_MAX && strlen(text.text) <= ML_SEARCH_TEXT;
-    if (fits && ml_store_opened_count(index) < ML_OPENED_TEXTS && !ml_store_opened_add(index, &text, error))
+    if (!fits || ml_store_opened_has(opened->index, number_of(&text)))
+      continue;
+    if (!has_room(opened)) {
+      *whole = FALSE;
+      return TRUE;
+    }
+    if (!ml_store_opened_add(opened->index, &text, error))
       return FALSE;
   }
   return TRUE;
@@ -262,8 +278,17 @@ ml_opened_new(const char *directory, const MlAccount *account, GError **error)
   opened->path = ml_store_opened_path(directory, account);
   opened->owner = ml_store_opened_owner(account);
   opened->index = index;
+  opened->texts = ML_OPENED_TEXTS;
+  opened->size = ML_OPENED_SIZE;
   opened->open = g_array_new(FALSE, TRUE, sizeof(gboolean));
   return opened;
+}
+
+void
+ml_opened_set_limits(MlOpened *opened, guint texts, gsize size)
+{
+  opened->texts = texts;
+  opened->size = size;
 }
 
 void
@@ -311,10 +336,21 @@ static PieceIs
 open_one(MlOpened *opened, guint i, CryptoPinSource *pin, MlOpenedState *state, GError **error)
 {
   g_autoptr(GError) why = NULL;
+  guint n;
+  gboolean whole;
+  if (!has_room(opened)) { /* no key is used for nothing */
+    state->full = TRUE;
+    return PIECE_CLOSED;
+  }
   g_autoptr(GBytes) octets = unseal(opened, i, pin, &why);
   opened->used += octets != NULL;
-  if (octets)
-    return unpack(octets, opened->index, error) ? PIECE_OPEN : PIECE_FAILED;
+  ml_pieces_ids(opened->pieces, i, &n);
+  if (octets && !unpack(opened, octets, n, &whole, error))
+    return PIECE_FAILED;
+  if (octets) {
+    state->full |= !whole;
+    return whole ? PIECE_OPEN : PIECE_CLOSED; /* what was not taken must stay in the file */
+  }
   if (g_error_matches(why, ML_ERROR, ML_ERROR_MALFORMED))
     return PIECE_USELESS; /* not as it was written */
   if (why->domain == ML_ERROR || g_error_matches(why, CRYPTO_ERROR, CRYPTO_ERROR_JOURNAL)) {
@@ -357,7 +393,7 @@ ml_opened_load(MlOpened *opened, CryptoPinSource *pin, GCancellable *cancellable
   crypto_keyuse_push(about);
   gboolean ok = TRUE;
   opened->used = 0;
-  for (guint i = 0; i < opened->open->len && ok; i++) {
+  for (guint i = opened->open->len; i-- > 0 && ok;) {
     PieceIs is = is_known(opened, i)                                             ? PIECE_OPEN
                  : g_cancellable_set_error_if_cancelled(cancellable, error) ? PIECE_FAILED
                                                                             : open_one(opened, i, pin, state, error);
@@ -380,7 +416,7 @@ gboolean
 ml_opened_add(MlOpened *opened, const GPtrArray *texts, GError **error)
 {
   for (guint i = 0; i < texts->len; i++)
-    if (ml_store_opened_count(opened->index) < ML_OPENED_TEXTS &&
+    if (has_room(opened) &&
         !ml_store_opened_add(opened->index, texts->pdata[i], error))
       return FALSE;
   return TRUE;
@@ -412,9 +448,10 @@ newest_first(gconstpointer a, gconstpointer b)
   return one->date != other->date ? (one->date < other->date ? 1 : -1) : one->at < other->at ? -1 : 1;
 }
 
-/* What stays of the index: not what was lost for long; the newest where it has become too much. */
+/* What stays of the index: not what was lost for long; the newest where it has become too much. @stays: of gboolean, one
+ * for each that is there. */
 static GPtrArray *
-choose(MlOpened *opened, GError **error)
+choose(MlOpened *opened, GArray *stays, GError **error)
 {
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
   g_autoptr(GArray) ages = g_array_new(FALSE, FALSE, sizeof(Age));
@@ -430,17 +467,20 @@ choose(MlOpened *opened, GError **error)
     ml_opened_text_free(text);
   }
   g_array_sort(ages, newest_first);
-  for (guint i = 0; i < ages->len; i++) {
+  g_array_set_size(stays, ml_store_opened_count(opened->index));
+  for (guint i = 0; i < ages->len && chosen->len < opened->texts; i++) {
     gint64 date;
-    MlOpenedText *text = ml_store_opened_get(opened->index, g_array_index(ages, Age, i).at, &date, error);
+    guint at = g_array_index(ages, Age, i).at;
+    MlOpenedText *text = ml_store_opened_get(opened->index, at, &date, error);
     if (!text)
       return NULL;
     size += ml_opened_text_size(text);
-    if (size > ML_OPENED_SIZE) {
+    if (size > opened->size) {
       ml_opened_text_free(text);
       break;
     }
     g_ptr_array_add(chosen, text);
+    g_array_index(stays, gboolean, at) = TRUE;
   }
   return g_steal_pointer(&chosen);
 }
@@ -462,15 +502,18 @@ is_tidy(const MlOpened *opened, const GPtrArray *chosen)
 gboolean
 ml_opened_tidy(MlOpened *opened, CryptoRevocationMode revocation, GError **error)
 {
-  gboolean done = FALSE;
-  if (!opened->pieces || (!opened->used && opened->open->len < GATHER))
+  gboolean done = FALSE, many = ml_store_opened_count(opened->index) > opened->texts;
+  if (!opened->pieces || (!opened->used && opened->open->len < GATHER && !many))
     return TRUE;
-  g_autoptr(GPtrArray) chosen = choose(opened, error);
+  g_autoptr(GArray) stays = g_array_new(FALSE, TRUE, sizeof(gboolean));
+  g_autoptr(GPtrArray) chosen = choose(opened, stays, error);
   if (!chosen)
     return FALSE;
-  if (is_tidy(opened, chosen))
+  if (!many && is_tidy(opened, chosen))
     return TRUE;
   g_autoptr(GBytes) sealed = chosen->len ? seal(opened->account, chosen, revocation, error) : NULL;
   g_autoptr(GArray) numbers = numbers_of(chosen);
-  return (sealed || !chosen->len) && ml_pieces_replace(opened->pieces, opened->open, numbers, sealed, &done, error);
+  return (sealed || !chosen->len) &&
+         ml_pieces_replace(opened->pieces, opened->open, numbers, sealed, &done, error) &&
+         (!(done || many) || ml_store_opened_keep(opened->index, stays, error));
 }

@@ -43,23 +43,27 @@ gboolean ml_opened_any(const char *directory, const MlAccount *account); /* is t
 typedef struct MlOpened MlOpened;
 MlOpened *ml_opened_new(const char *directory, const MlAccount *account, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ml_opened_free(MlOpened *opened);
+void ml_opened_set_limits(MlOpened *opened, guint texts, gsize size); /* tests: for ML_OPENED_TEXTS and ML_OPENED_SIZE */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlOpened, ml_opened_free)
 typedef struct {
   guint messages; /* that can be searched */
-  guint closed;   /* that are in the file, and their key could not be used */
+  guint closed;   /* that are in the file and not in memory: their key could not be used, or there was no room */
   GError *why;    /* that key's last error; NULL */
   gboolean locked; /* a PIN would open some of them */
+  gboolean full;   /* some of them were not opened, as there was no room for more: the next load finds room */
 } MlOpenedState;
 void ml_opened_state_clear(MlOpenedState *state);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MlOpenedState, ml_opened_state_clear)
-/* Opens what is not in memory yet and can be opened; @pin NULL: without asking. Each piece is one use of the key. Errors:
- * STORE; CANCELLED; JOURNAL where policy forbids to use it. */
+/* Opens what is not in memory yet and can be opened, the newest pieces first; @pin NULL: without asking. Each piece is one
+ * use of the key. Twice as much as is kept has room, so that ml_opened_tidy() can say which the newest messages are; what
+ * has none stays in the file. Errors: STORE; CANCELLED; JOURNAL where policy forbids to use it. */
 gboolean ml_opened_load(MlOpened *opened, CryptoPinSource *pin, GCancellable *cancellable, MlOpenedState *state,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Says where each message lies now, by the lists. Before it is searched. */
 gboolean ml_opened_place(MlOpened *opened, MlStore *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Makes one piece of all that ml_opened_load() opened, so that the next load uses the key once; without what is in no
- * list for long. Nothing where it is one already. After ml_opened_place(). */
+ * list for long, and of more than is kept the newest, which alone stay in memory then. Nothing where it is one already.
+ * After ml_opened_place(). */
 gboolean ml_opened_tidy(MlOpened *opened, CryptoRevocationMode revocation, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What was put into the file is in memory too, without the key. */
 gboolean ml_opened_add(MlOpened *opened, const GPtrArray *texts, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -16,6 +16,8 @@ gboolean ml_store_opened_has(const MlStoreOpened *opened, guint64 number);
 /* One that is there already is left as it is. */
 gboolean ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Takes out those for which @stays (of gboolean, one each, in their order) is FALSE. */
+gboolean ml_store_opened_keep(MlStoreOpened *opened, const GArray *stays, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_store_opened_place(MlStoreOpened *opened, MlStore *store, gint64 now,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The @i-th with the place where it is now, or was last; @date as the list has it, 0: none has. NULL: error. */

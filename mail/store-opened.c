@@ -5,17 +5,19 @@
 
 enum { HITS_MAX = 1000 * 1000, PROGRESS_STEPS = 2000, LENGTH_MAX = 16 * 1024 * 1024 };
 
-/* A message; its row in the index is its place in the array, from 1. */
 typedef struct {
+  gint64 row; /* in the index */
   char *folder, *message_id;
   guint32 uidvalidity, uid;
   gint64 lost;
   gint64 id, date; /* in the lists; id 0: it is in none */
+  gboolean leaves; /* just now */
 } Doc;
 
 struct MlStoreOpened {
   sqlite3 *db;
-  GPtrArray *docs;     /* of Doc */
+  GPtrArray *docs;     /* of Doc, ascending by row */
+  gint64 rows;         /* so many were ever given */
   GHashTable *numbers; /* number, as gint64 -> Doc */
   GHashTable *ids;     /* id -> Doc */
   guint placed;        /* so many were looked for in the lists, when these were what state says */
@@ -138,16 +140,81 @@ ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text, GError **er
   if (!insert)
     return FALSE;
   const char *columns[] = { text->from, text->to, text->subject, text->text };
-  sqlite3_bind_int64(insert, 1, opened->docs->len + 1);
+  sqlite3_bind_int64(insert, 1, opened->rows + 1);
   for (int i = 0; i < (int)G_N_ELEMENTS(columns); i++)
     sqlite3_bind_text(insert, 2 + i, columns[i], -1, SQLITE_STATIC);
   if (sqlite3_step(insert) != SQLITE_DONE)
     return fail(opened, error);
   Doc *doc = g_new0(Doc, 1);
-  *doc = (Doc){ .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id), .lost = text->lost,
+  *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id), .lost = text->lost,
                 .uidvalidity = text->uidvalidity, .uid = text->uid };
   g_ptr_array_add(opened->docs, doc);
   name(opened, doc);
+  return TRUE;
+}
+
+static const Doc *
+by_row(const MlStoreOpened *opened, gint64 row)
+{
+  guint low = 0, high = opened->docs->len;
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    const Doc *doc = opened->docs->pdata[middle];
+    if (doc->row == row)
+      return doc;
+    if (doc->row < row)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return NULL;
+}
+
+static gboolean
+leaves(gpointer key, gpointer doc, gpointer unused)
+{
+  return ((const Doc *)doc)->leaves;
+}
+
+static gboolean
+step_away(MlStoreOpened *opened, sqlite3_stmt *statement, const GArray *stays, GError **error)
+{
+  for (guint i = 0; i < opened->docs->len; i++) {
+    const Doc *doc = opened->docs->pdata[i];
+    if (g_array_index(stays, gboolean, i))
+      continue;
+    sqlite3_bind_int64(statement, 1, doc->row);
+    if (sqlite3_step(statement) != SQLITE_DONE)
+      return fail(opened, error);
+    sqlite3_reset(statement);
+  }
+  return TRUE;
+}
+
+gboolean
+ml_store_opened_keep(MlStoreOpened *opened, const GArray *stays, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = prepare(opened, "DELETE FROM t WHERE rowid = ?1", error);
+  if (!statement || (sqlite3_exec(opened->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK && !fail(opened, error)))
+    return FALSE;
+  gboolean ok = step_away(opened, statement, stays, error);
+  if (sqlite3_exec(opened->db, ok ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK && ok)
+    ok = fail(opened, error);
+  if (!ok)
+    return FALSE;
+  for (guint i = 0; i < opened->docs->len; i++)
+    ((Doc *)opened->docs->pdata[i])->leaves = !g_array_index(stays, gboolean, i);
+  g_hash_table_foreach_remove(opened->numbers, leaves, NULL);
+  g_hash_table_foreach_remove(opened->ids, leaves, NULL);
+  g_autoptr(GPtrArray) before = g_steal_pointer(&opened->docs);
+  g_ptr_array_set_free_func(before, NULL);
+  opened->docs = g_ptr_array_new_with_free_func(doc_free);
+  for (guint i = 0; i < before->len; i++)
+    if (((const Doc *)before->pdata[i])->leaves)
+      doc_free(before->pdata[i]);
+    else
+      g_ptr_array_add(opened->docs, before->pdata[i]);
+  opened->placed = 0;
   return TRUE;
 }
 
@@ -321,7 +388,7 @@ ml_store_opened_find(MlStoreOpened *opened, const char *words, gint64 from, gint
   sqlite3_bind_text(statement, 1, words, -1, SQLITE_STATIC);
   while ((code = sqlite3_step(statement)) == SQLITE_ROW && hits->len < HITS_MAX) {
     gint64 row = sqlite3_column_int64(statement, 0);
-    const Doc *doc = row > 0 && row <= opened->docs->len ? opened->docs->pdata[row - 1] : NULL;
+    const Doc *doc = by_row(opened, row);
     if (!doc || !doc->id || doc->id < from || doc->id >= to)
       continue;
     const MlStoreOpenedHit hit = { doc->id, doc->date, sqlite3_column_double(statement, 1) };
@@ -343,7 +410,7 @@ ml_store_opened_get(MlStoreOpened *opened, guint i, gint64 *date, GError **error
       prepare(opened, "SELECT sender, recipient, subject, body FROM t WHERE rowid = ?1", error);
   if (!statement)
     return NULL;
-  sqlite3_bind_int64(statement, 1, i + 1);
+  sqlite3_bind_int64(statement, 1, doc->row);
   if (sqlite3_step(statement) != SQLITE_ROW) {
     fail(opened, error);
     return NULL;
@@ -363,13 +430,12 @@ char *
 ml_store_opened_text(MlStoreOpened *opened, const char *folder, guint32 uidvalidity, guint32 uid)
 {
   const Doc *doc = by_number(opened, ml_store_opened_number(folder, uidvalidity, uid));
-  guint at;
-  if (!doc || !doc->id || doc->uid != uid || !g_ptr_array_find(opened->docs, doc, &at))
+  if (!doc || !doc->id || doc->uid != uid)
     return NULL;
   g_autoptr(sqlite3_stmt) statement = prepare(opened, "SELECT body FROM t WHERE rowid = ?1", NULL);
   if (!statement)
     return NULL;
-  sqlite3_bind_int64(statement, 1, at + 1);
+  sqlite3_bind_int64(statement, 1, doc->row);
   return sqlite3_step(statement) == SQLITE_ROW ? ml_store_text(statement, 0) : NULL;
 }
 

@@ -24,14 +24,19 @@ say_closed(UiSearch *search, const MlOpenedState *state)
     return;
   if (search->encrypted) {
     ui_cli_error(search->cli, "%s: %u encrypted message%s could not be searched: %s", name, state->closed,
-                 state->closed == 1 ? "" : "s", state->why ? state->why->message : "their text is not whole any more.");
+                 state->closed == 1 ? "" : "s",
+                 state->why    ? state->why->message
+                 : state->full ? "there are too many for one search: do it once more, and the newest are searched."
+                               : "their text is not whole any more.");
     search->code = state->why ? ui_cli_exit_for(state->why) : UI_EXIT_IO;
     if (search->code == UI_EXIT_NO)
       search->code = UI_EXIT_PERMISSION; /* 1: nothing was found */
   } else if (search->cli->verbose || (!search->cli->json && isatty(STDERR_FILENO))) {
     ui_cli_error(search->cli, "%s: %u encrypted message%s not searched%s", name, state->closed,
                  state->closed == 1 ? " was" : "s were",
-                 state->locked ? ": --encrypted asks for the PIN" : ": the key is not here");
+                 state->locked ? ": --encrypted asks for the PIN"
+                 : state->full ? ": there are too many for one search; do it once more"
+                               : ": the key is not here");
   }
 }
 

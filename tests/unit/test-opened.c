@@ -292,6 +292,117 @@ test_tidy(Fixture *fixture, gconstpointer data)
   expect_nowhere(fixture, "saurus");
 }
 
+/* Those of @first to @last in one piece. */
+static void
+keep_together(Fixture *fixture, guint32 first, guint32 last)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_opened_text_free);
+  for (guint32 uid = first; uid <= last; uid++) {
+    g_autofree char *words = g_strdup_printf("saurus%u", uid);
+    g_ptr_array_add(texts, text_new("INBOX", uid, words));
+  }
+  gboolean ok = ml_opened_keep(fixture->dir, &fixture->account, texts, CRYPTO_REVOCATION_OFF, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+}
+
+static void
+load_more(Fixture *fixture, MlOpened *opened, guint messages, guint closed, gboolean full)
+{
+  g_autoptr(GError) error = NULL;
+  g_auto(MlOpenedState) state = { 0 };
+  gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error) && ml_opened_place(opened, fixture->store, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_assert_cmpuint(state.messages, ==, messages);
+  g_assert_cmpuint(state.closed, ==, closed);
+  g_assert_cmpint(state.full, ==, full);
+  ml_opened_join(opened, fixture->search);
+}
+
+static MlOpened *
+load_at_most(Fixture *fixture, guint texts, guint messages, guint closed)
+{
+  g_autoptr(GError) error = NULL;
+  MlOpened *opened = ml_opened_new(fixture->dir, &fixture->account, &error);
+  g_assert_no_error(error);
+  ml_opened_set_limits(opened, texts, ML_OPENED_SIZE);
+  load_more(fixture, opened, messages, closed, closed > 0);
+  return opened;
+}
+
+static void
+list_many(Fixture *fixture, guint32 n)
+{
+  begin_folder(fixture, "INBOX", 7);
+  for (guint32 uid = 1; uid <= n; uid++) {
+    g_autofree char *id = g_strdup_printf("%u@x", uid);
+    list(fixture, "INBOX", 7, uid, id, sealed_type);
+  }
+}
+
+/* More than is kept: the newest by their date stay, whichever was read last. */
+static void
+test_too_many(Fixture *fixture, gconstpointer data)
+{
+  list_many(fixture, 7);
+  keep_together(fixture, 1, 4);
+  keep_together(fixture, 7, 7);
+  keep_together(fixture, 5, 6);
+  g_autoptr(MlOpened) opened = load_at_most(fixture, 4, 7, 0);
+  expect(fixture, "saurus*", "INBOX/7 INBOX/6 INBOX/5 INBOX/4 INBOX/3 INBOX/2 INBOX/1");
+  tidy(fixture, opened);
+  g_assert_cmpuint(pieces(fixture), ==, 1);
+  expect(fixture, "saurus*", "INBOX/7 INBOX/6 INBOX/5 INBOX/4");
+  g_autofree char *text = ml_opened_find(opened, "INBOX", 7, 6), *none = ml_opened_find(opened, "INBOX", 7, 3);
+  g_assert_cmpstr(text, ==, "saurus6");
+  g_assert_null(none);
+  load_more(fixture, opened, 4, 0, FALSE);
+  list(fixture, "INBOX", 7, 8, "8@x", sealed_type); /* there is room for what is read now */
+  keep_together(fixture, 8, 8);
+  load_more(fixture, opened, 5, 0, FALSE);
+  expect(fixture, "saurus8", "INBOX/8");
+  tidy(fixture, opened);
+  expect(fixture, "saurus*", "INBOX/8 INBOX/7 INBOX/6 INBOX/5");
+  ml_opened_join(NULL, fixture->search);
+  g_autoptr(MlOpened) again = load_at_most(fixture, 4, 4, 0);
+  expect(fixture, "saurus*", "INBOX/8 INBOX/7 INBOX/6 INBOX/5");
+}
+
+/* More than memory has room for: what was not taken stays in the file until it is, and the newest are not what is lost. */
+static void
+test_far_too_many(Fixture *fixture, gconstpointer data)
+{
+  list_many(fixture, 12);
+  keep_together(fixture, 1, 3);
+  keep_together(fixture, 4, 6);
+  keep_together(fixture, 7, 9);
+  keep_together(fixture, 10, 12);
+  {
+    g_autoptr(MlOpened) opened = load_at_most(fixture, 4, 8, 4); /* the last two, and two of the second */
+    expect(fixture, "saurus*", "INBOX/12 INBOX/11 INBOX/10 INBOX/9 INBOX/8 INBOX/7 INBOX/5 INBOX/4");
+    tidy(fixture, opened);
+    g_assert_cmpuint(pieces(fixture), ==, 3); /* and those that were not opened whole */
+    expect(fixture, "saurus*", "INBOX/12 INBOX/11 INBOX/10 INBOX/9");
+    ml_opened_join(NULL, fixture->search);
+  }
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(GError) error = NULL;
+    g_auto(MlOpenedState) state = { 0 };
+    g_autoptr(MlOpened) opened = ml_opened_new(fixture->dir, &fixture->account, &error);
+    g_assert_no_error(error);
+    ml_opened_set_limits(opened, 4, ML_OPENED_SIZE);
+    gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error) && ml_opened_place(opened, fixture->store, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    tidy(fixture, opened);
+  }
+  g_assert_cmpuint(pieces(fixture), ==, 1);
+  g_autoptr(MlOpened) last = load_at_most(fixture, 4, 4, 0);
+  expect(fixture, "saurus*", "INBOX/12 INBOX/11 INBOX/10 INBOX/9");
+}
+
 static void
 append_octets(Fixture *fixture, const char *name, guint64 id, GBytes *content)
 {
@@ -537,6 +648,8 @@ main(int argc, char **argv)
   ADD("find", test_find);
   ADD("once", test_once);
   ADD("tidy", test_tidy);
+  ADD("too-many", test_too_many);
+  ADD("far-too-many", test_far_too_many);
   ADD("closed", test_closed);
   ADD("hostile", test_hostile);
   ADD("bent", test_bent);
