@@ -15,7 +15,7 @@
 
 /* What is inside a piece: GVariant's serialization, little endian. */
 #define TYPE "(ya(suusxssss))"
-enum { FORMAT = 1, PLACE_MAX = 4096, FIELD_MAX = 64 * 1024, GATHER = 16 };
+enum { FORMAT = 1, PLACE_MAX = 4096, FIELD_MAX = 64 * 1024, GATHER = 16, REST = 24 * 60 * 60 };
 
 struct MlOpened {
   const MlAccount *account;
@@ -485,6 +485,15 @@ choose(MlOpened *opened, GArray *stays, GError **error)
   return g_steal_pointer(&chosen);
 }
 
+/* What was lost, found or moved must come into the file, or the 30 days never begin for whoever loads it next. But that
+ * writes all of it, so it is done where nothing else was written for a day. */
+static gboolean
+is_due(const MlOpened *opened)
+{
+  gint64 now = g_get_real_time() / G_USEC_PER_SEC, written = ml_pieces_written(opened->pieces);
+  return (written > now || now - written >= REST) && ml_store_opened_changed(opened->index);
+}
+
 /* Would the next one who loads it need the key more than once, or is there what shall be there no more? What this one
  * put in itself may gather for a while. */
 static gboolean
@@ -502,18 +511,23 @@ is_tidy(const MlOpened *opened, const GPtrArray *chosen)
 gboolean
 ml_opened_tidy(MlOpened *opened, CryptoRevocationMode revocation, GError **error)
 {
-  gboolean done = FALSE, many = ml_store_opened_count(opened->index) > opened->texts;
-  if (!opened->pieces || (!opened->used && opened->open->len < GATHER && !many))
+  gboolean done = FALSE, must = ml_store_opened_count(opened->index) > opened->texts;
+  if (!opened->pieces)
+    return TRUE;
+  must |= is_due(opened);
+  if (!opened->used && opened->open->len < GATHER && !must)
     return TRUE;
   g_autoptr(GArray) stays = g_array_new(FALSE, TRUE, sizeof(gboolean));
   g_autoptr(GPtrArray) chosen = choose(opened, stays, error);
   if (!chosen)
     return FALSE;
-  if (!many && is_tidy(opened, chosen))
+  if (!must && is_tidy(opened, chosen))
     return TRUE;
   g_autoptr(GBytes) sealed = chosen->len ? seal(opened->account, chosen, revocation, error) : NULL;
   g_autoptr(GArray) numbers = numbers_of(chosen);
-  return (sealed || !chosen->len) &&
-         ml_pieces_replace(opened->pieces, opened->open, numbers, sealed, &done, error) &&
-         (!(done || many) || ml_store_opened_keep(opened->index, stays, error));
+  if ((!sealed && chosen->len) || !ml_pieces_replace(opened->pieces, opened->open, numbers, sealed, &done, error))
+    return FALSE;
+  if (done)
+    ml_store_opened_written(opened->index);
+  return !(done || must) || ml_store_opened_keep(opened->index, stays, error);
 }

@@ -62,8 +62,8 @@ gboolean ml_opened_load(MlOpened *opened, CryptoPinSource *pin, GCancellable *ca
 /* Says where each message lies now, by the lists. Before it is searched. */
 gboolean ml_opened_place(MlOpened *opened, MlStore *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Makes one piece of all that ml_opened_load() opened, so that the next load uses the key once; without what is in no
- * list for long, and of more than is kept the newest, which alone stay in memory then. Nothing where it is one already.
- * After ml_opened_place(). */
+ * list for long, and of more than is kept the newest, which alone stay in memory then. Nothing where it is one already,
+ * unless what was lost, found or moved was not written for a day. After ml_opened_place(). */
 gboolean ml_opened_tidy(MlOpened *opened, CryptoRevocationMode revocation, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What was put into the file is in memory too, without the key. */
 gboolean ml_opened_add(MlOpened *opened, const GPtrArray *texts, GError **error) G_GNUC_WARN_UNUSED_RESULT;

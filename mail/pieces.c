@@ -327,6 +327,13 @@ ml_pieces_count(const MlPieces *pieces)
   return pieces->all->len;
 }
 
+gint64
+ml_pieces_written(const MlPieces *pieces)
+{
+  struct stat about;
+  return pieces->fd >= 0 && fstat(pieces->fd, &about) == 0 ? about.st_mtime : 0;
+}
+
 const guint64 *
 ml_pieces_ids(const MlPieces *pieces, guint i, guint *n)
 {

@@ -22,6 +22,7 @@ MlPieces *ml_pieces_open(const char *path, const char *owner, GError **error) G_
 void ml_pieces_free(MlPieces *pieces);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlPieces, ml_pieces_free)
 guint ml_pieces_count(const MlPieces *pieces);
+gint64 ml_pieces_written(const MlPieces *pieces); /* Unix seconds; 0: there is no file */
 const guint64 *ml_pieces_ids(const MlPieces *pieces, guint i, guint *n); /* borrowed */
 /* Errors: MALFORMED: it was changed since it was written; STORE. Transfer full. */
 GBytes *ml_pieces_get(MlPieces *pieces, guint i, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -20,6 +20,9 @@ gboolean ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text,
 gboolean ml_store_opened_keep(MlStoreOpened *opened, const GArray *stays, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_store_opened_place(MlStoreOpened *opened, MlStore *store, gint64 now,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Is any of them lost, found or moved since, other than its text in the file says? */
+gboolean ml_store_opened_changed(const MlStoreOpened *opened);
+void ml_store_opened_written(MlStoreOpened *opened); /* the file says it now */
 /* The @i-th with the place where it is now, or was last; @date as the list has it, 0: none has. NULL: error. */
 MlOpenedText *ml_store_opened_get(MlStoreOpened *opened, guint i, gint64 *date, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;

@@ -12,6 +12,8 @@ typedef struct {
   gint64 lost;
   gint64 id, date; /* in the lists; id 0: it is in none */
   gboolean leaves; /* just now */
+  gint64 written;  /* `lost`, as the file has it */
+  gboolean moved;  /* the file has another place */
 } Doc;
 
 struct MlStoreOpened {
@@ -146,7 +148,7 @@ ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text, GError **er
   if (sqlite3_step(insert) != SQLITE_DONE)
     return fail(opened, error);
   Doc *doc = g_new0(Doc, 1);
-  *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id), .lost = text->lost,
+  *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id), .lost = text->lost, .written = text->lost,
                 .uidvalidity = text->uidvalidity, .uid = text->uid };
   g_ptr_array_add(opened->docs, doc);
   name(opened, doc);
@@ -292,6 +294,7 @@ move(MlStoreOpened *opened, Doc *doc, const GPtrArray *folders, gint64 id, gint6
       continue;
     g_free(doc->folder);
     doc->folder = g_strdup(folder->name);
+    doc->moved = TRUE;
     doc->uidvalidity = folder->uidvalidity;
     doc->uid = (guint32)id;
     doc->id = id;
@@ -362,6 +365,27 @@ ml_store_opened_place(MlStoreOpened *opened, MlStore *store, gint64 now, GError 
   opened->placed = opened->docs->len;
   memcpy(opened->state, state, sizeof state);
   return TRUE;
+}
+
+gboolean
+ml_store_opened_changed(const MlStoreOpened *opened)
+{
+  for (guint i = 0; i < opened->docs->len; i++) {
+    const Doc *doc = opened->docs->pdata[i];
+    if (doc->moved || !doc->lost != !doc->written)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void
+ml_store_opened_written(MlStoreOpened *opened)
+{
+  for (guint i = 0; i < opened->docs->len; i++) {
+    Doc *doc = opened->docs->pdata[i];
+    doc->moved = FALSE;
+    doc->written = doc->lost;
+  }
 }
 
 /* ---- asking */

@@ -1,6 +1,7 @@
 /* What encrypted mail says, for the search: sealed on the disk, found in memory. */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <utime.h>
 
 #include "crypto/cms-write.h"
 #include "mail/init.h"
@@ -493,6 +494,25 @@ test_bent(Fixture *fixture, gconstpointer data)
   g_assert_cmpuint(pieces(fixture), ==, 1);
 }
 
+/* The @i-th that the file's first piece says. */
+static MlOpenedText *
+inside(Fixture *fixture, guint i)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *identity = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "imap anna@mail.example.org:993", -1);
+  g_autoptr(MlPieces) all = ml_pieces_open(fixture->file, identity, &error);
+  g_autoptr(GBytes) sealed = ml_pieces_get(all, 0, &error);
+  g_autoptr(CryptoCms) cms = crypto_cms_parse(sealed, &error);
+  g_autoptr(GBytes) octets = crypto_cms_decrypt(cms, NULL, &error);
+  g_assert_no_error(error);
+  g_autoptr(GVariant) whole = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE("(ya(suusxssss))"), octets, FALSE));
+  g_autoptr(GVariant) texts = g_variant_get_child_value(whole, 1), one = g_variant_get_child_value(texts, i);
+  MlOpenedText *text = g_new0(MlOpenedText, 1);
+  g_variant_get(one, "(suusxssss)", &text->folder, &text->uidvalidity, &text->uid, &text->message_id, &text->lost,
+                &text->from, &text->to, &text->subject, &text->text);
+  return text;
+}
+
 static void
 test_moved(Fixture *fixture, gconstpointer data)
 {
@@ -543,6 +563,49 @@ test_lost(Fixture *fixture, gconstpointer data)
   g_autoptr(MlOpened) opened = load(fixture, 2, 0);
   tidy(fixture, opened);
   g_autoptr(MlOpened) again = load(fixture, 1, 0);
+}
+
+/* As though it had been written so many days ago. */
+static void
+grow_old(Fixture *fixture, gint64 days)
+{
+  struct utimbuf times = { 0 };
+  times.actime = times.modtime = (time_t)(g_get_real_time() / G_USEC_PER_SEC - days * 24 * 60 * 60 - 60);
+  g_assert_cmpint(g_utime(fixture->file, &times), ==, 0);
+}
+
+/* What is deleted ages out although the file is one piece, and is not written again by each search. */
+static void
+test_ages(Fixture *fixture, gconstpointer data)
+{
+  list_many(fixture, 2);
+  begin_folder(fixture, "Archive", 7);
+  keep_together(fixture, 1, 2);
+  unlist(fixture, "INBOX", 7, 1);
+  unlist(fixture, "INBOX", 7, 2);
+  list(fixture, "Archive", 7, 9, "2@x", sealed_type);
+  for (guint i = 0; i < 3; i++) {
+    g_autoptr(GBytes) before = pki_read(fixture->dir, "work.sealed");
+    if (i)
+      grow_old(fixture, 1);
+    g_autoptr(MlOpened) opened = load(fixture, 2, 0);
+    expect(fixture, "saurus*", "Archive/9");
+    tidy(fixture, opened);
+    tidy(fixture, opened);
+    ml_opened_join(NULL, fixture->search);
+    g_autoptr(GBytes) after = pki_read(fixture->dir, "work.sealed");
+    /* not at once; then; and not again */
+    g_assert_cmpint(g_bytes_equal(before, after), ==, i != 1);
+  }
+  MlOpenedText *texts[2] = { inside(fixture, 0), inside(fixture, 1) };
+  gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+  for (guint i = 0; i < 2; i++) {
+    gboolean moved = strcmp(texts[i]->message_id, "2@x") == 0;
+    g_assert_cmpstr(texts[i]->folder, ==, moved ? "Archive" : "INBOX");
+    g_assert_cmpuint(texts[i]->uid, ==, moved ? 9 : 1);
+    g_assert_true(moved ? texts[i]->lost == 0 : texts[i]->lost > now - 3600 && texts[i]->lost <= now);
+    ml_opened_text_free(texts[i]);
+  }
 }
 
 static void
@@ -655,6 +718,7 @@ main(int argc, char **argv)
   ADD("bent", test_bent);
   ADD("moved", test_moved);
   ADD("lost", test_lost);
+  ADD("ages", test_ages);
   ADD("no-certificate", test_no_certificate);
   ADD("first-of-all", test_first_of_all);
   ADD("remove", test_remove);
