@@ -12,6 +12,7 @@ void ml_store_opened_free(MlStoreOpened *opened);
 guint ml_store_opened_count(const MlStoreOpened *opened);
 /* The number of a message in the file of pieces. */
 guint64 ml_store_opened_number(const char *folder, guint32 uidvalidity, guint32 uid);
+/* Does one say itself that this is its place? One that was moved there by its Message-ID does not, until that is written. */
 gboolean ml_store_opened_has(const MlStoreOpened *opened, guint64 number);
 /* One that is there already is left as it is. */
 gboolean ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text,

@@ -1,9 +1,10 @@
 #include <string.h>
 
+#include "mail/address-private.h"
 #include "mail/store-opened-private.h"
 #include "mail/store-search-private.h"
 
-enum { HITS_MAX = 1000 * 1000, PROGRESS_STEPS = 2000, LENGTH_MAX = 16 * 1024 * 1024 };
+enum { HITS_MAX = 1000 * 1000, PROGRESS_STEPS = 2000, LENGTH_MAX = 16 * 1024 * 1024, SAME_MAX = 16 };
 
 typedef struct {
   gint64 row; /* in the index */
@@ -13,14 +14,17 @@ typedef struct {
   gint64 id, date; /* in the lists; id 0: it is in none */
   gboolean leaves; /* just now */
   gint64 written;  /* `lost`, as the file has it */
-  gboolean moved;  /* the file has another place */
+  gboolean moved;  /* by its Message-ID: the file has another place, and this one is not its own word */
+  char *home;      /* of one that was moved: what the file has */
+  guint32 home_validity, home_uid;
 } Doc;
 
 struct MlStoreOpened {
   sqlite3 *db;
   GPtrArray *docs;     /* of Doc, ascending by row */
   gint64 rows;         /* so many were ever given */
-  GHashTable *numbers; /* number, as gint64 -> Doc */
+  GHashTable *numbers; /* number, as gint64 -> the Doc that says itself that this is its place */
+  GHashTable *places;  /* number, as gint64 -> the Doc that lies there by the lists */
   GHashTable *ids;     /* id -> Doc */
   guint placed;        /* so many were looked for in the lists, when these were what state says */
   guint64 state[3];
@@ -32,6 +36,7 @@ doc_free(gpointer data)
   Doc *doc = data;
   g_free(doc->folder);
   g_free(doc->message_id);
+  g_free(doc->home);
   g_free(doc);
 }
 
@@ -53,6 +58,7 @@ ml_store_opened_new(GError **error)
   MlStoreOpened *opened = g_new0(MlStoreOpened, 1);
   opened->docs = g_ptr_array_new_with_free_func(doc_free);
   opened->numbers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  opened->places = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   opened->ids = g_hash_table_new(g_int64_hash, g_int64_equal);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
   if (sqlite3_open_v2(":memory:", &opened->db, flags, NULL) == SQLITE_OK &&
@@ -73,6 +79,7 @@ ml_store_opened_free(MlStoreOpened *opened)
   sqlite3_close_v2(opened->db);
   g_hash_table_unref(opened->ids);
   g_hash_table_unref(opened->numbers);
+  g_hash_table_unref(opened->places);
   g_ptr_array_unref(opened->docs);
   g_free(opened);
 }
@@ -98,16 +105,16 @@ ml_store_opened_number(const char *folder, guint32 uidvalidity, guint32 uid)
 }
 
 static Doc *
-by_number(const MlStoreOpened *opened, guint64 number)
+by_number(GHashTable *numbers, guint64 number)
 {
   gint64 key = (gint64)number;
-  return g_hash_table_lookup(opened->numbers, &key);
+  return g_hash_table_lookup(numbers, &key);
 }
 
 gboolean
 ml_store_opened_has(const MlStoreOpened *opened, guint64 number)
 {
-  return by_number(opened, number) != NULL;
+  return by_number(opened->numbers, number) != NULL;
 }
 
 gboolean
@@ -116,11 +123,17 @@ ml_store_opened_knows(const MlStoreOpened *opened, gint64 id)
   return g_hash_table_contains(opened->ids, &id);
 }
 
-static void
-name(MlStoreOpened *opened, Doc *doc)
+static guint64
+number_of(const Doc *doc)
 {
-  gint64 number = (gint64)ml_store_opened_number(doc->folder, doc->uidvalidity, doc->uid);
-  g_hash_table_replace(opened->numbers, g_memdup2(&number, sizeof number), doc);
+  return ml_store_opened_number(doc->folder, doc->uidvalidity, doc->uid);
+}
+
+static void
+name(GHashTable *numbers, Doc *doc)
+{
+  gint64 number = (gint64)number_of(doc);
+  g_hash_table_replace(numbers, g_memdup2(&number, sizeof number), doc);
 }
 
 static sqlite3_stmt *
@@ -151,7 +164,7 @@ ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text, GError **er
   *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id), .lost = text->lost, .written = text->lost,
                 .uidvalidity = text->uidvalidity, .uid = text->uid };
   g_ptr_array_add(opened->docs, doc);
-  name(opened, doc);
+  name(opened->numbers, doc);
   return TRUE;
 }
 
@@ -207,6 +220,7 @@ ml_store_opened_keep(MlStoreOpened *opened, const GArray *stays, GError **error)
   for (guint i = 0; i < opened->docs->len; i++)
     ((Doc *)opened->docs->pdata[i])->leaves = !g_array_index(stays, gboolean, i);
   g_hash_table_foreach_remove(opened->numbers, leaves, NULL);
+  g_hash_table_foreach_remove(opened->places, leaves, NULL);
   g_hash_table_foreach_remove(opened->ids, leaves, NULL);
   g_autoptr(GPtrArray) before = g_steal_pointer(&opened->docs);
   g_ptr_array_set_free_func(before, NULL);
@@ -257,6 +271,13 @@ folders_of(MlStore *store, GError **error)
   return NULL;
 }
 
+static void
+lies(MlStoreOpened *opened, Doc *doc)
+{
+  g_hash_table_insert(opened->ids, &doc->id, doc);
+  name(opened->places, doc);
+}
+
 static gboolean
 place_one(MlStoreOpened *opened, MlStore *store, sqlite3_stmt *find, const Folder *folder, Doc *doc, GError **error)
 {
@@ -269,7 +290,7 @@ place_one(MlStoreOpened *opened, MlStore *store, sqlite3_stmt *find, const Folde
   if (code == SQLITE_ROW) {
     doc->id = id;
     doc->date = sqlite3_column_int64(find, 0);
-    g_hash_table_insert(opened->ids, &doc->id, doc);
+    lies(opened, doc);
   }
   sqlite3_reset(find);
   return code == SQLITE_ROW || code == SQLITE_DONE || ml_store_fail(store, error);
@@ -292,37 +313,94 @@ move(MlStoreOpened *opened, Doc *doc, const GPtrArray *folders, gint64 id, gint6
     const Folder *folder = folders->pdata[i];
     if (folder->id != id >> 32)
       continue;
+    if (!doc->moved) {
+      doc->home = g_steal_pointer(&doc->folder);
+      doc->home_validity = doc->uidvalidity;
+      doc->home_uid = doc->uid;
+      doc->moved = TRUE;
+    }
     g_free(doc->folder);
     doc->folder = g_strdup(folder->name);
-    doc->moved = TRUE;
     doc->uidvalidity = folder->uidvalidity;
     doc->uid = (guint32)id;
     doc->id = id;
     doc->date = date;
-    g_hash_table_insert(opened->ids, &doc->id, doc);
-    name(opened, doc);
+    lies(opened, doc);
     return;
   }
 }
 
-/* Messages that were moved: the first that is encrypted, has their Message-ID, and no text of its own. */
+/* The text that came since says itself that it is that message's. */
+static void
+give_way(const MlStoreOpened *opened, Doc *doc)
+{
+  if (!doc->moved || !ml_store_opened_has(opened, number_of(doc)))
+    return;
+  g_free(doc->folder);
+  doc->folder = g_steal_pointer(&doc->home);
+  doc->uidvalidity = doc->home_validity;
+  doc->uid = doc->home_uid;
+  doc->moved = FALSE;
+}
+
+/* May the message be its? Anybody can send one with another's Message-ID; so its author must be the same, and its date,
+ * where a list had the text's message before. */
+static gboolean
+fits(MlStoreOpened *opened, const Doc *doc, const char *author, gint64 date)
+{
+  if (doc->date && date && doc->date != date)
+    return FALSE;
+  g_autoptr(sqlite3_stmt) statement = prepare(opened, "SELECT sender FROM t WHERE rowid = ?1", NULL);
+  if (!statement)
+    return FALSE;
+  sqlite3_bind_int64(statement, 1, doc->row);
+  g_autofree char *from = sqlite3_step(statement) == SQLITE_ROW ? ml_store_text(statement, 0) : NULL;
+  g_autoptr(MlAddresses) authors = from ? ml_address_parse(from) : NULL;
+  for (guint i = 0; authors && i < authors->mailboxes->len; i++)
+    if (ml_address_equal(((const MlAddress *)authors->mailboxes->pdata[i])->address, author))
+      return TRUE;
+  return FALSE;
+}
+
+static Doc *
+take_lost(MlStoreOpened *opened, GHashTable *lost, const char *message_id, const char *author, gint64 date)
+{
+  GPtrArray *docs = message_id ? g_hash_table_lookup(lost, message_id) : NULL;
+  for (guint i = 0; docs && i < docs->len; i++)
+    if (fits(opened, docs->pdata[i], author ? author : "", date))
+      return g_ptr_array_steal_index(docs, i);
+  return NULL;
+}
+
+static void
+add_lost(GHashTable *lost, Doc *doc)
+{
+  GPtrArray *docs = g_hash_table_lookup(lost, doc->message_id);
+  if (!docs)
+    g_hash_table_insert(lost, doc->message_id, docs = g_ptr_array_new());
+  if (docs->len < SAME_MAX)
+    g_ptr_array_add(docs, doc);
+}
+
+/* Messages that were moved: the first that is encrypted, has their Message-ID, fits, and has no text of its own. @lost:
+ * Message-ID -> array of Doc. */
 static gboolean
 follow(MlStoreOpened *opened, MlStore *store, const GPtrArray *folders, GHashTable *lost, GError **error)
 {
   g_autoptr(sqlite3_stmt) statement =
-      ml_store_prepare(store, "SELECT id, date, message_id FROM message WHERE id > 0 AND hints & ?1", error);
+      ml_store_prepare(store, "SELECT id, date, message_id, sender_address FROM message WHERE id > 0 AND hints & ?1", error);
   int code = SQLITE_DONE;
   if (!statement)
     return FALSE;
   sqlite3_bind_int(statement, 1, ML_HINT_ENCRYPTED);
   while (g_hash_table_size(lost) && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-    gint64 id = sqlite3_column_int64(statement, 0);
-    const char *message_id = (const char *)sqlite3_column_text(statement, 2);
-    Doc *doc = message_id ? g_hash_table_lookup(lost, message_id) : NULL;
-    if (!doc || ml_store_opened_knows(opened, id))
+    gint64 id = sqlite3_column_int64(statement, 0), date = sqlite3_column_int64(statement, 1);
+    if (ml_store_opened_knows(opened, id))
       continue;
-    g_hash_table_remove(lost, message_id);
-    move(opened, doc, folders, id, sqlite3_column_int64(statement, 1));
+    Doc *doc = take_lost(opened, lost, (const char *)sqlite3_column_text(statement, 2),
+                         (const char *)sqlite3_column_text(statement, 3), date);
+    if (doc)
+      move(opened, doc, folders, id, date);
   }
   return code == SQLITE_DONE || code == SQLITE_ROW || ml_store_fail(store, error);
 }
@@ -330,7 +408,8 @@ follow(MlStoreOpened *opened, MlStore *store, const GPtrArray *folders, GHashTab
 static gboolean
 place_all(MlStoreOpened *opened, MlStore *store, GError **error)
 {
-  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal), lost = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) lost = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
   g_autoptr(GPtrArray) folders = folders_of(store, error);
   g_autoptr(sqlite3_stmt) find = folders ? ml_store_prepare(store, "SELECT date FROM message WHERE id = ?1", error) : NULL;
   if (!find)
@@ -338,12 +417,14 @@ place_all(MlStoreOpened *opened, MlStore *store, GError **error)
   for (guint i = 0; i < folders->len; i++)
     g_hash_table_insert(by_name, ((Folder *)folders->pdata[i])->name, folders->pdata[i]);
   g_hash_table_remove_all(opened->ids);
+  g_hash_table_remove_all(opened->places);
   for (guint i = 0; i < opened->docs->len; i++) {
     Doc *doc = opened->docs->pdata[i];
+    give_way(opened, doc);
     if (!place_one(opened, store, find, g_hash_table_lookup(by_name, doc->folder), doc, error))
       return FALSE;
     if (!doc->id && *doc->message_id)
-      g_hash_table_insert(lost, doc->message_id, doc);
+      add_lost(lost, doc);
   }
   return follow(opened, store, folders, lost, error);
 }
@@ -383,7 +464,10 @@ ml_store_opened_written(MlStoreOpened *opened)
 {
   for (guint i = 0; i < opened->docs->len; i++) {
     Doc *doc = opened->docs->pdata[i];
+    if (doc->moved)
+      name(opened->numbers, doc);
     doc->moved = FALSE;
+    g_clear_pointer(&doc->home, g_free);
     doc->written = doc->lost;
   }
 }
@@ -453,7 +537,7 @@ ml_store_opened_get(MlStoreOpened *opened, guint i, gint64 *date, GError **error
 char *
 ml_store_opened_text(MlStoreOpened *opened, const char *folder, guint32 uidvalidity, guint32 uid)
 {
-  const Doc *doc = by_number(opened, ml_store_opened_number(folder, uidvalidity, uid));
+  const Doc *doc = by_number(opened->places, ml_store_opened_number(folder, uidvalidity, uid));
   if (!doc || !doc->id || doc->uid != uid)
     return NULL;
   g_autoptr(sqlite3_stmt) statement = prepare(opened, "SELECT body FROM t WHERE rowid = ?1", NULL);

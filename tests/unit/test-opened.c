@@ -86,17 +86,25 @@ begin_folder(Fixture *fixture, const char *name, guint32 uidvalidity)
 }
 
 static void
-list(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid, const char *id, const char *type)
+list_of(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid, const char *id, const char *type,
+        const char *from, guint minute)
 {
-  g_autofree char *block = g_strdup_printf("From: Jo <jo@test.example>\r\nTo: rsa@test.example\r\nSubject: [...]\r\n"
+  g_autofree char *block = g_strdup_printf("From: %s\r\nTo: rsa@test.example\r\nSubject: [...]\r\n"
                                            "Date: Wed, 15 Nov 2023 00:%02u:00 +0000\r\nMessage-ID: <%s>\r\n"
-                                           "Content-Type: %s\r\n\r\n", uid % 60, id, type);
+                                           "Content-Type: %s\r\n\r\n", from, minute, id, type);
   g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
   MlHeader *header = ml_header_parse(block, strlen(block));
   header->uid = uid;
   g_ptr_array_add(headers, header);
   MlStoreStep step = { .headers = headers };
   apply(fixture, name, uidvalidity, &step);
+}
+
+/* Message N@x is of minute N. */
+static void
+list(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid, const char *id, const char *type)
+{
+  list_of(fixture, name, uidvalidity, uid, id, type, "Jo <jo@test.example>", (guint)g_ascii_strtoull(id, NULL, 10) % 60);
 }
 
 static const char sealed_type[] = "application/pkcs7-mime; smime-type=authEnveloped-data; name=smime.p7m";
@@ -546,6 +554,52 @@ test_moved(Fixture *fixture, gconstpointer data)
   expect(fixture, "pterodactyl", "INBOX/9");
 }
 
+/* A Message-ID is anybody's to use. */
+static void
+test_same_id(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  begin_folder(fixture, "INBOX", 7);
+  begin_folder(fixture, "Archive", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
+  unlist(fixture, "INBOX", 7, 1);
+  list_of(fixture, "Archive", 7, 2, "1@x", sealed_type, "Jo <mallory@test.example>", 1);
+  list_of(fixture, "Archive", 7, 3, "1@x", sealed_type, "Jo <jo@test.example>", 2); /* of another time */
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "quetzalcoatlus", "");
+  list_of(fixture, "Archive", 7, 4, "1@x", sealed_type, "\"Jo\" <JO@test.example>", 1);
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "quetzalcoatlus", "Archive/4");
+}
+
+/* What was read there is its text, not what was thought to have been moved there. */
+static void
+test_own_word(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  begin_folder(fixture, "INBOX", 7);
+  begin_folder(fixture, "Archive", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
+  unlist(fixture, "INBOX", 7, 1);
+  list(fixture, "Archive", 7, 4, "1@x", sealed_type);
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "quetzalcoatlus", "Archive/4");
+  keep(fixture, "Archive", 4, "pterodactyl");
+  load_more(fixture, opened, 2, 0, FALSE);
+  expect(fixture, "pterodactyl", "Archive/4");
+  expect(fixture, "quetzalcoatlus", "");
+  g_autofree char *text = ml_opened_find(opened, "Archive", 7, 4);
+  g_assert_cmpstr(text, ==, "pterodactyl");
+  list(fixture, "Archive", 7, 5, "1@x", sealed_type);
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, "quetzalcoatlus", "Archive/5");
+  expect(fixture, "pterodactyl", "Archive/4");
+}
+
 static void
 test_lost(Fixture *fixture, gconstpointer data)
 {
@@ -717,6 +771,8 @@ main(int argc, char **argv)
   ADD("hostile", test_hostile);
   ADD("bent", test_bent);
   ADD("moved", test_moved);
+  ADD("same-id", test_same_id);
+  ADD("own-word", test_own_word);
   ADD("lost", test_lost);
   ADD("ages", test_ages);
   ADD("no-certificate", test_no_certificate);
