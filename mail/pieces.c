@@ -19,6 +19,7 @@ enum {
   CHECK = 8,
   FRAME = 4 + 4 + 4 + DIGEST + CHECK,
   STEP = 256 * 1024,
+  TRIES = 256,
 };
 
 typedef struct {
@@ -135,58 +136,65 @@ frame_of(const GArray *ids, GBytes *octets)
 
 /* ---- reading the file, under the lock */
 
-typedef enum { NEXT_PIECE, NEXT_END, NEXT_TORN, NEXT_DAMAGED, NEXT_ERROR } Next;
+typedef enum { NEXT_PIECE, NEXT_NONE, NEXT_ERROR } Next;
 
-/* A file whose size was written and whose octets were not has zeros in their stead. */
-static Next
-zeros_to_the_end(const MlPieces *pieces, goffset at, goffset size, GError **error)
-{
-  g_autofree guint8 *some = g_malloc(STEP);
-  while (at < size) {
-    gssize n = ml_files_pread(pieces->fd, some, STEP, at, pieces->path, error);
-    if (n < 0)
-      return NEXT_ERROR;
-    for (gssize i = 0; i < n; i++)
-      if (some[i])
-        return NEXT_DAMAGED;
-    if (n == 0)
-      break;
-    at += n;
-  }
-  return NEXT_TORN;
-}
-
+/* NEXT_NONE: no piece begins here that is there as a whole. */
 static Next
 read_frame(const MlPieces *pieces, goffset at, goffset size, Piece *piece, GError **error)
 {
   guint8 frame[FRAME], check[CHECK];
-  if (at == size)
-    return NEXT_END;
   gssize n = ml_files_pread(pieces->fd, frame, FRAME, at, pieces->path, error);
   if (n < 0)
     return NEXT_ERROR;
-  if (n < FRAME)
-    return NEXT_TORN;
+  if (n < FRAME || get32(frame) != MARK)
+    return NEXT_NONE;
   piece->at = at;
   piece->length = get32(frame + 4);
   piece->n = get32(frame + 8);
-  if (get32(frame) != MARK || piece->length > ML_PIECES_PIECE || piece->n > ML_PIECES_IDS)
-    return zeros_to_the_end(pieces, at, size, error);
+  if (piece->length > ML_PIECES_PIECE || piece->n > ML_PIECES_IDS || end_of(piece) > size)
+    return NEXT_NONE;
   gsize numbers = (gsize)piece->n * 8;
+  g_free(piece->ids);
   piece->ids = g_malloc(numbers + 1);
   n = ml_files_pread(pieces->fd, piece->ids, numbers, at + FRAME, pieces->path, error);
   if (n < 0)
     return NEXT_ERROR;
   if ((gsize)n < numbers)
-    return NEXT_TORN;
+    return NEXT_NONE;
   check_of(frame, (const guint8 *)piece->ids, numbers, check);
   if (memcmp(check, frame + FRAME - CHECK, CHECK) != 0)
-    return zeros_to_the_end(pieces, at + FRAME, size, error);
+    return NEXT_NONE;
   memcpy(piece->digest, frame + 12, DIGEST);
   memcpy(piece->check, check, CHECK);
   for (guint i = 0; i < piece->n; i++)
     piece->ids[i] = GUINT64_FROM_BE(piece->ids[i]);
-  return end_of(piece) > size ? NEXT_TORN : NEXT_PIECE;
+  return NEXT_PIECE;
+}
+
+/* Behind what makes no sense: the first frame whose check is right. NEXT_NONE: there is none. *@tries: what looks like a
+ * frame and is none costs time, so there is an end to it, and 0 says that it was come to. */
+static Next
+find_frame(const MlPieces *pieces, goffset at, goffset size, guint *tries, Piece *piece, GError **error)
+{
+  const guint8 mark[] = { MARK >> 24, MARK >> 16 & 0xff, MARK >> 8 & 0xff, MARK & 0xff };
+  g_autofree guint8 *some = g_malloc(STEP);
+  while (at < size) {
+    gssize n = ml_files_pread(pieces->fd, some, STEP, at, pieces->path, error);
+    if (n < 0)
+      return NEXT_ERROR;
+    const guint8 *end = some + n, *found = some;
+    while ((found = memmem(found, (gsize)(end - found), mark, sizeof mark))) {
+      Next next = *tries ? read_frame(pieces, at + (found - some), size, piece, error) : NEXT_NONE;
+      if (next != NEXT_NONE || !*tries)
+        return next;
+      --*tries;
+      found++;
+    }
+    if (n < STEP)
+      break;
+    at += n - (gssize)sizeof mark + 1; /* one may lie across */
+  }
+  return NEXT_NONE;
 }
 
 static char *
@@ -195,7 +203,7 @@ head_of(const char *owner)
   return g_strdup_printf(MAGIC "%-*.*s\n", OWNER, OWNER, owner);
 }
 
-/* What is wrong with it is no piece's fault: it is of no use to anybody. */
+/* Nobody can tell any more what its pieces are: it is of no use to anybody. */
 static gboolean
 set_aside(const MlPieces *pieces, GError **error)
 {
@@ -239,29 +247,46 @@ begin(MlPieces *pieces, GError **error)
          ml_files_sync_folder(folder, error);
 }
 
+/* Can an append that did not come to its end have left this frame: not at all, or before the octets are all there? */
+static gboolean
+is_torn(const MlPieces *pieces, goffset at, goffset size)
+{
+  static const guint8 none[FRAME];
+  guint8 frame[FRAME];
+  if (ml_files_pread(pieces->fd, frame, FRAME, at, pieces->path, NULL) < FRAME || memcmp(frame, none, FRAME) == 0)
+    return TRUE;
+  const Piece piece = { .at = at, .length = get32(frame + 4), .n = get32(frame + 8) };
+  return get32(frame) == MARK && piece.length <= ML_PIECES_PIECE && piece.n <= ML_PIECES_IDS && end_of(&piece) > size;
+}
+
+/* A piece is written before its frame is, so that nothing right stands behind a frame that is none, where a power cut has
+ * made it so: that tail is cut off. Where there is something right behind it, what is between was damaged since, and is
+ * left out. A file in which nothing is right is not emptied without a word. */
 static gboolean
 scan(MlPieces *pieces, goffset size, GError **error)
 {
+  guint tries = TRIES;
   pieces->end = HEAD;
-  for (;;) {
+  while (pieces->end < size) {
     Piece *piece = g_new0(Piece, 1);
-    Next next = pieces->all->len < ML_PIECES_MAX ? read_frame(pieces, pieces->end, size, piece, error)
-                : pieces->end == size            ? NEXT_END
-                                                 : NEXT_DAMAGED;
-    if (next == NEXT_PIECE) {
+    Next next = read_frame(pieces, pieces->end, size, piece, error);
+    if (next == NEXT_NONE)
+      next = find_frame(pieces, pieces->end + 1, size, &tries, piece, error);
+    if (next == NEXT_PIECE && pieces->all->len < ML_PIECES_MAX) {
       g_ptr_array_add(pieces->all, piece);
       pieces->end = end_of(piece);
       continue;
     }
     piece_free(piece);
-    if (next == NEXT_DAMAGED)
+    if (next == NEXT_PIECE || !tries || (next == NEXT_NONE && !pieces->all->len && !is_torn(pieces, HEAD, size)))
       return set_aside(pieces, error);
-    if (next == NEXT_TORN && ftruncate(pieces->fd, pieces->end) < 0) {
+    if (next == NEXT_NONE && ftruncate(pieces->fd, pieces->end) < 0) {
       ml_files_error(error, errno, "written", pieces->path);
       return FALSE;
     }
-    return next != NEXT_ERROR;
+    return next == NEXT_NONE;
   }
+  return TRUE;
 }
 
 /* The file as it is, torn pieces cut off. @make: there shall be one. */
@@ -377,6 +402,29 @@ has_room(const MlPieces *pieces, const GArray *ids, GBytes *sealed, GError **err
 }
 
 static gboolean
+on_disk(int fd, const char *path, GError **error)
+{
+  if (fdatasync(fd) == 0)
+    return TRUE;
+  ml_files_error(error, errno, "written", path);
+  return FALSE;
+}
+
+/* A disk may have written the last of it first when its power is cut: the frame, which says that it is all there, comes
+ * when it is. */
+static gboolean
+append_piece(int fd, const char *path, const GArray *ids, GBytes *sealed, goffset at, GError **error)
+{
+  g_autoptr(GByteArray) frame = frame_of(ids, sealed);
+  gsize length, numbers = frame->len - FRAME;
+  const void *data = g_bytes_get_data(sealed, &length);
+  return ml_files_pwrite_all(fd, frame->data + FRAME, numbers, at + FRAME, path, error) &&
+         ml_files_pwrite_all(fd, data, length, at + (goffset)frame->len, path, error) && on_disk(fd, path, error) &&
+         ml_files_pwrite_all(fd, frame->data, FRAME, at, path, error) && on_disk(fd, path, error);
+}
+
+/* Into a file that is not in its place yet. */
+static gboolean
 write_piece(int fd, const char *path, const GArray *ids, GBytes *sealed, goffset at, GError **error)
 {
   g_autoptr(GByteArray) frame = frame_of(ids, sealed);
@@ -394,14 +442,10 @@ ml_pieces_append(const char *path, const char *owner, const GArray *ids, GBytes 
   if (held < 0)
     return FALSE;
   gboolean ok = look(pieces, TRUE, error) && has_room(pieces, ids, sealed, error);
-  if (ok && !write_piece(pieces->fd, path, ids, sealed, pieces->end, error)) {
+  if (ok && !append_piece(pieces->fd, path, ids, sealed, pieces->end, error)) {
     ok = FALSE;
     if (ftruncate(pieces->fd, pieces->end) < 0)
       g_message("%s ends with half a piece", path); /* which the next one sees */
-  }
-  if (ok && fdatasync(pieces->fd) < 0) {
-    ml_files_error(error, errno, "written", path);
-    ok = FALSE;
   }
   close(held);
   return ok;
