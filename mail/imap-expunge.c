@@ -52,41 +52,83 @@ file_of(const MlImap *imap, const char *suffix)
   return g_build_filename(imap->base.hooks->state_dir, "unmarked", name, NULL);
 }
 
-/* "UIDVALIDITY UID,UID,... FOLDER" */
-static void
+/* "UIDVALIDITY UID,UID,... FOLDER"; FALSE: it is not such a line. */
+static gboolean
 take_line(GPtrArray *all, const char *line)
 {
   g_auto(GStrv) words = g_strsplit(line, " ", 3);
   guint64 number;
   if (g_strv_length(words) != 3 || !g_ascii_string_to_unsigned(words[0], 10, 0, G_MAXUINT32, &number, NULL))
-    return;
+    return FALSE;
   g_autofree char *folder = g_strcompress(words[2]);
   Unmarked *unmarked = unmarked_new(folder, (guint32)number);
-  g_auto(GStrv) uids = g_strsplit(words[1], ",", -1);
-  for (char **uid = uids; *uid; uid++)
-    if (g_ascii_string_to_unsigned(*uid, 10, 1, G_MAXUINT32, &number, NULL)) {
-      guint32 one = (guint32)number;
-      g_array_append_val(unmarked->uids, one);
-    }
   g_ptr_array_add(all, unmarked);
+  g_auto(GStrv) uids = g_strsplit(words[1], ",", -1);
+  for (char **uid = uids; *uid; uid++) {
+    if (!g_ascii_string_to_unsigned(*uid, 10, 1, G_MAXUINT32, &number, NULL))
+      return FALSE;
+    guint32 one = (guint32)number;
+    g_array_append_val(unmarked->uids, one);
+  }
+  return TRUE;
 }
 
-/* What the file has, under the lock: another process may have changed it. */
-static void
-load(MlImap *imap)
+/* NULL with *@why, a sentence, where there is something that cannot be read; NULL without: there is nothing. */
+static char *
+read_note(const char *path, gsize *length, char **why)
 {
-  g_autofree char *path = file_of(imap, ""), *text = NULL;
   struct stat about;
+  char *text = NULL;
+  g_autoptr(GError) error = NULL;
+  if (stat(path, &about) < 0) {
+    *why = errno == ENOENT ? NULL : g_strdup(g_strerror(errno));
+    return NULL;
+  }
+  if (!S_ISREG(about.st_mode) || about.st_size > FILE_MAX) {
+    *why = g_strdup(S_ISREG(about.st_mode) ? "it is too large" : "it is not a file");
+    return NULL;
+  }
+  if (g_file_get_contents(path, &text, length, &error))
+    return text;
+  *why = g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? NULL : g_strdup(error->message);
+  return NULL;
+}
+
+static gboolean
+take_note(GPtrArray *all, const char *text, gsize length)
+{
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  if (strlen(text) != length || !lines[0] || strcmp(lines[0], MAGIC) != 0)
+    return FALSE;
+  for (char **line = lines + 1; *line; line++)
+    if (**line && !take_line(all, *line))
+      return FALSE;
+  return TRUE;
+}
+
+/* What the file has, under the lock: another process may have changed it. What cannot be read is not taken for nothing: the
+ * next who writes would lose it. */
+static gboolean
+load(MlImap *imap, GError **error)
+{
+  g_autofree char *path = file_of(imap, ""), *why = NULL;
+  gsize length;
   if (!imap->unmarked)
     imap->unmarked = g_ptr_array_new_with_free_func((GDestroyNotify)unmarked_free);
   if (!path)
-    return;
+    return TRUE;
   g_ptr_array_set_size(imap->unmarked, 0);
-  if (stat(path, &about) < 0 || about.st_size > FILE_MAX || !g_file_get_contents(path, &text, NULL, NULL))
-    return;
-  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  for (char **line = lines; lines[0] && strcmp(lines[0], MAGIC) == 0 && *++line;)
-    take_line(imap->unmarked, *line);
+  g_autofree char *text = read_note(path, &length, &why);
+  if (text && !take_note(imap->unmarked, text, length))
+    why = g_strdup("it is damaged, or a newer signet's");
+  if (!why)
+    return TRUE;
+  g_ptr_array_set_size(imap->unmarked, 0);
+  g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+              "Nothing was deleted: %s says which messages other programs have marked as deleted, and cannot be read (%s). "
+              "Put it right; or move it away, mark these messages again where you want them to go, and then delete again.",
+              path, why);
+  return FALSE;
 }
 
 static GString *
@@ -119,6 +161,13 @@ save(MlImap *imap, GError **error)
     return FALSE;
   }
   g_autoptr(GString) text = text_of(imap->unmarked);
+  if (text->len > FILE_MAX) { /* it could not be read again */
+    g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+                "Nothing was deleted: other programs have marked so many messages in %s as deleted that they cannot be "
+                "written down. Expunge them with one of these programs, or take the marks away, and delete again.",
+                imap->folder);
+    return FALSE;
+  }
   if (g_file_set_contents_full(path, text->str, (gssize)text->len,
                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &why))
     return ml_files_sync_folder(dir, error);
@@ -196,8 +245,11 @@ ml_imap_mark_again(MlImap *imap, GError **error)
     return TRUE;
   int lock = path ? open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
   gboolean ok = TRUE, mine = !path || (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0); /* else another is at it */
-  if (mine)
-    load(imap);
+  g_autoptr(GError) why = NULL;
+  if (mine && !load(imap, &why)) { /* whoever deletes something is told */
+    g_debug("%s", why->message);
+    mine = FALSE;
+  }
   imap->unmarked_tries++;
   for (guint i = mine ? imap->unmarked->len : 0; ok && i > 0; i--)
     ok = mark_there(imap, imap->unmarked->pdata[i - 1], error);
@@ -305,8 +357,7 @@ ml_imap_expunge_plain(MlImap *imap, const GArray *uids, GError **error)
     g_propagate_error(error, why);
     return FALSE;
   }
-  load(imap);
-  gboolean ok = look_and_expunge(imap, uids, error);
+  gboolean ok = load(imap, error) && look_and_expunge(imap, uids, error);
   if (lock >= 0)
     close(lock);
   return ok;

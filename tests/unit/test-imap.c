@@ -470,6 +470,57 @@ test_unmarked(void)
   }
 }
 
+/* What the note says is lost by no one who cannot read it. */
+static void
+test_note(void)
+{
+  static const Rule rules[] = { ALONE, SELECTED("7"), { "FETCH 1:* (UID FLAGS)", "$ OK done\r\n" },
+                                { "STORE", "$ OK done\r\n" }, { "EXPUNGE", "$ OK done\r\n" }, { NULL, NULL } };
+  static const char *const notes[] = { "signet-unmarked 2\n7 10 INBOX\n", "", "signet-unmarked 1\nseven 10 INBOX\n",
+                                       "signet-unmarked 1\n7 10,x INBOX\n", "signet-unmarked 1\n7 10\n",
+                                       "large", "folder" };
+  for (guint i = 0; i < G_N_ELEMENTS(notes); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = g_dir_make_tmp("signet-note-XXXXXX", NULL);
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "test.example\n0\n", -1);
+    g_autofree char *sub = g_build_filename(dir, "unmarked", NULL), *name = g_strndup(digest, 32);
+    g_autofree char *note = g_build_filename(sub, name, NULL), *after = NULL;
+    gboolean large = strcmp(notes[i], "large") == 0, is_folder = strcmp(notes[i], "folder") == 0;
+    gsize length;
+    g_assert_cmpint(g_mkdir(sub, 0700), ==, 0);
+    if (is_folder)
+      g_assert_cmpint(g_mkdir(note, 0700), ==, 0);
+    else
+      g_assert_true(g_file_set_contents(note, notes[i], -1, NULL));
+    if (large)
+      g_assert_cmpint(truncate(note, 16 * 1024 * 1024 + 1), ==, 0);
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP, .imap = { .host = (char *)"test.example" } };
+    MlDriverHooks hooks = { .state_dir = dir };
+    MlSelected selected;
+    g_autoptr(GArray) mine = g_array_new(FALSE, FALSE, sizeof(guint32));
+    const guint32 twenty = 20;
+    g_array_append_val(mine, twenty);
+    Server server;
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    g_assert_true(ml_imap_mark_again(imap, &error)); /* the mail is read all the same */
+    g_assert_no_error(error);
+    g_assert_true(ml_driver_select(&imap->base, "INBOX", &selected, &error));
+    g_assert_false(ml_driver_delete(&imap->base, mine, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_assert_nonnull(strstr(error->message, note));
+    g_assert_false(stop_driver(&server, imap, "EXPUNGE"));
+    if (is_folder) {
+      g_assert_cmpint(g_rmdir(note), ==, 0);
+    } else {
+      g_assert_true(g_file_get_contents(note, &after, &length, NULL));
+      g_assert_cmpuint(length, ==, large ? 16 * 1024 * 1024 + 1 : strlen(notes[i]));
+      g_assert_true(large || strcmp(after, notes[i]) == 0);
+      g_assert_cmpint(g_unlink(note), ==, 0);
+    }
+    remove_unmarked(dir);
+  }
+}
+
 /* ---- the whole driver against a server that speaks in clear: nothing secret may be said */
 
 static char *
@@ -551,6 +602,7 @@ main(int argc, char **argv)
   g_test_add_func("/imap/resynced", test_resynced);
   g_test_add_func("/imap/compared", test_compared);
   g_test_add_func("/imap/unmarked", test_unmarked);
+  g_test_add_func("/imap/note", test_note);
   g_test_add_func("/imap/clear", test_clear);
   return g_test_run();
 }
