@@ -195,6 +195,20 @@ say_rest(MlCarry *carry, const Filing *filing, GError **error)
                   carry->entry->folder, verb, carry->entry->to);
 }
 
+/* A server may refuse a move when it has moved some (RFC 6851 3.3), and the second of several commands. */
+static void
+look_at_rest(MlCarry *carry, const GArray *todo, const GError *why)
+{
+  if (todo->len < 2 || !ml_carry_is_for_good(carry, why))
+    return;
+  carry->partly |= ml_driver_unsure(carry->driver) || todo->len > ML_CARRY_ONE_COMMAND;
+  if (carry->partly || carry->entry->kind != ML_PENDING_MOVE)
+    return;
+  g_autoptr(GHashTable) here = g_hash_table_new(NULL, NULL);
+  g_autoptr(GArray) uids = g_array_copy((GArray *)todo);
+  carry->partly = !ml_driver_headers_of(carry->driver, uids, on_there, here, NULL) || g_hash_table_size(here) < todo->len;
+}
+
 static gboolean
 file_all(MlCarry *carry, Filing *filing, GError **error)
 {
@@ -202,9 +216,13 @@ file_all(MlCarry *carry, Filing *filing, GError **error)
   if (!sort_out(carry, filing, error) || !ml_carry_begin(carry, error))
     return FALSE;
   if (filing->todo->len) {
-    if (!(move ? ml_driver_move(carry->driver, filing->todo, carry->entry->to, error)
-               : ml_driver_copy(carry->driver, filing->todo, carry->entry->to, error)))
+    GError *why = NULL;
+    if (!(move ? ml_driver_move(carry->driver, filing->todo, carry->entry->to, &why)
+               : ml_driver_copy(carry->driver, filing->todo, carry->entry->to, &why))) {
+      look_at_rest(carry, filing->todo, why);
+      g_propagate_error(error, why);
       return FALSE;
+    }
     carry->partly = TRUE;
     if (!note_copied(carry, filing, error))
       return FALSE;

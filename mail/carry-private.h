@@ -3,6 +3,8 @@
 
 #include "mail/pending-private.h"
 
+enum { ML_CARRY_ONE_COMMAND = 200 }; /* more messages are asked for in several: the first may be done, the next refused */
+
 /* One change on its way: between mail/pending.c, which carries them out one after another, and mail/carry-*.c, which know
  * how one kind is carried out. */
 typedef struct {

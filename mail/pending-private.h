@@ -5,8 +5,9 @@
 
 /* Between mail/pending.c, which carries out, and mail/store-pending.c, which keeps. */
 
-/* flock(2) for as long as the descriptor is open; -1 with *busy: another process has it. -1 without: error. */
-int ml_pending_lock(MlPending *pending, gboolean *busy, GError **error);
+/* flock(2), until it is unlocked. FALSE with *busy: another process has it. FALSE without: error. */
+gboolean ml_pending_lock(MlPending *pending, gboolean *busy, GError **error);
+void ml_pending_unlock(MlPending *pending);
 /* Its messages are those of @entry now, by the numbers of `uidvalidity`, and by Message-ID alone no more. */
 gboolean ml_pending_name(MlPending *pending, const MlPendingEntry *entry, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* From now on the server may have been asked. FALSE without an error: it was dropped, or is done. */

@@ -1,12 +1,11 @@
 #include <string.h>
-#include <unistd.h>
 
 #include "mail/carry-private.h"
 #include "mail/files.h"
 
 /* BROKEN_MAX: so often the line may break over one entry before it counts as failed: it must not hold up all others.
  * PATIENCE: seconds after which what a server puts off counts as refused. */
-enum { BROKEN_MAX = 8, PATIENCE = 24 * 3600, ONE_COMMAND = 200 };
+enum { BROKEN_MAX = 8, PATIENCE = 24 * 3600 };
 
 gboolean
 ml_carry_for_good(MlCarry *carry, GError **error, const char *format, ...)
@@ -355,7 +354,7 @@ static gboolean
 is_whole(const MlCarry *carry)
 {
   const MlPendingEntry *entry = carry->entry;
-  if (carry->partly || entry->messages->len > ONE_COMMAND)
+  if (carry->partly || entry->messages->len > ML_CARRY_ONE_COMMAND)
     return FALSE;
   return entry->kind == ML_PENDING_COPY || entry->kind == ML_PENDING_APPEND ||
          (entry->kind == ML_PENDING_MOVE && entry->messages->len == 1 && ml_driver_moves_whole(carry->driver));
@@ -428,8 +427,7 @@ ml_pending_carry(MlPending *pending, MlDriver *driver, MlStore *store, const MlP
     return FALSE;
   if (!open)
     return TRUE;
-  int lock = ml_pending_lock(pending, busy, error);
-  if (lock < 0)
+  if (!ml_pending_lock(pending, busy, error))
     return *busy;
   gboolean ok = TRUE;
   g_autoptr(GHashTable) held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL); /* folders */
@@ -460,7 +458,7 @@ ml_pending_carry(MlPending *pending, MlDriver *driver, MlStore *store, const MlP
     else
       g_clear_error(&why);
   }
-  close(lock);
+  ml_pending_unlock(pending);
   if (ok && put_off) {
     g_propagate_error(error, g_steal_pointer(&put_off));
     return FALSE;

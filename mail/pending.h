@@ -59,7 +59,7 @@ typedef struct {
   guint tries;
   char *error;         /* why it failed, last; NULL */
   gboolean by_itself;  /* nobody pressed a key for it: undo passes it over */
-  gboolean partly;     /* of one that failed just now: some of it is done, or may be. Not kept */
+  gboolean partly;     /* of one that failed: some of it is done, or may be */
 } MlPendingEntry;
 MlPendingEntry *ml_pending_entry_new(MlPendingKind kind, const char *folder, guint32 uidvalidity, const char *to);
 void ml_pending_entry_add(MlPendingEntry *entry, guint32 uid, guint flags, const char *message_id, const char *subject);

@@ -163,7 +163,7 @@ read_letters(MlPending *pending, MlPendingEntry *entry, GError **error)
   return code == SQLITE_DONE || ml_pending_fail(pending, error);
 }
 
-#define ENTRY "id, kind, state, folder, uidvalidity, target, target_validity, added, removed, at, tries, error, by_itself"
+#define ENTRY "id, kind, state, folder, uidvalidity, target, target_validity, added, removed, at, tries, error, by_itself, undone"
 
 /* NULL: what stands there is none that we wrote. */
 static MlPendingEntry *
@@ -187,6 +187,7 @@ read_entry(sqlite3_stmt *statement)
   entry->tries = (guint)sqlite3_column_int64(statement, 10);
   entry->error = column(statement, 11);
   entry->by_itself = sqlite3_column_int(statement, 12) != 0;
+  entry->partly = state == ML_PENDING_FAILED && sqlite3_column_int(statement, 13) != 0;
   return entry;
 }
 
@@ -347,7 +348,8 @@ ml_pending_settle(MlPending *pending, const MlPendingEntry *entry, MlPendingStat
   if (!ml_pending_begin_sql(pending, error))
     return FALSE;
   g_autoptr(sqlite3_stmt) statement = ml_pending_prepare(
-      pending, "UPDATE entry SET state = ?2, error = ?3, target_validity = ?4, tries = ?5 WHERE id = ?1 AND state IN (1, 2)", error);
+      pending, "UPDATE entry SET state = ?2, error = ?3, target_validity = ?4, tries = ?5, undone = ?6 WHERE id = ?1"
+               " AND state IN (1, 2)", error);
   gboolean ok = statement != NULL;
   if (ok) {
     sqlite3_bind_int64(statement, 1, entry->id);
@@ -355,6 +357,7 @@ ml_pending_settle(MlPending *pending, const MlPendingEntry *entry, MlPendingStat
     bind_text(statement, 3, why);
     sqlite3_bind_int64(statement, 4, entry->to_validity);
     sqlite3_bind_int64(statement, 5, entry->tries);
+    sqlite3_bind_int(statement, 6, state == ML_PENDING_FAILED && entry->partly); /* undo passes over what failed anyway */
     ok = ml_pending_step(pending, statement, error);
     if (ok && state == ML_PENDING_DONE)
       ok = set_there(pending, entry, error) && forget_body(pending, entry->id, error) && forget_old(pending, error);

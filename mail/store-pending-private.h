@@ -11,6 +11,7 @@ struct MlPending {
   char *said;    /* what ml_pending_said() tells next */
   guint64 inode; /* of the file that is open: another process may have set it aside */
   gboolean durable;
+  int held; /* ml_pending_lock()'s, while it is; else -1 */
   gboolean ours; /* it was, once: another mailbox's file is not taken over any more */
 };
 

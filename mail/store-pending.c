@@ -40,15 +40,36 @@ inode_of(const char *path)
   return stat(path, &about) == 0 ? about.st_ino : 0;
 }
 
+gboolean
+ml_pending_lock(MlPending *pending, gboolean *busy, GError **error)
+{
+  g_autofree char *path = g_strconcat(pending->path, ".lock", NULL);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  *busy = FALSE;
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    pending->held = fd;
+    return TRUE;
+  }
+  *busy = fd >= 0 && errno == EWOULDBLOCK;
+  if (!*busy)
+    ml_files_error(error, errno, "locked", path);
+  if (fd >= 0)
+    close(fd);
+  return FALSE;
+}
+
+void
+ml_pending_unlock(MlPending *pending)
+{
+  close(pending->held);
+  pending->held = -1;
+}
+
 /* Under a name that says when. What is in it may be all that is left of what somebody did. */
 static gboolean
-set_aside(MlPending *pending, const char *why, GError **error)
+rename_aside(MlPending *pending, const char *why, GError **error)
 {
   static const char *const suffixes[] = { "-wal", "-shm", "" };
-  gboolean mine = inode_of(pending->path) == pending->inode; /* else another process has just done it */
-  close_db(pending);
-  if (!mine)
-    return TRUE;
   g_autoptr(GDateTime) now = g_date_time_new_now_utc();
   g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%S");
   g_autofree char *aside = g_strdup_printf("%s.aside-%s.%06d", pending->path, stamp, g_date_time_get_microsecond(now));
@@ -65,6 +86,32 @@ set_aside(MlPending *pending, const char *why, GError **error)
                                   "and a new list was begun. Look in the mailbox whether what you did last is done.",
                                   why, aside);
   return TRUE;
+}
+
+/* Not while another handle carries changes out from it: it could not say any more what came of them. FALSE with the file
+ * still open: so it is, and the error says it. */
+static gboolean
+set_aside(MlPending *pending, const char *why, GError **error)
+{
+  gboolean carrying = pending->held >= 0, busy = FALSE;
+  if (inode_of(pending->path) != pending->inode) { /* another process has just done it */
+    close_db(pending);
+    return TRUE;
+  }
+  if (!carrying && !ml_pending_lock(pending, &busy, error)) {
+    if (busy)
+      g_set_error(error, ML_ERROR, ML_ERROR_STORE,
+                  "Changes cannot be kept, as another signet is just carrying some out: do it again in a moment. Then the "
+                  "list of those that wait is set aside: %s The file is %s.",
+                  why, pending->path);
+    return FALSE;
+  }
+  gboolean mine = inode_of(pending->path) == pending->inode; /* it had the lock, perhaps */
+  close_db(pending);
+  gboolean ok = !mine || rename_aside(pending, why, error);
+  if (!carrying)
+    ml_pending_unlock(pending);
+  return ok;
 }
 
 static gboolean
@@ -239,6 +286,7 @@ static MlPending *
 pending_new(const char *directory, const MlAccount *account)
 {
   MlPending *pending = g_new0(MlPending, 1);
+  pending->held = -1;
   pending->path = ml_store_file(directory, account);
   pending->identity = ml_store_identity(account);
   return pending;
@@ -275,6 +323,7 @@ MlPending *
 ml_pending_beside(const MlPending *pending)
 {
   MlPending *beside = g_new0(MlPending, 1);
+  beside->held = -1;
   beside->path = g_strdup(pending->path);
   beside->identity = g_strdup(pending->identity);
   beside->ours = TRUE; /* the file is opened with the first statement */
@@ -297,22 +346,6 @@ char *
 ml_pending_said(MlPending *pending)
 {
   return g_steal_pointer(&pending->said);
-}
-
-int
-ml_pending_lock(MlPending *pending, gboolean *busy, GError **error)
-{
-  g_autofree char *path = g_strconcat(pending->path, ".lock", NULL);
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  *busy = FALSE;
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-    return fd;
-  *busy = fd >= 0 && errno == EWOULDBLOCK;
-  if (!*busy)
-    ml_files_error(error, errno, "locked", path);
-  if (fd >= 0)
-    close(fd);
-  return -1;
 }
 
 /* ---- statements */

@@ -577,14 +577,27 @@ is_over(Carrying *carrying)
   return TRUE;
 }
 
+/* Nobody waits for it any more. */
+static void
+leave(MlWorker *worker, MlCommand *command)
+{
+  if (!command)
+    return;
+  g_mutex_lock(&worker->lock);
+  command->cancelled = TRUE;
+  g_mutex_unlock(&worker->lock);
+}
+
 gboolean
 ml_worker_run_carry(MlWorker *worker, MlCommand *command, GError **error)
 {
   Carrying carrying = { worker, command, FALSE, NULL };
   const MlPendingFuncs funcs = { select_folder, settled, stopped, &carrying };
   gboolean busy = FALSE, ok = TRUE;
-  if (!pending_of(worker))
+  if (!pending_of(worker)) { /* it was told why: what was written down waits */
+    leave(worker, command);
     return TRUE;
+  }
   for (guint i = 0; i < BUSY_STEPS; i++) {
     ok = ml_pending_carry(worker->pending, worker->driver, ml_worker_store(worker), &funcs, &busy, error);
     say_aside(worker, worker->pending);
@@ -598,11 +611,8 @@ ml_worker_run_carry(MlWorker *worker, MlCommand *command, GError **error)
     look_again(worker, busy ? AGAIN_MS : PUT_OFF_MS);
   if (!command)
     return ok;
-  if (!carrying.over && ok && !is_over(&carrying)) {
-    g_mutex_lock(&worker->lock);
-    command->cancelled = TRUE; /* nobody waits for it any more */
-    g_mutex_unlock(&worker->lock);
-  }
+  if (!carrying.over && ok && !is_over(&carrying))
+    leave(worker, command);
   if (!carrying.error && carrying.over && put_off) { /* another one is: this one is done */
     g_clear_error(error);
     return TRUE;

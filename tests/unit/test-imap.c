@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "mail/pending.h"
 #include "tests/unit/imap-server.h"
 
 #define CAPABILITY                                                                                           \
@@ -470,6 +471,62 @@ test_unmarked(void)
   }
 }
 
+/* ---- a move that is refused */
+
+static gboolean
+select_it(const char *folder, MlSelected *selected, gpointer driver, GError **error)
+{
+  return ml_driver_select(driver, folder, selected, error);
+}
+
+/* Whether some of it may be done is told by whoever reads it in the journal, too. */
+static void
+test_refused_move(void)
+{
+#define HERE(n, uid) "* " n " FETCH (UID " uid " FLAGS () RFC822.SIZE 9 BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: x\r\n\r\n)\r\n"
+  static const char *const left[] = { HERE("1", "10") HERE("2", "20") "$ OK done\r\n", HERE("1", "20") "$ OK done\r\n",
+                                      "$ NO not now\r\n" };
+  for (guint i = 0; i < G_N_ELEMENTS(left); i++) {
+    const Rule rules[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 MOVE UIDPLUS\r\n$ OK done\r\n" },
+                           SELECTED("7"),
+                           { "UID MOVE", "$ NO over quota\r\n" },
+                           { "FETCH", left[i] },
+                           { NULL, NULL } };
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = g_dir_make_tmp("signet-move-XXXXXX", NULL);
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP, .imap = { .host = (char *)"test.example" } };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlPending *pending = ml_pending_open(dir, &account, FALSE, &error);
+    g_assert_no_error(error);
+    g_autoptr(MlPendingEntry) entry = ml_pending_entry_new(ML_PENDING_MOVE, "INBOX", 7, "Trash");
+    ml_pending_entry_add(entry, 10, 0, "10@x", "ten");
+    ml_pending_entry_add(entry, 20, 0, "20@x", "twenty");
+    entry->at = g_get_real_time() / G_USEC_PER_SEC + 3600; /* however slow this machine is */
+    g_assert_cmpint(ml_pending_add(pending, entry, &error), >, 0);
+    Server server;
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    const MlPendingFuncs funcs = { .select = select_it, .user_data = imap };
+    gboolean busy;
+    g_assert_true(ml_pending_carry(pending, &imap->base, NULL, &funcs, &busy, &error));
+    g_assert_no_error(error);
+    g_autoptr(GPtrArray) failed = ml_pending_list(pending, ML_PENDING_FAILED, 0, 0, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(failed->len, ==, 1);
+    const MlPendingEntry *one = failed->pdata[0];
+    g_test_message("%u: %s", i, one->error);
+    g_assert_cmpint(one->partly, ==, i > 0);
+    g_assert_cmpint(strstr(one->error, "look at both") != NULL, ==, i > 0);
+    g_assert_true(stop_driver(&server, imap, "UID MOVE 10,20"));
+    ml_pending_free(pending);
+    g_autoptr(GDir) names = g_dir_open(dir, 0, NULL);
+    for (const char *name; (name = g_dir_read_name(names));) {
+      g_autofree char *path = g_build_filename(dir, name, NULL);
+      g_assert_cmpint(g_unlink(path), ==, 0);
+    }
+    g_assert_cmpint(g_rmdir(dir), ==, 0);
+  }
+}
+
 /* What the note says is lost by no one who cannot read it. */
 static void
 test_note(void)
@@ -603,6 +660,7 @@ main(int argc, char **argv)
   g_test_add_func("/imap/compared", test_compared);
   g_test_add_func("/imap/unmarked", test_unmarked);
   g_test_add_func("/imap/note", test_note);
+  g_test_add_func("/imap/refused-move", test_refused_move);
   g_test_add_func("/imap/clear", test_clear);
   return g_test_run();
 }

@@ -227,6 +227,31 @@ test_damaged(Fixture *f, gconstpointer data)
   g_assert_cmpuint(said, >, 20);
 }
 
+/* Nobody takes the list away from one who carries out what is in it; that one itself does. */
+static void
+test_damaged_while_carried(Fixture *f, gconstpointer data)
+{
+  g_autofree char *file = ml_pending_file(f->dir, &f->account);
+  g_autoptr(GError) error = NULL;
+  gboolean busy;
+  MlPending *begun = must_open(f);
+  add(begun, ML_PENDING_MOVE, 1, 0, 0, "Trash");
+  ml_pending_free(begun);
+  g_autoptr(MlPending) other = must_open(f);
+  g_assert_true(ml_pending_lock(other, &busy, &error));
+  f->account.imap.user[0] = 'h';
+  g_assert_null(ml_pending_open(f->dir, &f->account, FALSE, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+  g_assert_nonnull(strstr(error->message, "another signet is just carrying"));
+  g_clear_error(&error);
+  g_assert_cmpuint(files_aside(f), ==, 0);
+  g_assert_cmpuint(count(other), ==, 1);
+  ml_pending_unlock(other);
+  g_autoptr(MlPending) pending = must_open(f);
+  g_assert_cmpuint(files_aside(f), ==, 1);
+  g_assert_cmpuint(count(pending), ==, 0);
+}
+
 static void
 test_other_mailbox(Fixture *f, gconstpointer data)
 {
@@ -553,6 +578,7 @@ main(int argc, char **argv)
   g_test_add("/pending/killed", Fixture, NULL, set_up, test_killed, tear_down);
   g_test_add("/pending/shown", Fixture, NULL, set_up, test_shown, tear_down);
   g_test_add("/pending/damaged", Fixture, NULL, set_up, test_damaged, tear_down);
+  g_test_add("/pending/damaged-while-carried", Fixture, NULL, set_up, test_damaged_while_carried, tear_down);
   g_test_add("/pending/other-mailbox", Fixture, NULL, set_up, test_other_mailbox, tear_down);
   g_test_add("/pending/taken-over", Fixture, NULL, set_up, test_taken_over, tear_down);
   g_test_add("/pending/newer", Fixture, NULL, set_up, test_newer, tear_down);
