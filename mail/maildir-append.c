@@ -81,6 +81,17 @@ write_file(const char *path, GBytes *bytes, gint64 received, GError **error)
   return ok;
 }
 
+/* The name may be lost with a power cut. As the caller is told that it failed, and may do it again, the message goes; where
+ * that cannot be, or another program has renamed it already, it says so. Always FALSE. */
+static gboolean
+take_back(const char *final, const char *folder, GError **error)
+{
+  if (unlink(final) < 0)
+    g_prefix_error(error, "The message is perhaps in %s, but it may be gone after a power cut: look there before you do it "
+                          "again. ", folder);
+  return FALSE;
+}
+
 /* In tmp/ until all of it is on the disk; without a flag it is new mail. The number is given when the folder is
  * read. */
 gboolean
@@ -104,7 +115,7 @@ ml_maildir_append(MlDriver *driver, const char *folder, GBytes *bytes, guint fla
     unlink(temporary);
     return FALSE;
   }
-  return ml_files_sync_folder(where, error);
+  return ml_files_sync_folder(where, error) || take_back(final, folder, error);
 }
 
 static gboolean

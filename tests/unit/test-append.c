@@ -1,7 +1,9 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "crypto/context.h"
@@ -163,6 +165,68 @@ contents(const char *file)
   return text;
 }
 
+/* In the place of the C library's, for test_folder_sync(). */
+static gboolean folders_fail;
+static const char *taken; /* NULL: nobody takes it */
+
+int
+fsync(int fd)
+{
+  struct stat about;
+  if (!folders_fail || fstat(fd, &about) < 0 || !S_ISDIR(about.st_mode))
+    return (int)syscall(SYS_fsync, fd);
+  if (taken) { /* another program sees the message at once */
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd), *where = g_file_read_link(link, NULL);
+    g_autoptr(GDir) dir = g_dir_open(where, 0, NULL);
+    const char *name = g_dir_read_name(dir);
+    g_autofree char *from = g_build_filename(where, name, NULL), *to = g_build_filename(taken, name, NULL);
+    g_assert_cmpint(rename(from, to), ==, 0);
+  }
+  errno = EIO;
+  return -1;
+}
+
+/* The message is in place, and its name perhaps not on the disk: what is told as failed is not there twice after it was
+ * done again. */
+static void
+test_folder_sync(void)
+{
+  Fixture f = { 0 };
+  set_up(&f, ML_ACCOUNT_MAILDIR, "Maildir");
+  const guint flags[] = { 0, ML_FLAG_SEEN };
+  g_assert_cmpint(g_mkdir_with_parents(f.account.path, 0700), ==, 0);
+  append(&f, "Sent", MESSAGE, 0, NULL);
+  g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
+  for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+    g_autoptr(GError) error = NULL;
+    folders_fail = TRUE;
+    gboolean ok = ml_driver_append(f.driver, "Sent", bytes, flags[i], 0, NULL, &error);
+    folders_fail = FALSE;
+    g_assert_false(ok);
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_assert_null(strstr(error->message, "perhaps"));
+    g_autoptr(GPtrArray) before = list(&f, "Sent");
+    g_assert_cmpuint(before->len, ==, 1 + i);
+    append(&f, "Sent", MESSAGE, flags[i], NULL);
+    g_autoptr(GPtrArray) after = list(&f, "Sent");
+    g_assert_cmpuint(after->len, ==, 2 + i);
+  }
+  g_autoptr(GError) error = NULL;
+  append(&f, "Taken", "Subject: x\r\n\r\nx\r\n", ML_FLAG_SEEN, NULL);
+  g_autofree char *there = g_build_filename(f.account.path, "Taken", "cur", NULL);
+  taken = there;
+  folders_fail = TRUE;
+  gboolean ok = ml_driver_append(f.driver, "Taken", bytes, 0, 0, NULL, &error);
+  folders_fail = FALSE;
+  taken = NULL;
+  g_assert_false(ok);
+  g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+  g_assert_nonnull(strstr(error->message, "perhaps in Taken"));
+  g_autoptr(GPtrArray) all = list(&f, "Taken");
+  g_assert_cmpuint(all->len, ==, 2);
+  tear_down(&f);
+}
+
 static void
 test_mbox(void)
 {
@@ -307,6 +371,7 @@ main(int argc, char **argv)
   g_setenv("TZ", "UTC", TRUE);
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/append/maildir", test_maildir);
+  g_test_add_func("/append/folder-sync", test_folder_sync);
   g_test_add_func("/append/mbox", test_mbox);
   g_test_add_func("/append/mbox-killed", test_mbox_killed);
   g_test_add_func("/append/limits", test_limits);
