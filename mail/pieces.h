@@ -4,12 +4,12 @@
 #include "mail/error.h"
 
 /* A file that grows by pieces: octets of which nothing is known here but how many they are, and the numbers of what is
- * in them, as the writer has it. It belongs to one owner; what is another's is begun anew. Several processes may use it:
- * a lock beside it (PATH.lock) is held for as long as it is looked at or written. A piece that a kill or a power cut
- * left half written is cut off; one that was changed since is left out, and those before and behind it stay; a file that
- * does not begin as it should, is too large, or has no piece that is right, is set aside as PATH.damaged, and the call that met it fails with STORE,
- * and the next one works. Blocks
- * on the disk; any thread, each with handles of its own. */
+ * in them, as the writer has it. It belongs to one owner; what is another's is begun anew. Several processes may use
+ * it: a lock beside it (PATH.lock) is held for as long as it is looked at or written. A piece that a kill or a power
+ * cut left half written is cut off; one that was changed since is left out, and those before and behind it stay; a
+ * file that does not begin as it should, is too large, or has no piece that is right, is set aside as PATH.damaged,
+ * and the call that met it fails with STORE, and the next one works. Blocks on the disk; any thread, each with handles
+ * of its own. */
 enum {
   ML_PIECES_MAX = 4096,                   /* in a file */
   ML_PIECES_IDS = 128 * 1024,             /* numbers in a piece */

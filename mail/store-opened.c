@@ -161,8 +161,8 @@ ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text, GError **er
   if (sqlite3_step(insert) != SQLITE_DONE)
     return fail(opened, error);
   Doc *doc = g_new0(Doc, 1);
-  *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id), .lost = text->lost, .written = text->lost,
-                .uidvalidity = text->uidvalidity, .uid = text->uid };
+  *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id),
+                .lost = text->lost, .written = text->lost, .uidvalidity = text->uidvalidity, .uid = text->uid };
   g_ptr_array_add(opened->docs, doc);
   name(opened->numbers, doc);
   return TRUE;
