@@ -150,6 +150,7 @@ UiView *ui_app_top(UiApp *app);
 UiView *ui_app_view(UiApp *app, UiContext context); /* the topmost of this kind; NULL: none */
 void ui_app_end(UiApp *app);
 void ui_app_tick(UiApp *app);                       /* the clock runs while something does */
+void ui_app_key(UiApp *app, int key);               /* it was pressed */
 void ui_app_watch_keys(UiApp *app, gboolean watch); /* FALSE while another program has the terminal */
 MlPeople *ui_app_people(UiApp *app, CryptoJobThread thread); /* on that thread only; NULL: cannot be opened */
 
@@ -302,6 +303,9 @@ void ui_box_new_life(UiBox *box); /* its numbers mean others from here on */
 void ui_app_each_box(UiApp *app, void (*func)(UiBox *box, gpointer data), gpointer data);
 char *ui_hits_place(UiApp *app, const UiItem *item); /* where the message that is read lies; transfer full */
 /* hits-act.c: what the keys of the list do there. */
+/* While it is being found out which messages fit a pattern, a key that acts on what comes of it waits for that: TRUE. It
+ * is handed to ui_app_key() then, with those behind it. Esc stops both. */
+gboolean ui_hits_wait(UiApp *app, int key);
 gboolean ui_hits_key(UiApp *app, const UiBinding *binding); /* TRUE: that was all */
 UiItem *ui_hits_step(UiApp *app, gboolean down, gboolean deleted_too); /* goes there; NULL: there is none */
 guint ui_hits_pending(UiApp *app, guint *for_good); /* deletions that are marked; of them those not for the trash */

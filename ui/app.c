@@ -249,6 +249,24 @@ handle_key(UiApp *app, int key)
     app->apply_to_tagged = FALSE;
 }
 
+void
+ui_app_key(UiApp *app, int key)
+{
+  UiPromptShown prompt;
+  gboolean alt = key > UI_ALT(' ') && key < UI_ALT(0x7f);
+  gboolean asked = ui_prompts_shown(app->prompts, &prompt);
+
+  if (alt && asked && prompt.kind == UI_PROMPT_LINE) /* a shell's editing key, not one for the mail below */
+    return;
+  if (alt && (asked || !ui_keys_find(key, ui_app_top(app)->type->context))) { /* Esc and a key, typed fast */
+    ui_app_key(app, UI_KEY_ESC);
+    ui_app_key(app, key - UI_ALT(0));
+  } else if (asked || key == UI_KEY_RESIZE || !app->hits || !ui_hits_wait(app, key))
+    handle_key(app, key);
+  else
+    ui_idle_touch(app);
+}
+
 static gboolean
 on_keys(int fd, GIOCondition condition, gpointer data)
 {
@@ -256,18 +274,9 @@ on_keys(int fd, GIOCondition condition, gpointer data)
 
   for (int i = 0; i < KEYS_A_TURN && !app->ending && app->keys_source; i++) {
     int key = ui_screen_key();
-    UiPromptShown prompt;
     if (key == UI_KEY_NONE)
       break;
-    gboolean alt = key > UI_ALT(' ') && key < UI_ALT(0x7f);
-    gboolean asked = ui_prompts_shown(app->prompts, &prompt);
-    if (alt && asked && prompt.kind == UI_PROMPT_LINE) /* a shell's editing key, not one for the mail below */
-      continue;
-    if (alt && (asked || !ui_keys_find(key, ui_app_top(app)->type->context))) { /* Esc and a key, typed fast */
-      handle_key(app, UI_KEY_ESC);
-      key -= UI_ALT(0);
-    }
-    handle_key(app, key);
+    ui_app_key(app, key);
   }
   ui_app_dirty(app);
   if (condition & (G_IO_HUP | G_IO_ERR)) {

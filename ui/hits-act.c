@@ -214,7 +214,7 @@ limit_answered(const char *answer, gpointer data)
   if (limit)
     ui_hits_ask(found, limit, set_limit, g_strdup(answer), g_free);
   else {
-    ui_hits_ask_stop(found); /* what is asked of those within the old limit is not done to others */
+    ui_hits_ask_stop(found); /* by the old limit nothing is to be held any more */
     set_limit(found, NULL, (gpointer)answer);
   }
 }

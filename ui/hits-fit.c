@@ -1,9 +1,11 @@
+#include <string.h>
+
 #include "ui/hits-private.h"
 
 /* Which of the messages that were found fit a pattern. Where that is in their headers these are read from the store, some
  * milliseconds at a time between keys: folder after folder in the order in which it lies on the disk, which takes a
  * hundredth of the time that looking for each takes; or a hundred at once, where a search has found few of many. */
-enum { TURN_US = 6000, CHUNK = 200, FEW = 100, THIN = 20 };
+enum { TURN_US = 6000, CHUNK = 200, FEW = 100, THIN = 20, WAITING = 1000 };
 
 struct UiHitsAsk {
   UiHits *found;
@@ -130,6 +132,53 @@ is_thin(const UiBox *box)
   return (guint64)n * THIN < newest - oldest;
 }
 
+/* ---- keys that are pressed meanwhile */
+
+/* Those that only look around act at once. */
+static gboolean
+looks_around(const UiBinding *binding)
+{
+  static const char *const actions[] = { "down",         "up",               "page_down", "page_up", "first", "last",
+                                         "next_message", "previous_message", "help",      "log",     "redraw", "stop", NULL };
+
+  return !binding || g_strv_contains(actions, binding->action);
+}
+
+gboolean
+ui_hits_wait(UiApp *app, int key)
+{
+  UiHits *found = app->hits;
+  UiContext context = ui_app_top(app)->type->context;
+  const UiBinding *binding = ui_keys_find(key, context);
+
+  if (!found->ask || found->ask->then == refitted || context != UI_IN_INDEX)
+    return FALSE;
+  gboolean stops = found->waiting->len ? key == UI_KEY_ESC || key == UI_CTRL('c') /* x may be typed into a question */
+                                       : binding && !strcmp(binding->action, "cancel");
+  if (stops) {
+    g_array_set_size(found->waiting, 0);
+    return FALSE;
+  }
+  if (!found->waiting->len && looks_around(binding))
+    return FALSE;
+  if (found->waiting->len < WAITING)
+    g_array_append_val(found->waiting, key);
+  return TRUE;
+}
+
+/* They may close the list, and one of them may ask again: the others wait for that. */
+static void
+press_waiting(UiHits *found)
+{
+  UiApp *app = found->app;
+  g_autoptr(GArray) keys = found->waiting;
+
+  found->waiting = g_array_new(FALSE, FALSE, sizeof(int));
+  for (guint i = 0; i < keys->len && !app->ending && app->keys_source; i++) /* else another program has the terminal */
+    ui_app_key(app, g_array_index(keys, int, i));
+  ui_app_dirty(app);
+}
+
 static void
 finish(UiHitsAsk *ask)
 {
@@ -146,11 +195,13 @@ static gboolean
 on_turn(gpointer data)
 {
   UiHitsAsk *ask = data;
-  const GPtrArray *boxes = ask->found->boxes;
+  UiHits *found = ask->found;
+  const GPtrArray *boxes = found->boxes;
   gint64 until = g_get_monotonic_time() + TURN_US;
 
   if (g_cancellable_is_cancelled(ask->cancellable)) {
-    ui_hits_ask_stop(ask->found);
+    ui_hits_ask_stop(found);
+    press_waiting(found);
     return G_SOURCE_CONTINUE; /* it was removed */
   }
   while (ask->at < boxes->len && g_get_monotonic_time() < until) {
@@ -163,8 +214,10 @@ on_turn(gpointer data)
   }
   ask->op->done = ask->at;
   ask->op->total = boxes->len;
-  if (ask->at == boxes->len)
+  if (ask->at == boxes->len) {
     finish(ask);
+    press_waiting(found);
+  }
   return G_SOURCE_CONTINUE;
 }
 

@@ -23,6 +23,7 @@ struct UiHits {
   MlPattern *limit;
   char *limit_words;
   UiHitsAsk *ask;   /* which messages fit a pattern is being found out; NULL */
+  GArray *waiting;  /* of int: keys that were pressed meanwhile, and act on what comes of it */
   gboolean fit_due; /* there are messages that were not held against the limit yet, and are not shown */
   gboolean refit; /* the limit is new: what is under the cursor has to fit it too */
   int cursor, top, rows; /* of shown; rows: on the screen */
@@ -46,7 +47,8 @@ gboolean ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern);
 MlPattern *ui_hits_pattern(UiApp *app, const char *words); /* NULL: it is none, which is said */
 
 /* hits-fit.c: sets found of every message as it fits @pattern, then calls @then: at once where no header has to be read,
- * else when they were; not at all if that is cancelled, or another pattern is asked. */
+ * else when they were; not at all if that is cancelled, or another pattern is asked. Keys that act on what comes of it wait:
+ * ui_hits_wait(). */
 typedef void (*UiHitsAsked)(UiHits *found, MlPattern *pattern, gpointer data);
 void ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, GDestroyNotify free_data);
 void ui_hits_ask_stop(UiHits *found);

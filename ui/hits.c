@@ -451,6 +451,7 @@ ui_hits_free(UiApp *app)
   g_array_unref(found->all);
   g_array_unref(found->shown);
   g_array_unref(found->fresh);
+  g_array_unref(found->waiting);
   ml_pattern_free(found->limit);
   g_free(found->limit_words);
   g_free(found->name);
@@ -488,6 +489,7 @@ ui_hits_open(UiApp *app, const MlSaved *saved)
   found->all = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
   found->shown = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
   found->fresh = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
+  found->waiting = g_array_new(FALSE, FALSE, sizeof(int));
   app->hits = found;
   app->box = NULL;
   ui_verdicts_folder(app);

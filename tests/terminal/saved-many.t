@@ -79,4 +79,34 @@ plain 'letter 1 of few' 1 'It is told by the folder that is open.' | deliver lat
 wait_for '^ Search "Letters"  3043 messages.*\[~s "of few": 13\]' 'what came meanwhile is held against it'
 keys Escape
 wait_gone '\[~s' 'Esc shows all'
+
+# ---- keys that are pressed while headers are read still act on what comes of it: all in one go, faster than any typing
+answer C-t 'Untag messages with:' '~s letter'
+wait_for '3043 untagged' 'no tags'
+at_once() { # at_once KEY QUESTION WORDS KEY...: Enter behind the words, and the keys with it
+	keys "$1"
+	seen "$2"
+	typed "$3"
+	shift 3
+	keys Enter "$@"
+}
+at_once T 'Tag messages with:' '~f w3@' '\;' d
+wait_for '430 deletions pending' '; waits until all are tagged'
+answer U 'Undelete messages with:' '~s letter'
+wait_gone 'deletions pending' 'taken back'
+at_once D 'Delete messages with:' '~f w5@' q
+wait_for '(Move|Delete) 42[0-9] (deleted )?messages' 'q asks about what is being marked'
+keys Escape
+unseen '42[0-9] (deleted )?messages'
+at_once U 'Undelete messages with:' '~s letter' l '~s "of few"' Enter D '~A' Enter
+wait_for '13 marked to be deleted' 'a pattern is for those within the limit that was asked before it'
+check 'and for no others' has '13 deletions pending'
+answer U 'Undelete messages with:' '~A'
+wait_gone 'deletions pending' 'none are left'
+keys Escape
+unseen '\[~s'
+at_once D 'Delete messages with:' '~f w3@' '$'
+in_trash() { [ "$(ls "$LAB/profile/mail/.Trash/cur" "$LAB/profile/mail/.Trash/new" | grep -c host)" = "$1" ]; }
+check '$ until all are marked' until_true in_trash 430
+wait_gone 'deletions pending' 'and none is left'
 done_testing
