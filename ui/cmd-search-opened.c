@@ -28,9 +28,9 @@ say_closed(UiSearch *search, const MlOpenedState *state)
                  state->why    ? state->why->message
                  : state->full ? "there are too many for one search: do it once more, and the newest are searched."
                                : "their text is not whole any more.");
-    search->code = state->why ? ui_cli_exit_for(state->why) : UI_EXIT_IO;
-    if (search->code == UI_EXIT_NO)
-      search->code = UI_EXIT_PERMISSION; /* 1: nothing was found */
+    search->partly = state->why ? ui_cli_exit_for(state->why) : UI_EXIT_IO;
+    if (search->partly == UI_EXIT_NO)
+      search->partly = UI_EXIT_PERMISSION; /* 1: nothing was found */
   } else if (search->cli->verbose || (!search->cli->json && isatty(STDERR_FILENO))) {
     ui_cli_error(search->cli, "%s: %u encrypted message%s not searched%s", name, state->closed,
                  state->closed == 1 ? " was" : "s were",
@@ -57,7 +57,8 @@ ui_search_opened(UiSearch *search, MlStore *store, MlStoreSearch *index)
   g_autoptr(MlOpened) opened = ui_search_open_crypto(search, &error) ? ml_opened_new(directory, search->account, &error) : NULL;
   if (!opened || !load(search, opened, store, &state, &error)) {
     ui_cli_error(search->cli, "%s: encrypted messages were not searched: %s", search->account->name, error->message);
-    search->code = ui_cli_exit_for(error);
+    search->partly = ui_cli_exit_for(error);
+    search->code = UI_EXIT_OK; /* crypto/ was not opened: the words in clear can be searched */
     return NULL;
   }
   say_closed(search, &state);

@@ -14,7 +14,8 @@ typedef struct {
   MlFindOptions find;
   gboolean reindex, server, encrypted;
   guint not_searched; /* encrypted messages of the account */
-  int code; /* of what was said already */
+  int code;   /* of what was said already, and ended the search of the account */
+  int partly; /* of what was said already and left out, while the rest was searched */
   gint64 now;
   UiBar bar;
   guint found, total;

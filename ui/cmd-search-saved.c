@@ -104,7 +104,7 @@ search_account(Saved *saved, MlAccount *account)
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(search->cli->data_dir, "store", NULL);
 
-  search->code = UI_EXIT_OK;
+  search->code = search->partly = UI_EXIT_OK;
   g_autoptr(MlDriver) local =
       account->kind == ML_ACCOUNT_IMAP ? NULL : ui_cli_driver(search->cli, account, &search->code);
   if (search->code)
@@ -116,7 +116,7 @@ search_account(Saved *saved, MlAccount *account)
   gboolean done = store && look(saved, store, local, &error);
   ui_bar_clear(&search->bar);
   if (done || search->code)
-    return search->code;
+    return search->code ? search->code : search->partly;
   ui_cli_error(search->cli, "%s: %s", account->name, error->message);
   int code = ui_cli_exit_for(error);
   return code != UI_EXIT_NO ? code : UI_EXIT_IO; /* 1: nothing was found */

@@ -226,7 +226,7 @@ ask_server(UiSearch *search, const GPtrArray *told, GError **error)
       return FALSE;
     }
     ui_cli_error(search->cli, "%s/%s was left out: %s", search->account->name, folder->name, why->message);
-    search->code = UI_EXIT_UNAVAILABLE;
+    search->partly = UI_EXIT_UNAVAILABLE;
   }
   return folders != NULL;
 }
@@ -273,7 +273,7 @@ search_account(UiSearch *search, MlAccount *account)
   g_autoptr(GError) error = NULL;
   g_autofree char *directory = g_build_filename(search->cli->data_dir, "store", NULL);
 
-  search->code = UI_EXIT_OK;
+  search->code = search->partly = UI_EXIT_OK;
   g_autoptr(MlDriver) local =
       account->kind == ML_ACCOUNT_IMAP ? NULL : ui_cli_driver(search->cli, account, &search->code);
   if (search->code)
@@ -284,7 +284,7 @@ search_account(UiSearch *search, MlAccount *account)
   gboolean done = store && look(search, store, local, &error);
   ui_bar_clear(&search->bar);
   if (done || search->code)
-    return search->code;
+    return search->code ? search->code : search->partly;
   ui_cli_error(search->cli, "%s: %s", account->name, error->message);
   int code = ui_cli_exit_for(error);
   return code != UI_EXIT_NO ? code : search->server ? UI_EXIT_UNAVAILABLE : UI_EXIT_IO; /* 1: nothing was found */

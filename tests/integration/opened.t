@@ -108,6 +108,9 @@ is "$(found)" "INBOX/1 " "and finds"
 exits 77 "a wrong password" signet search --encrypted --pin-file wrong archaeopteryx
 like "$err" 'could not be searched' "is told"
 exits 77 "none at all" signet search --encrypted archaeopteryx
+exits 66 "nor a folder of that name" signet search --encrypted --folder Nowhere archaeopteryx
+like "$err" 'could not be searched|were not searched' "that the encrypted messages were not searched is said"
+like "$err" 'There is no folder "Nowhere"' "and what ended the search"
 post 14 'Fourth' 'An ankylosaurus came.'
 exits 0 "reading one more" signet show --pin-file pin INBOX/4
 like "$out" ankylosaurus "with the password"
