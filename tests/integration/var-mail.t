@@ -11,7 +11,7 @@ command -v setpriv >/dev/null || skip 'there is no setpriv'
 [ -d /var/mail ] || skip 'there is no /var/mail'
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"; rm -f $spool $spool.lock' EXIT
-trap 'exit 1' INT TERM
+trap 'trap "" PIPE; exit 1' INT TERM HUP PIPE
 for subject in one two three; do
 	printf 'From anna@example.org Thu Mar 12 14:02:00 2026\nSubject: %s\nFrom: anna@example.org\n\nText.\n\n' $subject
 done >"$tmp/mail"

@@ -5,7 +5,7 @@ signet=$(cd "$BUILD" && pwd)/signet
 work=$(mktemp -d) || exit 1
 unset GNUPGHOME
 trap '[ -z "$GNUPGHOME" ] || gpgconf --kill all 2>/dev/null; rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
+trap 'trap "" PIPE; exit 1' INT TERM HUP PIPE
 cd "$work" || exit 1
 profile=$work/profile
 number=0

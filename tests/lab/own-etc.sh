@@ -5,7 +5,7 @@ if [ "${1:-}" != inside ]; then
 	script=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 	top=$(mktemp -d) || exit 1
 	trap 'rm -rf "$top"' EXIT
-	trap 'exit 1' INT TERM
+	trap 'trap "" PIPE; exit 1' INT TERM HUP PIPE
 	mkdir "$top/real" "$top/etc" "$top/etc/signet"
 	for way in -m -rm; do
 		unshare $way true 2>/dev/null || continue

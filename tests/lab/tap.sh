@@ -6,7 +6,7 @@ chmod 700 "$tmp"
 tap_number=0
 tap_cleanup() { rm -rf "$tmp"; }
 trap tap_cleanup EXIT
-trap 'exit 1' INT TERM
+trap 'trap "" PIPE; exit 1' INT TERM HUP PIPE
 
 ok() { # ok STATUS NAME [DETAIL]
 	tap_number=$((tap_number + 1))

@@ -5,7 +5,7 @@ SIGNET_DOVECOT=$(mktemp -d)
 export SIGNET_DOVECOT
 chmod 711 "$SIGNET_DOVECOT"
 trap 'sh tests/lab/dovecot.sh stop "$SIGNET_DOVECOT/lab"; rm -rf "$SIGNET_DOVECOT"' EXIT
-trap 'exit 1' INT TERM
+trap 'trap "" PIPE; exit 1' INT TERM HUP PIPE
 sh tests/lab/dovecot.sh start "$SIGNET_DOVECOT/lab" || { echo "Bail out! no server"; exit 1; }
 program=$1
 shift

@@ -16,7 +16,7 @@ finish() {
 	rm -rf "$LAB"
 }
 trap finish EXIT
-trap 'exit 1' INT TERM HUP
+trap 'trap "" PIPE; exit 1' INT TERM HUP PIPE # PIPE: whoever read the output is gone, and the server must end still
 
 pass() { n=$((n + 1)); echo "ok $n - $1"; }
 fail() {
