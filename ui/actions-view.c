@@ -12,7 +12,7 @@ ui_action_sync(UiApp *app)
     return;
   if (!ui_box_count(app->box, TRUE))
     ui_app_say(app, "Nothing is marked to be deleted.");
-  ui_sync_run(app, NULL, NULL);
+  ui_sync_run(app, NULL, NULL, NULL);
 }
 
 static void
@@ -41,6 +41,15 @@ typedef struct {
 } Going;
 
 static void
+going_free(gpointer data)
+{
+  Going *going = data;
+
+  g_free(going->folder);
+  g_free(going);
+}
+
+static void
 go(UiApp *app, gpointer data)
 {
   Going *going = data;
@@ -50,8 +59,7 @@ go(UiApp *app, gpointer data)
     ui_ask_anew(app->secrets, account->account);
     ui_box_open(app, account, going->folder);
   }
-  g_free(going->folder);
-  g_free(going);
+  going_free(going);
 }
 
 static void
@@ -72,7 +80,7 @@ go_to(UiApp *app, UiAccount *account, const char *folder)
 
   going->folder = g_strdup(folder);
   memcpy(going->account, account->account->name, length);
-  ui_sync_leave(app, UI_IN_INDEX, go, going);
+  ui_sync_leave(app, UI_IN_INDEX, go, going, going_free);
 }
 
 void
@@ -83,7 +91,7 @@ ui_folders_choose(UiApp *app)
   const MlSaved *search = ui_folders_search(app);
 
   if (search && app->hits) /* another one takes its place */
-    ui_sync_pending(app, go_search, g_strdup(search->name));
+    ui_sync_pending(app, go_search, g_strdup(search->name), g_free);
   else if (search)
     ui_hits_open(app, search);
   else if (folder && folder->selectable)

@@ -115,7 +115,7 @@ end_writing(UiApp *app, gpointer data)
 void
 ui_action_leave(UiApp *app)
 {
-  ui_sync_leave(app, UI_IN_INDEX, end_writing, NULL);
+  ui_sync_leave(app, UI_IN_INDEX, end_writing, NULL, NULL);
 }
 
 void

@@ -350,12 +350,14 @@ GPtrArray *ui_order_thread(const UiBox *box, const UiItem *item);
 
 /* sync.c */
 typedef void (*UiThen)(UiApp *app, gpointer data);
-void ui_sync_pending(UiApp *app, UiThen then,
-                     gpointer data); /* asks about deletions; @data is dropped on Esc: g_free */
+/* Asks about deletions. @data is @then's; where that is not called, since Esc was pressed or something went wrong, it goes
+ * to @free_data (NULL is fine). */
+void ui_sync_pending(UiApp *app, UiThen then, gpointer data, GDestroyNotify free_data);
 /* The same where another folder comes: asks about the search's first, closes it down to @context, then the open folder's. */
-void ui_sync_leave(UiApp *app, UiContext context, UiThen then, gpointer data);
+void ui_sync_leave(UiApp *app, UiContext context, UiThen then, gpointer data, GDestroyNotify free_data);
 gboolean ui_sync_for_good(const UiBox *box); /* what is deleted in it goes to no trash */
-void ui_sync_run(UiApp *app, UiThen then, gpointer data); /* what `$` does; @then only if all went well */
+/* What `$` does; @then only if all went well. */
+void ui_sync_run(UiApp *app, UiThen then, gpointer data, GDestroyNotify free_data);
 void ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to,
                        const char *folder); /* transfer.c: to another account */
 void ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, const char *folder);

@@ -417,8 +417,10 @@ typedef struct {
 } Goal;
 
 static void
-goal_free(Goal *goal)
+goal_free(gpointer data)
 {
+  Goal *goal = data;
+
   g_free(goal->folder);
   g_free(goal);
 }
@@ -479,9 +481,9 @@ open_row(UiApp *app, UiList *list, guint row)
   const UiBox *folder = ui_app_folder(app);
   gboolean stays = folder && folder->account == goal->account && !strcmp(folder->folder, goal->folder);
   if (!stays)
-    ui_sync_leave(app, UI_IN_FINDS, go, goal);
+    ui_sync_leave(app, UI_IN_FINDS, go, goal, goal_free);
   else if (app->hits)
-    ui_sync_pending(app, go, goal);
+    ui_sync_pending(app, go, goal, goal_free);
   else
     go(app, goal);
 }

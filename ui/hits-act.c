@@ -310,7 +310,7 @@ ui_hits_sync(UiApp *app)
   for (guint i = 0; i < found->boxes->len; i++) {
     app->box = found->boxes->pdata[i];
     if (ui_box_count(app->box, TRUE))
-      ui_sync_run(app, NULL, NULL);
+      ui_sync_run(app, NULL, NULL, NULL);
   }
   ui_hits_go(found, found->cursor);
 }
@@ -379,7 +379,7 @@ ui_hits_key(UiApp *app, const UiBinding *binding)
   else if (is_one_of(action, refused))
     ui_app_say(app, "What a search has found stands newest first, without threads: open the folder for that.");
   else if (!strcmp(action, "leave"))
-    ui_sync_pending(app, close_found, NULL);
+    ui_sync_pending(app, close_found, NULL, NULL);
   else if (!strcmp(action, "sync") && ui_hits_pending(app, &unused))
     ui_hits_sync(app);
   else if (!strcmp(action, "sync"))

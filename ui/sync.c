@@ -12,6 +12,7 @@ typedef struct {
   char *success; /* what to say; NULL: nothing */
   UiThen then;
   gpointer data;
+  GDestroyNotify free_data; /* where then is not called; NULL */
 } Sync;
 
 static void
@@ -33,7 +34,8 @@ sync_done(UiApp *app, Sync *sync)
       ui_hits_again(app); /* what was shown as gone is not */
     else if (kept && sync->removed->len && box && box == ui_app_folder(app))
       ui_box_reload(app); /* the same */
-    g_free(sync->data);
+    if (sync->free_data)
+      sync->free_data(sync->data);
   }
   g_array_unref(sync->removed);
   g_free(sync->success);
@@ -56,7 +58,7 @@ command_done(UiApp *app, const GError *error, gpointer data)
 }
 
 static Sync *
-sync_new(UiApp *app, UiThen then, gpointer data)
+sync_new(UiApp *app, UiThen then, gpointer data, GDestroyNotify free_data)
 {
   Sync *sync = g_new0(Sync, 1);
 
@@ -65,6 +67,7 @@ sync_new(UiApp *app, UiThen then, gpointer data)
   sync->removed = g_array_new(FALSE, FALSE, sizeof(guint32));
   sync->then = then;
   sync->data = data;
+  sync->free_data = free_data;
   return sync;
 }
 
@@ -87,10 +90,10 @@ show_removed(UiApp *app, Sync *sync)
 }
 
 void
-ui_sync_run(UiApp *app, UiThen then, gpointer data)
+ui_sync_run(UiApp *app, UiThen then, gpointer data, GDestroyNotify free_data)
 {
   UiBox *box = app->box;
-  Sync *sync = sync_new(app, then, data);
+  Sync *sync = sync_new(app, then, data, free_data);
   g_autoptr(GArray) undeleted = g_array_new(FALSE, FALSE, sizeof(guint32));
 
   for (guint i = 0; box && i < box->all->len; i++) {
@@ -131,6 +134,7 @@ typedef struct {
   UiApp *app;
   UiThen then;
   gpointer data;
+  GDestroyNotify free_data;
   gboolean leaves; /* the folder below a search, too: it asks for itself */
   UiContext context;
 } Pending;
@@ -142,7 +146,7 @@ pending_done(UiApp *app, const Pending *pending)
     if (pending->context == UI_IN_FINDS) /* a message of the search may be open below */
       ui_app_pop_to_alone(app, UI_IN_FINDS);
     ui_hits_close(app, pending->context);
-    ui_sync_pending(app, pending->then, pending->data);
+    ui_sync_pending(app, pending->then, pending->data, pending->free_data);
   } else
     pending->then(app, pending->data);
 }
@@ -152,13 +156,14 @@ pending_answered(const char *answer, gpointer data)
 {
   g_autofree Pending *pending = data;
 
-  if (!answer)
-    g_free(pending->data);
-  else if (*answer == 'y' && pending->app->hits) {
+  if (!answer) {
+    if (pending->free_data)
+      pending->free_data(pending->data);
+  } else if (*answer == 'y' && pending->app->hits) {
     ui_hits_sync(pending->app);
     pending_done(pending->app, pending);
   } else if (*answer == 'y')
-    ui_sync_run(pending->app, pending->then, pending->data);
+    ui_sync_run(pending->app, pending->then, pending->data, pending->free_data);
   else
     pending_done(pending->app, pending);
 }
@@ -184,17 +189,18 @@ ask_pending(UiApp *app, const Pending *asked)
 }
 
 void
-ui_sync_pending(UiApp *app, UiThen then, gpointer data)
+ui_sync_pending(UiApp *app, UiThen then, gpointer data, GDestroyNotify free_data)
 {
-  const Pending pending = { .app = app, .then = then, .data = data };
+  const Pending pending = { .app = app, .then = then, .data = data, .free_data = free_data };
 
   ask_pending(app, &pending);
 }
 
 void
-ui_sync_leave(UiApp *app, UiContext context, UiThen then, gpointer data)
+ui_sync_leave(UiApp *app, UiContext context, UiThen then, gpointer data, GDestroyNotify free_data)
 {
-  const Pending pending = { .app = app, .then = then, .data = data, .leaves = TRUE, .context = context };
+  const Pending pending = { .app = app, .then = then, .data = data, .free_data = free_data, .leaves = TRUE,
+                            .context = context };
 
   ask_pending(app, &pending);
 }
@@ -214,7 +220,7 @@ ui_sync_file(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *account, co
     ui_app_complain(app, "The message is in %s already.", folder);
     return;
   }
-  Sync *sync = sync_new(app, NULL, NULL);
+  Sync *sync = sync_new(app, NULL, NULL, NULL);
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
