@@ -29,7 +29,10 @@ void ui_finds_rows_free(UiFindsRows *found);
 void ui_finds_rows_clear(UiFindsRows *found, UiFindsBy by);
 /* In the order in which they rank. @snippet: some words around what was found; NULL. FALSE: there are enough. */
 gboolean ui_finds_rows_add(UiFindsRows *found, UiFindsBy by, UiAccount *account, const MlFound *one, const char *snippet);
-guint ui_finds_rows_count(const UiFindsRows *found, UiFindsBy by); /* of the rows that are shown */
+/* All that the index of words finds: more than are rows. Folder -> GArray of guint32, ascending; takes it; NULL: no more than
+ * the rows. */
+void ui_finds_rows_here(UiFindsRows *found, GHashTable *here);
+guint ui_finds_rows_far(const UiFindsRows *found); /* of those that are shown: what the server alone has found */
 /* Fills @list: newest first, or best first. @stay: the cursor stays on its message; else it goes to the first. */
 void ui_finds_rows_show(UiFindsRows *found, UiList *list, gboolean by_rank, gboolean stay);
 const UiFindsRow *ui_finds_rows_at(const UiFindsRows *found, guint row); /* as they were shown; NULL: there is none */

@@ -8,6 +8,7 @@ struct UiFindsRows {
   GPtrArray *rows[UI_FINDS_BY]; /* of UiFindsRow */
   GPtrArray *shown;             /* of these, as they stand in the list */
   GPtrArray *gone;              /* and of those that were taken out since */
+  GHashTable *here;             /* all that UI_FINDS_HERE has found; NULL: its rows */
   guint serial;
 };
 
@@ -41,7 +42,15 @@ ui_finds_rows_free(UiFindsRows *found)
     g_ptr_array_unref(found->rows[by]);
   g_ptr_array_unref(found->shown);
   g_ptr_array_unref(found->gone);
+  g_clear_pointer(&found->here, g_hash_table_unref);
   g_free(found);
+}
+
+void
+ui_finds_rows_here(UiFindsRows *found, GHashTable *here)
+{
+  g_clear_pointer(&found->here, g_hash_table_unref);
+  found->here = here;
 }
 
 static guint
@@ -67,6 +76,8 @@ ui_finds_rows_clear(UiFindsRows *found, UiFindsBy by)
 {
   g_ptr_array_extend_and_steal(found->gone, found->rows[by]);
   found->rows[by] = g_ptr_array_new_with_free_func(row_free);
+  if (by == UI_FINDS_HERE)
+    ui_finds_rows_here(found, NULL);
 }
 
 gboolean
@@ -99,13 +110,31 @@ ui_finds_rows_add(UiFindsRows *found, UiFindsBy by, UiAccount *account, const Ml
   return TRUE;
 }
 
+static int
+compare_numbers(gconstpointer a, gconstpointer b)
+{
+  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+
+  return one < other ? -1 : one > other;
+}
+
+static gboolean
+is_here(const UiFindsRows *found, const UiFindsRow *row)
+{
+  GArray *uids = found->here ? g_hash_table_lookup(found->here, row->folder) : NULL;
+
+  return uids && g_array_binary_search(uids, &row->uid, compare_numbers, NULL);
+}
+
 guint
-ui_finds_rows_count(const UiFindsRows *found, UiFindsBy by)
+ui_finds_rows_far(const UiFindsRows *found)
 {
   guint n = 0;
 
-  for (guint i = 0; i < found->shown->len; i++)
-    n += ((const UiFindsRow *)found->shown->pdata[i])->by == by;
+  for (guint i = 0; i < found->shown->len; i++) {
+    const UiFindsRow *row = found->shown->pdata[i];
+    n += row->by == UI_FINDS_SERVER && !is_here(found, row);
+  }
   return n;
 }
 

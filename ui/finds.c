@@ -54,7 +54,7 @@ has_server(const Finds *finds)
 static char *
 elsewhere_words(UiApp *app, const Finds *finds)
 {
-  guint changes, by_server = ui_finds_rows_count(finds->found, UI_FINDS_SERVER);
+  guint changes, by_server = ui_finds_rows_far(finds->found);
   const MlSearchState *state = ui_finder_state(app, finds->account, &changes);
 
   if (finds->asking) {
@@ -94,7 +94,7 @@ static void
 set_title(UiApp *app, Finds *finds)
 {
   UiList *list = finds->list;
-  guint total = finds->total + ui_finds_rows_count(finds->found, UI_FINDS_SERVER);
+  guint total = finds->total + ui_finds_rows_far(finds->found);
   g_autofree char *name = ui_text_line(finds->account->account->name);
   g_autoptr(GString) title = g_string_new(NULL);
 
@@ -117,8 +117,9 @@ typedef struct {
   UiFinderMail *mail;
   guint number;
   MlQuery *query;
-  gboolean by_rank, again;
+  gboolean by_rank, again, whole; /* whole: all that fit are to be told, where found is cut */
   GPtrArray *found;    /* of MlFound */
+  GHashTable *here;    /* all of them; NULL: found has them */
   GPtrArray *snippets; /* of char *, of the first of them */
   guint total, closed;
   gboolean locked;
@@ -131,6 +132,7 @@ question_free(Question *question)
 {
   ml_query_free(question->query);
   g_clear_pointer(&question->found, g_ptr_array_unref);
+  g_clear_pointer(&question->here, g_hash_table_unref);
   g_ptr_array_unref(question->snippets);
   g_clear_error(&question->error);
   g_clear_error(&question->trouble);
@@ -158,6 +160,8 @@ run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   question->locked = ui_finder_opened(question->mail)->locked;
   question->found = ml_store_search_find(ui_finder_index(question->mail), question->query, &options,
                                          &question->total, &question->error);
+  if (question->whole && question->found && question->total > question->found->len)
+    question->here = ml_store_search_all(ui_finder_index(question->mail), question->query, cancellable, &question->error);
   for (guint i = 0; question->found && i < MIN(question->found->len, SNIPPETS); i++) {
     const MlFound *found = question->found->pdata[i];
     gsize start, end;
@@ -170,9 +174,10 @@ run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 
 /* Asked once more since the index has grown, the cursor stays on its message. */
 static void
-show(Finds *finds, const Question *question)
+show(Finds *finds, Question *question)
 {
   ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
+  ui_finds_rows_here(finds->found, g_steal_pointer(&question->here));
   finds->total = question->total;
   for (guint i = 0; i < question->found->len; i++)
     ui_finds_rows_add(finds->found, UI_FINDS_HERE, finds->account, question->found->pdata[i],
@@ -232,6 +237,7 @@ ask(UiApp *app, Finds *finds, gboolean again)
   question->query = query;
   question->by_rank = finds->by_rank;
   question->again = again;
+  question->whole = finds->asking != NULL;
   question->snippets = g_ptr_array_new_with_free_func(g_free);
   finds->job = ui_ops_job(app, CRYPTO_JOB_VERIFY, "Searching", run_question, question_done, question);
   if (finds->job)
@@ -348,6 +354,8 @@ ui_action_find_ask(UiApp *app)
     g_ptr_array_add(accounts, finds->account);
     ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
     finds->asking = ui_asking_start(app, accounts, NULL, query, FAR, &funcs);
+    if (finds->total >= LIMIT) /* of those that are not shown the server must not be said to have found more */
+      ask(app, finds, TRUE);
     set_title(app, finds);
   }
 }
