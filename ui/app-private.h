@@ -371,7 +371,7 @@ UiView *ui_folders_new(UiApp *app);
 UiView *ui_parts_new(UiApp *app, UiReader *reader);
 UiView *ui_details_new(UiApp *app, UiReader *reader);
 void ui_details_refresh(UiApp *app, UiReader *reader); /* if they are on top of that reader: it was read anew */
-UiView *ui_help_new(UiContext context, const char *name);
+UiView *ui_help_new(UiContext context, const char *name, gboolean server); /* server: there is one to ask for words */
 /* A hint is keys with two blanks between them. Where they do not all fit, those before the last two (the way back and
  * the help) go, the last of them first. */
 void ui_help_fit(GString *hint, int columns);
@@ -536,6 +536,7 @@ void ui_finder_note(UiApp *app, const UiAccount *account, MlOpenedText *text);
 void ui_finder_forget(UiApp *app); /* keys were forgotten */
 void ui_finder_free(UiApp *app); /* the jobs have ended; before the accounts go */
 void ui_finds_arrived(UiApp *app); /* the open folder's list has grown */
+const UiAccount *ui_finds_account(UiApp *app); /* in which is searched; NULL: in none */
 void ui_finds_free(UiApp *app);
 
 /* asking.c: servers are asked which messages have some words, each on a line of its own, so that mail is read meanwhile.

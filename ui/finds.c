@@ -32,6 +32,14 @@ finds_list(UiApp *app)
   return (UiList *)ui_app_view(app, UI_IN_FINDS);
 }
 
+const UiAccount *
+ui_finds_account(UiApp *app)
+{
+  UiList *list = finds_list(app);
+
+  return list ? ((const Finds *)list->data)->account : NULL;
+}
+
 static void
 finds_free(gpointer data)
 {
@@ -509,8 +517,10 @@ ui_action_find(UiApp *app)
     return;
   }
   Finds *finds = g_new0(Finds, 1);
+  gboolean server = account->account->kind == ML_ACCOUNT_IMAP;
   list = ui_list_new(UI_IN_FINDS, "the search", "Search",
-                     "Enter open  a ask the server  Q other words  s sort  w keep  D decrypt  q back  ? help");
+                     server ? "Enter open  a ask the server  Q other words  s sort  w keep  D decrypt  q back  ? help"
+                            : "Enter open  Q other words  s sort  w keep  D decrypt  q back  ? help");
   *finds = (Finds){ .list = list, .account = account, .words = g_strdup(""), .empty = TRUE,
                     .found = ui_finds_rows_new() };
   list->data = finds;

@@ -1,5 +1,11 @@
 #include "ui/app-private.h"
 
+static gboolean
+asks_server(const UiBinding *binding)
+{
+  return binding->run == ui_action_find_ask || binding->run == ui_action_ask;
+}
+
 /* Does the key do this here, or has an earlier line of the table taken it? */
 static gboolean
 holds(const UiBinding *binding, UiContext context)
@@ -8,12 +14,12 @@ holds(const UiBinding *binding, UiContext context)
 }
 
 static void
-add_keys(UiPager *pager, UiContext context)
+add_keys(UiPager *pager, UiContext context, gboolean server)
 {
   const UiBinding *table = ui_keys_table();
 
   for (const UiBinding *first = table; first->key; first++) {
-    if (!holds(first, context))
+    if (!holds(first, context) || (asks_server(first) && !server))
       continue;
     /* Several keys for one act stand on one line, at the first of them. */
     const UiBinding *earlier = table;
@@ -93,12 +99,12 @@ add_compose_words(UiPager *pager)
 }
 
 UiView *
-ui_help_new(UiContext context, const char *name)
+ui_help_new(UiContext context, const char *name, gboolean server)
 {
   g_autofree char *title = g_strdup_printf("Help: keys in %s", name);
   UiPane *pane = ui_pane_new(UI_IN_TEXT, "help", title);
 
-  add_keys(&pane->pager, context);
+  add_keys(&pane->pager, context, server);
   if (context == UI_IN_INDEX)
     add_index_words(&pane->pager);
   if (context == UI_IN_READER)

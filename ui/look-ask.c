@@ -179,6 +179,10 @@ ui_action_ask(UiApp *app)
 {
   UiBox *box = app->box;
 
+  if (box && box->account->account->kind != ML_ACCOUNT_IMAP) {
+    ui_app_say(app, "All mail of %s is on this machine: there is no server to ask.", box->account->account->name);
+    return;
+  }
   if (app->hits || !box || !box->limit || !(ml_pattern_needs(box->limit) & ML_PATTERN_TEXT)) {
     ui_app_say(app, "Nothing to ask the server: l with ~b or ~B first, or Q for words in all folders.");
     return;

@@ -163,6 +163,16 @@ wait_for 'Search all folders for:' 'Q'
 typed xx
 keys Enter
 wait_gone 'Search all folders for:' 'Enter'
+wait_for '^ Enter open  Q other words' 'the hint does not name the key that asks a server'
 keys a
 wait_for 'there is no server to ask' 'it has no server'
+keys '?'
+wait_for 'Help: keys in the search' 'the help'
+check 'does not either' has_not 'ask the server'
+keys q
+unseen 'Help: keys'
+keys q
+unseen '^ Search near'
+keys a
+wait_for 'there is no server to ask' 'nor has the list'
 done_testing
