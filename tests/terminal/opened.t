@@ -20,10 +20,10 @@ fill() {
 	pk12util -i "$pki/bob.p12" -d "sql:$LAB/profile/nssdb" -W x -k "$LAB/pin" >/dev/null
 	certutil -A -d "sql:$LAB/profile/nssdb" -n lab -t ,C, -i "$pki/ca.pem" -f "$LAB/pin"
 	sed -i '/^maildir/a index-encrypted = yes' "$LAB/profile/signet.conf"
-	printf '[searches]\nold = brachio*\n' >>"$LAB/profile/signet.conf"
+	printf '[searches]\nboth = body:on\nold = brachio*\n' >>"$LAB/profile/signet.conf"
 	plain 'Ordinary' 1 'Hello.' | deliver m1 1
 	{ letter '[...]' 2; hidden 'Quetzal plan' 'The archaeopteryx\033[31m flies on Friday.'; } | deliver m2 2
-	{ letter '[...]' 3; hidden 'Another' 'A brachiosaurus stays.'; } | deliver m3 3
+	{ letter '[...]' 3; hidden 'Another' 'A brachiosaurus stays on.'; } | deliver m3 3
 }
 open_number() { # from the index
 	typed "$1"
@@ -124,6 +124,17 @@ session() { # session COLUMNS ROWS
 	wait_for '^ Search "old"  1 message' "$size: a search with a name finds it too"
 	keys q
 	unseen '^ Search "old"'
+	keys y
+	seen '^ +both +body:on'
+	keys End Up
+	seen '^> +both '
+	keys Enter
+	wait_for '^ Search "both"  2 messages' "$size: one that finds two of them"
+	keys C-f
+	wait_for '^ Search "both"  1 message ' "$size: forgotten keys take away what they told, but for the one under the cursor"
+	check "$size: which says nothing of it" has_not 'Quetzal plan|Another'
+	keys q
+	unseen '^ Search "both"'
 	keys q
 	seen 'ended with 0'
 }
