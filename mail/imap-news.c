@@ -17,7 +17,7 @@ resync(MlImap *imap, GError **error)
   g_autoptr(GArray) known = g_steal_pointer(&imap->known), had = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
   for (guint i = 0; i < known->len; i++) {
     MlImapSlot slot = g_array_index(known, MlImapSlot, i);
-    MlFlagChange one = { slot.uid, slot.flags };
+    MlFlagChange one = ml_imap_slot_says(&slot);
     if (slot.uid)
       g_array_append_val(had, one);
   }

@@ -54,11 +54,16 @@ enum {
 };
 
 /* A message of the selected folder, in the order of its sequence numbers. */
+/* Of each message of the folder, by its place: small, and without what would fill it up. */
 typedef struct {
-  guint32 uid;   /* 0: not known yet */
-  guint32 flags; /* ML_IMAP_FLAGS_UNKNOWN: not known yet */
-} MlImapSlot;
-#define ML_IMAP_FLAGS_UNKNOWN G_MAXUINT32 /* ML_SYNC_UNKNOWN */
+  guint32 uid;  /* 0: not known yet */
+  guint8 flags; /* ML_IMAP_FLAGS_UNKNOWN: not known yet */
+} __attribute__((packed)) MlImapSlot;
+G_STATIC_ASSERT(sizeof(MlImapSlot) == 5);
+enum { ML_IMAP_FLAGS_UNKNOWN = 0x80 };
+G_STATIC_ASSERT((int)ML_FLAG_RECENT < (int)ML_IMAP_FLAGS_UNKNOWN); /* the largest of them */
+MlImapSlot ml_imap_slot(guint32 uid, guint flags); /* @flags may be ML_SYNC_UNKNOWN */
+MlFlagChange ml_imap_slot_says(const MlImapSlot *slot); /* likewise */
 
 typedef struct {
   guint32 low, high;

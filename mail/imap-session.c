@@ -143,7 +143,7 @@ take_fetch(MlImapSession *session, const MlResponse *response)
     MlFlagChange change = { slot->uid, flags };
     g_array_append_val(session->changes->flag_changes, change);
   }
-  slot->flags = flags;
+  slot->flags = (guint8)flags;
 }
 
 /* libetpan 1.9.4 dies of such shapes; whoever sends one does so on purpose, or has lost his way. */

@@ -7,6 +7,18 @@
  * number and flags of every message, in order), as if all had been listed; then what the caller had is compared with
  * them. So a server that forgets to tell something costs a longer answer, and not a wrong list. */
 
+MlImapSlot
+ml_imap_slot(guint32 uid, guint flags)
+{
+  return (MlImapSlot){ uid, flags == ML_SYNC_UNKNOWN ? ML_IMAP_FLAGS_UNKNOWN : (guint8)flags };
+}
+
+MlFlagChange
+ml_imap_slot_says(const MlImapSlot *slot)
+{
+  return (MlFlagChange){ slot->uid, slot->flags == ML_IMAP_FLAGS_UNKNOWN ? ML_SYNC_UNKNOWN : slot->flags };
+}
+
 static int
 compare_slots(gconstpointer a, gconstpointer b)
 {
@@ -39,7 +51,7 @@ join(MlImapSession *session, const MlSyncPoint *known, const GArray *had, const 
   g_autoptr(GArray) all = g_array_sized_new(FALSE, TRUE, sizeof(MlImapSlot), session->slots->len);
   for (guint i = 0; i < had->len; i++) {
     const MlFlagChange *one = &g_array_index(had, MlFlagChange, i);
-    MlImapSlot slot = { one->uid, one->flags };
+    MlImapSlot slot = ml_imap_slot(one->uid, one->flags);
     if (!gone || !ml_imap_in_ranges(gone, one->uid))
       g_array_append_val(all, slot);
   }
@@ -158,7 +170,7 @@ fill_slots(MlImapSession *session, const Found *found)
       MlImapSlot slot = { (guint32)uid, 0 };
       for (guint j = 1; j < SEARCHES; j++)
         if (found[j].ranges && ml_imap_in_ranges(found[j].ranges, slot.uid))
-          slot.flags |= found_flags[j].flag;
+          slot.flags |= (guint8)found_flags[j].flag;
       g_array_append_val(all, slot);
     }
   }
@@ -204,7 +216,7 @@ ml_imap_compare(const MlImapSession *session, const GArray *had, MlSyncNews *new
   g_autoptr(GArray) now = g_array_sized_new(FALSE, FALSE, sizeof(MlFlagChange), session->slots->len);
   for (guint i = 0; i < session->slots->len; i++) {
     const MlImapSlot *slot = &g_array_index(session->slots, MlImapSlot, i);
-    const MlFlagChange one = { slot->uid, slot->flags };
+    const MlFlagChange one = ml_imap_slot_says(slot);
     if (slot->uid) /* else the server did not say */
       g_array_append_val(now, one);
   }

@@ -233,7 +233,7 @@ static gboolean
 look_by_numbers(MlSavedRun *run, const char *folder, GCancellable *cancellable, MlSavedFound **found, gboolean *end,
                 GError **error)
 {
-  g_autoptr(GArray) lines = ml_store_lines(run->store, folder, run->below, NUMBERS, error);
+  g_autoptr(GArray) lines = ml_store_lines(run->store, folder, 0, run->below, NUMBERS, error);
   for (guint i = 0; lines && i < lines->len; i++) {
     const MlLine *line = &g_array_index(lines, MlLine, i);
     gboolean fits;
@@ -263,7 +263,7 @@ look_by_words(MlSavedRun *run, const char *folder, MlSavedFound **found, gboolea
   *end = !hits;
   if (!hits)
     return TRUE;
-  g_autoptr(GArray) lines = ml_store_lines(run->store, folder, run->below, NUMBERS, error);
+  g_autoptr(GArray) lines = ml_store_lines(run->store, folder, 0, run->below, NUMBERS, error);
   for (guint i = 0; lines && i < lines->len; i++) {
     const MlLine *line = &g_array_index(lines, MlLine, i);
     if (bsearch(&line->uid, hits->data, hits->len, sizeof(guint32), compare_uids))

@@ -80,11 +80,11 @@ ml_store_headers(MlStore *store, const char *folder, guint32 below, guint most, 
 }
 
 GArray *
-ml_store_lines(MlStore *store, const char *folder, guint32 below, guint most, GError **error)
+ml_store_lines(MlStore *store, const char *folder, guint32 uidvalidity, guint32 below, guint most, GError **error)
 {
   g_autoptr(GError) why = NULL;
-  g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(MlLine));
-  gint64 id = find(store, folder, 0, &why);
+  g_autoptr(GArray) lines = g_array_sized_new(FALSE, FALSE, sizeof(MlLine), most);
+  gint64 id = find(store, folder, uidvalidity, &why);
   g_autoptr(sqlite3_stmt) statement =
       id ? over(store, id, below, most, "id, flags, hints, date, received, size", &why) : NULL;
   int code;

@@ -38,8 +38,8 @@ GArray *ml_store_uids(MlStore *store, const char *folder, GError **error) G_GNUC
 GPtrArray *ml_store_headers(MlStore *store, const char *folder, guint32 below, guint most, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* Their numbers alone: array of MlLine. @most 0: all. */
-GArray *ml_store_lines(MlStore *store, const char *folder, guint32 below, guint most, GError **error)
+/* Their numbers alone, as @uidvalidity names them (0: any): array of MlLine. @most 0: all. */
+GArray *ml_store_lines(MlStore *store, const char *folder, guint32 uidvalidity, guint32 below, guint most, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 /* Those of @uids (array of guint32) that are here, out of the list or not, in that order, of the folder as @uidvalidity
  * names it (0: any): array of MlHeader. */

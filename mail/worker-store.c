@@ -58,9 +58,9 @@ post_headers(MlWorker *worker, MlCommand *command, GPtrArray *headers, guint tot
 static void
 post_lines(MlWorker *worker, MlCommand *command, guint32 below, guint done, guint total, GError **error)
 {
-  enum { PIECE = 10000 };
+  enum { PIECE = 2000 };
   while (!ml_worker_cancelled(worker, command)) {
-    GArray *lines = ml_store_lines(worker->store, command->folder, below, PIECE, error);
+    GArray *lines = ml_store_lines(worker->store, command->folder, 0, below, PIECE, error);
     if (!lines || !lines->len) {
       g_clear_pointer(&lines, g_array_unref);
       break;

@@ -16,8 +16,8 @@ mark_fitting(UiBox *box, const MlPattern *limit, Mark mark)
   guint n = 0;
 
   ui_box_find(box, limit);
-  for (guint i = 0; i < box->shown->len; i++) {
-    UiItem *item = box->shown->pdata[i];
+  for (guint i = 0; i < ui_box_rows(box); i++) {
+    UiItem *item = ui_box_row(box, i);
     if (!item->found)
       continue;
     if (mark == TAG || mark == UNTAG)
@@ -63,7 +63,7 @@ ask_pattern(UiApp *app, Mark mark)
   static const char *const questions[] = { "Tag messages with", "Untag messages with", "Delete messages with",
                                            "Undelete messages with" };
 
-  if (!app->box || !app->box->shown->len) {
+  if (!app->box || !ui_box_rows(app->box)) {
     ui_app_say(app, "There is no message here.");
     return;
   }
@@ -199,7 +199,7 @@ ui_action_next_unread(UiApp *app)
 {
   UiBox *box = app->box;
   UiReader *reader = ui_reader_top(app);
-  int n = box ? (int)box->shown->len : 0;
+  int n = box ? (int)ui_box_rows(box) : 0;
 
   if (reader && !(box && ui_app_in_box(app, reader->life))) {
     ui_app_say(app, "This message lies inside another: q goes back to it.");
@@ -207,7 +207,7 @@ ui_action_next_unread(UiApp *app)
   }
   for (int i = 1; i <= n; i++) {
     int at = ((box->cursor - i) % n + n) % n;
-    UiItem *item = box->shown->pdata[at];
+    UiItem *item = ui_box_row(box, at);
     if (item->deleted || item->flags & ML_FLAG_SEEN || (reader && at == box->cursor))
       continue;
     if (at > box->cursor)

@@ -32,8 +32,8 @@ neighbour(UiBox *box, gboolean down, gboolean deleted_too)
 {
   if (!box)
     return NULL;
-  for (int at = box->cursor + (down ? -1 : 1); at >= 0 && at < (int)box->shown->len; at += down ? -1 : 1) {
-    UiItem *item = box->shown->pdata[at];
+  for (int at = box->cursor + (down ? -1 : 1); at >= 0 && at < (int)ui_box_rows(box); at += down ? -1 : 1) {
+    UiItem *item = ui_box_row(box, at);
     if (deleted_too || !item->deleted)
       return item;
   }
@@ -140,8 +140,8 @@ ui_action_apply(UiApp *app)
 {
   guint n = 0;
 
-  for (guint i = 0; app->box && i < app->box->all->len; i++)
-    n += ((UiItem *)app->box->all->pdata[i])->tagged;
+  for (guint i = 0; app->box && i < ui_items_count(app->box->all); i++)
+    n += ui_items_at(app->box->all, i)->tagged;
   app->apply_to_tagged = n > 0;
   if (n)
     ui_app_say(app, "%u tagged: which key?", n);

@@ -130,7 +130,9 @@ ui_thread_edits_stop(UiApp *app)
 static gboolean
 answers(const UiBox *box, const UiItem *item)
 {
-  return item->depth || *ui_box_header(box, item)->references;
+  const MlThreaded *place = ui_order_place(box, item);
+
+  return (place && place->depth) || *ui_box_header(box, item)->references;
 }
 
 void
@@ -167,11 +169,12 @@ is_above(const UiBox *box, const UiItem *current, const UiItem *item)
 
   for (guint i = thread ? thread->len : 0; i-- > 0;) {
     const UiItem *each = thread->pdata[i];
+    guint its = ui_order_place(box, each)->depth;
     if (each == current)
-      depth = each->depth + 1;
-    if (depth == G_MAXUINT || each->depth >= depth)
+      depth = its + 1;
+    if (depth == G_MAXUINT || its >= depth)
       continue;
-    depth = each->depth;
+    depth = its;
     if (each == item)
       return TRUE;
   }
@@ -187,8 +190,8 @@ ui_action_link_threads(UiApp *app)
   if (!can_edit(app))
     return;
   UiItem *current = ui_box_item(box);
-  for (guint i = 0; i < box->all->len; i++) {
-    UiItem *item = box->all->pdata[i];
+  for (guint i = 0; i < ui_items_count(box->all); i++) {
+    UiItem *item = ui_items_at(box->all, i);
     if (!item->tagged || item == current)
       continue;
     if (is_above(box, current, item)) {

@@ -215,7 +215,7 @@ limit_looked(UiApp *app, MlPattern *pattern, gpointer words)
   ui_box_set_limit(app->box, ml_pattern_ref(pattern), words);
   if (app->box->incomplete)
     ui_app_complain(app, "Not all messages could be read here: what fits is shown anew once the server has told them again.");
-  else if (!app->box->shown->len)
+  else if (!ui_box_rows(app->box))
     ui_app_say(app, "No message fits.");
 }
 
@@ -253,12 +253,12 @@ jump_answered(const char *answer, gpointer data)
     ui_app_complain(app, "A message is called by its number: %s is none.", answer);
     return;
   }
-  guint total = MAX(box->total, box->all->len);
+  guint total = MAX(box->total, ui_items_count(box->all));
   gboolean sorted = box->order.by != UI_ORDER_ARRIVAL || box->order.reverse; /* numbers are lines then */
-  if (sorted && number <= box->shown->len && ui_box_seek(box, box->shown->pdata[box->shown->len - number]))
+  if (sorted && number <= ui_box_rows(box) && ui_box_seek(box, ui_box_row(box, ui_box_rows(box) - number)))
     return;
-  if (!sorted && number <= total && total - number < box->all->len &&
-      ui_box_seek(box, box->all->pdata[total - number])) {
+  if (!sorted && number <= total && total - number < ui_items_count(box->all) &&
+      ui_box_seek(box, ui_items_at(box->all, total - number))) {
     box->placed = TRUE;
     return;
   }

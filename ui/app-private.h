@@ -9,6 +9,7 @@
 #include "mail/thread.h"
 #include "mail/worker.h"
 #include "ui/app.h"
+#include "ui/items.h"
 #include "ui/keys.h"
 #include "ui/lines.h"
 #include "ui/order.h"
@@ -193,24 +194,6 @@ enum {
   UI_PATTERNS = ML_PATTERN_FLAGS | ML_PATTERN_SCREEN | ML_PATTERN_VERDICT | ML_PATTERN_NUMBERS | ML_PATTERN_HEADER |
                 ML_PATTERN_TEXT,
 };
-typedef struct { /* small: a folder may have 100,000 of them */
-  guint32 uid, size;               /* as MlHeader has them; size at most G_MAXUINT32 */
-  gint64 date : 40;
-  guint64 flags : 8, hints : 4;    /* flags as the screen shows them */
-  guint64 mark_style : 6, verdict : 3; /* UiStyle, MlPatternVerdict */
-  guint64 tagged : 1, deleted : 1; /* deleted: pending until $ */
-  guint64 gone : 1;                /* about to be taken out of the list */
-  gint64 received : 40;
-  guint64 depth : 10, same_subject : 1; /* in threads, as MlThreaded has them */
-  guint64 folded : 1;              /* the rest of its thread is not shown */
-  guint64 told : 1;                /* by the last reading of the list */
-  guint64 fits : 1, found : 1;     /* the limit, or what ui_box_find() was given */
-  guint64 judged : 1, tried : 1;   /* the mark holds; there is nothing to be judged */
-  MlHeader *kept;                  /* box.c's: its text is asked for with ui_box_header(). NULL: the store has it */
-  guint32 place;                   /* in the box's threaded */
-  char mark[4];                    /* once judged; else "" (ui/verdicts.c) */
-  guint32 mark_until;              /* Unix seconds; G_MAXUINT32: time has no part in it */
-} UiItem;
 struct UiBox {
   guint64 life; /* no other numbering has it: of another folder, or of this one with another UIDVALIDITY. Who keeps numbers of
                  * messages keeps it too: an address comes again, and a folder may be replaced meanwhile */
@@ -221,13 +204,17 @@ struct UiBox {
   gboolean loading, read_only, stale; /* stale: the line is down, or the folder could not be read anew */
   guint total;                        /* messages */
   guint32 uidvalidity;
-  GPtrArray *all, *shown; /* of UiItem, newest first; shown: those within the limit, the bottom line first */
+  UiItems *all;
+  GPtrArray *shown; /* of UiItem: those within the limit, the bottom line first. NULL: all, as they are. ui_box_row() */
+  GPtrArray *kept;  /* of MlHeader, newest first: the text of those whose text is in no store */
+  GHashTable *until; /* uid -> Unix seconds: marks that hold no longer than that (ui/verdicts.c) */
   UiLines *lines;         /* what the store says of those that keep no header themselves; NULL: there is none */
   gint64 mended;          /* when it was read again last, since a line was missing there */
   guint mends;            /* how often for what a key asked for, in vain */
   UiOrder order;
   MlThreads *threads;     /* of all; NULL: not needed yet */
   GArray *threaded;       /* of MlThreaded, as last shown; NULL: in another order */
+  GArray *places;         /* where in threaded each of them is (ui/order.c); NULL with it */
   guint unarranged;       /* messages of all that shown does not know of yet */
   int cursor;             /* index in shown */
   int top, rows;          /* of the view: the first visible line, and how many */
@@ -251,22 +238,36 @@ UiItem *ui_box_add_line(UiBox *box, const MlLine *line); /* what the store has; 
 gboolean ui_box_told(UiBox *box, guint32 uid, guint flags); /* as the mailbox has them; FALSE: it is not in the list */
 void ui_box_free(UiBox *box);
 gboolean ui_box_event(UiApp *app, MlEvent *event); /* one that speaks of the open folder */
-UiItem *ui_box_item(UiBox *box);                   /* under the cursor; NULL: none */
-UiItem *ui_box_by_uid(UiBox *box, guint32 uid);
+
+/* box-rows.c: which of them are shown, and where */
+UiItem *ui_box_item(const UiBox *box); /* under the cursor; NULL: none */
+UiItem *ui_box_by_uid(const UiBox *box, guint32 uid);
+guint ui_box_rows(const UiBox *box);
+UiItem *ui_box_row(const UiBox *box, guint at); /* from the bottom line on; @at < rows */
+gboolean ui_box_row_of(const UiBox *box, const UiItem *item, guint *at); /* FALSE: it is not shown */
 gboolean ui_box_seek(UiBox *box, const UiItem *item); /* puts the cursor there, if it is shown */
+guint ui_box_number(const UiBox *box, const UiItem *item); /* as the index shows it */
 void ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words); /* takes the limit */
 void ui_box_set_order(UiBox *box, UiOrder order);
 void ui_box_arrange(UiBox *box, const UiItem *current); /* shown anew, with the cursor there; NULL: where it is */
+gboolean ui_box_is_plain(const UiBox *box);    /* all are shown as they are: shown is NULL */
+void ui_box_row_new(UiBox *box, UiItem *item); /* it was added to all just now */
+void ui_box_rows_drop(UiBox *box);             /* those that are gone, out of all too */
+void ui_box_rows_clear(UiBox *box);            /* before all is emptied, or where the order was set */
+const MlHeader *ui_box_kept(const UiBox *box, guint32 uid);  /* NULL: the store has its text */
+void ui_box_keep(UiBox *box, guint32 uid, MlHeader *header); /* takes it; NULL: it need not be kept any more */
 
 /* box-text.c: what its messages say */
 /* Where an item has no text of its own it is read: ask where it is needed, and not in a loop over all of them, which is
- * ui_box_each(). Never NULL. Borrowed until control goes back to the main loop, or five others were asked for. Of its
- * numbers only the uid counts: the item has the others. */
+ * ui_box_each(). Never NULL. Borrowed until control goes back to the main loop, or five others were asked for. Its
+ * flags are the item's business; uid 0: it is lost. */
 const MlHeader *ui_box_header(const UiBox *box, const UiItem *item);
 gboolean ui_box_is_lost(const UiBox *box, const UiItem *item); /* it has no text: something else took it out of the store */
 /* Every one of all once, with its text, which is borrowed for the call. @func must not change the list. */
+/* @needs: ML_PATTERN_HEADER: all of it; ML_PATTERN_NUMBERS: date, received and size, which are read much faster; else none
+ * of it has to be there. */
 typedef void (*UiBoxEach)(UiBox *box, UiItem *item, const MlHeader *header, gpointer data);
-void ui_box_each(UiBox *box, UiBoxEach func, gpointer data);
+void ui_box_each(UiBox *box, guint needs, UiBoxEach func, gpointer data);
 void ui_box_find(UiBox *box, const MlPattern *pattern); /* sets found of every one */
 void ui_box_fit(UiBox *box);                            /* sets fits where it is due */
 void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text counts */
@@ -275,14 +276,13 @@ void ui_box_prefetch(UiBox *box, int from, int to);     /* of shown */
 void ui_box_mend(UiApp *app);                           /* after drawing: reads the list again if lines were missing */
 UiPlace ui_box_place(const UiBox *box, const UiItem *item);
 MlPatternFacts ui_box_facts(const UiBox *box, const UiItem *item); /* borrowed as long */
-MlPatternFacts ui_box_facts_of(const UiBox *box, const UiItem *item, const MlHeader *header); /* NULL: not needed */
+MlPatternFacts ui_box_facts_of(const UiBox *box, const UiItem *item, const MlHeader *header); /* NULL: nothing of it is needed */
 /* The protected Subject where the message was read, else the one that came with the list. Borrowed; untrusted text. */
 const char *ui_box_subject(const UiBox *box, const UiItem *item);
 const char *ui_box_read_subject(const UiBox *box, const UiItem *item); /* the protected one alone; NULL: none is known */
 void ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message); /* it was read */
 void ui_box_forget_hidden(UiApp *app); /* keys were forgotten: rows say again what came with the list */
 guint ui_box_count(UiBox *box, gboolean deleted);          /* pending deletions, or unread ones */
-guint ui_box_number(const UiBox *box, const UiItem *item); /* as the index shows it */
 GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one under the cursor */
 void ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove);
 guint ui_box_forget(UiBox *box, const GArray *uids); /* takes them out of the list */
@@ -337,7 +337,13 @@ void ui_verdicts_kick(UiApp *app);   /* there may be more to judge */
 void ui_verdicts_more(UiApp *app);   /* new messages are there */
 void ui_verdicts_drawn(UiApp *app);  /* the list */
 void ui_verdicts_forget_opened(UiApp *app); /* keys were forgotten: so are marks of what they opened */
-void ui_verdicts_forget_item(UiItem *item); /* its line says something else now */
+typedef struct {
+  char words[4]; /* "": none */
+  UiStyle style;
+  MlPatternVerdict verdict;
+} UiMark;
+const UiMark *ui_verdicts_mark(const UiItem *item); /* once judged; else it says nothing. Borrowed */
+void ui_verdicts_forget_item(UiBox *box, UiItem *item); /* its line says something else now */
 /* @message, which was read, is @item's. @standing: ml_message_standing() before it was judged; @until: ml_message_until()
  * as it was judged; @words: its mark. */
 void ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const char *standing, gint64 until,
@@ -347,6 +353,8 @@ void ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const 
 void ui_order_show(UiBox *box); /* fills shown from all */
 /* The messages of a thread, from its first; NULL: threads are not shown. Array of UiItem, transfer full. */
 GPtrArray *ui_order_thread(const UiBox *box, const UiItem *item);
+/* Where it stands in its thread; NULL: threads are not shown, or it is not. Borrowed until the list is arranged. */
+const MlThreaded *ui_order_place(const UiBox *box, const UiItem *item);
 
 /* sync.c */
 typedef void (*UiThen)(UiApp *app, gpointer data);

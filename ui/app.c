@@ -13,7 +13,7 @@ static void start_rest(UiApp *app);
 static gboolean
 is_first_seen(const UiApp *app)
 {
-  return app->views->len > 1 || !app->box || app->box->shown->len || !app->box->loading;
+  return app->views->len > 1 || !app->box || ui_box_rows(app->box) || !app->box->loading;
 }
 
 static gboolean

@@ -12,8 +12,10 @@ static const MlHeader nothing = { .from = empty, .from_name = empty, .from_addre
 const MlHeader *
 ui_box_header(const UiBox *box, const UiItem *item)
 {
-  const MlHeader *header = item->kept ? item->kept : box->lines ? ui_lines_get(box->lines, item->uid) : NULL;
+  const MlHeader *header = ui_box_kept(box, item->uid);
 
+  if (!header && box->lines)
+    header = ui_lines_get(box->lines, item->uid);
   return header ? header : &nothing;
 }
 
@@ -68,13 +70,13 @@ ui_box_facts_of(const UiBox *box, const UiItem *item, const MlHeader *header)
                            .subject = subject ? subject : header->subject,
                            .flags = item->flags,
                            .hints = item->hints,
-                           .date = item->date,
-                           .received = item->received,
-                           .size = item->size,
+                           .date = header->date,
+                           .received = header->received,
+                           .size = header->size,
                            .old = files && !(item->flags & ML_FLAG_RECENT),
                            .tagged = item->tagged,
                            .deleted = item->deleted,
-                           .verdict = (MlPatternVerdict)item->verdict };
+                           .verdict = ui_verdicts_mark(item)->verdict };
 }
 
 MlPatternFacts
@@ -95,39 +97,59 @@ typedef struct {
 static void
 tell(Walk *walk, const MlHeader *line)
 {
-  UiItem *item = walk->box->all->pdata[walk->at++];
+  UiItem *item = ui_items_at(walk->box->all, walk->at++);
+  const MlHeader *kept = ui_box_kept(walk->box, item->uid);
 
-  if (!item->kept && line == &nothing) { /* what is made of it is made again once it is read */
+  if (!kept && line == &nothing) { /* what is made of it is made again once it is read */
     walk->box->incomplete = TRUE;
     if (walk->box->lines)
       ui_lines_miss(walk->box->lines);
   }
-  walk->func(walk->box, item, item->kept ? item->kept : line, walk->data);
+  walk->func(walk->box, item, kept ? kept : line, walk->data);
 }
 
 static void
 on_line(const MlHeader *line, gpointer data)
 {
   Walk *walk = data;
-  const GPtrArray *all = walk->box->all;
+  const UiItems *all = walk->box->all;
 
-  while (walk->at < all->len && ((const UiItem *)all->pdata[walk->at])->uid > line->uid)
+  while (walk->at < ui_items_count(all) && ui_items_at(all, walk->at)->uid > line->uid)
     tell(walk, &nothing);
-  if (walk->at < all->len && ((const UiItem *)all->pdata[walk->at])->uid == line->uid)
+  if (walk->at < ui_items_count(all) && ui_items_at(all, walk->at)->uid == line->uid)
     tell(walk, line);
 }
 
+static void
+on_numbers(const MlLine *line, gpointer data)
+{
+  MlHeader header = nothing;
+
+  header.uid = line->uid;
+  header.flags = line->flags;
+  header.hints = line->hints;
+  header.date = line->date;
+  header.received = line->received;
+  header.size = line->size;
+  on_line(&header, data);
+}
+
 void
-ui_box_each(UiBox *box, UiBoxEach func, gpointer data)
+ui_box_each(UiBox *box, guint needs, UiBoxEach func, gpointer data)
 {
   Walk walk = { box, func, data, 0 };
-  gboolean all_kept = TRUE;
+  gboolean all_kept = box->kept->len == ui_items_count(box->all);
 
-  for (guint i = 0; all_kept && i < box->all->len; i++)
-    all_kept = ((const UiItem *)box->all->pdata[i])->kept != NULL;
-  if (!all_kept && box->lines)
+  if (!(needs & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS))) {
+    for (guint i = 0; i < ui_items_count(box->all); i++)
+      func(box, ui_items_at(box->all, i), &nothing, data);
+    return;
+  }
+  if (!all_kept && box->lines && needs & ML_PATTERN_HEADER)
     ui_lines_each(box->lines, on_line, &walk);
-  while (walk.at < box->all->len)
+  else if (!all_kept && box->lines)
+    ui_lines_numbers(box->lines, on_numbers, &walk);
+  while (walk.at < ui_items_count(box->all))
     tell(&walk, &nothing);
 }
 
@@ -156,11 +178,7 @@ ask(UiBox *box, const MlPattern *pattern, gboolean limit)
 {
   Asking asking = { pattern, limit };
 
-  if (ml_pattern_needs(pattern) & ML_PATTERN_HEADER)
-    ui_box_each(box, ask_one, &asking);
-  else
-    for (guint i = 0; i < box->all->len; i++)
-      ask_one(box, box->all->pdata[i], &nothing, &asking);
+  ui_box_each(box, ml_pattern_needs(pattern), ask_one, &asking);
 }
 
 void
@@ -187,7 +205,7 @@ ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header)
 
   if (!box->limit)
     return;
-  if (!header && ml_pattern_needs(box->limit) & ML_PATTERN_HEADER)
+  if (!header && ml_pattern_needs(box->limit) & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS))
     box->fitted = FALSE;
   else
     ask_one(box, item, header ? header : &nothing, &asking);
@@ -209,9 +227,9 @@ ui_box_prefetch(UiBox *box, int from, int to)
 
   if (!box->lines)
     return;
-  for (int i = MAX(from, 0); i <= to && i < (int)box->shown->len; i++) {
-    const UiItem *item = box->shown->pdata[i];
-    if (!item->kept)
+  for (int i = MAX(from, 0); i <= to && i < (int)ui_box_rows(box); i++) {
+    const UiItem *item = ui_box_row(box, i);
+    if (!ui_box_kept(box, item->uid))
       g_array_append_val(uids, item->uid);
   }
   ui_lines_prefetch(box->lines, uids);

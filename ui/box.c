@@ -2,13 +2,6 @@
 
 #include "ui/app-private.h"
 
-static void
-item_free(UiItem *item)
-{
-  ml_header_free(item->kept);
-  g_slice_free(UiItem, item);
-}
-
 void
 ui_box_free(UiBox *box)
 {
@@ -17,104 +10,15 @@ ui_box_free(UiBox *box)
   ml_threads_free(box->threads);
   g_clear_pointer(&box->threaded, g_array_unref);
   ui_lines_free(box->lines);
-  g_ptr_array_unref(box->shown);
-  g_ptr_array_unref(box->all);
+  ui_items_free(box->all);
+  g_clear_pointer(&box->shown, g_ptr_array_unref);
+  g_clear_pointer(&box->places, g_array_unref);
+  g_ptr_array_unref(box->kept);
+  g_hash_table_unref(box->until);
   ml_pattern_free(box->limit);
   g_free(box->limit_words);
   g_free(box->folder);
   g_free(box);
-}
-
-UiItem *
-ui_box_item(UiBox *box)
-{
-  return box && box->cursor >= 0 && box->cursor < (int)box->shown->len ? box->shown->pdata[box->cursor]
-                                                                       : NULL;
-}
-
-/* Where a message is, or belongs, in a list that has the newest first. Those of a list that is just read come in
- * order. */
-static guint
-place_in(const GPtrArray *items, guint32 uid)
-{
-  guint low = 0, high = items->len;
-
-  if (!high || ((const UiItem *)items->pdata[high - 1])->uid > uid)
-    return high;
-  while (low < high) {
-    guint middle = low + (high - low) / 2;
-    if (((const UiItem *)items->pdata[middle])->uid > uid)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-UiItem *
-ui_box_by_uid(UiBox *box, guint32 uid)
-{
-  guint at = place_in(box->all, uid);
-  UiItem *item = at < box->all->len ? box->all->pdata[at] : NULL;
-
-  return item && item->uid == uid ? item : NULL;
-}
-
-gboolean
-ui_box_seek(UiBox *box, const UiItem *item)
-{
-  guint at;
-
-  if (!item || !g_ptr_array_find(box->shown, item, &at))
-    return FALSE;
-  box->cursor = (int)at;
-  box->placed = TRUE;
-  box->to_first = FALSE;
-  return TRUE;
-}
-
-void
-ui_box_arrange(UiBox *box, const UiItem *current)
-{
-  int before = box->cursor;
-  guint at;
-
-  if (!current)
-    current = ui_box_item(box);
-  if (!current)
-    current = ui_box_by_uid(box, box->last_uid);
-  box->last_uid = current ? current->uid : 0;
-  ui_order_show(box);
-  box->cursor = current && g_ptr_array_find(box->shown, current, &at) ? (int)at : MIN(before, (int)box->shown->len - 1);
-  box->cursor = MAX(box->cursor, 0);
-}
-
-void
-ui_box_set_order(UiBox *box, UiOrder order)
-{
-  box->order = order;
-  if (order.by != UI_ORDER_THREADS) {
-    g_clear_pointer(&box->threads, ml_threads_free);
-    g_clear_pointer(&box->threaded, g_array_unref);
-  }
-  ui_box_arrange(box, NULL);
-}
-
-static gboolean
-is_in_order_of_arrival(const UiBox *box)
-{
-  return box->order.by == UI_ORDER_ARRIVAL && !box->order.reverse;
-}
-
-void
-ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words)
-{
-  ml_pattern_free(box->limit);
-  box->limit = limit;
-  box->fitted = FALSE;
-  g_free(box->limit_words);
-  box->limit_words = ui_text_line(words ? words : "");
-  ui_box_arrange(box, NULL);
 }
 
 static void
@@ -141,8 +45,8 @@ ui_box_count(UiBox *box, gboolean deleted)
 {
   if (!box->counted) {
     box->unread = box->pending = 0;
-    for (guint i = 0; i < box->all->len; i++) {
-      const UiItem *item = box->all->pdata[i];
+    for (guint i = 0; i < ui_items_count(box->all); i++) {
+      const UiItem *item = ui_items_at(box->all, i);
       box->pending += item->deleted && !(item->flags & ML_FLAG_DELETED);
       box->unread += !(item->flags & ML_FLAG_SEEN);
     }
@@ -151,36 +55,14 @@ ui_box_count(UiBox *box, gboolean deleted)
   return deleted ? box->pending : box->unread;
 }
 
-guint
-ui_box_number(const UiBox *box, const UiItem *item)
+/* What its line says but for the text. */
+static void
+fill(UiItem *item, const MlLine *line)
 {
-  guint at = 0;
-
-  if (!is_in_order_of_arrival(box))
-    return g_ptr_array_find(box->shown, item, &at) ? box->shown->len - at : 0;
-  /* Within a limit the number stays what it is without: it is found by its place among all. */
-  if (box->limit)
-    at = place_in(box->all, item->uid);
-  else if (item == ui_box_item((UiBox *)box))
-    at = (guint)box->cursor;
-  else if (!g_ptr_array_find(box->shown, item, &at))
-    return 0;
-  return MAX(box->total, box->all->len) - at;
-}
-
-static UiItem *
-item_new(const MlLine *line)
-{
-  UiItem *item = g_slice_new0(UiItem);
-
-  item->uid = line->uid;
   item->flags = line->flags;
   item->hints = line->hints;
-  item->date = line->date;
-  item->received = line->received;
-  item->size = (guint32)MIN(line->size, G_MAXUINT32);
+  item->large = line->size > ML_STORE_BODY;
   item->deleted = (line->flags & ML_FLAG_DELETED) != 0;
-  return item;
 }
 
 /* The oldest of the unread ones at the end, so that reading on goes through them; else the newest. */
@@ -188,8 +70,8 @@ static void
 place_cursor(UiBox *box)
 {
   box->cursor = 0;
-  for (guint i = 0; i < box->shown->len; i++) {
-    const UiItem *item = box->shown->pdata[i];
+  for (guint i = 0; i < ui_box_rows(box); i++) {
+    const UiItem *item = ui_box_row(box, i);
     if (item->flags & ML_FLAG_SEEN)
       break;
     box->cursor = (int)i;
@@ -216,25 +98,18 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
     item->told = TRUE;
     set_flags(item, line->flags);
     if (!header)
-      g_clear_pointer(&item->kept, ml_header_free); /* the store has it by now */
+      ui_box_keep(box, line->uid, NULL); /* the store has it by now */
     return NULL;
   }
-  item = item_new(line);
+  item = ui_items_add(box->all, line->uid);
+  fill(item, line);
   item->told = TRUE;
-  g_ptr_array_insert(box->all, (int)place_in(box->all, line->uid), item);
   ui_box_fit_one(box, item, header);
   if (box->threads && header)
     ml_threads_add(box->threads, item, header);
   else
     g_clear_pointer(&box->threads, ml_threads_free); /* made anew with the text of all */
-  if (!is_in_order_of_arrival(box) || (box->limit && !box->fitted)) {
-    box->unarranged++;
-  } else if (ui_box_within(item, box)) {
-    int at = (int)place_in(box->shown, line->uid);
-    g_ptr_array_insert(box->shown, at, item);
-    if (at <= box->cursor && box->shown->len > 1)
-      box->cursor++;
-  }
+  ui_box_row_new(box, item);
   return item;
 }
 
@@ -242,7 +117,8 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
 static gboolean
 says_another(const UiBox *box, const UiItem *item, const MlHeader *header)
 {
-  const MlHeader *shown = item->kept ? item->kept : box->lines ? ui_lines_at_hand(box->lines, item->uid) : NULL;
+  const MlHeader *kept = ui_box_kept(box, item->uid);
+  const MlHeader *shown = kept ? kept : box->lines ? ui_lines_at_hand(box->lines, item->uid) : NULL;
 
   return shown && (strcmp(shown->from, header->from) != 0 || strcmp(shown->subject, header->subject) != 0 ||
                    shown->size != header->size);
@@ -275,15 +151,13 @@ add_item(UiBox *box, MlHeader *header, gboolean stored)
   UiItem *added = add_line(box, &line, header), *item = added ? added : ui_box_by_uid(box, line.uid);
 
   if (!added && says_another(box, item, header)) {
-    ui_verdicts_forget_item(item);
-    item->size = (guint32)MIN(header->size, G_MAXUINT32);
+    ui_verdicts_forget_item(box, item);
+    item->large = header->size > ML_STORE_BODY;
     box->unmarked = TRUE;
   }
-  g_clear_pointer(&item->kept, ml_header_free);
+  ui_box_keep(box, line.uid, stored && box->lines ? NULL : header);
   if (stored && box->lines)
     ui_lines_put(box->lines, header);
-  else
-    item->kept = header;
   return added;
 }
 
@@ -292,7 +166,7 @@ add_item(UiBox *box, MlHeader *header, gboolean stored)
 static void
 settle(UiBox *box)
 {
-  if (box->unarranged && (!box->loading || box->unarranged * 4 >= box->shown->len))
+  if (box->unarranged && (!box->loading || box->unarranged * 4 >= ui_box_rows(box)))
     ui_box_arrange(box, NULL);
 }
 
@@ -316,11 +190,11 @@ take_headers(UiBox *box, MlEvent *event)
     add_item(box, g_steal_pointer(&event->headers->pdata[i]), event->stored);
   if (!more)
     settle(box);
-  box->total = MAX(event->total ? (guint)event->total : box->total, box->all->len);
-  if (!box->placed && box->shown->len)
+  box->total = MAX(event->total ? (guint)event->total : box->total, ui_items_count(box->all));
+  if (!box->placed && ui_box_rows(box))
     place_cursor(box);
   else if (box->to_first)
-    box->cursor = MAX((int)box->shown->len - 1, 0);
+    box->cursor = MAX((int)ui_box_rows(box) - 1, 0);
 }
 
 static void
@@ -342,25 +216,6 @@ take_new(UiApp *app, UiBox *box, MlEvent *event)
     ui_app_say(app, "New: %s: %s", header->from_name, header->subject);
   } else if (added)
     ui_app_say(app, "%u new messages.", added);
-}
-
-static guint
-compact(GPtrArray *items, int *cursor)
-{
-  guint kept = 0;
-  int before = cursor ? *cursor : 0;
-
-  for (guint i = 0; i < items->len; i++) {
-    if (((UiItem *)items->pdata[i])->gone) {
-      if (cursor && (int)i < before)
-        (*cursor)--;
-      continue;
-    }
-    gpointer item = items->pdata[i];
-    items->pdata[i] = items->pdata[kept];
-    items->pdata[kept++] = item;
-  }
-  return kept;
 }
 
 guint
@@ -386,12 +241,12 @@ ui_box_forget(UiBox *box, const GArray *uids)
   box->counted = FALSE;
   for (guint i = 0; box->threads && i < uids->len; i++)
     ml_threads_remove(box->threads, ui_box_by_uid(box, g_array_index(uids, guint32, i)));
-  g_ptr_array_set_size(box->shown, (int)compact(box->shown, &box->cursor));
-  box->cursor = CLAMP(box->cursor, 0, MAX((int)box->shown->len - 1, 0));
-  g_ptr_array_set_size(box->all, (int)compact(box->all, NULL)); /* frees them */
+  ui_box_rows_drop(box);
+  for (guint i = 0; i < uids->len; i++)
+    g_hash_table_remove(box->until, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
   if (box->threads || box->threaded)
     ui_box_arrange(box, NULL);
-  box->total = MAX(box->total - MIN(n, box->total), box->all->len);
+  box->total = MAX(box->total - MIN(n, box->total), ui_items_count(box->all));
   return n;
 }
 
@@ -430,12 +285,11 @@ ui_box_event(UiApp *app, MlEvent *event)
       ui_verdicts_folder(app);
     if (!same && box->uidvalidity)
       ui_box_new_life(box);
-    if (!same && box->all->len) {
-      g_clear_pointer(&box->threads, ml_threads_free);
-      g_clear_pointer(&box->threaded, g_array_unref);
-      g_ptr_array_set_size(box->shown, 0);
-      g_ptr_array_set_size(box->all, 0);
-      box->cursor = 0;
+    if (!same && ui_items_count(box->all)) {
+      ui_box_rows_clear(box);
+      ui_items_clear(box->all);
+      g_ptr_array_set_size(box->kept, 0);
+      g_hash_table_remove_all(box->until);
       box->placed = FALSE;
     }
     box->uidvalidity = event->selected.uidvalidity;
@@ -492,8 +346,8 @@ opened(UiApp *app, const GError *error, gpointer data)
     return;
   }
   g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(guint32));
-  for (guint i = 0; i < box->all->len; i++) {
-    const UiItem *item = box->all->pdata[i];
+  for (guint i = 0; i < ui_items_count(box->all); i++) {
+    const UiItem *item = ui_items_at(box->all, i);
     if (!item->told)
       g_array_append_val(untold, item->uid);
   }
@@ -503,8 +357,8 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (box->incomplete)
     make_anew(box);
   settle(box);
-  if (box->all->len < box->total)
-    box->total = box->all->len;
+  if (ui_items_count(box->all) < box->total)
+    box->total = ui_items_count(box->all);
   if (box == app->box)
     ui_reader_fetch_ahead(app, box);
   ui_verdicts_kick(app);
@@ -517,8 +371,8 @@ load(UiApp *app)
   int rows, columns;
 
   ui_screen_size(&rows, &columns);
-  for (guint i = 0; i < box->all->len; i++)
-    ((UiItem *)box->all->pdata[i])->told = FALSE;
+  for (guint i = 0; i < ui_items_count(box->all); i++)
+    ui_items_at(box->all, i)->told = FALSE;
   box->loading = TRUE;
   guint64 id = ml_worker_open(box->account->worker, box->folder, (guint)MAX(rows, 20));
   UiOp *op = ui_ops_command(app, box->account, id, "Reading the list of messages");
@@ -546,8 +400,10 @@ ui_box_new(UiApp *app, UiAccount *account, const char *folder)
   box->edits = ui_thread_edits(app);
   box->order = app->order;
   box->folder = g_strdup(folder);
-  box->all = g_ptr_array_new_with_free_func((GDestroyNotify)item_free);
-  box->shown = g_ptr_array_new();
+  box->all = ui_items_new();
+  box->kept = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  box->until = g_hash_table_new(NULL, NULL);
+  ui_box_rows_clear(box);
   if (account->account->kind == ML_ACCOUNT_IMAP)
     box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
   return box;
@@ -598,9 +454,9 @@ ui_box_chosen(UiApp *app)
   if (!box)
     return items;
   if (app->apply_to_tagged) {
-    for (guint i = 0; i < box->all->len; i++)
-      if (((UiItem *)box->all->pdata[i])->tagged)
-        g_ptr_array_add(items, box->all->pdata[i]);
+    for (guint i = 0; i < ui_items_count(box->all); i++)
+      if (ui_items_at(box->all, i)->tagged)
+        g_ptr_array_add(items, ui_items_at(box->all, i));
     app->apply_to_tagged = FALSE;
   } else if (ui_box_item(box))
     g_ptr_array_add(items, ui_box_item(box));

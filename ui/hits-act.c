@@ -32,8 +32,8 @@ count_tagged(const UiBox *box)
 {
   guint n = 0;
 
-  for (guint i = 0; i < box->all->len; i++)
-    n += ((const UiItem *)box->all->pdata[i])->tagged;
+  for (guint i = 0; i < ui_items_count(box->all); i++)
+    n += ui_items_at(box->all, i)->tagged;
   return n;
 }
 

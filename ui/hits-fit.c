@@ -28,8 +28,8 @@ ui_hits_take_fits(UiHits *found)
 {
   for (guint i = 0; i < found->boxes->len; i++) {
     const UiBox *box = found->boxes->pdata[i];
-    for (guint k = 0; k < box->all->len; k++) {
-      UiItem *item = box->all->pdata[k];
+    for (guint k = 0; k < ui_items_count(box->all); k++) {
+      UiItem *item = ui_items_at(box->all, k);
       item->fits = item->found;
     }
   }
@@ -97,7 +97,7 @@ on_line(const MlHeader *header, gpointer data)
 static gboolean
 read_lines(UiHitsAsk *ask, UiBox *box)
 {
-  const UiItem *first = box->all->pdata[0], *last = box->all->pdata[box->all->len - 1];
+  const UiItem *first = ui_items_at(box->all, 0), *last = ui_items_at(box->all, ui_items_count(box->all) - 1);
   Walk walk = { box, ask->pattern, 0, 0 };
 
   if (!ask->below)
@@ -111,23 +111,23 @@ static gboolean
 look_up(UiHitsAsk *ask, UiBox *box)
 {
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  guint end = MIN(ask->next + FEW, box->all->len);
+  guint end = MIN(ask->next + FEW, ui_items_count(box->all));
 
   for (guint i = ask->next; i < end; i++)
-    g_array_append_val(uids, ((const UiItem *)box->all->pdata[i])->uid);
+    g_array_append_val(uids, ui_items_at(box->all, i)->uid);
   ui_lines_prefetch(box->lines, uids);
   for (; ask->next < end; ask->next++) {
-    UiItem *item = box->all->pdata[ask->next];
+    UiItem *item = ui_items_at(box->all, ask->next);
     answer(box, item, ui_box_header(box, item), ask->pattern);
   }
-  return end < box->all->len;
+  return end < ui_items_count(box->all);
 }
 
 static gboolean
 is_thin(const UiBox *box)
 {
-  guint n = box->all->len;
-  guint32 newest = ((const UiItem *)box->all->pdata[0])->uid, oldest = ((const UiItem *)box->all->pdata[n - 1])->uid;
+  guint n = ui_items_count(box->all);
+  guint32 newest = ui_items_at(box->all, 0)->uid, oldest = ui_items_at(box->all, n - 1)->uid;
 
   return (guint64)n * THIN < newest - oldest;
 }
@@ -206,7 +206,7 @@ on_turn(gpointer data)
   }
   while (ask->at < boxes->len && g_get_monotonic_time() < until) {
     UiBox *box = boxes->pdata[ask->at];
-    gboolean more = box->all->len && box->uidvalidity && (is_thin(box) ? look_up(ask, box) : read_lines(ask, box));
+    gboolean more = ui_items_count(box->all) && box->uidvalidity && (is_thin(box) ? look_up(ask, box) : read_lines(ask, box));
     if (more)
       continue;
     ask->at++;
@@ -235,13 +235,13 @@ ui_hits_ask_stop(UiHits *found)
 void
 ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, GDestroyNotify free_data)
 {
-  gboolean header = (ml_pattern_needs(pattern) & ML_PATTERN_HEADER) != 0;
+  gboolean header = ui_hits_reads(pattern);
 
   ui_hits_ask_stop(found);
   for (guint i = 0; i < found->boxes->len; i++) {
     UiBox *box = found->boxes->pdata[i];
-    for (guint k = 0; k < box->all->len; k++) {
-      UiItem *item = box->all->pdata[k];
+    for (guint k = 0; k < ui_items_count(box->all); k++) {
+      UiItem *item = ui_items_at(box->all, k);
       item->found = FALSE;
       if (!header)
         answer(box, item, NULL, pattern);

@@ -10,6 +10,7 @@
 typedef struct {
   UiBox *box; /* one of boxes */
   UiItem *item;
+  gint64 date;
 } UiHitsRow;
 typedef struct UiHitsAsk UiHitsAsk; /* hits-fit.c */
 struct UiHits {
@@ -44,6 +45,7 @@ UiItem *ui_hits_current(const UiHits *found); /* NULL: none */
 /* Does it fit? By its header, which is read now, and its marks: for a few. A pattern that looks into messages is refused
  * when it is parsed. */
 gboolean ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern);
+gboolean ui_hits_reads(const MlPattern *pattern); /* the lines have to be read for it */
 MlPattern *ui_hits_pattern(UiApp *app, const char *words); /* NULL: it is none, which is said */
 
 /* hits-fit.c: sets found of every message as it fits @pattern, then calls @then: at once where no header has to be read,

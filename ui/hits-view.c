@@ -54,7 +54,7 @@ draw_row(const UiHits *found, int row, int columns, int at, gint64 now)
   char letters[4];
 
   ui_index_letters(shown->box->account, item, letters);
-  g_autofree char *date = date_width ? ui_text_date(item->date, now, date_width) : g_strdup("");
+  g_autofree char *date = date_width ? ui_text_date(shown->date, now, date_width) : g_strdup("");
   g_autofree char *date_fit = ui_text_fit(date, date_width);
   g_autofree char *place = place_words(found, shown->box, place_width);
   g_autofree char *from = ui_text_line(ui_box_header(shown->box, item)->from_name);
@@ -68,8 +68,9 @@ draw_row(const UiHits *found, int row, int columns, int at, gint64 now)
   g_autofree char *cut = ui_text_cut(line, columns);
 
   ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : ui_index_style(item), cut);
-  if (!current && *item->mark && !item->deleted)
-    ui_screen_put(row, 5, 3, item->mark_style, item->mark);
+  const UiMark *mark = ui_verdicts_mark(item);
+  if (!current && *mark->words && !item->deleted)
+    ui_screen_put(row, 5, 3, mark->style, mark->words);
 }
 
 static void

@@ -44,9 +44,15 @@ ui_hits_pattern(UiApp *app, const char *words)
 }
 
 gboolean
+ui_hits_reads(const MlPattern *pattern)
+{
+  return (ml_pattern_needs(pattern) & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS)) != 0;
+}
+
+gboolean
 ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern)
 {
-  MlPatternFacts facts = ml_pattern_needs(pattern) & ML_PATTERN_HEADER ? ui_box_facts(row->box, row->item)
+  MlPatternFacts facts = ui_hits_reads(pattern) ? ui_box_facts(row->box, row->item)
                                                                        : ui_box_facts_of(row->box, row->item, NULL);
 
   return ml_pattern_matches(pattern, &facts);
@@ -57,8 +63,8 @@ newest_first(gconstpointer a, gconstpointer b)
 {
   const UiHitsRow *one = a, *other = b;
 
-  if (one->item->date != other->item->date)
-    return one->item->date < other->item->date ? 1 : -1;
+  if (one->date != other->date)
+    return one->date < other->date ? 1 : -1;
   if (one->item->uid != other->item->uid)
     return one->item->uid < other->item->uid ? 1 : -1;
   return one->box < other->box ? -1 : one->box > other->box;
@@ -85,14 +91,14 @@ merge(UiHits *found)
 static gboolean
 is_within(const UiHits *found, const UiHitsRow *row)
 {
-  return !found->limit || (ml_pattern_needs(found->limit) & ML_PATTERN_HEADER ? row->item->fits
+  return !found->limit || (ui_hits_reads(found->limit) ? row->item->fits
                                                                              : ui_hits_fits(row, found->limit));
 }
 
 static void
 fit_fresh(UiHits *found)
 {
-  if (!found->limit || !(ml_pattern_needs(found->limit) & ML_PATTERN_HEADER))
+  if (!found->limit || !(ui_hits_reads(found->limit)))
     return;
   found->fit_due |= found->fresh->len > FEW;
   for (guint i = 0; i < found->fresh->len && found->fresh->len <= FEW; i++) {
@@ -227,6 +233,7 @@ need_box(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalid
   box = ui_box_new(found->app, account, folder);
   box->uidvalidity = uidvalidity;
   box->order = (UiOrder){ 0 }; /* its rows stand in the search's order, and nothing arranges it */
+  ui_box_rows_clear(box);
   if (!box->lines) /* of a mailbox on this machine the store has the lists too, for the search */
     box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
   ui_lines_clear(box->lines, uidvalidity);
@@ -237,9 +244,9 @@ need_box(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalid
 }
 
 static void
-add_item(UiHits *found, UiBox *box, UiItem *item)
+add_item(UiHits *found, UiBox *box, UiItem *item, gint64 date)
 {
-  const UiHitsRow row = { box, item };
+  const UiHitsRow row = { box, item, date };
 
   if (box->account->account->kind != ML_ACCOUNT_IMAP)
     item->flags |= ML_FLAG_RECENT; /* the lists do not have it: what is unread is shown as new */
@@ -305,7 +312,7 @@ take_found(UiHits *found, UiAccount *account, const MlSavedFound *some)
     g_autofree char *key = g_hash_table_size(found->left) ? key_of(box, line->uid) : NULL;
     UiItem *added = key && g_hash_table_contains(found->left, key) ? NULL : ui_box_add_line(box, line);
     if (added)
-      add_item(found, box, added);
+      add_item(found, box, added, line->date);
   }
   box->counted = FALSE;
   if (found->fresh->len * SETTLE > found->all->len)
@@ -319,8 +326,8 @@ forget_untold(UiHits *found, const UiAccount *account)
   for (guint i = 0; i < found->boxes->len; i++) {
     UiBox *box = found->boxes->pdata[i];
     g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(guint32));
-    for (guint k = 0; box->account == account && k < box->all->len; k++) {
-      const UiItem *item = box->all->pdata[k];
+    for (guint k = 0; box->account == account && k < ui_items_count(box->all); k++) {
+      const UiItem *item = ui_items_at(box->all, k);
       if (!item->told && !item->tagged && !item->deleted && item != ui_hits_current(found))
         g_array_append_val(untold, item->uid);
     }
@@ -389,8 +396,8 @@ start_next(UiHits *found)
   found->running = TRUE;
   for (guint i = 0; i < found->boxes->len; i++) {
     UiBox *box = found->boxes->pdata[i];
-    for (guint k = 0; box->account == account && k < box->all->len; k++)
-      ((UiItem *)box->all->pdata[k])->told = FALSE;
+    for (guint k = 0; box->account == account && k < ui_items_count(box->all); k++)
+      ui_items_at(box->all, k)->told = FALSE;
   }
   Piece *piece = g_new0(Piece, 1);
   *piece = (Piece){ .app = app, .mail = mail, .serial = found->serial, .account = found->account,
@@ -510,7 +517,7 @@ bring_back(UiHits *found, UiBox *box, const MlHeader *header)
 
   box->counted = FALSE;
   if (item)
-    add_item(found, box, item);
+    add_item(found, box, item, header->date);
   return item != NULL;
 }
 
@@ -544,8 +551,8 @@ drop_folder(UiHits *found, UiBox *box)
 {
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
 
-  for (guint i = 0; i < box->all->len; i++)
-    g_array_append_val(uids, ((const UiItem *)box->all->pdata[i])->uid);
+  for (guint i = 0; i < ui_items_count(box->all); i++)
+    g_array_append_val(uids, ui_items_at(box->all, i)->uid);
   ui_box_new_life(box);
   box->uidvalidity = 0;
   box->read_only = TRUE; /* whatever was asked about them is not done */

@@ -39,9 +39,9 @@ draw_title(UiApp *app, int columns)
   if (pending)
     g_string_append_printf(left, ", %u deletion%s pending", pending, pending == 1 ? "" : "s");
   if (box->limit)
-    g_string_append_printf(left, "  [%s: %u]", box->limit_words, box->shown->len);
-  if (box->loading && box->all->len < box->total)
-    g_string_append_printf(left, "  reading %u%%", (guint)((guint64)box->all->len * 100 / box->total));
+    g_string_append_printf(left, "  [%s: %u]", box->limit_words, ui_box_rows(box));
+  if (box->loading && ui_items_count(box->all) < box->total)
+    g_string_append_printf(left, "  reading %u%%", (guint)((guint64)ui_items_count(box->all) * 100 / box->total));
   if (box->read_only)
     g_string_append(left, "  read-only");
   g_autofree char *account = ui_text_line(box->account->account->name);
@@ -75,7 +75,7 @@ ui_index_mark(const UiItem *item)
 {
   static const char *const hints[] = { "", "S", "E", "SE" };
 
-  return item->judged ? item->mark : hints[item->hints & (ML_HINT_SIGNED | ML_HINT_ENCRYPTED)];
+  return item->judged ? ui_verdicts_mark(item)->words : hints[item->hints & (ML_HINT_SIGNED | ML_HINT_ENCRYPTED)];
 }
 
 UiStyle
@@ -102,16 +102,16 @@ digits(guint number)
 
 /* "├─>" and its like before a subject: which message of the thread above it answers. */
 static char *
-branches(const UiItem *item, guint64 below, int width)
+branches(const MlThreaded *place, int width)
 {
   gboolean ascii = ui_screen_ascii();
-  guint most = (guint)MAX(width / 2 / 2, 2), from = item->depth > most ? item->depth - most : 0;
+  guint depth = place->depth, most = (guint)MAX(width / 2 / 2, 2), from = depth > most ? depth - most : 0;
   GString *tree = g_string_new(NULL);
 
-  for (guint i = from; i + 1 < item->depth; i++)
-    g_string_append(tree, i < 64 && below >> i & 1 ? (ascii ? "| " : "│ ") : "  ");
-  if (item->depth) {
-    gboolean more = item->depth <= 64 && below >> (item->depth - 1) & 1;
+  for (guint i = from; i + 1 < depth; i++)
+    g_string_append(tree, i < 64 && place->more >> i & 1 ? (ascii ? "| " : "│ ") : "  ");
+  if (depth) {
+    gboolean more = depth <= 64 && place->more >> (depth - 1) & 1;
     g_string_append(tree, more ? (ascii ? "|->" : "├─>") : (ascii ? "`->" : "└─>"));
   }
   return g_string_free(tree, FALSE);
@@ -119,13 +119,12 @@ branches(const UiItem *item, guint64 below, int width)
 
 /* The row that the branch of the one @at grows from. */
 static const UiItem *
-answered_above(const UiBox *box, guint at)
+answered_above(const UiBox *box, guint at, guint depth)
 {
-  const UiItem *item = box->shown->pdata[at];
-
-  for (guint i = at + 1; i < box->shown->len; i++) {
-    const UiItem *above = box->shown->pdata[i];
-    if (above->depth < item->depth)
+  for (guint i = at + 1; i < ui_box_rows(box); i++) {
+    const UiItem *above = ui_box_row(box, i);
+    const MlThreaded *place = ui_order_place(box, above);
+    if (place && place->depth < depth)
       return above;
   }
   return NULL;
@@ -134,28 +133,28 @@ answered_above(const UiBox *box, guint at)
 /* Is it left out, since the row above says it already? Never where one of the two was read and says what it protects,
  * and never "[...]", which stands for a Subject that is not known yet. */
 static gboolean
-is_said_above(const UiBox *box, guint at)
+is_said_above(const UiBox *box, guint at, const MlThreaded *place)
 {
-  const UiItem *item = box->shown->pdata[at];
+  const UiItem *item = ui_box_row(box, at);
   gboolean reply, words = FALSE;
 
-  if (!item->same_subject || ui_box_read_subject(box, item))
+  if (!place->same_subject || ui_box_read_subject(box, item))
     return FALSE;
   g_autofree char *subject = ml_thread_subject(ui_box_header(box, item)->subject, &reply);
   for (const char *c = subject; *c && !words; c++)
     words = g_ascii_isalnum(*c) || *c & 0x80;
-  const UiItem *above = words ? answered_above(box, at) : NULL;
+  const UiItem *above = words ? answered_above(box, at, place->depth) : NULL;
   return above && !ui_box_read_subject(box, above);
 }
 
 /* "[+4, 2 new]": what a folded thread hides. */
 static char *
-folded_words(const UiBox *box, const UiItem *head, guint size)
+folded_words(const MlThreaded *head)
 {
-  guint unread = 0;
+  guint unread = 0, size = head->size;
 
-  for (guint i = head->place; i < head->place + size; i++)
-    unread += !(((const UiItem *)g_array_index(box->threaded, MlThreaded, i).item)->flags & ML_FLAG_SEEN);
+  for (guint i = 0; i < size; i++)
+    unread += !(((const UiItem *)head[i].item)->flags & ML_FLAG_SEEN);
   return unread ? g_strdup_printf("[+%u, %u new]", size - 1, unread) : g_strdup_printf("[+%u]", size - 1);
 }
 
@@ -163,43 +162,43 @@ folded_words(const UiBox *box, const UiItem *head, guint size)
 static char *
 subject_words(const UiBox *box, guint row, int width)
 {
-  const UiItem *item = box->shown->pdata[row];
+  const UiItem *item = ui_box_row(box, row);
   const char *given = ui_box_subject(box, item);
-  gboolean threads = box->order.by == UI_ORDER_THREADS;
+  const MlThreaded *place = box->order.by == UI_ORDER_THREADS ? ui_order_place(box, item) : NULL;
   g_autofree char *subject = ui_text_line(*given                     ? given
                                           : ui_box_is_lost(box, item) ? "..."
                                                                       : "(no subject)");
 
-  if (!threads || !box->threaded || item->place >= box->threaded->len)
+  if (!place)
     return g_steal_pointer(&subject);
-  const MlThreaded *threaded = &g_array_index(box->threaded, MlThreaded, item->place);
-  g_autofree char *tree = branches(item, threaded->more, width);
-  if (item->folded && threaded->size > 1) {
-    g_autofree char *hidden = folded_words(box, item, threaded->size);
+  g_autofree char *tree = branches(place, width);
+  if (item->folded && place->size > 1) {
+    g_autofree char *hidden = folded_words(place);
     return g_strdup_printf("%s %s", hidden, subject);
   }
-  gboolean hide = is_said_above(box, row);
+  gboolean hide = is_said_above(box, row, place);
   return g_strdup_printf("%s%s%s", tree, *tree && !hide ? " " : "", hide ? "" : subject);
 }
 
 static void
 draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
 {
-  const UiItem *item = box->shown->pdata[at];
+  const UiItem *item = ui_box_row(box, at);
   gboolean current = (int)at == box->cursor;
   gboolean sorted = box->order.by != UI_ORDER_ARRIVAL || box->order.reverse;
-  guint total = MAX(box->total, box->all->len);
-  guint number = sorted ? box->shown->len - at : box->limit ? ui_box_number(box, item) : total - at;
+  guint total = MAX(box->total, ui_items_count(box->all));
+  guint number = sorted ? ui_box_rows(box) - at : box->limit ? ui_box_number(box, item) : total - at;
   int number_width = MAX(digits(total), 3), narrow = columns < 60;
   int from_width = narrow ? columns / 4 : CLAMP((columns - 40) / 3, 12, 30), date_width = narrow ? 0 : 9;
   char letters[4];
 
   ui_index_letters(box->account, item, letters);
-  g_autofree char *date = date_width ? ui_text_date(item->date, now, date_width) : g_strdup("");
+  const MlHeader *header = ui_box_header(box, item);
+  g_autofree char *date = date_width && header->uid ? ui_text_date(header->date, now, date_width) : g_strdup("");
   g_autofree char *date_fit = ui_text_fit(date, date_width);
-  g_autofree char *from = ui_text_line(ui_box_header(box, item)->from_name);
+  g_autofree char *from = ui_text_line(header->from_name);
   g_autofree char *from_fit = ui_text_fit(from, from_width);
-  g_autofree char *size = narrow ? g_strdup("") : ui_text_size(item->size);
+  g_autofree char *size = narrow || !header->uid ? g_strdup("") : ui_text_size(header->size);
   int before = 1 + number_width + 1 + 3 + 1 + 3 + 1 + date_width + (date_width ? 2 : 0) + from_width + 2;
   int subject_width = MAX(columns - before - (narrow ? 0 : 7), 1);
   g_autofree char *subject = subject_words(box, at, subject_width);
@@ -209,8 +208,9 @@ draw_item(const UiBox *box, int row, int columns, guint at, gint64 now)
                       ui_index_mark(item), date_fit, date_width ? "  " : "", from_fit, subject_fit, size);
 
   ui_screen_fill(row, 0, columns, current ? UI_STYLE_CURSOR : ui_index_style(item), line);
-  if (!current && *item->mark && !item->deleted)
-    ui_screen_put(row, 1 + number_width + 1 + 3 + 1, 3, item->mark_style, item->mark);
+  const UiMark *mark = ui_verdicts_mark(item);
+  if (!current && *mark->words && !item->deleted)
+    ui_screen_put(row, 1 + number_width + 1 + 3 + 1, 3, mark->style, mark->words);
 }
 
 static void
@@ -245,12 +245,12 @@ draw(UiApp *app, UiView *view, int rows, int columns)
     return;
   }
   draw_title(app, columns);
-  if (!box || !box->shown->len) {
+  if (!box || !ui_box_rows(box)) {
     draw_empty(app, box, rows, columns);
     ui_box_mend(app); /* what fits may be what could not be read */
     return;
   }
-  int n = (int)box->shown->len, line = n - 1 - box->cursor;
+  int n = (int)ui_box_rows(box), line = n - 1 - box->cursor;
   box->rows = MAX(rows - 1, 1);
   if (line < box->top || line >= box->top + box->rows)
     box->top = line < box->top && box->top - line == 1 ? line : line - box->rows * 2 / 3;
@@ -269,11 +269,11 @@ move(UiApp *app, UiView *view, UiMove move)
 
   if (app->hits)
     return ui_hits_move(app->hits, move);
-  if (box && !box->shown->len && box->loading && move == UI_MOVE_FIRST)
+  if (box && !ui_box_rows(box) && box->loading && move == UI_MOVE_FIRST)
     box->placed = box->to_first = TRUE; /* nothing is there yet */
-  if (!box || !box->shown->len)
+  if (!box || !ui_box_rows(box))
     return FALSE;
-  int n = (int)box->shown->len, line = n - 1 - box->cursor, before = line;
+  int n = (int)ui_box_rows(box), line = n - 1 - box->cursor, before = line;
   switch (move) {
   case UI_MOVE_UP:
     line--;
@@ -315,12 +315,12 @@ is_hit(UiBox *box, const MlPattern *pattern, int at, int step, gboolean backward
   if (step <= NEAR && ml_pattern_needs(pattern) & ML_PATTERN_HEADER) {
     if (step % WINDOW == 1)
       ui_box_prefetch(box, backwards ? at : at - WINDOW + 1, backwards ? at + WINDOW - 1 : at);
-    MlPatternFacts facts = ui_box_facts(box, box->shown->pdata[at]);
+    MlPatternFacts facts = ui_box_facts(box, ui_box_row(box, at));
     return ml_pattern_matches(pattern, &facts);
   }
   if (step == NEAR + 1 || step == 1)
     ui_box_find(box, pattern);
-  return ((const UiItem *)box->shown->pdata[at])->found;
+  return ui_box_row(box, at)->found;
 }
 
 /* What a search came to; it may end after search() has. */
@@ -333,7 +333,7 @@ seek_looked(UiApp *app, MlPattern *pattern, gpointer data)
 {
   Seeking *seeking = data;
   UiBox *box = app->box;
-  int n = box ? (int)box->shown->len : 0;
+  int n = box ? (int)ui_box_rows(box) : 0;
 
   seeking->done = TRUE;
   if (seeking->later && ui_app_top(app)->type->context != UI_IN_INDEX)

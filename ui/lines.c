@@ -256,6 +256,35 @@ ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data)
     (void)read_each(lines, func, user_data);
 }
 
+static gboolean
+read_numbers(UiLines *lines, UiLinesNumbers func, gpointer user_data)
+{
+  enum { CHUNK = 4096 };
+  GError *why = NULL;
+  guint32 below = 0;
+
+  while (is_open(lines)) {
+    g_autoptr(GArray) some = ml_store_lines(lines->store, lines->folder, lines->uidvalidity, below, CHUNK, &why);
+    for (guint i = 0; some && i < some->len; i++)
+      func(&g_array_index(some, MlLine, i), user_data);
+    if (some && some->len < CHUNK)
+      return TRUE;
+    if (!some) {
+      fail(lines, why);
+      return FALSE;
+    }
+    below = g_array_index(some, MlLine, some->len - 1).uid;
+  }
+  return FALSE;
+}
+
+void
+ui_lines_numbers(UiLines *lines, UiLinesNumbers func, gpointer user_data)
+{
+  if (!read_numbers(lines, func, user_data) && open_anew(lines))
+    (void)read_numbers(lines, func, user_data);
+}
+
 void
 ui_lines_some(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data)
 {

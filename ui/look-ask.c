@@ -77,11 +77,7 @@ learn(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
 static void
 learn_all(UiBox *box, Learning *learning)
 {
-  if (ml_pattern_needs(learning->pattern) & ML_PATTERN_HEADER)
-    ui_box_each(box, learn, learning);
-  else
-    for (guint i = 0; i < box->all->len; i++)
-      learn(box, box->all->pdata[i], NULL, learning);
+  ui_box_each(box, ml_pattern_needs(learning->pattern), learn, learning);
 }
 
 guint
@@ -131,9 +127,9 @@ say_end(Ask *ask)
   ask->box->fitted = FALSE;
   ui_box_arrange(ask->box, NULL);
   if (left)
-    ui_app_say(app, "The server was asked: %u fit; of %u it cannot tell.", ask->box->shown->len, left);
+    ui_app_say(app, "The server was asked: %u fit; of %u it cannot tell.", ui_box_rows(ask->box), left);
   else
-    ui_app_say(app, "The server was asked: %u fit.", ask->box->shown->len);
+    ui_app_say(app, "The server was asked: %u fit.", ui_box_rows(ask->box));
 }
 
 static void ask_next(Ask *ask);

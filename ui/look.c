@@ -187,16 +187,12 @@ want(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
 static GArray *
 wanted_of(UiBox *box, const MlPattern *pattern, gboolean all)
 {
-  g_autoptr(GHashTable) shown = all || box->shown->len == box->all->len ? NULL : g_hash_table_new(NULL, NULL);
+  g_autoptr(GHashTable) shown = all || ui_box_rows(box) == ui_items_count(box->all) ? NULL : g_hash_table_new(NULL, NULL);
   Wanting wanting = { pattern, shown, g_array_new(FALSE, FALSE, sizeof(Wanted)) };
 
-  for (guint i = 0; shown && i < box->shown->len; i++)
-    g_hash_table_add(shown, box->shown->pdata[i]);
-  if (ml_pattern_needs(pattern) & ML_PATTERN_HEADER)
-    ui_box_each(box, want, &wanting);
-  else
-    for (guint i = 0; i < box->all->len; i++)
-      want(box, box->all->pdata[i], NULL, &wanting);
+  for (guint i = 0; shown && i < ui_box_rows(box); i++)
+    g_hash_table_add(shown, ui_box_row(box, i));
+  ui_box_each(box, ml_pattern_needs(pattern), want, &wanting);
   return wanting.wanted;
 }
 

@@ -42,18 +42,19 @@ by_arrival(const UiItem *one, const UiItem *other)
   return one->uid < other->uid ? -1 : one->uid > other->uid;
 }
 
-static int
-by_date(const UiItem *one, const UiItem *other)
-{
-  gint64 a = one->date, b = other->date;
-  return a < b ? -1 : a > b ? 1 : by_arrival(one, other);
-}
-
 /* What is compared, worked out once a message. The keys lie behind each other, and go again when it is done. */
 typedef struct {
   UiItem *item;
-  gsize key; /* where its text begins, folded */
+  gint64 date;
+  guint64 key; /* its size; or where its text begins, folded */
 } Sorted;
+
+static int
+by_date(const Sorted *one, const Sorted *other)
+{
+  return one->date < other->date ? -1 : one->date > other->date ? 1 : by_arrival(one->item, other->item);
+}
+
 typedef struct {
   UiOrderBy by;
   GArray *sorted;
@@ -73,28 +74,26 @@ compare(const void *a, const void *b, void *user_data)
     result = strcmp(sorting->keys->str + one->key, sorting->keys->str + other->key);
     break;
   case UI_ORDER_SIZE:
-    result = one->item->size < other->item->size   ? -1
-             : one->item->size > other->item->size ? 1
-                                                                   : 0;
+    result = one->key < other->key ? -1 : one->key > other->key;
     break;
   case UI_ORDER_ARRIVAL:
     return by_arrival(one->item, other->item);
   default:
     break;
   }
-  return result ? result : by_date(one->item, other->item);
+  return result ? result : by_date(one, other);
 }
 
 static void
 add_sorted(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
 {
   Sorting *sorting = data;
-  Sorted one = { item, sorting->keys->len };
+  Sorted one = { item, header->date, sorting->by == UI_ORDER_SIZE ? header->size : sorting->keys->len };
   gboolean reply;
 
   if (!ui_box_within(item, box))
     return;
-  if (header) {
+  if (sorting->by == UI_ORDER_SUBJECT || sorting->by == UI_ORDER_FROM) {
     const char *read = sorting->by == UI_ORDER_SUBJECT ? ui_box_read_subject(box, item) : NULL;
     g_autofree char *key = sorting->by == UI_ORDER_SUBJECT ? ml_thread_subject(read ? read : header->subject, &reply)
                                                            : ml_pattern_fold(header->from_name);
@@ -103,18 +102,20 @@ add_sorted(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
   g_array_append_val(sorting->sorted, one);
 }
 
+static guint
+needs(UiOrderBy by)
+{
+  return by == UI_ORDER_SUBJECT || by == UI_ORDER_FROM ? ML_PATTERN_HEADER : by == UI_ORDER_ARRIVAL ? 0 : ML_PATTERN_NUMBERS;
+}
+
 static void
 show_sorted(UiBox *box)
 {
-  g_autoptr(GArray) sorted = g_array_sized_new(FALSE, FALSE, sizeof(Sorted), box->all->len);
+  g_autoptr(GArray) sorted = g_array_sized_new(FALSE, FALSE, sizeof(Sorted), ui_items_count(box->all));
   g_autoptr(GString) keys = g_string_new(NULL);
   Sorting sorting = { box->order.by, sorted, keys };
 
-  if (box->order.by == UI_ORDER_SUBJECT || box->order.by == UI_ORDER_FROM)
-    ui_box_each(box, add_sorted, &sorting);
-  else
-    for (guint i = 0; i < box->all->len; i++)
-      add_sorted(box, box->all->pdata[i], NULL, &sorting);
+  ui_box_each(box, needs(box->order.by), add_sorted, &sorting);
   if (box->order.by != UI_ORDER_ARRIVAL)
     qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &sorting);
   gboolean from_end = (box->order.by == UI_ORDER_ARRIVAL) == box->order.reverse; /* all: the newest first */
@@ -136,7 +137,43 @@ make_threads(UiBox *box)
   box->threads = ml_threads_new();
   if (box->edits)
     ml_threads_set_edits(box->threads, box->edits);
-  ui_box_each(box, add_threaded, NULL);
+  ui_box_each(box, ML_PATTERN_HEADER, add_threaded, NULL);
+}
+
+/* Which of threaded a message is. */
+typedef struct {
+  guint32 uid, at;
+} Place;
+
+static int
+newest_first(gconstpointer a, gconstpointer b)
+{
+  const Place *one = a, *other = b;
+
+  return one->uid > other->uid ? -1 : one->uid < other->uid;
+}
+
+static void
+note_places(UiBox *box)
+{
+  g_clear_pointer(&box->places, g_array_unref);
+  box->places = g_array_sized_new(FALSE, FALSE, sizeof(Place), box->threaded->len);
+  for (guint i = 0; i < box->threaded->len; i++) {
+    const Place place = { ((const UiItem *)g_array_index(box->threaded, MlThreaded, i).item)->uid, i };
+    g_array_append_val(box->places, place);
+  }
+  g_array_sort(box->places, newest_first);
+}
+
+const MlThreaded *
+ui_order_place(const UiBox *box, const UiItem *item)
+{
+  const Place wanted = { item->uid, 0 };
+  const Place *place = box->places && box->places->len ? bsearch(&wanted, box->places->data, box->places->len, sizeof wanted,
+                                                                  newest_first)
+                                                       : NULL;
+
+  return place ? &g_array_index(box->threaded, MlThreaded, place->at) : NULL;
 }
 
 /* One thread, its first message last: box->shown has the bottom line of the screen first. */
@@ -147,12 +184,8 @@ show_thread(UiBox *box, GArray *threaded, guint start, guint size)
 
   for (guint i = start + size; i-- > start;) {
     const MlThreaded *one = &g_array_index(threaded, MlThreaded, i);
-    UiItem *item = one->item;
-    item->depth = one->depth;
-    item->same_subject = one->same_subject;
-    item->place = i;
     if (i == start || !head->folded)
-      g_ptr_array_add(box->shown, item);
+      g_ptr_array_add(box->shown, one->item);
   }
 }
 
@@ -164,6 +197,7 @@ show_threads(UiBox *box)
   g_clear_pointer(&box->threaded, g_array_unref);
   box->threaded = ml_threads_order(box->threads, ui_box_within, box);
   GArray *threaded = box->threaded;
+  note_places(box);
   if (box->order.reverse) { /* as stored, the screen's bottom first */
     for (guint start = 0; start < threaded->len; start += g_array_index(threaded, MlThreaded, start).size)
       show_thread(box, threaded, start, g_array_index(threaded, MlThreaded, start).size);
@@ -181,9 +215,12 @@ show_threads(UiBox *box)
 void
 ui_order_show(UiBox *box)
 {
-  g_ptr_array_set_size(box->shown, 0);
+  g_clear_pointer(&box->shown, g_ptr_array_unref);
   box->unarranged = 0;
   ui_box_fit(box);
+  if (ui_box_is_plain(box))
+    return;
+  box->shown = g_ptr_array_new();
   if (box->order.by == UI_ORDER_THREADS)
     show_threads(box);
   else
@@ -193,16 +230,15 @@ ui_order_show(UiBox *box)
 GPtrArray *
 ui_order_thread(const UiBox *box, const UiItem *item)
 {
-  if (!box->threaded)
+  const MlThreaded *one = ui_order_place(box, item);
+
+  if (!one)
     return NULL;
-  guint start = item->place;
-  if (start >= box->threaded->len || g_array_index(box->threaded, MlThreaded, start).item != item)
-    return NULL;
-  while (g_array_index(box->threaded, MlThreaded, start).depth)
-    start--;
+  while (one->depth)
+    one--;
   GPtrArray *thread = g_ptr_array_new();
-  for (guint i = 0; i < g_array_index(box->threaded, MlThreaded, start).size; i++)
-    g_ptr_array_add(thread, g_array_index(box->threaded, MlThreaded, start + i).item);
+  for (guint i = 0; i < one->size; i++)
+    g_ptr_array_add(thread, one[i].item);
   return thread;
 }
 

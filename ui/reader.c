@@ -467,9 +467,10 @@ ui_reader_fetch_ahead(UiApp *app, const UiBox *box)
     return;
   for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
     int at = box->cursor + steps[i];
-    const UiItem *item = at >= 0 && at < (int)box->shown->len ? box->shown->pdata[at] : NULL;
-    if (item && item->size <= SMALL)
-      ml_worker_fetch_ahead(box->account->worker, box->folder, item->uid, item->size);
+    const UiItem *item = at >= 0 && at < (int)ui_box_rows(box) ? ui_box_row(box, at) : NULL;
+    const MlHeader *header = item ? ui_box_header(box, item) : NULL;
+    if (header && header->uid && header->size <= SMALL)
+      ml_worker_fetch_ahead(box->account->worker, box->folder, item->uid, header->size);
   }
 }
 
@@ -503,7 +504,7 @@ draw_place(UiApp *app, const UiReader *reader, int row, int columns)
   g_autofree char *place =
       item && app->hits ? ui_hits_place(app, item)
       : item ? g_strdup_printf(" %s %u of %u%s ", folder, ui_box_number(app->box, item),
-                             MAX(app->box->total, app->box->all->len), item->deleted ? ", to be deleted" : "")
+                             MAX(app->box->total, ui_items_count(app->box->all)), item->deleted ? ", to be deleted" : "")
            : g_strdup_printf(" %s ", folder);
   g_autofree char *cut = ui_text_cut(place, MAX(columns - 12, 1));
   ui_screen_put(row, 2, columns - 12, UI_STYLE_RULE, cut);
@@ -602,9 +603,9 @@ ui_reader_open(UiApp *app, UiItem *item)
   reader->life = app->box->life;
   reader->account = app->box->account;
   reader->uid = item->uid;
-  reader->received = item->received;
-  reader->size = item->size;
   const MlHeader *header = ui_box_header(app->box, item);
+  reader->received = header->received;
+  reader->size = header->size;
   reader->title = g_strdup(header->subject);
   reader->message_id = *header->message_id ? g_strdup(header->message_id) : NULL;
   ui_box_seek(app->box, item);

@@ -96,8 +96,8 @@ ui_sync_run(UiApp *app, UiThen then, gpointer data, GDestroyNotify free_data)
   Sync *sync = sync_new(app, then, data, free_data);
   g_autoptr(GArray) undeleted = g_array_new(FALSE, FALSE, sizeof(guint32));
 
-  for (guint i = 0; box && i < box->all->len; i++) {
-    const UiItem *item = box->all->pdata[i];
+  for (guint i = 0; box && i < ui_items_count(box->all); i++) {
+    const UiItem *item = ui_items_at(box->all, i);
     if (item->deleted)
       g_array_append_val(sync->removed, item->uid);
     else if (item->flags & ML_FLAG_DELETED)

@@ -183,7 +183,8 @@ ui_transfer_start(UiApp *app, GPtrArray *items, gboolean copy, UiAccount *to, co
   transfer->stored = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
-    Letter letter = { item->uid, item->flags & ~(guint)(ML_FLAG_DELETED | ML_FLAG_RECENT), item->received };
+    const MlHeader *kept = ui_box_kept(app->box, item->uid); /* else what is fetched says when it was received */
+    Letter letter = { item->uid, item->flags & ~(guint)(ML_FLAG_DELETED | ML_FLAG_RECENT), kept ? kept->received : 0 };
     g_array_append_val(transfer->letters, letter);
     item->tagged = FALSE;
   }

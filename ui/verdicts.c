@@ -42,20 +42,44 @@ step_free(Step *step)
 
 /* --- marks */
 
-static gint64
-end_of(const UiItem *item)
+/* An item has the number of its mark: there are few different ones, whatever the mailbox. */
+static UiMark marks_known[64];
+static guint known = 1; /* 0: none */
+
+const UiMark *
+ui_verdicts_mark(const UiItem *item)
 {
-  return item->mark_until == G_MAXUINT32 ? G_MAXINT64 : item->mark_until;
+  return &marks_known[item->mark];
+}
+
+/* 0 where there is no more room, which is a mark that says nothing. */
+static guint
+number_of(const char *words, UiStyle style, MlPatternVerdict verdict)
+{
+  UiMark mark = { .style = style, .verdict = verdict };
+
+  g_strlcpy(mark.words, words, sizeof mark.words);
+  for (guint i = 0; i < known; i++)
+    if (!strcmp(marks_known[i].words, mark.words) && marks_known[i].style == style && marks_known[i].verdict == verdict)
+      return i;
+  if (known == G_N_ELEMENTS(marks_known))
+    return 0;
+  marks_known[known] = mark;
+  return known++;
+}
+
+static gint64
+end_of(const UiBox *box, const UiItem *item)
+{
+  guint until = GPOINTER_TO_UINT(g_hash_table_lookup(box->until, GUINT_TO_POINTER(item->uid)));
+
+  return until ? until : G_MAXINT64;
 }
 
 static void
-set_mark(Verdicts *verdicts, UiItem *item, MlMark mark, const char *words, gint64 until)
+set_mark(Verdicts *verdicts, UiBox *box, UiItem *item, MlMark mark, const char *words, gint64 until)
 {
-  static const struct {
-    const char *words;
-    UiStyle style;
-    MlPatternVerdict verdict;
-  } marks[] = {
+  static const UiMark marks[] = {
     [ML_MARK_UNJUDGED] = { "", UI_STYLE_NORMAL, ML_PATTERN_UNJUDGED },
     [ML_MARK_UNSIGNED] = { "", UI_STYLE_NORMAL, ML_PATTERN_NEITHER },
     [ML_MARK_GOOD] = { "S+", UI_STYLE_GOOD, ML_PATTERN_GOOD },
@@ -63,23 +87,22 @@ set_mark(Verdicts *verdicts, UiItem *item, MlMark mark, const char *words, gint6
     [ML_MARK_BAD] = { "S!", UI_STYLE_BAD, ML_PATTERN_BAD },
     [ML_MARK_CLOSED] = { "E", UI_STYLE_NORMAL, ML_PATTERN_UNJUDGED },
   };
-  g_strlcpy(item->mark, words ? words : marks[mark].words, sizeof item->mark);
-  item->mark_style = marks[mark].style;
-  item->verdict = marks[mark].verdict;
-  item->mark_until = (guint32)MIN(until, G_MAXUINT32);
+  item->mark = number_of(words ? words : marks[mark].words, marks[mark].style, marks[mark].verdict);
   item->judged = mark != ML_MARK_UNJUDGED;
+  if (until < G_MAXUINT32)
+    g_hash_table_insert(box->until, GUINT_TO_POINTER(item->uid), GUINT_TO_POINTER((guint)MAX(until, 1)));
+  else
+    g_hash_table_remove(box->until, GUINT_TO_POINTER(item->uid));
   verdicts->expires = MIN(verdicts->expires, until);
 }
 
 /* Back to the hint, until it is judged again. */
 void
-ui_verdicts_forget_item(UiItem *item)
+ui_verdicts_forget_item(UiBox *box, UiItem *item)
 {
-  *item->mark = 0;
-  item->mark_style = UI_STYLE_NORMAL;
-  item->verdict = ML_PATTERN_UNJUDGED;
-  item->mark_until = G_MAXUINT32;
+  item->mark = 0;
   item->judged = item->tried = FALSE;
+  g_hash_table_remove(box->until, GUINT_TO_POINTER(item->uid));
 }
 
 typedef struct {
@@ -93,14 +116,14 @@ forget_in(UiBox *box, gpointer data)
 {
   Forgetting *forgetting = data;
   Verdicts *verdicts = forgetting->verdicts;
-  for (guint i = 0; i < box->all->len; i++) {
-    UiItem *item = box->all->pdata[i];
-    if (forgetting->all || (item->judged && end_of(item) < forgetting->now)) {
-      ui_verdicts_forget_item(item);
+  for (guint i = 0; i < ui_items_count(box->all); i++) {
+    UiItem *item = ui_items_at(box->all, i);
+    if (forgetting->all || (item->judged && end_of(box, item) < forgetting->now)) {
+      ui_verdicts_forget_item(box, item);
       forgetting->any = TRUE;
     }
     if (item->judged)
-      verdicts->expires = MIN(verdicts->expires, end_of(item));
+      verdicts->expires = MIN(verdicts->expires, end_of(box, item));
   }
 }
 
@@ -168,7 +191,7 @@ take_found(Verdicts *verdicts, const Step *step)
       continue;
     item->tried = TRUE;
     if (!item->judged && one->until >= now)
-      set_mark(verdicts, item, one->mark, NULL, one->until);
+      set_mark(verdicts, box, item, one->mark, NULL, one->until);
   }
   for (guint i = 0; i < step->mail->len; i++) {
     UiItem *item = ui_box_by_uid(box, ((const Mail *)step->mail->pdata[i])->uid);
@@ -246,7 +269,7 @@ post(Verdicts *verdicts, Step *step)
 static gboolean
 is_wanted(const UiItem *item)
 {
-  return !item->judged && !item->tried && item->hints & ML_HINT_SIGNED && item->size <= ML_STORE_BODY;
+  return !item->judged && !item->tried && item->hints & ML_HINT_SIGNED && !item->large;
 }
 
 /* --- mail on this machine: the worker reads it */
@@ -285,8 +308,8 @@ gather(Verdicts *verdicts, Step *step, const UiItem *item)
   UiBox *box = verdicts->app->box;
   Mail *mail = g_new0(Mail, 1);
   mail->uid = item->uid;
-  mail->received = item->received;
   const MlHeader *header = ui_box_header(box, item);
+  mail->received = header->received;
   mail->from = g_strdup(header->from);
   mail->subject = g_strdup(header->subject);
   g_ptr_array_add(step->mail, mail);
@@ -325,9 +348,9 @@ on_change(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent ev
 static void
 choose_between(const UiBox *box, GPtrArray *wanted, guint most, int first, int last)
 {
-  for (int i = MAX(first, 0); i <= MIN(last, (int)box->shown->len - 1) && wanted->len < most; i++)
-    if (is_wanted(box->shown->pdata[i]))
-      g_ptr_array_add(wanted, box->shown->pdata[i]);
+  for (int i = MAX(first, 0); i <= MIN(last, (int)ui_box_rows(box) - 1) && wanted->len < most; i++)
+    if (is_wanted(ui_box_row(box, i)))
+      g_ptr_array_add(wanted, ui_box_row(box, i));
 }
 
 /* In sight, then the pages beside it, then from the newest on. */
@@ -335,14 +358,14 @@ static void
 choose(Verdicts *verdicts, GPtrArray *wanted, guint most, gboolean rest)
 {
   const UiBox *box = verdicts->app->box;
-  int top = (int)box->shown->len - 1 - box->top, bottom = top - box->rows + 1;
+  int top = (int)ui_box_rows(box) - 1 - box->top, bottom = top - box->rows + 1;
   choose_between(box, wanted, most, bottom, top);
   choose_between(box, wanted, most, bottom - box->rows, bottom - 1);
   choose_between(box, wanted, most, top + 1, top + box->rows);
-  for (guint looked = 0; rest && verdicts->at < box->all->len && looked < SCAN && wanted->len < most;
+  for (guint looked = 0; rest && verdicts->at < ui_items_count(box->all) && looked < SCAN && wanted->len < most;
        verdicts->at++, looked++)
-    if (is_wanted(box->all->pdata[verdicts->at]) && !g_ptr_array_find(wanted, box->all->pdata[verdicts->at], NULL))
-      g_ptr_array_add(wanted, box->all->pdata[verdicts->at]);
+    if (is_wanted(ui_items_at(box->all, verdicts->at)) && !g_ptr_array_find(wanted, ui_items_at(box->all, verdicts->at), NULL))
+      g_ptr_array_add(wanted, ui_items_at(box->all, verdicts->at));
 }
 
 static void
@@ -353,7 +376,7 @@ begin(Verdicts *verdicts)
   g_autoptr(GPtrArray) wanted = g_ptr_array_new();
   choose(verdicts, wanted, server ? UI_VERDICTS_BATCH : FILES, rest);
   if (!wanted->len && !verdicts->changed && verdicts->loaded && (!server || verdicts->through)) {
-    if (rest && verdicts->at < box->all->len)
+    if (rest && verdicts->at < ui_items_count(box->all))
       arm(verdicts, NEXT_MS);
     return;
   }
@@ -435,11 +458,12 @@ ui_verdicts_more(UiApp *app)
 static void
 forget_opened_in(UiBox *box, gpointer any)
 {
-  for (guint i = 0; i < box->all->len; i++) {
-    UiItem *item = box->all->pdata[i];
-    if (!item->judged || !strchr(item->mark, 'E') || !item->mark[1]) /* "E" alone: it was not opened */
+  for (guint i = 0; i < ui_items_count(box->all); i++) {
+    UiItem *item = ui_items_at(box->all, i);
+    const char *words = ui_verdicts_mark(item)->words;
+    if (!item->judged || !strchr(words, 'E') || !words[1]) /* "E" alone: it was not opened */
       continue;
-    ui_verdicts_forget_item(item);
+    ui_verdicts_forget_item(box, item);
     *(gboolean *)any = TRUE;
   }
 }
@@ -476,12 +500,12 @@ ui_verdicts_drawn(UiApp *app)
   if (verdicts->expires < g_get_real_time() / G_USEC_PER_SEC && forget_expired(verdicts, FALSE))
     ui_verdicts_kick(app);
   if (verdicts->top == box->top && verdicts->cursor == box->cursor && verdicts->rows == box->rows &&
-      verdicts->shown == box->shown->len)
+      verdicts->shown == ui_box_rows(box))
     return;
   verdicts->top = box->top;
   verdicts->cursor = box->cursor;
   verdicts->rows = box->rows;
-  verdicts->shown = box->shown->len;
+  verdicts->shown = ui_box_rows(box);
   ui_verdicts_kick(app);
 }
 
@@ -494,13 +518,13 @@ ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const char 
   if (is_another(verdicts, standing))
     ui_verdicts_kick(app);
   if (until < g_get_real_time() / G_USEC_PER_SEC) { /* it may not be repeated, and what was said before does not hold */
-    ui_verdicts_forget_item(item);
+    ui_verdicts_forget_item(app->box, item);
     item->tried = TRUE;
     return;
   }
   MlMark mark = ml_message_mark(message, ui_box_header(app->box, item)->from);
   gboolean doubt = mark == ML_MARK_WARN && ml_message_verdict(message)->indicator == ML_INDICATOR_GOOD;
-  set_mark(verdicts, item, mark, doubt ? (strchr(words, 'E') ? "SE?" : "S?") : words, until);
+  set_mark(verdicts, app->box, item, mark, doubt ? (strchr(words, 'E') ? "SE?" : "S?") : words, until);
   watch_expiry(verdicts);
   verdicts->through = FALSE; /* the store has the message by now, and is to have a verdict for the next start */
   verdicts->below = 0;

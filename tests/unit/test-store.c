@@ -159,8 +159,8 @@ test_window(Fixture *fixture, gconstpointer data)
   g_autoptr(GError) error = NULL;
   fill(store, "INBOX", 9, 1, 50);
   fill(store, "Sent", 8, 1, 3);
-  g_autoptr(GArray) all = ml_store_lines(store, "INBOX", 0, 0, &error);
-  g_autoptr(GArray) some = ml_store_lines(store, "INBOX", 31, 10, &error);
+  g_autoptr(GArray) all = ml_store_lines(store, "INBOX", 0, 0, 0, &error);
+  g_autoptr(GArray) some = ml_store_lines(store, "INBOX", 0, 31, 10, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(all->len, ==, 50);
   g_assert_cmpuint(some->len, ==, 10);
