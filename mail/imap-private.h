@@ -53,8 +53,7 @@ enum {
   ML_IMAP_COMPRESS = 1 << 14,
 };
 
-/* A message of the selected folder, in the order of its sequence numbers. */
-/* Of each message of the folder, by its place: small, and without what would fill it up. */
+/* A message of the selected folder, by its sequence number; there may be very many of them. */
 typedef struct {
   guint32 uid;  /* 0: not known yet */
   guint8 flags; /* ML_IMAP_FLAGS_UNKNOWN: not known yet */

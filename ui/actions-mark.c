@@ -10,12 +10,13 @@ typedef struct {
   Mark mark;
 } Marking;
 
+/* *@all FALSE: some could not be read, and were left alone. */
 static guint
-mark_fitting(UiBox *box, const MlPattern *limit, Mark mark)
+mark_fitting(UiBox *box, const MlPattern *limit, Mark mark, gboolean *all)
 {
   guint n = 0;
 
-  ui_box_find(box, limit);
+  *all = ui_box_find(box, limit);
   for (guint i = 0; i < ui_box_rows(box); i++) {
     UiItem *item = ui_box_row(box, i);
     if (!item->found)
@@ -34,9 +35,12 @@ static void
 pattern_looked(UiApp *app, MlPattern *pattern, gpointer data)
 {
   const Marking *marking = data;
-  guint n = mark_fitting(app->box, pattern, marking->mark);
+  gboolean all;
+  guint n = mark_fitting(app->box, pattern, marking->mark, &all);
 
-  if (!n)
+  if (!all)
+    ui_app_complain(app, "%u fit; others cannot be read now and are left alone: Ctrl-R, then again.", n);
+  else if (!n)
     ui_app_say(app, "No message fits.");
   else if (marking->mark == TAG)
     ui_app_say(app, "%u tagged: after ; the next key acts on all tagged ones.", n);

@@ -206,7 +206,7 @@ struct UiBox {
   guint32 uidvalidity;
   UiItems *all;
   GPtrArray *shown; /* of UiItem: those within the limit, the bottom line first. NULL: all, as they are. ui_box_row() */
-  GPtrArray *kept;  /* of MlHeader, newest first: the text of those whose text is in no store */
+  GHashTable *kept; /* uid -> MlHeader: the text of those whose text is in no store */
   GHashTable *until; /* uid -> Unix seconds: marks that hold no longer than that (ui/verdicts.c) */
   UiLines *lines;         /* what the store says of those that keep no header themselves; NULL: there is none */
   gint64 mended;          /* when it was read again last, since a line was missing there */
@@ -215,8 +215,9 @@ struct UiBox {
   MlThreads *threads;     /* of all; NULL: not needed yet */
   GArray *threaded;       /* of MlThreaded, as last shown; NULL: in another order */
   GArray *places;         /* where in threaded each of them is (ui/order.c); NULL with it */
+  GArray *numbers;        /* dates and sizes of all, while they are the order (ui/order.c); else NULL */
   guint unarranged;       /* messages of all that shown does not know of yet */
-  int cursor;             /* index in shown */
+  int cursor;             /* a row */
   int top, rows;          /* of the view: the first visible line, and how many */
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
   gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
@@ -268,13 +269,16 @@ gboolean ui_box_is_lost(const UiBox *box, const UiItem *item); /* it has no text
  * of it has to be there. */
 typedef void (*UiBoxEach)(UiBox *box, UiItem *item, const MlHeader *header, gpointer data);
 void ui_box_each(UiBox *box, guint needs, UiBoxEach func, gpointer data);
-void ui_box_find(UiBox *box, const MlPattern *pattern); /* sets found of every one */
+/* Sets found of every one. FALSE: some could not be read, and are not found. */
+gboolean ui_box_find(UiBox *box, const MlPattern *pattern);
 void ui_box_fit(UiBox *box);                            /* sets fits where it is due */
-void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text counts */
+void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text or numbers count */
 gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */
 void ui_box_prefetch(UiBox *box, int from, int to);     /* of shown */
 void ui_box_mend(UiApp *app);                           /* after drawing: reads the list again if lines were missing */
 UiPlace ui_box_place(const UiBox *box, const UiItem *item);
+/* FALSE where @header (as ui_box_header() tells it, or NULL) does not say what the pattern asks for. */
+gboolean ui_box_matches(const UiBox *box, const UiItem *item, const MlHeader *header, const MlPattern *pattern);
 MlPatternFacts ui_box_facts(const UiBox *box, const UiItem *item); /* borrowed as long */
 MlPatternFacts ui_box_facts_of(const UiBox *box, const UiItem *item, const MlHeader *header); /* NULL: nothing of it is needed */
 /* The protected Subject where the message was read, else the one that came with the list. Borrowed; untrusted text. */

@@ -1,7 +1,7 @@
 #include "ui/app-private.h"
 
-/* Which messages of a folder are shown, in which row, and where the cursor is. Most lists are shown as they are, newest at
- * the bottom: then there is no list of rows, so that what a folder of any size takes is its items alone. */
+/* Which messages of a folder are shown, in which row, and where the cursor is. Most lists are shown as they are, newest
+ * at the bottom: then there is no list of rows, so that what a folder of any size takes is its items alone. */
 
 static gboolean
 is_in_order_of_arrival(const UiBox *box)
@@ -82,6 +82,7 @@ ui_box_rows_clear(UiBox *box)
   g_clear_pointer(&box->threads, ml_threads_free);
   g_clear_pointer(&box->threaded, g_array_unref);
   g_clear_pointer(&box->places, g_array_unref);
+  g_clear_pointer(&box->numbers, g_array_unref);
   g_clear_pointer(&box->shown, g_ptr_array_unref);
   if (!ui_box_is_plain(box))
     box->shown = g_ptr_array_new();
@@ -165,21 +166,12 @@ ui_box_row_new(UiBox *box, UiItem *item)
     box->cursor++;
 }
 
-static void
-drop_kept(UiBox *box)
+static gboolean
+is_gone(gpointer uid, gpointer header, gpointer box)
 {
-  guint left = 0;
+  const UiItem *item = ui_box_by_uid(box, GPOINTER_TO_UINT(uid));
 
-  for (guint i = 0; i < box->kept->len; i++) {
-    MlHeader *header = box->kept->pdata[i];
-    const UiItem *item = ui_items_find(box->all, header->uid);
-    box->kept->pdata[i] = NULL;
-    if (!item || item->gone)
-      ml_header_free(header);
-    else
-      box->kept->pdata[left++] = header;
-  }
-  g_ptr_array_set_size(box->kept, (int)left);
+  return !item || item->gone;
 }
 
 void
@@ -196,50 +188,24 @@ ui_box_rows_drop(UiBox *box)
   }
   if (box->shown)
     g_ptr_array_set_size(box->shown, (int)kept);
-  drop_kept(box);
+  g_hash_table_foreach_remove(box->kept, is_gone, box);
   (void)ui_items_drop_gone(box->all);
   box->cursor = CLAMP(box->cursor - (int)above, 0, MAX((int)ui_box_rows(box) - 1, 0));
 }
 
 /* ---- text that no store has */
 
-/* Where the header of a message is, or belongs. */
-static guint
-kept_at(const GPtrArray *kept, guint32 uid)
-{
-  guint low = 0, high = kept->len;
-
-  while (low < high) {
-    guint middle = low + (high - low) / 2;
-    if (((const MlHeader *)kept->pdata[middle])->uid > uid)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 const MlHeader *
 ui_box_kept(const UiBox *box, guint32 uid)
 {
-  guint at = kept_at(box->kept, uid);
-  const MlHeader *header = at < box->kept->len ? box->kept->pdata[at] : NULL;
-
-  return header && header->uid == uid ? header : NULL;
+  return g_hash_table_size(box->kept) ? g_hash_table_lookup(box->kept, GUINT_TO_POINTER(uid)) : NULL;
 }
 
 void
 ui_box_keep(UiBox *box, guint32 uid, MlHeader *header)
 {
-  guint at = kept_at(box->kept, uid);
-  gboolean there = at < box->kept->len && ((const MlHeader *)box->kept->pdata[at])->uid == uid;
-
-  if (there && header) {
-    ml_header_free(box->kept->pdata[at]);
-    box->kept->pdata[at] = header;
-  } else if (there) {
-    g_ptr_array_remove_index(box->kept, at);
-  } else if (header) {
-    g_ptr_array_insert(box->kept, (int)at, header);
-  }
+  if (header)
+    g_hash_table_insert(box->kept, GUINT_TO_POINTER(uid), header);
+  else
+    g_hash_table_remove(box->kept, GUINT_TO_POINTER(uid));
 }

@@ -5,6 +5,8 @@
 /* What the messages of the open folder say. Where the store of the account has it an item does not: ui/lines.c reads it
  * for the rows that are drawn, and ui_box_each() for all of them in passing. */
 
+enum { READ = ML_PATTERN_HEADER | ML_PATTERN_NUMBERS }; /* what a pattern may need of them */
+
 static char empty[] = "";
 static const MlHeader nothing = { .from = empty, .from_name = empty, .from_address = empty, .to = empty,
                                   .cc = empty,   .subject = empty,   .message_id = empty,   .references = empty };
@@ -138,9 +140,9 @@ void
 ui_box_each(UiBox *box, guint needs, UiBoxEach func, gpointer data)
 {
   Walk walk = { box, func, data, 0 };
-  gboolean all_kept = box->kept->len == ui_items_count(box->all);
+  gboolean all_kept = g_hash_table_size(box->kept) == ui_items_count(box->all);
 
-  if (!(needs & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS))) {
+  if (!(needs & READ)) {
     for (guint i = 0; i < ui_items_count(box->all); i++)
       func(box, ui_items_at(box->all, i), &nothing, data);
     return;
@@ -157,15 +159,26 @@ ui_box_each(UiBox *box, guint needs, UiBoxEach func, gpointer data)
 
 typedef struct {
   const MlPattern *pattern;
-  gboolean limit;
+  gboolean limit, lost; /* lost: there was one that could not be read */
 } Asking;
+
+/* Of what cannot be read nobody can say that it fits: neither that it is old enough to be deleted, nor that a word is not
+ * in it. */
+gboolean
+ui_box_matches(const UiBox *box, const UiItem *item, const MlHeader *header, const MlPattern *pattern)
+{
+  MlPatternFacts facts = ui_box_facts_of(box, item, header);
+
+  return (!(ml_pattern_needs(pattern) & READ) || (header && header != &nothing)) && ml_pattern_matches(pattern, &facts);
+}
 
 static void
 ask_one(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
 {
-  const Asking *asking = data;
-  MlPatternFacts facts = ui_box_facts_of(box, item, header);
-  gboolean fits = ml_pattern_matches(asking->pattern, &facts);
+  Asking *asking = data;
+  gboolean fits = ui_box_matches(box, item, header, asking->pattern);
+
+  asking->lost |= header == &nothing && ml_pattern_needs(asking->pattern) & READ;
 
   if (asking->limit)
     item->fits = fits;
@@ -173,18 +186,19 @@ ask_one(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
     item->found = fits;
 }
 
-static void
+static gboolean
 ask(UiBox *box, const MlPattern *pattern, gboolean limit)
 {
-  Asking asking = { pattern, limit };
+  Asking asking = { pattern, limit, FALSE };
 
   ui_box_each(box, ml_pattern_needs(pattern), ask_one, &asking);
+  return !asking.lost;
 }
 
-void
+gboolean
 ui_box_find(UiBox *box, const MlPattern *pattern)
 {
-  ask(box, pattern, FALSE);
+  return ask(box, pattern, FALSE);
 }
 
 /* What is found by flags and marks is asked anew each time; text does not change by itself. */
@@ -194,18 +208,18 @@ ui_box_fit(UiBox *box)
   const guint changing = ML_PATTERN_FLAGS | ML_PATTERN_SCREEN | ML_PATTERN_VERDICT;
 
   if (box->limit && (!box->fitted || ml_pattern_needs(box->limit) & changing))
-    ask(box, box->limit, TRUE);
+    (void)ask(box, box->limit, TRUE); /* incomplete says what could not be read */
   box->fitted = TRUE;
 }
 
 void
 ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header)
 {
-  Asking asking = { box->limit, TRUE };
+  Asking asking = { box->limit, TRUE, FALSE };
 
   if (!box->limit)
     return;
-  if (!header && ml_pattern_needs(box->limit) & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS))
+  if (!header && ml_pattern_needs(box->limit) & READ)
     box->fitted = FALSE;
   else
     ask_one(box, item, header ? header : &nothing, &asking);
@@ -228,7 +242,7 @@ ui_box_prefetch(UiBox *box, int from, int to)
   if (!box->lines)
     return;
   for (int i = MAX(from, 0); i <= to && i < (int)ui_box_rows(box); i++) {
-    const UiItem *item = ui_box_row(box, i);
+    const UiItem *item = ui_box_row(box, (guint)i);
     if (!ui_box_kept(box, item->uid))
       g_array_append_val(uids, item->uid);
   }

@@ -13,7 +13,8 @@ ui_box_free(UiBox *box)
   ui_items_free(box->all);
   g_clear_pointer(&box->shown, g_ptr_array_unref);
   g_clear_pointer(&box->places, g_array_unref);
-  g_ptr_array_unref(box->kept);
+  g_clear_pointer(&box->numbers, g_array_unref);
+  g_hash_table_unref(box->kept);
   g_hash_table_unref(box->until);
   ml_pattern_free(box->limit);
   g_free(box->limit_words);
@@ -153,6 +154,7 @@ add_item(UiBox *box, MlHeader *header, gboolean stored)
   if (!added && says_another(box, item, header)) {
     ui_verdicts_forget_item(box, item);
     item->large = header->size > ML_STORE_BODY;
+    g_clear_pointer(&box->numbers, g_array_unref);
     box->unmarked = TRUE;
   }
   ui_box_keep(box, line.uid, stored && box->lines ? NULL : header);
@@ -288,7 +290,7 @@ ui_box_event(UiApp *app, MlEvent *event)
     if (!same && ui_items_count(box->all)) {
       ui_box_rows_clear(box);
       ui_items_clear(box->all);
-      g_ptr_array_set_size(box->kept, 0);
+      g_hash_table_remove_all(box->kept);
       g_hash_table_remove_all(box->until);
       box->placed = FALSE;
     }
@@ -323,6 +325,7 @@ static void
 make_anew(UiBox *box)
 {
   box->incomplete = box->fitted = FALSE;
+  g_clear_pointer(&box->numbers, g_array_unref);
   g_clear_pointer(&box->threads, ml_threads_free);
   ui_box_arrange(box, NULL);
   box->mends = box->incomplete ? box->mends : 0;
@@ -401,7 +404,7 @@ ui_box_new(UiApp *app, UiAccount *account, const char *folder)
   box->order = app->order;
   box->folder = g_strdup(folder);
   box->all = ui_items_new();
-  box->kept = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  box->kept = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ml_header_free);
   box->until = g_hash_table_new(NULL, NULL);
   ui_box_rows_clear(box);
   if (account->account->kind == ML_ACCOUNT_IMAP)

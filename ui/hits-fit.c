@@ -69,9 +69,7 @@ ask_free(UiHitsAsk *ask)
 static void
 answer(const UiBox *box, UiItem *item, const MlHeader *header, const MlPattern *pattern)
 {
-  MlPatternFacts facts = ui_box_facts_of(box, item, header);
-
-  item->found = ml_pattern_matches(pattern, &facts);
+  item->found = ui_box_matches(box, item, header, pattern);
 }
 
 typedef struct {

@@ -52,10 +52,9 @@ ui_hits_reads(const MlPattern *pattern)
 gboolean
 ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern)
 {
-  MlPatternFacts facts = ui_hits_reads(pattern) ? ui_box_facts(row->box, row->item)
-                                                                       : ui_box_facts_of(row->box, row->item, NULL);
+  const MlHeader *header = ui_hits_reads(pattern) ? ui_box_header(row->box, row->item) : NULL;
 
-  return ml_pattern_matches(pattern, &facts);
+  return ui_box_matches(row->box, row->item, header, pattern);
 }
 
 static int
@@ -91,14 +90,13 @@ merge(UiHits *found)
 static gboolean
 is_within(const UiHits *found, const UiHitsRow *row)
 {
-  return !found->limit || (ui_hits_reads(found->limit) ? row->item->fits
-                                                                             : ui_hits_fits(row, found->limit));
+  return !found->limit || (ui_hits_reads(found->limit) ? row->item->fits : ui_hits_fits(row, found->limit));
 }
 
 static void
 fit_fresh(UiHits *found)
 {
-  if (!found->limit || !(ui_hits_reads(found->limit)))
+  if (!found->limit || !ui_hits_reads(found->limit))
     return;
   found->fit_due |= found->fresh->len > FEW;
   for (guint i = 0; i < found->fresh->len && found->fresh->len <= FEW; i++) {

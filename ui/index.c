@@ -117,17 +117,15 @@ branches(const MlThreaded *place, int width)
   return g_string_free(tree, FALSE);
 }
 
-/* The row that the branch of the one @at grows from. */
+/* The message that its branch grows from: above it, since its thread is not folded. NULL: it begins the thread. */
 static const UiItem *
-answered_above(const UiBox *box, guint at, guint depth)
+answered_above(const MlThreaded *place)
 {
-  for (guint i = at + 1; i < ui_box_rows(box); i++) {
-    const UiItem *above = ui_box_row(box, i);
-    const MlThreaded *place = ui_order_place(box, above);
-    if (place && place->depth < depth)
-      return above;
-  }
-  return NULL;
+  const MlThreaded *above = place;
+
+  while (above->depth && above->depth >= place->depth)
+    above--;
+  return place->depth ? above->item : NULL;
 }
 
 /* Is it left out, since the row above says it already? Never where one of the two was read and says what it protects,
@@ -143,7 +141,7 @@ is_said_above(const UiBox *box, guint at, const MlThreaded *place)
   g_autofree char *subject = ml_thread_subject(ui_box_header(box, item)->subject, &reply);
   for (const char *c = subject; *c && !words; c++)
     words = g_ascii_isalnum(*c) || *c & 0x80;
-  const UiItem *above = words ? answered_above(box, at, place->depth) : NULL;
+  const UiItem *above = words ? answered_above(place) : NULL;
   return above && !ui_box_read_subject(box, above);
 }
 
@@ -312,14 +310,14 @@ is_hit(UiBox *box, const MlPattern *pattern, int at, int step, gboolean backward
 {
   enum { NEAR = 300, WINDOW = 60 };
 
-  if (step <= NEAR && ml_pattern_needs(pattern) & ML_PATTERN_HEADER) {
+  if (step <= NEAR && ml_pattern_needs(pattern) & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS)) {
     if (step % WINDOW == 1)
       ui_box_prefetch(box, backwards ? at : at - WINDOW + 1, backwards ? at + WINDOW - 1 : at);
-    MlPatternFacts facts = ui_box_facts(box, ui_box_row(box, at));
-    return ml_pattern_matches(pattern, &facts);
+    const UiItem *item = ui_box_row(box, (guint)at);
+    return ui_box_matches(box, item, ui_box_header(box, item), pattern);
   }
   if (step == NEAR + 1 || step == 1)
-    ui_box_find(box, pattern);
+    ui_box_find(box, pattern); /* what cannot be read is passed over */
   return ui_box_row(box, at)->found;
 }
 

@@ -102,10 +102,86 @@ add_sorted(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
   g_array_append_val(sorting->sorted, one);
 }
 
-static guint
-needs(UiOrderBy by)
+static gboolean
+by_numbers(const UiBox *box)
 {
-  return by == UI_ORDER_SUBJECT || by == UI_ORDER_FROM ? ML_PATTERN_HEADER : by == UI_ORDER_ARRIVAL ? 0 : ML_PATTERN_NUMBERS;
+  return box->order.by == UI_ORDER_DATE || box->order.by == UI_ORDER_SIZE;
+}
+
+/* ---- dates and sizes: kept while they put the list into order, since all of them are read at once and mail comes one by one */
+
+typedef struct {
+  guint32 uid, size;
+  gint64 date;
+} Numbers;
+
+static void
+add_numbers(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
+{
+  const Numbers one = { item->uid, (guint32)MIN(header->size, G_MAXUINT32), header->date };
+
+  g_array_append_val((GArray *)data, one);
+}
+
+/* Those of @had that are in the list still, and of the others what their lines say. */
+static GArray *
+numbers_joined(const UiBox *box, const GArray *had)
+{
+  guint n = ui_items_count(box->all), old = 0;
+  GArray *now = g_array_sized_new(FALSE, FALSE, sizeof(Numbers), n);
+
+  for (guint i = 0; i < n; i++) {
+    const UiItem *item = ui_items_at(box->all, i);
+    while (old < had->len && g_array_index(had, Numbers, old).uid > item->uid)
+      old++;
+    if (old < had->len && g_array_index(had, Numbers, old).uid == item->uid)
+      g_array_append_vals(now, &g_array_index(had, Numbers, old++), 1);
+    else
+      add_numbers((UiBox *)box, (UiItem *)item, ui_box_header(box, item), now);
+  }
+  return now;
+}
+
+static guint
+numbers_missing(const UiBox *box, const GArray *had)
+{
+  guint n = ui_items_count(box->all), old = 0, missing = 0;
+
+  for (guint i = 0; i < n; i++) {
+    guint32 uid = ui_items_at(box->all, i)->uid;
+    while (old < had->len && g_array_index(had, Numbers, old).uid > uid)
+      old++;
+    missing += old == had->len || g_array_index(had, Numbers, old).uid != uid;
+  }
+  return missing;
+}
+
+static void
+read_numbers(UiBox *box)
+{
+  enum { FEW = 60 };
+  g_autoptr(GArray) had = g_steal_pointer(&box->numbers);
+
+  if (had && numbers_missing(box, had) <= FEW) {
+    box->numbers = numbers_joined(box, had);
+    return;
+  }
+  box->numbers = g_array_sized_new(FALSE, FALSE, sizeof(Numbers), ui_items_count(box->all));
+  ui_box_each(box, ML_PATTERN_NUMBERS, add_numbers, box->numbers);
+}
+
+static void
+add_all_numbers(UiBox *box, Sorting *sorting)
+{
+  MlHeader header = { 0 };
+
+  read_numbers(box);
+  for (guint i = 0; i < box->numbers->len; i++) {
+    const Numbers *one = &g_array_index(box->numbers, Numbers, i);
+    header.date = one->date;
+    header.size = one->size;
+    add_sorted(box, ui_items_at(box->all, i), &header, sorting);
+  }
 }
 
 static void
@@ -115,7 +191,10 @@ show_sorted(UiBox *box)
   g_autoptr(GString) keys = g_string_new(NULL);
   Sorting sorting = { box->order.by, sorted, keys };
 
-  ui_box_each(box, needs(box->order.by), add_sorted, &sorting);
+  if (by_numbers(box))
+    add_all_numbers(box, &sorting);
+  else
+    ui_box_each(box, box->order.by == UI_ORDER_ARRIVAL ? 0 : ML_PATTERN_HEADER, add_sorted, &sorting);
   if (box->order.by != UI_ORDER_ARRIVAL)
     qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &sorting);
   gboolean from_end = (box->order.by == UI_ORDER_ARRIVAL) == box->order.reverse; /* all: the newest first */
@@ -216,6 +295,8 @@ void
 ui_order_show(UiBox *box)
 {
   g_clear_pointer(&box->shown, g_ptr_array_unref);
+  if (!by_numbers(box))
+    g_clear_pointer(&box->numbers, g_array_unref);
   box->unarranged = 0;
   ui_box_fit(box);
   if (ui_box_is_plain(box))

@@ -605,7 +605,7 @@ ui_reader_open(UiApp *app, UiItem *item)
   reader->uid = item->uid;
   const MlHeader *header = ui_box_header(app->box, item);
   reader->received = header->received;
-  reader->size = header->size;
+  reader->size = header->uid || !item->large ? header->size : ML_STORE_BODY + 1;
   reader->title = g_strdup(header->subject);
   reader->message_id = *header->message_id ? g_strdup(header->message_id) : NULL;
   ui_box_seek(app->box, item);
