@@ -77,9 +77,21 @@ post_lines(MlWorker *worker, MlCommand *command, guint32 below, guint done, guin
   }
 }
 
+/* Whoever asks for the same list once more may have found that the file of the lists cannot be read, which a handle that
+ * has all of it in memory does not notice. */
+static void
+open_anew(MlWorker *worker, const MlCommand *command)
+{
+  if (g_strcmp0(worker->told, command->folder) != 0 || command->tries || command->broken)
+    return;
+  g_clear_pointer(&worker->store, ml_store_free);
+  worker->store_tried = FALSE;
+}
+
 void
 ml_worker_tell_stored(MlWorker *worker, MlCommand *command)
 {
+  open_anew(worker, command);
   MlStore *store = ml_worker_store(worker);
   MlStoreFolder about;
   g_autoptr(GError) why = NULL;
