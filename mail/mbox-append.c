@@ -85,6 +85,15 @@ message_text(GBytes *bytes, guint flags, gint64 received, const char *gap, GErro
   return ml_spill_end(out, error);
 }
 
+/* The name of a file that is new is on the disk before a message is in it: a failure behind that would be told of a message
+ * that is there. An empty one is perhaps of a run that failed here; others are synced where their folder can be opened. */
+static gboolean
+sync_name(const char *path, gboolean fresh, GError **error)
+{
+  g_autofree char *parent = g_path_get_dirname(path);
+  return (!fresh && access(parent, R_OK) < 0) || ml_files_sync_folder(parent, error);
+}
+
 /* Through the journal that rewrites use: a run that dies leaves the file as it was, or is finished. */
 gboolean
 ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags, gint64 received,
@@ -111,6 +120,8 @@ ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
     ml_files_error(error, EIO, "read", path);
     return FALSE;
   }
+  if (!about.st_size && !sync_name(path, fresh, error))
+    return FALSE;
   const char *gap = about.st_size < 2 ? "" : last[1] != '\n' ? "\n\n" : last[0] != '\n' ? "\n" : "";
   g_autoptr(GBytes) text = message_text(bytes, flags, received, gap, error);
   if (!text)
@@ -118,10 +129,12 @@ ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
   g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(MlMboxPiece));
   MlMboxPiece piece = { 0, (goffset)g_bytes_get_size(text), (char *)g_bytes_get_data(text, NULL) };
   g_array_append_val(pieces, piece);
-  if (!ml_mbox_replace(lock, journal, about.st_size, pieces, error))
-    return FALSE;
-  g_autofree char *parent = g_path_get_dirname(path);
-  return !fresh || ml_files_sync_folder(parent, error);
+  if (ml_mbox_replace(lock, journal, about.st_size, pieces, error))
+    return TRUE;
+  if (ml_mbox_needs_recovery(journal)) /* whoever opens the file next finishes it */
+    g_prefix_error(error, "The message is perhaps in %s, or will be when that is opened next: look there before you do it "
+                          "again. ", folder);
+  return FALSE;
 }
 
 gboolean

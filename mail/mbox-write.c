@@ -202,6 +202,7 @@ make_journal(MlMboxLock *lock, const char *journal, goffset from, GArray *pieces
   if (fd < 0)
     return FALSE;
   goffset at = HEAD;
+  State state = WRITE;
   gboolean ok = fstat(lock->fd, &about) == 0;
   if (!ok)
     ml_files_error(error, errno, "read", lock->path);
@@ -214,11 +215,13 @@ make_journal(MlMboxLock *lock, const char *journal, goffset from, GArray *pieces
   }
   if (ok) {
     Head head = { about.st_dev, about.st_ino, from, about.st_size, from + (at - HEAD), 1, "" };
+    state = head.new > head.old ? GROW : WRITE;
     ok = publish(lock, journal, temporary, fd, &head, error);
   }
   close(fd);
-  if (!ok)
-    unlink(temporary);
+  g_autofree char *name = state_name(journal, state);
+  if (!ok && unlink(temporary) < 0) /* it has the name that counts, which is not on the disk: nobody may finish it */
+    unlink(name);
   return ok;
 }
 
@@ -230,7 +233,12 @@ cut(MlMboxLock *lock, const char *done, const Head *head, GError **error)
     ml_files_error(error, errno, "cut", lock->path);
     return FALSE;
   }
-  return sync_file(lock->fd, lock->path, error) && !stopped(error) && remove_journal(done, error);
+  if (!sync_file(lock->fd, lock->path, error) || stopped(error))
+    return FALSE;
+  g_autoptr(GError) why = NULL;
+  if (!remove_journal(done, &why)) /* all is done, and the next who comes sees that */
+    g_debug("%s", why->message);
+  return TRUE;
 }
 
 /* The second half of step 1. With no room for it nothing is lost: the file is as it was. */

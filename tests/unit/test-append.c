@@ -165,8 +165,10 @@ contents(const char *file)
   return text;
 }
 
-/* In the place of the C library's, for test_folder_sync(). */
+/* In the place of the C library's, for test_folder_sync() and test_mbox_sync(). */
 static gboolean folders_fail;
+static const char *fails_below; /* NULL: everywhere */
+static int fails_after;         /* so many of them go well */
 static const char *taken; /* NULL: nobody takes it */
 
 int
@@ -175,6 +177,11 @@ fsync(int fd)
   struct stat about;
   if (!folders_fail || fstat(fd, &about) < 0 || !S_ISDIR(about.st_mode))
     return (int)syscall(SYS_fsync, fd);
+  if (fails_below) {
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd), *where = g_file_read_link(link, NULL);
+    if (!g_str_has_prefix(where, fails_below) || fails_after-- > 0)
+      return (int)syscall(SYS_fsync, fd);
+  }
   if (taken) { /* another program sees the message at once */
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd), *where = g_file_read_link(link, NULL);
     g_autoptr(GDir) dir = g_dir_open(where, 0, NULL);
@@ -225,6 +232,60 @@ test_folder_sync(void)
   g_autoptr(GPtrArray) all = list(&f, "Taken");
   g_assert_cmpuint(all->len, ==, 2);
   tear_down(&f);
+}
+
+static guint
+messages(Fixture *f, const char *folder)
+{
+  g_autoptr(GPtrArray) all = list(f, folder);
+  return all->len;
+}
+
+static gboolean
+append_failing(Fixture *f, const char *below, int after, GError **error)
+{
+  g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
+  fails_below = below;
+  fails_after = after;
+  folders_fail = TRUE;
+  gboolean ok = ml_driver_append(f->driver, "sent", bytes, ML_FLAG_SEEN, 1600000000, NULL, error);
+  folders_fail = FALSE;
+  fails_below = NULL;
+  return ok;
+}
+
+/* A new mbox, or its journal, whose folder cannot be synced: what is told as failed is not there, or it is said that it is
+ * perhaps. */
+static void
+test_mbox_sync(void)
+{
+  guint failed = 0;
+  gboolean ok = FALSE;
+  for (int after = -1; !ok; after++) {
+    Fixture f = { 0 };
+    g_autoptr(GError) error = NULL;
+    set_up(&f, ML_ACCOUNT_MBOX, "Mail");
+    g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+    for (guint again = 0; after < 0 && again < 2; again++) { /* the file is there the second time */
+      g_autoptr(GError) why = NULL;
+      g_assert_false(append_failing(&f, f.account.path, 0, &why));
+      g_assert_error(why, ML_ERROR, ML_ERROR_STORE);
+      g_assert_null(strstr(why->message, "perhaps"));
+      g_assert_cmpuint(messages(&f, "sent"), ==, 0);
+    }
+    append(&f, "sent", MESSAGE, ML_FLAG_SEEN, NULL);
+    g_assert_cmpuint(messages(&f, "sent"), ==, 1);
+    ok = append_failing(&f, f.hooks.state_dir, MAX(after, 0), &error);
+    g_assert_true(ok || g_error_matches(error, ML_ERROR, ML_ERROR_STORE));
+    failed += !ok;
+    if (ok || !strstr(error->message, "perhaps in sent"))
+      g_assert_cmpuint(messages(&f, "sent"), ==, 1 + (guint)ok);
+    else
+      g_assert_cmpuint(messages(&f, "sent"), ==, 2);
+    g_assert_cmpint(after, <, 20);
+    tear_down(&f);
+  }
+  g_assert_cmpuint(failed, >, 2);
 }
 
 static void
@@ -373,6 +434,7 @@ main(int argc, char **argv)
   g_test_add_func("/append/maildir", test_maildir);
   g_test_add_func("/append/folder-sync", test_folder_sync);
   g_test_add_func("/append/mbox", test_mbox);
+  g_test_add_func("/append/mbox-sync", test_mbox_sync);
   g_test_add_func("/append/mbox-killed", test_mbox_killed);
   g_test_add_func("/append/limits", test_limits);
   g_test_add_func("/append/dovecot", test_dovecot);
