@@ -24,6 +24,7 @@ struct MlOpened {
   MlPieces *pieces; /* as they were when they were loaded last; NULL */
   GArray *open;     /* of gboolean: which of them are in the index, or are of no use */
   guint used;       /* for so many of them the key was used */
+  GHashTable *newer; /* numbers of messages in pieces of a newer signet: no key is used for them twice */
   guint texts;      /* so many are kept; twice as many have room in memory */
   gsize size;       /* octets of them that are kept */
 };
@@ -129,6 +130,15 @@ has_room(const MlOpened *opened)
   return ml_store_opened_count(opened->index) / 2 < opened->texts;
 }
 
+/* What follows the number of its format may be anything. */
+static gboolean
+is_newer(GBytes *octets)
+{
+  gsize length;
+  const guint8 *data = g_bytes_get_data(octets, &length);
+  return length && data[0] > FORMAT;
+}
+
 /* Whoever has the certificate can write one, so nothing in it is taken on trust, and no more than the @most messages that
  * it is said to have. *@whole FALSE: there was no room for some. */
 static gboolean
@@ -142,7 +152,7 @@ unpack(MlOpened *opened, GBytes *octets, guint most, gboolean *whole, GError **e
   *whole = TRUE;
   g_variant_get(all, TYPE, &format, &iter);
   if (format != FORMAT)
-    return TRUE; /* a newer signet's: read anew by this one when its mail is */
+    return TRUE; /* no signet's */
   while (most-- && g_variant_iter_next(iter, "(&suu&sx&s&s&s&s)", &text.folder, &text.uidvalidity, &text.uid, &text.message_id,
                              &text.lost, &text.from, &text.to, &text.subject, &text.text)) {
     gboolean fits = *text.folder && strlen(text.folder) <= PLACE_MAX && strlen(text.message_id) <= PLACE_MAX &&
@@ -281,6 +291,7 @@ ml_opened_new(const char *directory, const MlAccount *account, GError **error)
   opened->texts = ML_OPENED_TEXTS;
   opened->size = ML_OPENED_SIZE;
   opened->open = g_array_new(FALSE, TRUE, sizeof(gboolean));
+  opened->newer = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   return opened;
 }
 
@@ -299,6 +310,7 @@ ml_opened_free(MlOpened *opened)
   ml_store_opened_free(opened->index);
   ml_pieces_free(opened->pieces);
   g_array_unref(opened->open);
+  g_hash_table_unref(opened->newer);
   g_free(opened->path);
   g_free(opened->owner);
   g_free(opened);
@@ -322,6 +334,29 @@ is_known(const MlOpened *opened, guint i)
   return TRUE;
 }
 
+static gboolean
+is_known_newer(const MlOpened *opened, guint i)
+{
+  guint n, k = 0;
+  const guint64 *ids = ml_pieces_ids(opened->pieces, i, &n);
+  while (k < n && g_hash_table_contains(opened->newer, &ids[k]))
+    k++;
+  return n && k == n;
+}
+
+/* What this one cannot read another can: it stays in the file. */
+static void
+note_newer(MlOpened *opened, guint i, MlOpenedState *state)
+{
+  guint n;
+  const guint64 *ids = ml_pieces_ids(opened->pieces, i, &n);
+  for (guint k = 0; k < n; k++)
+    g_hash_table_add(opened->newer, g_memdup2(&ids[k], sizeof ids[k]));
+  if (!state->why)
+    state->why = g_error_new(ML_ERROR, ML_ERROR_STORE, "what they say was written down by a newer signet; use that one.");
+  state->newer = TRUE;
+}
+
 static GBytes *
 unseal(const MlOpened *opened, guint i, CryptoPinSource *pin, GError **error)
 {
@@ -338,12 +373,20 @@ open_one(MlOpened *opened, guint i, CryptoPinSource *pin, MlOpenedState *state, 
   g_autoptr(GError) why = NULL;
   guint n;
   gboolean whole;
+  if (is_known_newer(opened, i)) {
+    note_newer(opened, i, state);
+    return PIECE_CLOSED;
+  }
   if (!has_room(opened)) { /* no key is used for nothing */
     state->full = TRUE;
     return PIECE_CLOSED;
   }
   g_autoptr(GBytes) octets = unseal(opened, i, pin, &why);
   opened->used += octets != NULL;
+  if (octets && is_newer(octets)) {
+    note_newer(opened, i, state);
+    return PIECE_CLOSED;
+  }
   ml_pieces_ids(opened->pieces, i, &n);
   if (octets && !unpack(opened, octets, n, &whole, error))
     return PIECE_FAILED;

@@ -50,6 +50,7 @@ typedef struct {
   guint closed;   /* that are in the file and not in memory: their key could not be used, or there was no room */
   GError *why;    /* that key's last error; NULL */
   gboolean locked; /* a PIN would open some of them */
+  gboolean newer;  /* some of them are in a form that only a newer signet reads */
   gboolean full;   /* some of them were not opened, as there was no room for more: the next load finds room */
 } MlOpenedState;
 void ml_opened_state_clear(MlOpenedState *state);

@@ -35,6 +35,7 @@ say_closed(UiSearch *search, const MlOpenedState *state)
     ui_cli_error(search->cli, "%s: %u encrypted message%s not searched%s", name, state->closed,
                  state->closed == 1 ? " was" : "s were",
                  state->locked ? ": --encrypted asks for the PIN"
+                 : state->newer ? ": a newer signet wrote down what they say; use that one"
                  : state->full ? ": there are too many for one search; do it once more"
                                : ": the key is not here");
   }

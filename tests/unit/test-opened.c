@@ -433,7 +433,7 @@ append_octets(Fixture *fixture, const char *name, guint64 id, GBytes *content)
 static void
 append_for(Fixture *fixture, const char *name, guint64 id)
 {
-  g_autoptr(GBytes) content = g_bytes_new_static("whatever", 8);
+  g_autoptr(GBytes) content = g_bytes_new_static("\1hatever", 8);
   append_octets(fixture, name, id, content);
 }
 
@@ -464,12 +464,43 @@ test_hostile(Fixture *fixture, gconstpointer data)
 {
   begin_folder(fixture, "INBOX", 7);
   list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
-  append_for(fixture, "rsa", 99); /* "whatever" */
+  append_for(fixture, "rsa", 99); /* "\1hatever" */
   keep(fixture, "INBOX", 1, "quetzalcoatlus");
   g_autoptr(MlOpened) opened = load(fixture, 1, 0);
   expect(fixture, "quetzalcoatlus", "INBOX/1");
   tidy(fixture, opened);
   g_assert_cmpuint(pieces(fixture), ==, 1);
+}
+
+/* What only a newer signet reads stays for it, and no key is used for it twice. */
+static void
+test_newer(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GBytes) content = g_bytes_new_static("\2 and whatever it will be", 25);
+  g_autoptr(GError) error = NULL;
+  begin_folder(fixture, "INBOX", 7);
+  for (guint32 uid = 1; uid <= 2; uid++) {
+    g_autofree char *id = g_strdup_printf("%u@x", uid);
+    list(fixture, "INBOX", 7, uid, id, sealed_type);
+  }
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  append_octets(fixture, "rsa", 99, content);
+  keep(fixture, "INBOX", 2, "pterodactyl");
+  g_autoptr(MlOpened) opened = load(fixture, 2, 1);
+  expect(fixture, "quetzalcoatlus", "INBOX/1");
+  tidy(fixture, opened); /* the other two become one */
+  g_assert_cmpuint(pieces(fixture), ==, 2);
+  for (guint i = 0; i < 2; i++) {
+    g_auto(MlOpenedState) state = { 0 };
+    gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok && state.newer && !state.locked && !state.full);
+    g_assert_cmpuint(state.closed, ==, 1);
+    g_assert_error(state.why, ML_ERROR, ML_ERROR_STORE);
+    tidy(fixture, opened);
+    g_assert_cmpuint(pieces(fixture), ==, 2);
+  }
+  ml_opened_join(NULL, fixture->search);
 }
 
 /* Cut anywhere, and with any octet changed. */
@@ -486,7 +517,7 @@ test_bent(Fixture *fixture, gconstpointer data)
   g_autoptr(GBytes) inside = crypto_cms_decrypt(cms, NULL, &error);
   g_assert_no_error(error);
   gsize length = g_bytes_get_size(inside);
-  for (gsize at = 0; at < length; at++) {
+  for (gsize at = 1; at < length; at++) { /* the first says which format it is: test_newer() */
     g_autoptr(GBytes) cut = g_bytes_new_from_bytes(inside, 0, at);
     g_autofree guint8 *octets = g_memdup2(g_bytes_get_data(inside, NULL), length);
     octets[at] ^= (guint8)g_test_rand_int_range(1, 256);
@@ -769,6 +800,7 @@ main(int argc, char **argv)
   ADD("far-too-many", test_far_too_many);
   ADD("closed", test_closed);
   ADD("hostile", test_hostile);
+  ADD("newer", test_newer);
   ADD("bent", test_bent);
   ADD("moved", test_moved);
   ADD("same-id", test_same_id);
