@@ -15,7 +15,7 @@ typedef struct {
   MlPendingEntry *entry;
   gboolean asked; /* the server may have been asked for this entry */
   gboolean ours;  /* it failed by what was found, not by what the server said last */
-  gboolean passing; /* the server put it off */
+  gboolean passing; /* put off, by the server or by a file here that cannot be read or written: it waits by itself */
   gboolean partly;  /* some of it was done, or may have been, whatever is refused behind that */
   GError *journal; /* the journal itself failed: nothing more is done */
 } MlCarry;

@@ -126,7 +126,7 @@ load(MlImap *imap, GError **error)
   g_ptr_array_set_size(imap->unmarked, 0);
   g_set_error(error, ML_ERROR, ML_ERROR_STORE,
               "Nothing was deleted: %s says which messages other programs have marked as deleted, and cannot be read (%s). "
-              "Put it right; or move it away, mark these messages again where you want them to go, and then delete again.",
+              "Put it right; or move it away, and mark these messages again where you want them to go.",
               path, why);
   return FALSE;
 }

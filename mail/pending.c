@@ -390,9 +390,10 @@ carry_one(MlCarry *carry, GError **error)
   ml_files_point("pending-asked");
   if (!ok && !ml_carry_is_for_good(carry, why)) {
     gboolean line = g_error_matches(why, ML_ERROR, ML_ERROR_OFFLINE) || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL);
-    carry->passing = is_passing(carry);
+    gboolean refused = is_passing(carry);
+    carry->passing = refused || g_error_matches(why, ML_ERROR, ML_ERROR_STORE); /* a file here, say: for this one alone */
     if (!carry->asked || !line || entry->tries < BROKEN_MAX) {
-      gboolean begun = entry->state == ML_PENDING_BEGUN || (carry->asked && !(carry->passing && is_whole(carry)));
+      gboolean begun = entry->state == ML_PENDING_BEGUN || (carry->asked && !(refused && is_whole(carry)));
       MlPendingState state = begun ? ML_PENDING_BEGUN : ML_PENDING_WAITING;
       if (carry->passing) /* the line is not at fault; and of what was refused whole nothing is to be looked for */
         entry->tries = begun ? MIN(entry->tries, 1) : 0;
@@ -451,8 +452,10 @@ ml_pending_carry(MlPending *pending, MlDriver *driver, MlStore *store, const MlP
       if (entry->to)
         g_hash_table_add(held, g_strdup(entry->to));
     }
-    if (why && carry.passing && !put_off)
+    if (why && carry.passing && !put_off) {
       put_off = g_steal_pointer(&why);
+      put_off->code = put_off->code == ML_ERROR_STORE ? ML_ERROR_FAILED : put_off->code; /* STORE: the journal's own */
+    }
     if (why && !ok)
       g_propagate_error(error, why);
     else

@@ -109,8 +109,9 @@ guint ml_pending_flags(const MlStoreShown *shown, guint flags); /* NULL is fine 
 /* Carries out what is open, in order, for as long as there is a line. @funcs->select opens a folder (ml_driver_select()
  * where it is NULL); ->settled hears of each entry that is over, @why: it failed for good and was kept as such. One
  * process at a time: where another one is at it, nothing is done and *busy is set. @store (may be NULL) is kept up.
- * FALSE: the line, or the journal, failed, and what was not carried out stays open; or (FAILED, NOT_FOUND) the server puts
- * some off: those stay open, and what comes behind them in the same folders; all others were carried out. */
+ * FALSE: the line, or the journal, failed, and what was not carried out stays open; or (FAILED, NOT_FOUND) some are put
+ * off, by the server or as another file here cannot be read or written: those stay open, and what comes behind them in the
+ * same folders; all others were carried out. */
 typedef struct {
   gboolean (*select)(const char *folder, MlSelected *selected, gpointer user_data, GError **error);
   void (*settled)(const MlPendingEntry *entry, const GError *why, gpointer user_data);

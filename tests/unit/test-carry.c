@@ -33,16 +33,22 @@ set_up(Fixture *f, gconstpointer data)
 }
 
 static void
-connect_to(Fixture *f, const Rule *rules)
+connect_with(Fixture *f, const Rule *rules, const MlDriverHooks *hooks)
 {
-  static const MlDriverHooks hooks = { 0 };
   g_autoptr(GError) error = NULL;
   MlImapSession *session = start(&f->server, GREETING, rules);
   gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
-  f->driver = ml_driver_new(&f->account, &hooks);
+  f->driver = ml_driver_new(&f->account, hooks);
   ((MlImap *)f->driver)->session = session;
+}
+
+static void
+connect_to(Fixture *f, const Rule *rules)
+{
+  static const MlDriverHooks hooks = { 0 };
+  connect_with(f, rules, &hooks);
 }
 
 /* What it heard; transfer full. */
@@ -361,6 +367,52 @@ test_not_passing(Fixture *f, gconstpointer data)
   g_free(hang_up(f));
 }
 
+/* What is to be deleted waits for a note that cannot be read, and what comes behind it in that folder; the rest is done, and
+ * so is this once the note is put right, however often it was tried. */
+static void
+test_note(Fixture *f, gconstpointer data)
+{
+  static const Rule rules[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1\r\n$ OK done\r\n" }, { "SELECT", OPENS("7") }, REST };
+  g_autofree char *state = g_dir_make_tmp("signet-carry-XXXXXX", NULL), *sub = g_build_filename(state, "unmarked", NULL);
+  g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "test.example\n0\n", -1);
+  g_autofree char *name = g_strndup(digest, 32), *lock_name = g_strconcat(name, ".lock", NULL);
+  g_autofree char *note = g_build_filename(sub, name, NULL), *lock = g_build_filename(sub, lock_name, NULL);
+  const MlDriverHooks hooks = { .state_dir = state };
+  g_assert_cmpint(g_mkdir(sub, 0700), ==, 0);
+  g_assert_true(g_file_set_contents(note, "no note", -1, NULL));
+  gint64 expunge = add(f, entry_of(ML_PENDING_EXPUNGE, "INBOX", NULL), 5, 5);
+  gint64 behind = add(f, entry_of(ML_PENDING_FLAGS, "INBOX", NULL), 6, 6);
+  gint64 other = add(f, entry_of(ML_PENDING_FLAGS, "Other", NULL), 7, 7);
+  for (guint i = 0; i < 12; i++) {
+    g_autoptr(GError) error = NULL;
+    connect_with(f, rules, &hooks);
+    g_assert_false(carry(f, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_FAILED); /* put off, and no fault of the journal's */
+    g_assert_nonnull(strstr(error->message, note));
+    g_autofree char *heard = hang_up(f);
+    g_assert_null(strstr(heard, "EXPUNGE"));
+    MlPendingEntry *waits = must_be(f, expunge, ML_PENDING_BEGUN);
+    g_assert_nonnull(strstr(waits->error, note));
+    g_assert_cmpuint(waits->tries, <=, 1);
+    ml_pending_entry_free(waits);
+    is(f, behind, ML_PENDING_WAITING);
+    is(f, other, ML_PENDING_DONE);
+  }
+  g_autoptr(GError) error = NULL;
+  g_assert_cmpint(g_unlink(note), ==, 0);
+  connect_with(f, rules, &hooks);
+  gboolean ok = carry(f, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  g_autofree char *heard = hang_up(f);
+  g_assert_nonnull(strstr(heard, "EXPUNGE"));
+  is(f, expunge, ML_PENDING_DONE);
+  is(f, behind, ML_PENDING_DONE);
+  g_assert_cmpint(g_unlink(lock), ==, 0);
+  g_assert_cmpint(g_rmdir(sub), ==, 0);
+  g_assert_cmpint(g_rmdir(state), ==, 0);
+}
+
 /* ---- what the worker tells */
 
 static void
@@ -440,6 +492,7 @@ main(int argc, char **argv)
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
   g_test_add("/carry/moved-back", Fixture, NULL, set_up, test_moved_back, tear_down);
   g_test_add("/carry/not-passing", Fixture, NULL, set_up, test_not_passing, tear_down);
+  g_test_add("/carry/note", Fixture, NULL, set_up, test_note, tear_down);
   g_test_add("/carry/other-waits", Fixture, NULL, set_up, test_other_waits, tear_down);
   g_test_add("/carry/other-folder", Fixture, NULL, set_up, test_other_folder, tear_down);
   return g_test_run();
