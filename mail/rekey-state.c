@@ -391,5 +391,8 @@ ml_rekey_state_end(MlRekeyState *state, GError **error)
     ml_files_error(error, errno, "removed", state->path);
     return FALSE;
   }
-  return ml_files_sync_folder(dir, error);
+  if (!ml_files_sync_folder(dir, error))
+    return FALSE;
+  ml_files_point("rekey-done");
+  return TRUE;
 }

@@ -122,6 +122,39 @@ for point in noted stored numbered checked marked expunged; do
 	[ "$count $good" = '11 5' ] && [ ! -e "$profile"/data/rekey/*.state ]
 	did "killed at rekey-$point, resumed: each is there once ($count, $good)"
 done
+# --- of two folders: killed in the second, and between them
+second=$box/.Second
+two() { # two: half of what can be done lies in the second
+	fresh
+	mkdir -p "$second/cur" "$second/new" "$second/tmp"
+	for i in 3 4 10; do mv "$box"/cur/*."$i".host* "$second/cur/"; done
+}
+in_second() { grep -lE "^Message-ID: <number$1@" "$second"/cur/* "$second"/new/* 2>/dev/null; }
+all_once() { # each of the five once, for the new key; what was left as it was
+	good=0
+	for i in 1 2; do f=$(file_of $i); [ "$(echo "$f" | wc -l)" = 1 ] && quiet opened "$f" new && good=$((good + 1)); done
+	for i in 3 4 10; do f=$(in_second $i); [ "$(echo "$f" | wc -l)" = 1 ] && quiet opened "$f" new && good=$((good + 1)); done
+	[ "$good $(there) $(find "$second/cur" "$second/new" -type f | wc -l)" = '5 8 3' ] || { echo "# $good $(there)"; return 1; }
+}
+noted() { find "$profile/data/rekey" -name '*.state' | wc -l; }
+for point in expunged done; do
+	for act in resume again; do
+		two
+		SIGNET_TEST_DIE=rekey-$point "$signet" --profile "$profile" --batch rekey --to "$to" --yes --pin-file pin INBOX Second >out 2>err
+		[ $? = 137 ] && [ "$(noted)" = $([ $point = done ] && echo 1 || echo 2) ] && quiet opened "$(file_of 1)" new && quiet opened "$(file_of 2)" new &&
+			cmp -s "$(in_second 4)" kept/*.4.host*
+		did "killed at rekey-$point: the first folder is done, the second noted and untouched"
+		# What stays as it is in the first folder is told where that is looked at again; its two are counted where its note is left.
+		case $point.$act in
+		*.again) run 1 rekey --to "$to" --yes --pin-file pin INBOX Second ;;
+		expunged.*) run 1 rekey --resume --pin-file pin ;;
+		*) run 0 rekey --resume --pin-file pin ;;
+		esac && says "^$([ $point = done ] && echo 3 || echo 5) messages written anew" && all_once && [ "$(noted)" = 0 ]
+		did "gone on with ($act): the second is done, nothing twice"
+		run 1 --json rekey --to "$to" --yes --pin-file pin INBOX Second && grep '"kind":"summary"' out | grep -q '"rekeyed":0,"already":6'
+		did 'and then there is nothing to do'
+	done
+done
 fresh
 SIGNET_TEST_DIE=rekey-stored "$signet" --profile "$profile" --batch rekey --to "$to" --yes --pin-file pin INBOX >out 2>err
 run 1 rekey --to "$to" --yes --pin-file pin INBOX && [ "$(there)" = 11 ]; did 'the same run again does it as well'
