@@ -289,11 +289,30 @@ ui_text_size(guint64 octets)
   return g_strdup_printf(size < 9.95 ? "%.1f%c" : "%.0f%c", MAX(size, 1.0), units[unit]);
 }
 
+/* GLib asks the file system for the zone at every date, with six calls; a page of dates asks once, and a clock that is set
+ * to another zone is met a second later. */
+static GTimeZone *
+zone_of(gint64 now)
+{
+  static _Thread_local GTimeZone *zone;
+  static _Thread_local gint64 since;
+
+  if (!zone || since != now) {
+    g_clear_pointer(&zone, g_time_zone_unref);
+    zone = g_time_zone_new_local();
+    since = now;
+  }
+  return zone;
+}
+
 char *
 ui_text_date(gint64 when, gint64 now, int columns)
 {
-  g_autoptr(GDateTime) then = g_date_time_new_from_unix_local(when);
-  g_autoptr(GDateTime) today = g_date_time_new_from_unix_local(now);
+  GTimeZone *zone = zone_of(now);
+  g_autoptr(GDateTime) then_utc = g_date_time_new_from_unix_utc(when);
+  g_autoptr(GDateTime) then = then_utc ? g_date_time_to_timezone(then_utc, zone) : NULL;
+  g_autoptr(GDateTime) now_utc = g_date_time_new_from_unix_utc(now);
+  g_autoptr(GDateTime) today = now_utc ? g_date_time_to_timezone(now_utc, zone) : NULL;
   const char *format = "%Y-%m-%d";
 
   if (!then || !today)

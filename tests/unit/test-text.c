@@ -138,6 +138,25 @@ test_ascii(void)
   ui_text_set_utf8(TRUE);
 }
 
+/* A zone that changes under a running program is met by the next second's dates. */
+static void
+test_date_zone(void)
+{
+  enum { NOON = 1718452800 }; /* 2024-06-15, 12:00 UTC */
+  g_autofree char *before = g_strdup(g_getenv("TZ"));
+
+  g_setenv("TZ", "UTC", TRUE);
+  g_autofree char *utc = ui_text_date(NOON, NOON + 60, 5);
+  g_assert_cmpstr(utc, ==, "12:00");
+  g_setenv("TZ", "Asia/Tokyo", TRUE);
+  g_autofree char *tokyo = ui_text_date(NOON, NOON + 61, 5);
+  g_assert_cmpstr(tokyo, ==, "21:00");
+  if (before)
+    g_setenv("TZ", before, TRUE);
+  else
+    g_unsetenv("TZ");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -153,5 +172,6 @@ main(int argc, char **argv)
   g_test_add_func("/text/wrap", test_wrap);
   g_test_add_func("/text/size", test_size);
   g_test_add_func("/text/ascii", test_ascii);
+  g_test_add_func("/text/date-zone", test_date_zone);
   return g_test_run();
 }
