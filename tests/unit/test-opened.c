@@ -1,152 +1,7 @@
 /* What encrypted mail says, for the search: sealed on the disk, found in memory. */
-#include <glib/gstdio.h>
 #include <string.h>
-#include <utime.h>
 
-#include "crypto/cms-write.h"
-#include "mail/init.h"
-#include "mail/opened.h"
-#include "mail/pieces.h"
-#include "mail/search.h"
-#include "tests/unit/cms-lab.h"
-
-typedef struct {
-  char *dir, *file;
-  MlAccount account;
-  MlStore *store;
-  MlStoreSearch *search;
-} Fixture;
-
-static CryptoCert *
-certificate(const char *name)
-{
-  g_autofree char *file = g_strconcat(name, ".pem", NULL);
-  g_autoptr(GBytes) pem = pki_read(folder, file);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
-  g_assert_no_error(error);
-  return crypto_cert_ref(certs->pdata[0]);
-}
-
-static void
-seal_to(Fixture *fixture, const char *name)
-{
-  g_autoptr(CryptoCert) cert = certificate(name);
-  g_free(fixture->account.address);
-  fixture->account.address = g_strdup_printf("%s@test.example", name);
-  g_free(fixture->account.encrypt_cert);
-  fixture->account.encrypt_cert = g_strdup(crypto_cert_sha256(cert));
-}
-
-static void
-set_up(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-  fixture->dir = pki_folder();
-  fixture->file = g_build_filename(fixture->dir, "work.sealed", NULL);
-  fixture->account = (MlAccount){ .name = (char *)"work", .kind = ML_ACCOUNT_IMAP,
-                                  .imap = { .host = (char *)"mail.example.org", .user = (char *)"anna", .port = 993 } };
-  seal_to(fixture, "rsa");
-  fixture->store = ml_store_open(fixture->dir, &fixture->account, &error);
-  g_assert_no_error(error);
-  fixture->search = ml_store_search_open(fixture->store, &error);
-  g_assert_no_error(error);
-}
-
-static void
-tear_down(Fixture *fixture, gconstpointer data)
-{
-  ml_store_search_free(fixture->search);
-  ml_store_free(fixture->store);
-  pki_remove_tree(fixture->dir);
-  g_free(fixture->dir);
-  g_free(fixture->file);
-  g_free(fixture->account.address);
-  g_free(fixture->account.encrypt_cert);
-}
-
-/* ---- the lists */
-
-static void
-apply(Fixture *fixture, const char *name, guint32 uidvalidity, MlStoreStep *step)
-{
-  g_autoptr(GError) error = NULL;
-  step->uidvalidity = uidvalidity;
-  gboolean ok = ml_store_apply(fixture->store, name, step, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-}
-
-static void
-begin_folder(Fixture *fixture, const char *name, guint32 uidvalidity)
-{
-  const MlSyncPoint point = { .uidvalidity = uidvalidity };
-  MlStoreStep step = { .reset = TRUE, .point = &point, .complete = TRUE };
-  apply(fixture, name, uidvalidity, &step);
-}
-
-static void
-list_of(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid, const char *id, const char *type,
-        const char *from, guint minute)
-{
-  g_autofree char *block = g_strdup_printf("From: %s\r\nTo: rsa@test.example\r\nSubject: [...]\r\n"
-                                           "Date: Wed, 15 Nov 2023 00:%02u:00 +0000\r\nMessage-ID: <%s>\r\n"
-                                           "Content-Type: %s\r\n\r\n", from, minute, id, type);
-  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  MlHeader *header = ml_header_parse(block, strlen(block));
-  header->uid = uid;
-  g_ptr_array_add(headers, header);
-  MlStoreStep step = { .headers = headers };
-  apply(fixture, name, uidvalidity, &step);
-}
-
-/* Message N@x is of minute N. */
-static void
-list(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid, const char *id, const char *type)
-{
-  list_of(fixture, name, uidvalidity, uid, id, type, "Jo <jo@test.example>", (guint)g_ascii_strtoull(id, NULL, 10) % 60);
-}
-
-static const char sealed_type[] = "application/pkcs7-mime; smime-type=authEnveloped-data; name=smime.p7m";
-
-static void
-unlist(Fixture *fixture, const char *name, guint32 uidvalidity, guint32 uid)
-{
-  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof uid);
-  g_array_append_val(uids, uid);
-  MlStoreStep step = { .vanished = uids };
-  apply(fixture, name, uidvalidity, &step);
-}
-
-/* ---- texts */
-
-static MlOpenedText *
-text_new(const char *name, guint32 uid, const char *words)
-{
-  MlOpenedText *text = g_new0(MlOpenedText, 1);
-  *text = (MlOpenedText){ .folder = g_strdup(name), .uidvalidity = 7, .uid = uid,
-                          .message_id = g_strdup_printf("%u@x", uid), .from = g_strdup("Jo <jo@test.example>"),
-                          .to = g_strdup("rsa@test.example\n"), .subject = g_strdup_printf("Budget %u", uid),
-                          .text = g_strdup(words) };
-  return text;
-}
-
-static gboolean
-try_keep(Fixture *fixture, const char *name, guint32 uid, const char *words, GError **error)
-{
-  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_opened_text_free);
-  g_ptr_array_add(texts, text_new(name, uid, words));
-  return ml_opened_keep(fixture->dir, &fixture->account, texts, CRYPTO_REVOCATION_OFF, error);
-}
-
-static void
-keep(Fixture *fixture, const char *name, guint32 uid, const char *words)
-{
-  g_autoptr(GError) error = NULL;
-  gboolean ok = try_keep(fixture, name, uid, words, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-}
+#include "tests/unit/opened-lab.h"
 
 static guint
 pieces(Fixture *fixture)
@@ -156,49 +11,6 @@ pieces(Fixture *fixture)
   g_autoptr(MlPieces) all = ml_pieces_open(fixture->file, identity, &error);
   g_assert_no_error(error);
   return ml_pieces_count(all);
-}
-
-static MlOpened *
-load(Fixture *fixture, guint messages, guint closed)
-{
-  g_autoptr(GError) error = NULL;
-  g_auto(MlOpenedState) state = { 0 };
-  MlOpened *opened = ml_opened_new(fixture->dir, &fixture->account, &error);
-  g_assert_no_error(error);
-  gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error) && ml_opened_place(opened, fixture->store, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_assert_cmpuint(state.messages, ==, messages);
-  g_assert_cmpuint(state.closed, ==, closed);
-  ml_opened_join(opened, fixture->search);
-  return opened;
-}
-
-static void
-tidy(Fixture *fixture, MlOpened *opened)
-{
-  g_autoptr(GError) error = NULL;
-  gboolean ok = ml_opened_tidy(opened, CRYPTO_REVOCATION_OFF, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-}
-
-static void
-expect(Fixture *fixture, const char *words, const char *expected)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(MlQuery) query = ml_query_parse(words, FALSE, &error);
-  g_assert_no_error(error);
-  guint total;
-  g_autoptr(GPtrArray) found = ml_store_search_find(fixture->search, query, &(MlFindOptions){ NULL }, &total, &error);
-  g_assert_no_error(error);
-  g_autoptr(GString) places = g_string_new(NULL);
-  for (guint i = 0; i < found->len; i++) {
-    const MlFound *one = found->pdata[i];
-    g_string_append_printf(places, "%s%s/%u", i ? " " : "", one->folder, one->header->uid);
-  }
-  g_assert_cmpstr(places->str, ==, expected);
-  g_assert_cmpuint(total, ==, found->len);
 }
 
 static void
@@ -301,35 +113,6 @@ test_tidy(Fixture *fixture, gconstpointer data)
   expect_nowhere(fixture, "saurus");
 }
 
-/* Those of @first to @last in one piece. */
-static void
-keep_together(Fixture *fixture, guint32 first, guint32 last)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_opened_text_free);
-  for (guint32 uid = first; uid <= last; uid++) {
-    g_autofree char *words = g_strdup_printf("saurus%u", uid);
-    g_ptr_array_add(texts, text_new("INBOX", uid, words));
-  }
-  gboolean ok = ml_opened_keep(fixture->dir, &fixture->account, texts, CRYPTO_REVOCATION_OFF, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-}
-
-static void
-load_more(Fixture *fixture, MlOpened *opened, guint messages, guint closed, gboolean full)
-{
-  g_autoptr(GError) error = NULL;
-  g_auto(MlOpenedState) state = { 0 };
-  gboolean ok = ml_opened_load(opened, NULL, NULL, &state, &error) && ml_opened_place(opened, fixture->store, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_assert_cmpuint(state.messages, ==, messages);
-  g_assert_cmpuint(state.closed, ==, closed);
-  g_assert_cmpint(state.full, ==, full);
-  ml_opened_join(opened, fixture->search);
-}
-
 static MlOpened *
 load_at_most(Fixture *fixture, guint texts, guint messages, guint closed)
 {
@@ -339,16 +122,6 @@ load_at_most(Fixture *fixture, guint texts, guint messages, guint closed)
   ml_opened_set_limits(opened, texts, ML_OPENED_SIZE);
   load_more(fixture, opened, messages, closed, closed > 0);
   return opened;
-}
-
-static void
-list_many(Fixture *fixture, guint32 n)
-{
-  begin_folder(fixture, "INBOX", 7);
-  for (guint32 uid = 1; uid <= n; uid++) {
-    g_autofree char *id = g_strdup_printf("%u@x", uid);
-    list(fixture, "INBOX", 7, uid, id, sealed_type);
-  }
 }
 
 /* More than is kept: the newest by their date stay, whichever was read last. */
@@ -533,166 +306,6 @@ test_bent(Fixture *fixture, gconstpointer data)
   g_assert_cmpuint(pieces(fixture), ==, 1);
 }
 
-/* The @i-th that the file's first piece says. */
-static MlOpenedText *
-inside(Fixture *fixture, guint i)
-{
-  g_autoptr(GError) error = NULL;
-  g_autofree char *identity = g_compute_checksum_for_string(G_CHECKSUM_SHA256, "imap anna@mail.example.org:993", -1);
-  g_autoptr(MlPieces) all = ml_pieces_open(fixture->file, identity, &error);
-  g_autoptr(GBytes) sealed = ml_pieces_get(all, 0, &error);
-  g_autoptr(CryptoCms) cms = crypto_cms_parse(sealed, &error);
-  g_autoptr(GBytes) octets = crypto_cms_decrypt(cms, NULL, &error);
-  g_assert_no_error(error);
-  g_autoptr(GVariant) whole = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE("(ya(suusxssss))"), octets, FALSE));
-  g_autoptr(GVariant) texts = g_variant_get_child_value(whole, 1), one = g_variant_get_child_value(texts, i);
-  MlOpenedText *text = g_new0(MlOpenedText, 1);
-  g_variant_get(one, "(suusxssss)", &text->folder, &text->uidvalidity, &text->uid, &text->message_id, &text->lost,
-                &text->from, &text->to, &text->subject, &text->text);
-  return text;
-}
-
-static void
-test_moved(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-  begin_folder(fixture, "INBOX", 7);
-  begin_folder(fixture, "Archive", 7);
-  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
-  list(fixture, "INBOX", 7, 2, "2@x", sealed_type);
-  keep(fixture, "INBOX", 1, "quetzalcoatlus");
-  keep(fixture, "INBOX", 2, "pterodactyl");
-  g_autoptr(MlOpened) opened = load(fixture, 2, 0);
-  expect(fixture, "quetzalcoatlus", "INBOX/1");
-  unlist(fixture, "INBOX", 7, 1);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "");
-  list(fixture, "Archive", 7, 4, "1@x", "text/plain"); /* somebody's, under its name */
-  list(fixture, "Archive", 7, 5, "1@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/5");
-  g_autofree char *text = ml_opened_find(opened, "Archive", 7, 5);
-  g_assert_cmpstr(text, ==, "quetzalcoatlus");
-  begin_folder(fixture, "INBOX", 8); /* another folder under its name */
-  list(fixture, "INBOX", 8, 2, "3@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "pterodactyl", "");
-  tidy(fixture, opened); /* for some days they are kept, in case the message turns up elsewhere */
-  g_autoptr(MlOpened) again = load(fixture, 2, 0);
-  expect(fixture, "quetzalcoatlus", "Archive/5");
-  list(fixture, "INBOX", 8, 9, "2@x", sealed_type);
-  g_assert_true(ml_opened_place(again, fixture->store, &error));
-  expect(fixture, "pterodactyl", "INBOX/9");
-}
-
-/* A Message-ID is anybody's to use. */
-static void
-test_same_id(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-  begin_folder(fixture, "INBOX", 7);
-  begin_folder(fixture, "Archive", 7);
-  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
-  keep(fixture, "INBOX", 1, "quetzalcoatlus");
-  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
-  unlist(fixture, "INBOX", 7, 1);
-  list_of(fixture, "Archive", 7, 2, "1@x", sealed_type, "Jo <mallory@test.example>", 1);
-  list_of(fixture, "Archive", 7, 3, "1@x", sealed_type, "Jo <jo@test.example>", 2); /* of another time */
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "");
-  list_of(fixture, "Archive", 7, 4, "1@x", sealed_type, "\"Jo\" <JO@test.example>", 1);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/4");
-}
-
-/* What was read there is its text, not what was thought to have been moved there. */
-static void
-test_own_word(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-  begin_folder(fixture, "INBOX", 7);
-  begin_folder(fixture, "Archive", 7);
-  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
-  keep(fixture, "INBOX", 1, "quetzalcoatlus");
-  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
-  unlist(fixture, "INBOX", 7, 1);
-  list(fixture, "Archive", 7, 4, "1@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/4");
-  keep(fixture, "Archive", 4, "pterodactyl");
-  load_more(fixture, opened, 2, 0, FALSE);
-  expect(fixture, "pterodactyl", "Archive/4");
-  expect(fixture, "quetzalcoatlus", "");
-  g_autofree char *text = ml_opened_find(opened, "Archive", 7, 4);
-  g_assert_cmpstr(text, ==, "pterodactyl");
-  list(fixture, "Archive", 7, 5, "1@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/5");
-  expect(fixture, "pterodactyl", "Archive/4");
-}
-
-static void
-test_lost(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func((GDestroyNotify)ml_opened_text_free);
-  begin_folder(fixture, "INBOX", 7);
-  for (guint32 uid = 1; uid <= 2; uid++) {
-    MlOpenedText *text = text_new("INBOX", uid, "quetzalcoatlus");
-    text->lost = g_get_real_time() / G_USEC_PER_SEC - ML_OPENED_LOST - (uid == 1 ? 3600 : -3600);
-    g_ptr_array_add(texts, text);
-  }
-  gboolean ok = ml_opened_keep(fixture->dir, &fixture->account, texts, CRYPTO_REVOCATION_OFF, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_autoptr(MlOpened) opened = load(fixture, 2, 0);
-  tidy(fixture, opened);
-  g_autoptr(MlOpened) again = load(fixture, 1, 0);
-}
-
-/* As though it had been written so many days ago. */
-static void
-grow_old(Fixture *fixture, gint64 days)
-{
-  struct utimbuf times = { 0 };
-  times.actime = times.modtime = (time_t)(g_get_real_time() / G_USEC_PER_SEC - days * 24 * 60 * 60 - 60);
-  g_assert_cmpint(g_utime(fixture->file, &times), ==, 0);
-}
-
-/* What is deleted ages out although the file is one piece, and is not written again by each search. */
-static void
-test_ages(Fixture *fixture, gconstpointer data)
-{
-  list_many(fixture, 2);
-  begin_folder(fixture, "Archive", 7);
-  keep_together(fixture, 1, 2);
-  unlist(fixture, "INBOX", 7, 1);
-  unlist(fixture, "INBOX", 7, 2);
-  list(fixture, "Archive", 7, 9, "2@x", sealed_type);
-  for (guint i = 0; i < 3; i++) {
-    g_autoptr(GBytes) before = pki_read(fixture->dir, "work.sealed");
-    if (i)
-      grow_old(fixture, 1);
-    g_autoptr(MlOpened) opened = load(fixture, 2, 0);
-    expect(fixture, "saurus*", "Archive/9");
-    tidy(fixture, opened);
-    tidy(fixture, opened);
-    ml_opened_join(NULL, fixture->search);
-    g_autoptr(GBytes) after = pki_read(fixture->dir, "work.sealed");
-    /* not at once; then; and not again */
-    g_assert_cmpint(g_bytes_equal(before, after), ==, i != 1);
-  }
-  MlOpenedText *texts[2] = { inside(fixture, 0), inside(fixture, 1) };
-  gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-  for (guint i = 0; i < 2; i++) {
-    gboolean moved = strcmp(texts[i]->message_id, "2@x") == 0;
-    g_assert_cmpstr(texts[i]->folder, ==, moved ? "Archive" : "INBOX");
-    g_assert_cmpuint(texts[i]->uid, ==, moved ? 9 : 1);
-    g_assert_true(moved ? texts[i]->lost == 0 : texts[i]->lost > now - 3600 && texts[i]->lost <= now);
-    ml_opened_text_free(texts[i]);
-  }
-}
-
 static void
 test_no_certificate(Fixture *fixture, gconstpointer data)
 {
@@ -792,7 +405,6 @@ main(int argc, char **argv)
 {
   lab_begin(&argc, &argv);
   ml_init();
-#define ADD(name, func) g_test_add("/opened/" name, Fixture, NULL, set_up, func, tear_down)
   ADD("find", test_find);
   ADD("once", test_once);
   ADD("tidy", test_tidy);
@@ -802,11 +414,6 @@ main(int argc, char **argv)
   ADD("hostile", test_hostile);
   ADD("newer", test_newer);
   ADD("bent", test_bent);
-  ADD("moved", test_moved);
-  ADD("same-id", test_same_id);
-  ADD("own-word", test_own_word);
-  ADD("lost", test_lost);
-  ADD("ages", test_ages);
   ADD("no-certificate", test_no_certificate);
   ADD("first-of-all", test_first_of_all);
   ADD("remove", test_remove);
