@@ -113,20 +113,21 @@ path_of(const char *folder, const char *id)
   return g_build_filename(folder, name, NULL);
 }
 
+/* Errors name the folder: the file has a name of its own each time, and what is said stays the same. */
 static gboolean
-write_file(int fd, const char *path, GBytes *bytes, GError **error)
+write_file(int fd, const char *folder, GBytes *bytes, GError **error)
 {
   gsize length = 0;
   const char *data = g_bytes_get_data(bytes, &length);
   gsize half = length / 2;
-  if (!ml_files_write_all(fd, data, half, path, error))
+  if (!ml_files_write_all(fd, data, half, folder, error))
     return FALSE;
   ml_files_point("draft-torn");
-  if (!ml_files_write_all(fd, data + half, length - half, path, error))
+  if (!ml_files_write_all(fd, data + half, length - half, folder, error))
     return FALSE;
   ml_files_point("draft-written");
   if (fsync(fd) < 0) {
-    ml_files_error(error, errno, "written", path);
+    ml_files_error(error, errno, "written", folder);
     return FALSE;
   }
   return TRUE;
@@ -146,14 +147,14 @@ store(const char *folder, const char *id, GBytes *bytes, GError **error)
   }
   int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
-    ml_files_error(error, errno, "made", temp);
+    ml_files_error(error, errno, "written", folder);
     return FALSE;
   }
-  gboolean good = write_file(fd, temp, bytes, error);
+  gboolean good = write_file(fd, folder, bytes, error);
   close(fd);
   ml_files_point("draft-synced");
   if (good && rename(temp, path) < 0) {
-    ml_files_error(error, errno, "written", path);
+    ml_files_error(error, errno, "written", folder);
     good = FALSE;
   }
   if (!good) {

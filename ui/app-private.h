@@ -130,6 +130,7 @@ struct UiApp {
   gboolean end_with_composer; /* `signet compose`: there is nothing else to do here */
   char *notice; /* in the status line while nothing else is said; through the gate; NULL */
   GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
+  GPtrArray *last_words; /* of char *: what went wrong at the very end, for after the screen; NULL */
   UiVerdicts *verdicts; /* NULL: the screen has just begun */
   MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };

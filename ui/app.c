@@ -515,6 +515,7 @@ clear(UiApp *app)
   g_free(app->on_reader);
   g_free(app->notice);
   g_clear_pointer(&app->outlived, g_ptr_array_unref);
+  g_clear_pointer(&app->last_words, g_ptr_array_unref);
   g_free(app->search);
   g_free(app->before);
   g_main_loop_unref(app->loop);
@@ -633,6 +634,10 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   take_down(&app);
   if (app.fatal)
     ui_cli_error(cli, "%s", app.fatal);
+  for (guint i = 0; app.last_words && i < app.last_words->len; i++) {
+    ui_cli_error(cli, "%s", (const char *)app.last_words->pdata[i]);
+    app.exit_code = app.exit_code ? app.exit_code : UI_EXIT_IO;
+  }
   clear(&app);
   return app.exit_code;
 }

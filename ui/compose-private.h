@@ -42,7 +42,8 @@ struct UiComposer {
   guint32 recalled_uid, recalled_validity; /* which folder of that name it lay in */
   guint save_source;
   gboolean saving, save_again, forgotten;
-  char *save_problem; /* that was said last; NULL */
+  char *save_problem; /* of the last save; NULL */
+  gboolean save_tell; /* it was changed since that was said */
   char *note;         /* below the switches: who has it already; NULL */
   int lock;           /* of draft_id; -1 */
 };

@@ -10,7 +10,7 @@
  * them, in the state folder, lie a lock for as long as one is written (what lies there unlocked was left by a crash),
  * and a note of where on the server its copy is. */
 
-enum { SAVE_SECONDS = 2 };
+enum { SAVE_SECONDS = 2, AGAIN_SECONDS = 10 }; /* after a change; after a save that failed */
 
 char *
 ui_drafts_folder(const UiApp *app)
@@ -215,6 +215,23 @@ ui_drafts_forget_titles(UiApp *app)
   g_clear_pointer(&app->draft_titles, g_hash_table_unref);
 }
 
+/* What fails each time it is tried again by itself is said once after a change, and so is that it works again. */
+static void
+tell_saved(UiComposer *composer, const Save *save)
+{
+  if (save->error && (save->then || composer->save_tell || g_strcmp0(composer->save_problem, save->error->message) != 0))
+    ui_app_complain(composer->app, "The draft could not be saved: %s", save->error->message);
+  else if (save->saved && !save->then && composer->save_problem && !composer->forgotten)
+    ui_app_say(composer->app, "The draft is saved now.");
+  if (save->saved || save->error) {
+    g_free(composer->save_problem);
+    composer->save_problem = save->error ? g_strdup(save->error->message) : NULL;
+    composer->save_tell = FALSE;
+  }
+}
+
+static void save_in(UiComposer *composer, guint seconds);
+
 static void
 save_done(UiApp *app, gboolean cancelled, gpointer data)
 {
@@ -230,17 +247,11 @@ save_done(UiApp *app, gboolean cancelled, gpointer data)
   }
   if (!save->saved && !composer->forgotten)
     composer->changed = TRUE; /* also where it was cancelled: no result, and no error */
-  if (save->error) {
-    if (g_strcmp0(composer->save_problem, save->error->message) != 0) { /* said once */
-      g_free(composer->save_problem);
-      composer->save_problem = g_strdup(save->error->message);
-      ui_app_complain(app, "The draft could not be saved: %s", save->error->message);
-    }
-  }
+  tell_saved(composer, save);
   if (save->then && !composer->closed && !app->ending) /* at the end there is nobody to edit it: it is saved last */
     save->then(composer, save->saved, save->error);
-  if (!save->saved && !save->error && !composer->editing)
-    ui_drafts_save_soon(composer);
+  if (!save->saved && !composer->editing && !composer->forgotten)
+    save_in(composer, save->error ? AGAIN_SECONDS : SAVE_SECONDS);
   if (composer->save_again && !composer->closed) {
     composer->save_again = FALSE;
     ui_drafts_save_soon(composer);
@@ -282,11 +293,22 @@ on_save(gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static void
+save_in(UiComposer *composer, guint seconds)
+{
+  if (composer->closed || composer->app->ending)
+    return;
+  if (composer->save_source)
+    g_source_remove(composer->save_source);
+  composer->save_source = g_timeout_add_seconds(seconds, on_save, composer);
+}
+
 void
 ui_drafts_save_soon(UiComposer *composer)
 {
-  if (!composer->save_source && !composer->closed && !composer->app->ending)
-    composer->save_source = g_timeout_add_seconds(SAVE_SECONDS, on_save, composer);
+  composer->save_tell = TRUE;
+  if (!composer->save_source || composer->save_problem)
+    save_in(composer, SAVE_SECONDS);
 }
 
 void
@@ -310,11 +332,11 @@ ui_drafts_save_text(UiComposer *composer, const char *text)
     start_save(composer, draft, NULL);
 }
 
-/* The program ends, its threads have ended already. */
+/* The program ends, its threads have ended already: what fails now is told when the terminal is the shell's again. */
 void
 ui_drafts_save_last(UiComposer *composer)
 {
-  g_autoptr(GError) error = NULL;
+  UiApp *app = composer->app;
   Save *save = g_new0(Save, 1);
 
   if (!composer->changed || composer->editing) {
@@ -328,6 +350,13 @@ ui_drafts_save_last(UiComposer *composer)
                   .folder = ui_drafts_folder(composer->app),
                   .id = g_strdup(composer->draft_id) };
   run_save(NULL, NULL, save);
+  if (save->error) {
+    if (!app->last_words)
+      app->last_words = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(app->last_words,
+                    g_strdup_printf("What was last written in \"%s\" could not be saved: %s",
+                                    ui_composer_title(composer), save->error->message));
+  }
   save_free(save);
 }
 

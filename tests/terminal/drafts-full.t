@@ -50,10 +50,19 @@ wait_for 'and more of it' 'it is gone on with'
 wait_for 'draft could not be saved' 'and not saved'
 check 'the old draft is still as it was' is_as_before
 rm "$LAB/full"
-check 'with room it is kept again' postponed
+wait_for 'draft is saved now' 'with room it is kept again, by itself'
 check 'in place of the old one' differs
-keys q
-seen 'ended with 0'
+before=$(digest)
+touch "$LAB/full"
+writes 'not to be kept\n'
+keys e
+wait_for 'draft could not be saved' 'full once more'
+kill -TERM "$(signet_pid)"
+wait_for 'ended with 74' 'ended from elsewhere, it leaves with what failed'
+check 'and says on the terminal what is lost' has 'What was last written in "Full" could not be saved: '
+check 'and why' has 'No space left on device. Make room'
+check 'the old draft is as it was then' is_as_before
+rm "$LAB/full"
 compose_start 80 24 --
 seen 'INBOX  1 message'
 keys R
