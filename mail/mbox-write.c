@@ -352,6 +352,8 @@ static gboolean
 recover_done(MlMboxLock *lock, const char *journal, const Head *head, goffset size, GError **error)
 {
   g_autofree char *done = state_name(journal, DONE);
+  if (!sync_parent(done, error)) /* behind a cut the name before this one must not come back */
+    return FALSE;
   if (head->new >= head->old || size < head->old)
     return remove_journal(done, error);
   g_autofree char *tail = digest_range(lock->fd, lock->path, head->new, head->old, error);
