@@ -81,9 +81,9 @@ leave_answered(const char *answer, gpointer data)
     ui_drafts_postpone(composer);
     return;
   }
+  ui_app_say(app, "Dropped.");
   ui_drafts_forget(composer);
   ui_composer_close(composer);
-  ui_app_say(app, "Dropped.");
   ui_compose_end_if_alone(app);
 }
 

@@ -298,8 +298,8 @@ edited_unchanged(const char *answer, gpointer data)
   if (composer->closed)
     return;
   if (answer && *answer == 'n') {
-    ui_drafts_forget(composer);
     ui_app_say(composer->app, "Dropped: nothing had been written.");
+    ui_drafts_forget(composer);
     ui_composer_close(composer);
   } else
     ui_composer_show(composer);

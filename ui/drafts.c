@@ -395,10 +395,10 @@ delete_recalled(UiComposer *composer)
     return;
   if (!composer->recalled_validity ||
       ml_worker_shown_validity(account->worker, composer->recalled_folder) != composer->recalled_validity) {
-    ui_app_note(composer->app, UI_STYLE_WARN,
-                "The older draft stays: the folder %s was replaced by another one on the server since it was opened. Look "
-                "there, and delete it yourself.",
-                composer->recalled_folder);
+    ui_app_complain(composer->app,
+                    "The older draft stays: the folder %s was replaced by another one on the server since it was opened. "
+                    "Look there, and delete it yourself.",
+                    composer->recalled_folder);
     composer->recalled_uid = 0;
     return;
   }
