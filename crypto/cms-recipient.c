@@ -385,6 +385,37 @@ unwrap_agreement(const CryptoCmsRecipient *recipient, CryptoCert *cert, SECKEYPr
   return TRUE;
 }
 
+/* Does the card say that it lets the key not do this? Where it says nothing, no. */
+static gboolean
+is_forbidden(SECKEYPrivateKey *key, CryptoCmsRecipientKind kind)
+{
+  SECItem value = { siBuffer, NULL, 0 };
+  CK_ATTRIBUTE_TYPE what = kind == CRYPTO_CMS_TRANSPORT ? CKA_DECRYPT : CKA_DERIVE;
+  if (PK11_ReadRawAttribute(PK11_TypePrivKey, key, what, &value) != SECSuccess)
+    return FALSE;
+  gboolean forbidden = value.len == 1 && value.data[0] == CK_FALSE;
+  SECITEM_FreeItem(&value, PR_FALSE);
+  return forbidden;
+}
+
+/* What a card does not do has said nothing of the message. Asked whatever came of it, so that how long it takes tells
+ * nothing. */
+static gboolean
+blame_card(SECKEYPrivateKey *key, CryptoCmsRecipientKind kind, gboolean failed, GError **error)
+{
+  if (PK11_IsInternal(key->pkcs11Slot))
+    return FALSE;
+  gboolean mute = crypto_token_is_mute(key->pkcs11Slot), forbidden = !mute && is_forbidden(key, kind);
+  if (failed && mute)
+    crypto_token_set_mute(key->pkcs11Slot, error);
+  else if (failed && forbidden)
+    g_set_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED,
+                "The card “%s” does not let this key decrypt: it was put there for signing alone. Where you have a copy of "
+                "the key in a file, import that.",
+                PK11_GetTokenName(key->pkcs11Slot));
+  return failed && (mute || forbidden);
+}
+
 /* --- for cms-decrypt.c and cms-envelope.c --- */
 
 CryptoCert *
@@ -426,12 +457,8 @@ crypto_cms_unwrap(const CryptoCmsRecipient *recipient, CryptoCert *cert, CryptoP
   gboolean done = recipient->kind == CRYPTO_CMS_TRANSPORT
                       ? unwrap_transport(recipient, key, cek, length, genuine, error)
                       : unwrap_agreement(recipient, cert, key, cek, length, genuine, error);
-  /* A card that was taken away meanwhile has said nothing of the message. Asked whatever came of it, so that how long it
-   * takes tells nothing. */
-  if (!PK11_IsInternal(key->pkcs11Slot) && crypto_token_is_mute(key->pkcs11Slot) && done && !*genuine) {
-    crypto_token_set_mute(key->pkcs11Slot, error);
+  if (blame_card(key, recipient->kind, done && !*genuine, error))
     done = FALSE;
-  }
   SECKEY_DestroyPrivateKey(key);
   return done;
 }
