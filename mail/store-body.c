@@ -45,33 +45,58 @@ prune(MlStore *store, GError **error)
   return ml_store_step(store, statement, error);
 }
 
-gboolean
-ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 received, GBytes *bytes,
-             GError **error)
+/* Only of a message that the list knows: what goes from there takes its text with it. */
+static sqlite3_stmt *
+putting(MlStore *store, const char *folder, guint32 uidvalidity, GError **error)
 {
-  gsize size;
-  const void *data = g_bytes_get_data(bytes, &size);
-  if (size > ML_STORE_BODY)
-    return TRUE;
-  if (!ml_store_begin(store, error))
-    return FALSE;
-  /* Only of a message that the list knows: what goes from there takes its text with it. */
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+  sqlite3_stmt *statement = ml_store_prepare(
       store,
       "INSERT OR REPLACE INTO body(id, at, received, bytes) SELECT message.id, ?4, ?5, ?6 FROM message, folder"
       " WHERE folder.name = ?1 AND folder.uidvalidity = ?2 AND message.id = (folder.id << 32) + ?3",
       error);
-  gboolean ok = statement != NULL;
-  if (ok) {
+  if (statement) {
     sqlite3_bind_text(statement, 1, folder, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, uidvalidity);
-    sqlite3_bind_int64(statement, 3, uid);
     sqlite3_bind_int64(statement, 4, g_get_real_time() / G_USEC_PER_SEC);
-    sqlite3_bind_int64(statement, 5, received);
-    sqlite3_bind_blob64(statement, 6, data, size, SQLITE_STATIC);
-    ok = ml_store_step(store, statement, error) && prune(store, error);
   }
+  return statement;
+}
+
+static gboolean
+put(MlStore *store, sqlite3_stmt *statement, const MlBody *body, GError **error)
+{
+  gsize size;
+  const void *data = g_bytes_get_data(body->bytes, &size);
+  if (size > ML_STORE_BODY)
+    return TRUE;
+  sqlite3_bind_int64(statement, 3, body->uid);
+  sqlite3_bind_int64(statement, 5, body->received);
+  sqlite3_bind_blob64(statement, 6, data, size, SQLITE_STATIC);
+  return ml_store_step(store, statement, error);
+}
+
+gboolean
+ml_store_put_all(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, GError **error)
+{
+  if (!ml_store_begin(store, error))
+    return FALSE;
+  sqlite3_stmt *statement = putting(store, folder, uidvalidity, error);
+  gboolean ok = statement != NULL;
+  for (guint i = 0; ok && i < bodies->len; i++)
+    ok = put(store, statement, bodies->pdata[i], error);
+  sqlite3_finalize(statement);
+  ok = ok && prune(store, error);
   return ml_store_end(store, ok, error);
+}
+
+gboolean
+ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 received, GBytes *bytes,
+             GError **error)
+{
+  MlBody body = { uid, received, bytes };
+  g_autoptr(GPtrArray) one = g_ptr_array_new();
+  g_ptr_array_add(one, &body);
+  return ml_store_put_all(store, folder, uidvalidity, one, error);
 }
 
 GBytes *

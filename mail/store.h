@@ -90,6 +90,9 @@ char **ml_store_shown_folders(MlStore *store, GError **error); /* those with suc
 enum { ML_STORE_BODY = 1024 * 1024, ML_STORE_BODIES = 1024 * 1024 * 1024 };
 gboolean ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 received,
                       GBytes *bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same of several (of MlBody), all or none. */
+gboolean ml_store_put_all(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Whose text is not here and could be kept, ascending: array of guint32. @since: of what was dated before, only those
  * that are flagged. */
 GArray *ml_store_lacking(MlStore *store, const char *folder, gint64 since, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -29,11 +29,8 @@ gboolean
 ml_sync_keep(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, guint *kept, gboolean *room,
              GError **error)
 {
-  for (guint i = 0; i < bodies->len; i++) {
-    const MlBody *body = bodies->pdata[i];
-    if (!ml_store_put(store, folder, uidvalidity, body->uid, body->received, body->bytes, error))
-      return FALSE;
-    ++*kept;
-  }
+  if (!ml_store_put_all(store, folder, uidvalidity, bodies, error))
+    return FALSE;
+  *kept += bodies->len;
   return ml_sync_room(store, room, error);
 }

@@ -13,9 +13,10 @@
 #include "ui/text.h"
 
 const char ui_cmd_sync_help[] =
-    "signet sync [--bodies] [FOLDER...]    bring the lists of messages up to date (default: every folder)\n"
+    "signet sync [--bodies] [--no-index] [FOLDER...]    bring the lists of messages up to date (default: every folder)\n"
     "\n"
     "  --bodies   fetch the text of all messages too, up to 1 MiB each (else: as keep = says in signet.conf(5))\n"
+    "  --no-index the index of words is left as it is: the next search, or the screen, brings it up to date\n"
     "\n"
     "Of the account that -A names, else of every account on a server. What is fetched is kept, so that the screen and\n"
     "\"signet list --offline\" have it at once; an interrupted run goes on where it ended. Mailboxes on this machine\n"
@@ -293,7 +294,7 @@ folders_of(Sync *sync, MlDriver *driver, MlStore *store, int *code)
 }
 
 static int
-sync_account(UiCli *cli, MlAccount *account, gboolean bodies, char **wanted)
+sync_account(UiCli *cli, MlAccount *account, gboolean bodies, gboolean index, char **wanted)
 {
   int code = UI_EXIT_OK;
   g_autoptr(GError) error = NULL;
@@ -331,7 +332,7 @@ sync_account(UiCli *cli, MlAccount *account, gboolean bodies, char **wanted)
     ui_cli_error(cli, "%s", error->message);
     code = ui_cli_exit_for(error);
   }
-  int indexed = index_words(&sync);
+  int indexed = index ? index_words(&sync) : UI_EXIT_OK;
   return code ? code : indexed;
 }
 
@@ -339,8 +340,10 @@ int
 ui_cmd_sync(UiCli *cli, int argc, char **argv)
 {
   static const UiCommand self = { "sync", NULL, ui_cmd_sync_help, NULL };
-  gboolean bodies = FALSE;
-  const UiOption options[] = { { "bodies", 0, UI_OPTION_FLAG, &bodies }, { NULL, 0, 0, NULL } };
+  gboolean bodies = FALSE, no_index = FALSE;
+  const UiOption options[] = { { "bodies", 0, UI_OPTION_FLAG, &bodies },
+                               { "no-index", 0, UI_OPTION_FLAG, &no_index },
+                               { NULL, 0, 0, NULL } };
   int code = ui_cli_options(cli, &self, options, &argc, argv);
 
   if (code >= 0)
@@ -355,7 +358,7 @@ ui_cmd_sync(UiCli *cli, int argc, char **argv)
     if (account->kind != ML_ACCOUNT_IMAP || ((cli->account || argc > 1) && account != only))
       continue;
     servers++;
-    int one = sync_account(cli, account, bodies, argv + 1);
+    int one = sync_account(cli, account, bodies, !no_index, argv + 1);
     code = one ? one : code;
   }
   if (!servers && (cli->verbose || argc > 1))

@@ -136,7 +136,9 @@ field() { printf '%s\n' "$out" | grep "\"folder\":\"$1\"" | sed 's/.*"'"$2"'":\(
 for i in $(seq 1 120); do post "$far" "far $i" "text of farletter$i"; done
 head -c 1200000 /dev/zero | tr '\0' 'x' | fold -w 70 >"$tmp/large"
 post "$far" 'too large to keep' "$(cat "$tmp/large")"
-exits 0 "sync --bodies" signet -A far --json sync --bodies
+before=$(cat "$p/data/store/far.search" | sha256sum)
+exits 0 "sync --bodies" signet -A far --json sync --bodies --no-index
+is "$(cat "$p/data/store/far.search" | sha256sum)" "$before" "the index of words is left as it was"
 is "$(field INBOX added),$(field INBOX bodies)" 121,121 "fetches the text, but of what is too large"
 is "$(field INBOX large)" 1 "and says how many these are"
 exits 0 "again" signet -A far --json sync --bodies

@@ -362,6 +362,30 @@ put(MlStore *store, const char *folder, guint32 validity, guint32 uid, gsize siz
 }
 
 static void
+test_bodies_together(Fixture *fixture, gconstpointer data)
+{
+  static char large[ML_STORE_BODY + 1];
+  g_autoptr(MlStore) store = open_store(fixture);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) text = g_bytes_new_static("text", 4), too_large = g_bytes_new_static(large, sizeof large);
+  MlBody bodies[] = { { 2, 12, text }, { 3, 13, too_large }, { 99, 14, text }, { 5, 15, text } };
+  g_autoptr(GPtrArray) all = g_ptr_array_new();
+  gint64 received = 0;
+  fill(store, "INBOX", 9, 1, 10);
+  for (guint i = 0; i < G_N_ELEMENTS(bodies); i++)
+    g_ptr_array_add(all, &bodies[i]);
+  g_assert_true(ml_store_put_all(store, "INBOX", 9, all, &error));
+  for (guint i = 0; i < G_N_ELEMENTS(bodies); i++) {
+    g_autoptr(GBytes) kept = get(store, "INBOX", 9, bodies[i].uid, &received);
+    g_assert_cmpint(kept != NULL, ==, bodies[i].uid == 2 || bodies[i].uid == 5);
+    if (kept)
+      g_assert_cmpint(received, ==, bodies[i].received);
+  }
+  g_ptr_array_set_size(all, 0);
+  g_assert_true(ml_store_put_all(store, "INBOX", 9, all, &error));
+}
+
+static void
 test_bodies(Fixture *fixture, gconstpointer data)
 {
   g_autoptr(MlStore) store = open_store(fixture);
@@ -520,6 +544,7 @@ main(int argc, char **argv)
   ADD("steps", test_steps);
   ADD("folders", test_folders);
   ADD("bodies", test_bodies);
+  ADD("bodies-together", test_bodies_together);
   ADD("useless", test_useless);
   ADD("damaged", test_damaged);
   ADD("counted", test_counted);
