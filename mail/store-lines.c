@@ -2,11 +2,12 @@
 
 /* Reading the lines of a folder's index: all numbers, a few whole ones, or every one as it passes. */
 
-/* 0: not known, or known as another one (@uidvalidity; 0: any will do), or an error, which is set. */
+/* 0: not known, or known as another one (@uidvalidity; 0: any will do), or an error, which is set. Until *held goes the file
+ * is seen as it was here, under one lock, whatever is read of it; else each statement takes and leaves its own. */
 static gint64
-find(MlStore *store, const char *name, guint32 uidvalidity, GError **error)
+find_held(MlStore *store, const char *name, guint32 uidvalidity, sqlite3_stmt **held, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement =
+  sqlite3_stmt *statement = *held =
       ml_store_prepare(store, "SELECT id FROM folder WHERE name = ?1 AND (?2 = 0 OR uidvalidity = ?2)", error);
   if (!statement)
     return 0;
@@ -18,6 +19,13 @@ find(MlStore *store, const char *name, guint32 uidvalidity, GError **error)
   if (code != SQLITE_DONE)
     ml_store_fail(store, error);
   return 0;
+}
+
+static gint64
+find(MlStore *store, const char *name, guint32 uidvalidity, GError **error)
+{
+  g_autoptr(sqlite3_stmt) held = NULL;
+  return find_held(store, name, uidvalidity, &held, error);
 }
 
 /* A folder's messages with a number below @below (0: all), newest first. */
@@ -109,7 +117,8 @@ ml_store_headers_of(MlStore *store, const char *folder, guint32 uidvalidity, con
 {
   g_autoptr(GError) why = NULL;
   g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gint64 id = find(store, folder, uidvalidity, &why);
+  g_autoptr(sqlite3_stmt) held = NULL;
+  gint64 id = find_held(store, folder, uidvalidity, &held, &why);
   g_autoptr(sqlite3_stmt) statement =
       id ? ml_store_prepare(store, "SELECT " ML_STORE_COLUMNS " FROM message WHERE id IN (?1, -?1)", &why) : NULL;
   for (guint i = 0; statement && !why && i < uids->len; i++) {

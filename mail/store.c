@@ -162,6 +162,14 @@ ml_store_fail(MlStore *store, GError **error)
 
 /* ---- opening */
 
+/* SQLite counts the memory that it takes, for whoever may ask, under one lock of the process: each row that is read for the
+ * screen would wait for the index that is written behind it. Nobody asks. Where it has begun already it goes on counting. */
+void
+ml_store_init(void)
+{
+  (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 ml_store_be_shared(sqlite3 *db, int wait_ms)
 {

@@ -10,6 +10,8 @@
  * the same name is taken away and begun anew; the call that met it fails with STORE, and the next one works. All calls
  * block on the disk. */
 typedef struct MlStore MlStore;
+/* Once, before any thread opens a database (NSS has some too): readers and writers of different files wait for nobody. */
+void ml_store_init(void);
 MlStore *ml_store_open(const char *directory, const MlAccount *account, GError **error)
     G_GNUC_WARN_UNUSED_RESULT; /* both made if missing */
 /* To look only. NULL without an error: there is none yet. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "mail/nearest.h"
+#include "mail/store.h"
 #include "ui/app.h"
 #include "ui/commands.h"
 #include "ui/text.h"
@@ -159,6 +160,7 @@ main(int argc, char **argv)
     /* A terminal without UTF-8, or a locale that is not installed: our own text handling stays UTF-8. */
     ui_text_set_utf8(FALSE);
   }
+  ml_store_init();
   ui_cli_init(&cli);
   int code = run(&cli, argc, argv);
   ui_cli_clear(&cli);
