@@ -20,7 +20,7 @@ check "private headers stay in their folder" "$(for m in ui mail crypto keyring;
 others() { # others PATTERN FILE-REGEX: includes of PATTERN in files that do not match
 	for m in ui mail crypto keyring; do includes "<($1)" "$(sources $m)"; done | grep -vE "^($2):"
 }
-check "only ui/screen.c includes curses" "$(others '(n?cursesw?|term|panel)\.h|ncursesw?/' 'ui/screen\.c')"
+check "only ui/screen.c and ui/screen-cells.c include curses" "$(others '(n?cursesw?|term|panel)\.h|ncursesw?/' 'ui/screen(-cells)?\.c')"
 check "only mail/store* includes SQLite" "$(others 'sqlite3' 'mail/store[a-z-]*(\.c|-private\.h)')"
 check "only keyring/ includes libsecret" "$(others 'libsecret' 'keyring/[a-z-]*\.c')"
 check "only crypto/ includes NSS and NSPR" "$(others '(nss|cert|certdb|certt|keyhi|keythi|pk11pub|pk11func|pkcs11t?|p12|p12plcy|secmod|secmodt|secitem|secder|secport|secerr|sechash|secoid|secoidt|ssl|sslerr|sslproto|ocsp|nspr|pr[a-z]+)\.h' 'crypto/[a-z0-9-]*\.[ch]')"

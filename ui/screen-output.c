@@ -66,13 +66,15 @@ ui_screen_output_send(void)
   off_t end = lseek(output.picture, 0, SEEK_CUR);
   while (dup3(STDOUT_FILENO, fileno(output.file), O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY))
     ;
+  gsize most = 0;
   for (off_t at = 0; at < end;) {
     ssize_t n = pread(output.picture, piece, sizeof piece, at);
     if (n <= 0)
       break;
     write_all(piece, (gsize)n);
     at += n;
+    most = MAX(most, (gsize)n);
   }
   (void)!ftruncate(output.picture, 0); /* what was decrypted stays no longer than on the screen */
-  explicit_bzero(piece, sizeof piece);
+  explicit_bzero(piece, most);
 }

@@ -10,8 +10,8 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
-#include <wchar.h>
 
+#include "ui/screen-cells.h"
 #include "ui/screen-output.h"
 #include "ui/text.h"
 
@@ -250,68 +250,19 @@ void
 ui_screen_begin(void)
 {
   erase();
-}
-
-/* The C library and the gate may know different editions of Unicode. Where curses would not give a character the
- * columns that we counted, marks that it does know stand in, so that columns hold. */
-static gsize
-append_cell(wchar_t *out, gunichar c, int width)
-{
-  int known = wcwidth((wchar_t)c);
-
-  if (known == width) {
-    out[0] = (wchar_t)c;
-    return 1;
-  }
-  if (width == 0)
-    return 0;
-  out[0] = ui_text_is_utf8() ? 0xfffd : '?';
-  out[1] = ' ';
-  return (gsize)width;
-}
-
-static int
-put(int row, int column, int width, UiStyle style, const char *text)
-{
-  wchar_t cells[2048];
-  gsize n = 0;
-  int used = 0;
-
-  if (row < 0 || row >= LINES || column < 0 || column >= COLS || !text)
-    return 0;
-  width = MIN(width, COLS - column);
-  for (const char *p = text; *p && n + 3 < G_N_ELEMENTS(cells); p = g_utf8_next_char(p)) {
-    gunichar c = g_utf8_get_char(p);
-    int w = ui_text_char_width(c);
-    if (used + w > width)
-      break;
-    n += append_cell(cells + n, c, w);
-    used += w;
-  }
-  attr_set(term.attributes[style], term.pairs[style], NULL);
-  mvaddnwstr(row, column, cells, (int)n);
-  attr_set(A_NORMAL, 0, NULL);
-  return used;
+  ui_screen_cells_begin();
 }
 
 void
 ui_screen_put(int row, int column, int width, UiStyle style, const char *text)
 {
-  put(row, column, width, style, text);
+  ui_screen_cells_put(row, column, width, term.attributes[style], term.pairs[style], text, FALSE);
 }
 
 void
 ui_screen_fill(int row, int column, int width, UiStyle style, const char *text)
 {
-  int used = put(row, column, width, style, text);
-
-  width = MIN(width, COLS - column);
-  if (row < 0 || row >= LINES || used >= width)
-    return;
-  attr_set(term.attributes[style], term.pairs[style], NULL);
-  mvhline(row, column + used, ' ' | term.attributes[style] | (chtype)COLOR_PAIR(term.pairs[style]),
-          width - used);
-  attr_set(A_NORMAL, 0, NULL);
+  ui_screen_cells_put(row, column, width, term.attributes[style], term.pairs[style], text, TRUE);
 }
 
 void
@@ -321,7 +272,7 @@ ui_screen_rule(int row, int column, int width, UiStyle style)
 
   for (int i = 0; i < MIN(width, COLS - column); i++)
     g_string_append(line, term.ascii ? "-" : "─");
-  put(row, column, width, style, line->str);
+  ui_screen_put(row, column, width, style, line->str);
 }
 
 void

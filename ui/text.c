@@ -86,12 +86,19 @@ append_safe(GString *out, gunichar c, gboolean ascii)
   g_string_append(out, near && *near ? near : "?");
 }
 
-/* How many printable ASCII characters stand here. */
+/* Printable ASCII: one column, whatever the locale, and safe; most of all text. */
+static gboolean
+is_plain(char c)
+{
+  return c >= 0x20 && c < 0x7f;
+}
+
+/* How many of them stand here. */
 static gsize
 plain_run(const char *text)
 {
   gsize length = 0;
-  while (text[length] >= 0x20 && text[length] < 0x7f)
+  while (is_plain(text[length]))
     length++;
   return length;
 }
@@ -101,7 +108,9 @@ typedef enum { BLANK, KEEP, EXPAND } Whitespace;
 static char *
 clean(const char *text, Whitespace newline, Whitespace tab, gboolean ascii)
 {
-  g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
+  if (!text || !text[plain_run(text)])
+    return g_strdup(text ? text : "");
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
   GString *out = g_string_sized_new(strlen(valid) + 16);
   guint column = 0, marks = 0;
   gunichar before = 0;
@@ -186,10 +195,11 @@ ui_text_char_width(gunichar c)
 int
 ui_text_width(const char *text)
 {
-  int width = 0;
+  gsize plain = plain_run(text);
+  int width = (int)plain;
 
-  for (const char *p = text; *p; p = g_utf8_next_char(p))
-    width += ui_text_char_width(g_utf8_get_char(p));
+  for (const char *p = text + plain; *p; p = g_utf8_next_char(p))
+    width += is_plain(*p) ? 1 : ui_text_char_width(g_utf8_get_char(p));
   return width;
 }
 
@@ -201,12 +211,19 @@ end_of_columns(const char *text, int columns, int *used)
 
   *used = 0;
   for (; *p && *p != '\n'; p = g_utf8_next_char(p)) {
-    int width = ui_text_char_width(g_utf8_get_char(p));
+    int width = is_plain(*p) ? 1 : ui_text_char_width(g_utf8_get_char(p));
     if (*used + width > columns)
       break;
     *used += width;
   }
   return p;
+}
+
+/* What stands for what was cut off. */
+static const char *
+cut_mark(void)
+{
+  return terminal_is_utf8 ? "\xe2\x80\xa6" : "~";
 }
 
 char *
@@ -220,17 +237,29 @@ ui_text_cut(const char *text, int columns)
   if (!*end)
     return g_strdup(text);
   end = end_of_columns(text, columns - 1, &used);
-  g_autofree char *head = g_strndup(text, (gsize)(end - text));
-  return g_strconcat(head, terminal_is_utf8 ? "\xe2\x80\xa6" : "~", NULL);
+  return g_strdup_printf("%.*s%s", (int)(end - text), text, cut_mark());
 }
 
 char *
 ui_text_fit(const char *text, int columns)
 {
+  int used;
+
   if (columns <= 0)
     return g_strdup("");
-  g_autofree char *cut = ui_text_cut(text, columns);
-  return g_strdup_printf("%s%*s", cut, MAX(columns - ui_text_width(cut), 0), "");
+  const char *end = end_of_columns(text, columns, &used), *mark = "";
+  if (*end) {
+    mark = cut_mark();
+    end = end_of_columns(text, columns - 1, &used);
+  }
+  gsize length = (gsize)(end - text), more = strlen(mark);
+  gsize blanks = (gsize)MAX(columns - used - ui_text_width(mark), 0);
+  char *fit = g_malloc(length + more + blanks + 1);
+  memcpy(fit, text, length);
+  memcpy(fit + length, mark, more);
+  memset(fit + length + more, ' ', blanks);
+  fit[length + more + blanks] = 0;
+  return fit;
 }
 
 static void

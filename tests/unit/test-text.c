@@ -100,6 +100,69 @@ test_fit(void)
   g_assert_cmpstr(whole, ==, "whole");
 }
 
+/* One character at a time, as it is said. */
+static char *
+fit_slowly(const char *text, int columns)
+{
+  GString *out = g_string_new(NULL);
+  int whole = 0, used = 0;
+
+  for (const char *p = text; *p; p = g_utf8_next_char(p))
+    whole += ui_text_char_width(g_utf8_get_char(p));
+  gboolean cut = whole > columns;
+  for (const char *p = text; *p; p = g_utf8_next_char(p)) {
+    int width = ui_text_char_width(g_utf8_get_char(p));
+    if (used + width > columns - cut)
+      break;
+    g_string_append_unichar(out, g_utf8_get_char(p));
+    used += width;
+  }
+  if (cut)
+    g_string_append(out, "\xe2\x80\xa6");
+  while (used + cut < columns) {
+    g_string_append_c(out, ' ');
+    used++;
+  }
+  return g_string_free(out, FALSE);
+}
+
+/* All of ASCII, and what may stand beside it, at every width. */
+static void
+test_fit_everything(void)
+{
+  static const char *const beside[] = { "", "\xcc\x81", "\xe6\x97\xa5", "\xc3\xb6", "\xe2\x80\xa6", "\xf0\x9f\x98\x80" };
+
+  for (int c = 0x20; c < 0x7f; c++)
+    for (guint i = 0; i < G_N_ELEMENTS(beside); i++)
+      for (guint k = 0; k < G_N_ELEMENTS(beside); k++) {
+        g_autofree char *raw = g_strdup_printf("%cab%s%c%s%s", c, beside[i], c, beside[k], k % 2 ? "yz" : "");
+        g_autofree char *text = ui_text_line(raw);
+        g_assert_cmpstr(text, ==, raw);
+        for (int columns = 1; columns < 14; columns++) {
+          g_autofree char *want = fit_slowly(text, columns), *got = ui_text_fit(text, columns);
+          g_autofree char *cut = ui_text_cut(text, columns), *start = g_strndup(got, strlen(cut));
+          g_assert_cmpstr(got, ==, want);
+          g_assert_cmpstr(start, ==, cut);
+          g_assert_cmpint(ui_text_width(got), ==, columns);
+        }
+      }
+}
+
+/* Every character below U+0080 alone, in the midst and at the end: only what is printable passes. */
+static void
+test_every_ascii(void)
+{
+  for (int c = 1; c < 0x80; c++) {
+    gboolean plain = c >= 0x20 && c < 0x7f;
+    const char *safe = plain ? (const char[]){ (char)c, 0 } : c == '\n' || c == '\t' ? " " : MARK;
+    g_autofree char *alone = g_strdup_printf("%c", c), *within = g_strdup_printf("ab%ccd", c), *last = g_strdup_printf("ab%c", c);
+    g_autofree char *want_within = g_strdup_printf("ab%scd", safe), *want_last = g_strdup_printf("ab%s", safe);
+    check_line(alone, safe);
+    check_line(within, want_within);
+    check_line(last, want_last);
+  }
+}
+
 static void
 test_wrap(void)
 {
@@ -169,6 +232,8 @@ main(int argc, char **argv)
   g_test_add_func("/text/lines", test_lines_keep_their_number);
   g_test_add_func("/text/width", test_width);
   g_test_add_func("/text/fit", test_fit);
+  g_test_add_func("/text/fit/everything", test_fit_everything);
+  g_test_add_func("/text/ascii/every", test_every_ascii);
   g_test_add_func("/text/wrap", test_wrap);
   g_test_add_func("/text/size", test_size);
   g_test_add_func("/text/ascii", test_ascii);
