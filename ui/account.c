@@ -125,7 +125,8 @@ on_event(MlEvent *event, gpointer data)
   }
   if (app->goal)
     ui_finds_arrived(app);
-  ui_app_dirty(app);
+  if (event->kind != ML_EVENT_KEPT) /* bodies that come behind the screen change nothing on it */
+    ui_app_dirty(app);
 }
 
 void

@@ -68,6 +68,7 @@ struct UiOp {
   GCancellable *cancellable; /* of a job */
   char *what;                /* "Fetching the message" */
   gboolean silent;           /* not shown: it goes on for long, or nobody waits for it */
+  gboolean unseen;           /* its end changes nothing on the screen */
   gint64 started;
   guint64 done, total;
   void (*event)(UiApp *app, MlEvent *event, gpointer data);         /* may be NULL; steals what it wants */
@@ -164,6 +165,8 @@ void ui_ops_end(UiApp *app, UiOp *op, const GError *error);
 void ui_ops_free(UiOp *op);
 void ui_ops_forget(UiApp *app, gpointer data); /* cancels what has this data; its functions run no more */
 gboolean ui_ops_cancel(UiApp *app);            /* all that is shown; FALSE: there was nothing */
+gboolean ui_ops_any_shown(const UiApp *app);
+gboolean ui_ops_any_shown(const UiApp *app); /* is anything running that is told? */
 char *ui_ops_words(UiApp *app); /* what has run for half a second; NULL: nothing. Transfer full */
 /* @run on a crypto thread, then @done in the UI thread, once: @data is freed by @done. */
 typedef void (*UiJobDone)(UiApp *app, gboolean cancelled, gpointer data);
@@ -171,6 +174,8 @@ GCancellable *ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, C
                          UiJobDone done, gpointer data); /* borrowed until @done */
 void ui_ops_job_silent(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, UiJobDone done,
                        gpointer data); /* nobody waits for it: not shown, and Esc leaves it alone */
+/* The same, and it comes again and again: nothing is drawn for it, unless @done finds something to draw. */
+void ui_ops_job_unseen(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, UiJobDone done, gpointer data);
 
 /* account.c */
 void ui_account_start(UiApp *app, const MlAccount *account);

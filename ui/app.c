@@ -201,9 +201,9 @@ on_tick(gpointer data)
 {
   UiApp *app = data;
 
-  ui_app_dirty(app);
+  ui_app_dirty(app); /* once more where all has come to its end: what was told of it goes */
   g_autofree char *leaving = ui_outbox_words(app);
-  if (app->ops->len || leaving)
+  if (ui_ops_any_shown(app) || leaving)
     return G_SOURCE_CONTINUE;
   app->tick_source = 0;
   return G_SOURCE_REMOVE;

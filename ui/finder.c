@@ -185,7 +185,7 @@ kick(Kept *kept)
   piece->follow = kept->news;
   kept->news = FALSE;
   kept->running = TRUE;
-  ui_ops_job_silent(app, CRYPTO_JOB_VERIFY, run_piece, piece_done, piece);
+  ui_ops_job_unseen(app, CRYPTO_JOB_VERIFY, run_piece, piece_done, piece);
 }
 
 static Kept *

@@ -265,6 +265,7 @@ ui_finds_news(UiApp *app)
   if (!state)
     return;
   set_title(app, finds);
+  ui_app_dirty(app);
   if (!finds->empty && !finds->job && changes != finds->changes &&
       (!state->waiting || g_get_monotonic_time() - finds->when > AGAIN_US))
     ask(app, finds, TRUE);

@@ -417,8 +417,10 @@ ui_hits_news(UiApp *app, const UiAccount *account)
 {
   guint at;
 
-  if (app->hits && g_ptr_array_find(app->accounts, account, &at))
-    search_account(app->hits, at);
+  if (!app->hits || !g_ptr_array_find(app->accounts, account, &at))
+    return;
+  search_account(app->hits, at);
+  ui_app_dirty(app);
 }
 
 void

@@ -20,7 +20,6 @@ op_new(UiApp *app, const char *what)
   op->what = g_strdup(what);
   op->started = g_get_monotonic_time();
   g_ptr_array_add(app->ops, op);
-  ui_app_tick(app);
   return op;
 }
 
@@ -31,6 +30,7 @@ ui_ops_command(UiApp *app, UiAccount *account, guint64 id, const char *what)
 
   op->account = account;
   op->id = id;
+  ui_app_tick(app);
   return op;
 }
 
@@ -104,6 +104,15 @@ ui_ops_cancel(UiApp *app)
   return any;
 }
 
+gboolean
+ui_ops_any_shown(const UiApp *app)
+{
+  for (guint i = 0; i < app->ops->len; i++)
+    if (!((const UiOp *)app->ops->pdata[i])->silent)
+      return TRUE;
+  return FALSE;
+}
+
 char *
 ui_ops_words(UiApp *app)
 {
@@ -146,15 +155,18 @@ job_done(GCancellable *cancellable, gpointer data)
   gboolean cancelled = g_cancellable_is_cancelled(cancellable);
 
   g_ptr_array_remove(job->app->ops, job->op);
+  gboolean unseen = job->op->unseen && !job->app->on_reader;
   g_clear_pointer(&job->app->on_reader, g_free);
   job->done(job->app, cancelled, job->data);
   ui_ops_free(job->op);
-  ui_app_dirty(job->app);
+  if (!unseen)
+    ui_app_dirty(job->app);
 }
 
+typedef enum { SHOWN, SILENT, UNSEEN } Notice;
+
 static GCancellable *
-post(UiApp *app, CryptoJobThread thread, const char *what, gboolean silent, CryptoJobFunc run, UiJobDone done,
-     gpointer data)
+post(UiApp *app, CryptoJobThread thread, const char *what, Notice notice, CryptoJobFunc run, UiJobDone done, gpointer data)
 {
   if (app->ending) { /* the threads are gone, or about to go */
     done(app, TRUE, data);
@@ -163,7 +175,10 @@ post(UiApp *app, CryptoJobThread thread, const char *what, gboolean silent, Cryp
   Job *job = g_new0(Job, 1);
   UiOp *op = op_new(app, what);
 
-  op->silent = silent;
+  op->silent = notice != SHOWN;
+  op->unseen = notice == UNSEEN;
+  if (!op->unseen)
+    ui_app_tick(app);
   op->cancellable = g_cancellable_new();
   *job = (Job){ .app = app, .op = op, .run = run, .done = done, .data = data };
   crypto_job_post(thread, run_job, job_done, job, op->cancellable);
@@ -174,11 +189,17 @@ GCancellable *
 ui_ops_job(UiApp *app, CryptoJobThread thread, const char *what, CryptoJobFunc run, UiJobDone done,
            gpointer data)
 {
-  return post(app, thread, what, FALSE, run, done, data);
+  return post(app, thread, what, SHOWN, run, done, data);
 }
 
 void
 ui_ops_job_silent(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, UiJobDone done, gpointer data)
 {
-  post(app, thread, "", TRUE, run, done, data);
+  post(app, thread, "", SILENT, run, done, data);
+}
+
+void
+ui_ops_job_unseen(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, UiJobDone done, gpointer data)
+{
+  post(app, thread, "", UNSEEN, run, done, data);
 }

@@ -190,8 +190,10 @@ take_found(Verdicts *verdicts, const Step *step)
     if (!item)
       continue;
     item->tried = TRUE;
-    if (!item->judged && one->until >= now)
-      set_mark(verdicts, box, item, one->mark, NULL, one->until);
+    if (item->judged || one->until < now)
+      continue;
+    set_mark(verdicts, box, item, one->mark, NULL, one->until);
+    ui_app_dirty(verdicts->app);
   }
   for (guint i = 0; i < step->mail->len; i++) {
     UiItem *item = ui_box_by_uid(box, ((const Mail *)step->mail->pdata[i])->uid);
@@ -263,7 +265,7 @@ post(Verdicts *verdicts, Step *step)
 {
   verdicts->running = TRUE;
   verdicts->changed = FALSE; /* the step looks at it after this */
-  ui_ops_job_silent(verdicts->app, CRYPTO_JOB_VERIFY, ui_verdicts_run, done, step);
+  ui_ops_job_unseen(verdicts->app, CRYPTO_JOB_VERIFY, ui_verdicts_run, done, step);
 }
 
 static gboolean
