@@ -112,7 +112,8 @@ struct UiApp {
   gboolean listing_drafts; /* m or R looks for drafts, and is about to ask or to show them */
   int key; /* that is being handled */
   guint64 keys; /* pressed so far */
-  guint mend_source, keys_source, draw_source, tick_source, rest_source, logout_source, notice_source;
+  const UiView *drawn; /* the view that is on the screen; only to compare */
+  guint mend_source, keys_source, draw_source, near_source, tick_source, rest_source, logout_source, notice_source;
   gint64 last_touch; /* a key, or a PIN that was given: ui/idle.c */
   int exit_code;
   char *fatal; /* why it ends, to be said when the screen is gone; NULL */
@@ -225,6 +226,8 @@ struct UiBox {
   guint unarranged;       /* messages of all that shown does not know of yet */
   int cursor;             /* a row */
   int top, rows;          /* of the view: the first visible line, and how many */
+  int drawn;              /* top, as it was drawn last */
+  int heading;            /* where a key has moved since: -1 up, 1 down, 0: nowhere */
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
   gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
   guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */
@@ -281,6 +284,7 @@ void ui_box_fit(UiBox *box);                            /* sets fits where it is
 void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text or numbers count */
 gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */
 void ui_box_prefetch(UiBox *box, int from, int to);     /* of shown */
+void ui_box_read_near(UiApp *app); /* after drawing: the page where heading goes, once nothing else is to be done */
 void ui_box_mend(UiApp *app);                           /* after drawing: reads the list again if lines were missing */
 UiPlace ui_box_place(const UiBox *box, const UiItem *item);
 /* FALSE where @header (as ui_box_header() tells it, or NULL) does not say what the pattern asks for. */

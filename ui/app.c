@@ -457,6 +457,7 @@ take_down(UiApp *app)
   remove_source(&app->draw_source);
   remove_source(&app->tick_source);
   remove_source(&app->mend_source);
+  remove_source(&app->near_source);
   remove_source(&app->rest_source);
   for (guint i = 0; i < app->ops->len; i++) {
     UiOp *op = app->ops->pdata[i];

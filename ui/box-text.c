@@ -250,6 +250,31 @@ ui_box_prefetch(UiBox *box, int from, int to)
 }
 
 static gboolean
+read_near(gpointer data)
+{
+  UiApp *app = data;
+  UiBox *box = app->box;
+
+  app->near_source = 0;
+  if (!box || app->hits)
+    return G_SOURCE_REMOVE;
+  int oldest = (int)ui_box_rows(box) - 1 - box->top, newest = oldest - box->rows + 1; /* of those in sight */
+  if (box->heading > 0)
+    ui_box_prefetch(box, newest - box->rows, newest - 1);
+  else if (box->heading < 0)
+    ui_box_prefetch(box, oldest + 1, oldest + box->rows);
+  box->heading = 0;
+  return G_SOURCE_REMOVE;
+}
+
+void
+ui_box_read_near(UiApp *app)
+{
+  if (app->box->heading && !app->near_source && !app->ending)
+    app->near_source = g_idle_add_full(G_PRIORITY_LOW, read_near, app, NULL);
+}
+
+static gboolean
 mend(gpointer data)
 {
   UiApp *app = data;

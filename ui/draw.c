@@ -144,6 +144,9 @@ ui_app_draw(UiApp *app)
   g_autoptr(GPtrArray) explanation = asking ? explanation_rows(&prompt, rows, columns) : NULL;
   int bottom = asking ? MIN((int)explanation->len + 2, rows) : hints ? 2 : 1;
   ui_screen_begin();
+  if (app->drawn != view)
+    ui_screen_renew(0, rows);
+  app->drawn = view;
   if (rows - bottom > 0)
     view->type->draw(app, view, rows - bottom, columns);
   if (asking)

@@ -254,10 +254,14 @@ draw(UiApp *app, UiView *view, int rows, int columns)
     box->top = line < box->top && box->top - line == 1 ? line : line - box->rows * 2 / 3;
   box->top = CLAMP(box->top, 0, MAX(n - box->rows, 0));
   ui_box_prefetch(box, n - box->top - box->rows, n - 1 - box->top);
+  if (ABS(box->top - box->drawn) > box->rows / 2)
+    ui_screen_renew(1, box->rows);
+  box->drawn = box->top;
   ui_verdicts_drawn(app);
   for (int i = 0; i < box->rows && box->top + i < n; i++)
     draw_item(box, 1 + i, columns, (guint)(n - 1 - box->top - i), now);
   ui_box_mend(app);
+  ui_box_read_near(app);
 }
 
 static gboolean
@@ -295,6 +299,7 @@ move(UiApp *app, UiView *view, UiMove move)
     break;
   }
   box->to_first = move == UI_MOVE_FIRST && box->loading;
+  box->heading = move == UI_MOVE_UP || move == UI_MOVE_PAGE_UP || move == UI_MOVE_LAST ? -1 : 1;
   line = CLAMP(line, 0, n - 1);
   box->top = CLAMP(box->top, 0, MAX(n - MAX(box->rows, 1), 0));
   if (line == box->top + box->rows)

@@ -276,6 +276,12 @@ ui_screen_rule(int row, int column, int width, UiStyle style)
 }
 
 void
+ui_screen_renew(int row, int rows)
+{
+  wredrawln(stdscr, row, rows);
+}
+
+void
 ui_screen_end(int row, int column, gboolean show)
 {
   if (term.suspended)

@@ -48,6 +48,9 @@ void ui_screen_put(int row, int column, int width, UiStyle style,
 void
 ui_screen_fill(int row, int column, int width, UiStyle style, const char *text); /* cut or filled to @width */
 void ui_screen_rule(int row, int column, int width, UiStyle style);
+/* These rows are others than before: they are written whole, which is quicker, for curses and for the terminal, than to
+ * look for what stayed and to move over it. */
+void ui_screen_renew(int row, int rows);
 void ui_screen_end(int row, int column, gboolean show);
 
 /* The next key that was typed, or UI_KEY_NONE at once. */
