@@ -130,6 +130,12 @@ crypto_job_post(CryptoJobThread thread, CryptoJobFunc run, CryptoJobDone done, g
   }
 }
 
+gboolean
+crypto_job_is_awaited(CryptoJobThread thread)
+{
+  return g_async_queue_length(jobs.queues[thread]) > 0;
+}
+
 void
 crypto_job_stop(void)
 {

@@ -19,6 +19,8 @@ typedef void (*CryptoJobDone)(GCancellable *cancellable, gpointer data);
 void crypto_job_start(CryptoPinFunc ask, gpointer user_data);
 void crypto_job_post(CryptoJobThread thread, CryptoJobFunc run, CryptoJobDone done, gpointer data,
                      GCancellable *cancellable); /* @data belongs to the job until @done; cancellable may be NULL */
+/* For long work in pieces: does another job wait for this thread's turn? Any thread, while jobs run. */
+gboolean crypto_job_is_awaited(CryptoJobThread thread);
 void crypto_job_stop(void); /* cancels what runs, joins, runs the outstanding @done calls; before crypto_close() */
 
 #endif

@@ -112,6 +112,7 @@ struct UiApp {
   gboolean listing_drafts; /* m or R looks for drafts, and is about to ask or to show them */
   int key; /* that is being handled */
   guint64 keys; /* pressed so far */
+  gint64 held_until; /* monotonic; 0: not held (ui_app_hold()) */
   const UiView *drawn; /* the view that is on the screen; only to compare */
   guint mend_source, keys_source, draw_source, near_source, tick_source, rest_source, logout_source, notice_source;
   gint64 last_touch; /* a key, or a PIN that was given: ui/idle.c */
@@ -139,6 +140,10 @@ struct UiApp {
 
 /* app.c */
 void ui_app_dirty(UiApp *app);
+/* What a key asked for is there in a moment: until ui_app_release(), the next key or 12 ms nothing is drawn, so that it is
+ * drawn once, and the screen is not empty in between. */
+void ui_app_hold(UiApp *app);
+void ui_app_release(UiApp *app);
 void ui_app_draw(UiApp *app); /* draw.c: now; ui_app_dirty() does it in the next turn */
 void ui_app_say(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* status line; through the gate */
 void ui_app_complain(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* and in the log */
@@ -503,9 +508,14 @@ struct UiReader {
   gboolean asked;    /* the responders of this message were asked, as the configuration says */
   gint64 since;      /* when it was asked for */
   GCancellable *job; /* of the job under way; NULL */
+  char *to_note; /* Message-ID of the message that is not noted yet; NULL */
+  guint after_source;
   guint seen_source;
 };
 void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, or a new one */
+/* Once its message is drawn: notes who signed it (@message_id NULL: it has none), @ahead: fetches those beside it. */
+void ui_reader_after(UiApp *app, UiReader *reader, const char *message_id, gboolean ahead);
+void ui_reader_after_now(UiApp *app, UiReader *reader); /* before it goes: what is left of that */
 void ui_reader_fetch_ahead(UiApp *app, const UiBox *box); /* the messages at the cursor */
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);

@@ -5,7 +5,7 @@
 #include "ui/app-private.h"
 #include "ui/terminal.h"
 
-enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 200 };
+enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 200, HOLD_US = 12000 };
 
 static void start_rest(UiApp *app);
 
@@ -35,8 +35,35 @@ void
 ui_app_dirty(UiApp *app)
 {
   app->dirty = TRUE;
-  if (!app->draw_source && !app->ending)
-    app->draw_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_draw, app, NULL);
+  if (app->draw_source || app->ending)
+    return;
+  gint64 left = app->held_until ? app->held_until - g_get_monotonic_time() : 0;
+  app->draw_source = left > 0 ? g_timeout_add((guint)(left / 1000) + 1, on_draw, app)
+                              : g_idle_add_full(G_PRIORITY_DEFAULT, on_draw, app, NULL);
+}
+
+static void
+hold_until(UiApp *app, gint64 until)
+{
+  app->held_until = until;
+  if (app->draw_source)
+    g_source_remove(app->draw_source);
+  app->draw_source = 0;
+  if (app->dirty)
+    ui_app_dirty(app);
+}
+
+void
+ui_app_hold(UiApp *app)
+{
+  hold_until(app, g_get_monotonic_time() + HOLD_US);
+}
+
+void
+ui_app_release(UiApp *app)
+{
+  if (app->held_until)
+    hold_until(app, 0);
 }
 
 static void
@@ -224,6 +251,7 @@ handle_key(UiApp *app, int key)
   if (key == UI_KEY_RESIZE)
     return;
   app->keys++;
+  ui_app_release(app);
   if (app->rest_source)
     start_rest(app);
   ui_idle_touch(app);

@@ -97,7 +97,7 @@ within_time(guint done, guint waiting, gpointer data)
 {
   Piece *piece = data;
   piece->changed = TRUE;
-  piece->more = g_get_monotonic_time() > piece->until;
+  piece->more = g_get_monotonic_time() > piece->until || crypto_job_is_awaited(CRYPTO_JOB_VERIFY);
   return !piece->more;
 }
 
@@ -106,6 +106,10 @@ run_piece(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Piece *piece = data;
   UiFinderMail *mail = &piece->kept->mail;
+  if (crypto_job_is_awaited(CRYPTO_JOB_VERIFY)) { /* somebody waits: the next piece does it */
+    piece->more = TRUE;
+    return;
+  }
   gboolean ok = ui_finder_open(mail, &piece->error);
   gboolean half = FALSE;
   if (ok && mail->local && piece->follow) {
@@ -182,6 +186,7 @@ kick(Kept *kept)
   }
   Piece *piece = g_new0(Piece, 1);
   piece->kept = kept;
+  piece->state = kept->state; /* unless it is looked at */
   piece->follow = kept->news;
   kept->news = FALSE;
   kept->running = TRUE;

@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "mail/addressbook.h"
 #include "mail/fetch.h"
 #include "mail/opened.h"
 #include "ui/app-private.h"
@@ -67,8 +66,9 @@ ui_held_unref(UiHeld *held)
 }
 
 static void
-drop_message(UiReader *reader)
+drop_message(UiApp *app, UiReader *reader)
 {
+  ui_reader_after_now(app, reader);
   reader->message = NULL;
   g_clear_pointer(&reader->held, ui_held_unref);
 }
@@ -123,13 +123,6 @@ read_message(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   reading->until = ml_message_until(reading->message, &options);
   if (reading->account)
     reading->opened = ml_opened_text(reading->message, reading->folder, reading->uidvalidity, reading->uid);
-  if (people && reading->message_id) {
-    g_autoptr(GError) error = NULL;
-    if (ml_people_note(people, reading->message, reading->message_id, now, &error) == now && !error)
-      ml_addressbook_note_seen(people, reading->message, now, &error); /* for the first time */
-    if (error)
-      g_message("people.db: %s", error->message);
-  }
   reading->can_install = is_installable(people, reading->message);
   UiLayoutOptions layout = { reading->all_headers, reading->app->config->pager_headers, TRUE };
   ui_layout_message(&reading->pager, reading->message, &layout);
@@ -261,9 +254,10 @@ take_reading(UiApp *app, UiReader *reader, Reading *reading)
     ui_app_error(app, reading->error);
   if (!reading->message || would_shut(app, reader, reading))
     return;
-  drop_message(reader);
+  drop_message(app, reader);
   reader->message = g_steal_pointer(&reading->message);
   reader->held = held_new(app, reader, reader->message);
+  ui_reader_after(app, reader, reading->message_id, !reading->ask);
   reader->open_errant = reading->open_errant;
   reader->can_install = reading->can_install;
   ui_pager_clear(&reader->pager);
@@ -297,6 +291,8 @@ reading_done(UiApp *app, gboolean cancelled, gpointer data)
       reader->problem = g_strdup("Cancelled. Ctrl-R reads it again.");
   } else if (reader)
     take_reading(app, reader, reading);
+  if (reader)
+    ui_app_release(app);
   if (reading->message)
     ml_message_free(reading->message);
   ui_pager_clear(&reading->pager);
@@ -387,8 +383,6 @@ fetched(UiApp *app, const GError *error, gpointer data)
 
   if (!error && reader->raw) {
     ui_reader_read_again(app, reader, CRYPTO_JOB_VERIFY, FALSE);
-    if (reader->box && ui_app_in_box(app, reader->life))
-      ui_reader_fetch_ahead(app, app->box);
     return;
   }
   reader->problem = g_strdup(!error || g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)
@@ -421,7 +415,7 @@ forget_message(UiApp *app, UiReader *reader)
   if (reader->seen_source)
     g_source_remove(reader->seen_source);
   reader->seen_source = 0;
-  drop_message(reader);
+  drop_message(app, reader);
   g_clear_pointer(&reader->raw, g_bytes_unref);
   g_clear_pointer(&reader->left, g_ptr_array_unref);
   g_clear_pointer(&reader->problem, g_free);
@@ -442,6 +436,7 @@ fetch(UiApp *app, UiReader *reader, gboolean whole)
   gint64 received = 0;
   GBytes *kept = !whole && reader->box->lines ? ui_lines_message(reader->box->lines, reader->uid, &received) : NULL;
 
+  ui_app_hold(app);
   if (kept) {
     reader->raw = kept;
     reader->received = received ? received : reader->received;
@@ -454,24 +449,6 @@ fetch(UiApp *app, UiReader *reader, gboolean whole)
   op->event = on_message;
   op->finished = fetched;
   op->data = reader;
-}
-
-/* What is likely to be read next, the way down and the way up, so that it is here then. */
-void
-ui_reader_fetch_ahead(UiApp *app, const UiBox *box)
-{
-  enum { SMALL = 128 * 1024 };
-  static const int steps[] = { 0, -1, 1 };
-
-  if (box->account->account->kind != ML_ACCOUNT_IMAP || box->account->state != ML_STATE_ONLINE)
-    return;
-  for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
-    int at = box->cursor + steps[i];
-    const UiItem *item = at >= 0 && at < (int)ui_box_rows(box) ? ui_box_row(box, at) : NULL;
-    const MlHeader *header = item ? ui_box_header(box, item) : NULL;
-    if (header && header->uid && header->size <= SMALL)
-      ml_worker_fetch_ahead(box->account->worker, box->folder, item->uid, header->size);
-  }
 }
 
 static void
@@ -635,7 +612,7 @@ static void
 shut(UiApp *app, UiReader *reader)
 {
   abandon_readings(reader);
-  drop_message(reader);
+  drop_message(app, reader);
   ui_pager_clear(&reader->pager);
   ui_pager_init(&reader->pager, TRUE);
   reader->since = g_get_monotonic_time();

@@ -78,7 +78,8 @@ judge_kept(Step *step, MlStore *store, const GPtrArray *unjudged, gint64 until, 
   for (guint i = 0; unjudged && i < unjudged->len; i++) {
     const MlStoreUnjudged *one = unjudged->pdata[i];
     gint64 received = 0;
-    if (g_get_monotonic_time() > until || g_cancellable_is_cancelled(cancellable))
+    if (g_get_monotonic_time() > until || g_cancellable_is_cancelled(cancellable) ||
+        crypto_job_is_awaited(CRYPTO_JOB_VERIFY))
       return FALSE;
     g_autoptr(GBytes) bytes = ml_store_get(store, step->folder, step->uidvalidity, one->uid, &received, error);
     if (*error)
@@ -138,6 +139,8 @@ ui_verdicts_run(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Step *step = data;
   (void)pin;
+  if (crypto_job_is_awaited(CRYPTO_JOB_VERIFY))
+    return; /* somebody waits: the next step does it */
   step->standing = ml_message_standing(ml_config_revocation(step->verdicts->app->config));
   if (step->was && strcmp(step->was, step->standing) != 0)
     return; /* first what is on the screen goes */

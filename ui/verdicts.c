@@ -221,7 +221,7 @@ done(UiApp *app, gboolean cancelled, gpointer data)
   Step *step = data;
   Verdicts *verdicts = step->verdicts;
   verdicts->running = FALSE;
-  gboolean again = cancelled;
+  gboolean again = cancelled || !step->standing; /* it gave way */
   if (!cancelled && step->standing) {
     again = is_another(verdicts, step->standing);
     if (!again && step->serial == verdicts->serial && app->box && app->box->uidvalidity == step->uidvalidity) {

@@ -219,6 +219,35 @@ test_network(void)
   g_mutex_clear(&gate);
 }
 
+/* What comes in pieces learns that somebody waits, on its own thread alone. */
+static void
+run_awaited(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  Work *work = data;
+  run(pin, cancellable, data);
+  work->had_source = crypto_job_is_awaited(CRYPTO_JOB_VERIFY);
+  g_assert_false(crypto_job_is_awaited(CRYPTO_JOB_KEYS));
+}
+
+static void
+test_awaited(void)
+{
+  GMutex gate;
+  g_mutex_init(&gate);
+  Work first = { .gate = &gate }, second = { 0 };
+  total_done = 0;
+  g_mutex_lock(&gate);
+  crypto_job_start(ask, NULL);
+  crypto_job_post(CRYPTO_JOB_VERIFY, run_awaited, done, &first, NULL);
+  crypto_job_post(CRYPTO_JOB_VERIFY, run_awaited, done, &second, NULL);
+  g_mutex_unlock(&gate);
+  loop_until(2);
+  crypto_job_stop();
+  g_assert_true(first.had_source);
+  g_assert_false(second.had_source);
+  g_mutex_clear(&gate);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,5 +258,6 @@ main(int argc, char **argv)
   g_test_add_func("/job/stop", test_stop);
   g_test_add_func("/job/storm", test_storm);
   g_test_add_func("/job/network", test_network);
+  g_test_add_func("/job/awaited", test_awaited);
   return g_test_run();
 }
