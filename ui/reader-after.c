@@ -82,7 +82,7 @@ on_after(gpointer data)
 
   after->reader->after_source = 0;
   ui_reader_after_now(app, after->reader);
-  if (after->ahead && after->reader->box && ui_app_in_box(app, after->reader->life))
+  if (after->ahead && !app->ending && after->reader->box && ui_app_in_box(app, after->reader->life))
     ui_reader_fetch_ahead(app, app->box);
   return G_SOURCE_REMOVE;
 }
