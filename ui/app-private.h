@@ -171,7 +171,6 @@ void ui_ops_end(UiApp *app, UiOp *op, const GError *error);
 void ui_ops_free(UiOp *op);
 void ui_ops_forget(UiApp *app, gpointer data); /* cancels what has this data; its functions run no more */
 gboolean ui_ops_cancel(UiApp *app);            /* all that is shown; FALSE: there was nothing */
-gboolean ui_ops_any_shown(const UiApp *app);
 gboolean ui_ops_any_shown(const UiApp *app); /* is anything running that is told? */
 char *ui_ops_words(UiApp *app); /* what has run for half a second; NULL: nothing. Transfer full */
 /* @run on a crypto thread, then @done in the UI thread, once: @data is freed by @done. */
