@@ -60,7 +60,8 @@ little() { # little WHAT LIMIT CODE COMMAND...: at most LIMIT MiB resident, all 
 	echo "# $what: ${used% *} MiB resident, ${used#* } anonymous, limit $limit"
 }
 digest() { sha256sum "$1" | cut -c 1-64; }
-accepted() { sed -n 's/.*"sha256": "\([0-9a-f]*\)".*/\1/p' "$smtp_dir/accepted" | tail -n 1; }
+# (The line goes on with 20 MB of the text: as characters of UTF-8, matched backwards, it took sed half a minute.)
+accepted() { tail -n 1 "$smtp_dir/accepted" | LC_ALL=C grep -o '"sha256": "[0-9a-f]*"' | cut -d '"' -f 4; }
 
 conf() { printf '[account work]\naddress = anna@example.org\n%s\n%s\n' "$@" >"$p/signet.conf"; }
 imap() {
