@@ -21,8 +21,10 @@ stop() {
 	rm -f "$dir/run/master.pid"
 }
 
+rsa_key() { sh "$(dirname "$0")/rsa-key.sh" "$1"; }
 cert() { # cert NAME CA SAN START END
-	openssl req -new -newkey rsa:2048 -nodes -keyout "$dir/tls/$1.key" -subj "/CN=$1" -out "$dir/tls/$1.csr" 2>/dev/null
+	rsa_key "$dir/tls/$1.key"
+	openssl req -new -key "$dir/tls/$1.key" -subj "/CN=$1" -out "$dir/tls/$1.csr" 2>/dev/null
 	printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature,keyEncipherment\nbasicConstraints=critical,CA:FALSE\n' "$3" >"$dir/tls/$1.ext"
 	openssl ca -batch -notext -config "$dir/tls/ca.cnf" -name "$2" -extfile "$dir/tls/$1.ext" -in "$dir/tls/$1.csr" \
 		-out "$dir/tls/$1.pem" -startdate "$4" -enddate "$5" 2>/dev/null
@@ -35,7 +37,8 @@ certs() {
 		: >"$dir/tls/$ca.index"
 		echo 1000 >"$dir/tls/$ca.serial"
 		mkdir -p "$dir/tls/$ca.new"
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/tls/ca-$ca.key" -out "$dir/tls/ca-$ca.pem" -days 30 \
+		rsa_key "$dir/tls/ca-$ca.key"
+		openssl req -x509 -new -key "$dir/tls/ca-$ca.key" -out "$dir/tls/ca-$ca.pem" -days 30 \
 			-subj "/CN=signet test authority $ca" -addext 'basicConstraints=critical,CA:TRUE' \
 			-addext 'keyUsage=critical,keyCertSign,cRLSign' 2>/dev/null
 		cat >>"$dir/tls/ca.cnf" <<-EOF

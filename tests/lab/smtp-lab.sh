@@ -3,9 +3,11 @@
 smtp_pids=
 smtp_certs() {
 	mkdir -p "$1"
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1/ca.key" -out "$1/ca.pem" -days 30 -subj "/CN=smtp lab" \
+	sh tests/lab/rsa-key.sh "$1/ca.key"
+	sh tests/lab/rsa-key.sh "$1/key.pem"
+	openssl req -x509 -new -key "$1/ca.key" -out "$1/ca.pem" -days 30 -subj "/CN=smtp lab" \
 		-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
-	openssl req -newkey rsa:2048 -nodes -keyout "$1/key.pem" -subj /CN=lab -out "$1/csr" 2>/dev/null
+	openssl req -new -key "$1/key.pem" -subj /CN=lab -out "$1/csr" 2>/dev/null
 	printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' >"$1/ext"
 	openssl x509 -req -in "$1/csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial -days 20 -extfile "$1/ext" \
 		-out "$1/cert.pem" 2>/dev/null

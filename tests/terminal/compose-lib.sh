@@ -2,9 +2,11 @@
 . "$(dirname "$0")/lib.sh"
 pki=$LAB/pki
 
-# person NAME [KEY-OPTIONS]: key, certificate and PKCS#12 (password x) of NAME@example.org
+# person NAME [rsa:BITS [DAYS]]: key, certificate and PKCS#12 (password x) of NAME@example.org
 person() {
-	openssl req -newkey "${2:-rsa:2048}" -nodes -keyout "$pki/$1.key" -out "$pki/$1.csr" -subj "/CN=$1 Lab"
+	bits=${2:-rsa:2048}
+	sh tests/lab/rsa-key.sh "$pki/$1.key" "${bits#rsa:}"
+	openssl req -new -key "$pki/$1.key" -out "$pki/$1.csr" -subj "/CN=$1 Lab"
 	printf 'subjectAltName=email:%s@example.org\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n' "$1" >"$pki/$1.ext"
 	openssl x509 -req -in "$pki/$1.csr" -CA "$pki/ca.pem" -CAkey "$pki/ca.key" -CAcreateserial -out "$pki/$1.pem" -days "${3:-700}" -extfile "$pki/$1.ext"
 	openssl pkcs12 -export -inkey "$pki/$1.key" -in "$pki/$1.pem" -out "$pki/$1.p12" -passout pass:x
@@ -13,7 +15,8 @@ make_pki() {
 	mkdir -p "$pki"
 	printf x >"$pki/password"
 	{
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$pki/ca.key" -out "$pki/ca.pem" -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
+		sh tests/lab/rsa-key.sh "$pki/ca.key"
+		openssl req -x509 -new -key "$pki/ca.key" -out "$pki/ca.pem" -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
 			-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign'
 		for name in "$@"; do person "$name"; done
 	} >/dev/null 2>&1
