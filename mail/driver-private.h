@@ -29,7 +29,10 @@ typedef struct {
                       GError **error);
   /* NULL: only a server knows. Into an array of MlFlagChange, in any order. */
   gboolean (*uids)(MlDriver *driver, GArray *uids, GError **error);
-  /* May be NULL, both: it is read anew. */
+  /* Adds to @uids (of guint32) those of @lines (of MlLine) whose file was written anew under its name. NULL: the number is
+   * another one then. */
+  gboolean (*rewritten)(MlDriver *driver, const GArray *lines, GArray *uids, GError **error);
+  /* NULL: what @uids tells after @select is compared. */
   gboolean (*sync)(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
                    MlSyncNews *news, GError **error);
   gboolean (*headers_of)(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,

@@ -1,4 +1,5 @@
 #include "mail/driver-private.h"
+#include "mail/sync.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -194,9 +195,9 @@ ml_driver_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc fu
 }
 
 gboolean
-ml_driver_can_sync(const MlDriver *driver)
+ml_driver_is_local(const MlDriver *driver)
 {
-  return driver->ops->sync != NULL;
+  return driver->account->kind != ML_ACCOUNT_IMAP;
 }
 
 void
@@ -207,21 +208,49 @@ ml_sync_news_clear(MlSyncNews *news)
   g_clear_pointer(&news->missing, g_array_unref);
 }
 
+/* All numbers and flags are at hand where the mailbox is, so they are compared one by one. */
+static gboolean
+sync_by_uids(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had, MlSyncNews *news,
+             GError **error)
+{
+  if (!driver->ops->select(driver, folder, &news->selected, error))
+    return FALSE;
+  news->point = (MlSyncPoint){ .uidvalidity = news->selected.uidvalidity };
+  news->reset = known->uidvalidity != news->selected.uidvalidity;
+  if (news->reset)
+    return TRUE;
+  g_autoptr(GArray) there = g_array_sized_new(FALSE, FALSE, sizeof(MlFlagChange), news->selected.total);
+  if (!driver->ops->uids(driver, there, error))
+    return FALSE;
+  g_array_sort(there, ml_flag_change_compare);
+  news->selected.total = there->len;
+  ml_sync_compare(had, there, news);
+  return TRUE;
+}
+
 gboolean
 ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had, MlSyncNews *news,
                GError **error)
 {
   GError *why = NULL;
-  g_assert(ml_driver_can_sync(driver));
   memset(news, 0, sizeof *news);
   news->vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
   news->flag_changes = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
   news->missing = g_array_new(FALSE, FALSE, sizeof(guint32));
-  gboolean ok = finish(driver, ready(driver, &why) && driver->ops->sync(driver, folder, known, had, news, &why), &why,
-                       error);
+  gboolean ok = ready(driver, &why) && (driver->ops->sync ? driver->ops->sync : sync_by_uids)(driver, folder, known, had,
+                                                                                              news, &why);
+  ok = finish(driver, ok, &why, error);
   if (!ok)
     ml_sync_news_clear(news);
   return ok;
+}
+
+gboolean
+ml_driver_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **error)
+{
+  GError *why = NULL;
+  return !driver->ops->rewritten ||
+         finish(driver, ready(driver, &why) && driver->ops->rewritten(driver, lines, uids, &why), &why, error);
 }
 
 int
@@ -495,6 +524,7 @@ ml_changes_new(void)
   MlChanges *changes = g_new0(MlChanges, 1);
   changes->vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
   changes->flag_changes = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
+  changes->arrived = g_array_new(FALSE, FALSE, sizeof(guint32));
   return changes;
 }
 
@@ -505,6 +535,7 @@ ml_changes_free(MlChanges *changes)
     return;
   g_array_unref(changes->vanished);
   g_array_unref(changes->flag_changes);
+  g_array_unref(changes->arrived);
   g_free(changes);
 }
 
@@ -515,7 +546,9 @@ ml_changes_merge(MlChanges *changes, MlChanges *later)
   changes->reset |= later->reset;
   g_array_append_vals(changes->vanished, later->vanished->data, later->vanished->len);
   g_array_append_vals(changes->flag_changes, later->flag_changes->data, later->flag_changes->len);
+  g_array_append_vals(changes->arrived, later->arrived->data, later->arrived->len);
   later->new_mail = later->reset = FALSE;
+  g_array_set_size(later->arrived, 0);
   g_array_set_size(later->vanished, 0);
   g_array_set_size(later->flag_changes, 0);
 }

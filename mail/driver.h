@@ -94,11 +94,16 @@ typedef struct {
   GArray *missing;      /* guint32, ascending: those that are there and were not had */
 } MlSyncNews;
 void ml_sync_news_clear(MlSyncNews *news);
-gboolean ml_driver_can_sync(const MlDriver *driver); /* mailboxes on this machine are quickly read again */
+gboolean ml_driver_is_local(const MlDriver *driver); /* a mailbox on this machine: its messages are files, and no line breaks */
 /* Opens @folder as ml_driver_select() does. @had: array of MlFlagChange, ascending: what the caller has of it. @news is
  * filled on TRUE: clear it. */
 gboolean ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
                         MlSyncNews *news, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* After ml_driver_sync(): adds to @uids (of guint32) those of @lines (of MlLine, as they were had) that have their numbers
+ * still and say something else, which only a file that is edited in its place does. */
+gboolean ml_driver_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 /* The messages of the open folder, ascending: array of MlFlagChange. Of mailboxes on this machine alone: they tell it
  * without reading a message. */
@@ -185,10 +190,13 @@ GArray *ml_driver_find(MlDriver *driver, const char *message_id, GError **error)
  * error only when the mailbox could not be asked; NOT_FOUND where there is none. */
 char *ml_driver_role_folder(MlDriver *driver, MlFolderRole role, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What changed by itself since the last look: new messages are fetched by the caller (ml_driver_headers with
- * @above); flags and vanished ones are in the lists. Owned by the caller. */
+/* What changed by itself since the last look: new messages are fetched by the caller (ml_driver_headers_of with @arrived
+ * where that has any, else ml_driver_headers with @above); flags and vanished ones are in the lists. Owned by the
+ * caller. */
 typedef struct {
   gboolean new_mail;
+  GArray *arrived;      /* guint32 uids, in any order. Mailboxes on this machine name them: one that comes back has its old
+                           number */
   gboolean reset;       /* UIDVALIDITY changed or the folder was replaced: load it again */
   GArray *vanished;     /* guint32 uids */
   GArray *flag_changes; /* MlFlagChange */

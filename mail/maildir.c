@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -172,6 +173,7 @@ ml_maildir_rescan(MlMaildir *maildir, GError **error)
     g_hash_table_insert(by_uid, GUINT_TO_POINTER(entry->uid), entry);
     if (!old) {
       maildir->pending->new_mail = TRUE;
+      g_array_append_val(maildir->pending->arrived, entry->uid);
     } else if (old->flags != entry->flags) {
       MlFlagChange change = { entry->uid, entry->flags };
       g_array_append_val(maildir->pending->flag_changes, change);
@@ -359,6 +361,33 @@ maildir_uids(MlDriver *driver, GArray *uids, GError **error)
   return TRUE;
 }
 
+/* No program should write into a file of a Maildir; where a person did, its time or length says so. */
+static gboolean
+maildir_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **error)
+{
+  MlMaildir *maildir = (MlMaildir *)driver;
+  if (!ml_maildir_need_folder(maildir, error))
+    return FALSE;
+  int folder = open(maildir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (guint i = 0; folder >= 0 && i < lines->len && !ml_driver_interrupted(driver); i++) {
+    const MlLine *line = &g_array_index(lines, MlLine, i);
+    const MlMaildirEntry *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(line->uid));
+    struct stat about;
+    char name[NAME_MAX + 8];
+    if (!entry || (gsize)g_snprintf(name, sizeof name, "%s/%s", entry->new ? "new" : "cur", entry->name) >= sizeof name)
+      continue;
+    if (fstatat(folder, name, &about, 0) == 0 &&
+        (about.st_mtim.tv_sec != line->received || (guint64)about.st_size != line->size))
+      g_array_append_val(uids, line->uid);
+  }
+  if (folder >= 0)
+    close(folder);
+  if (!ml_driver_interrupted(driver))
+    return TRUE;
+  g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+  return FALSE;
+}
+
 static gboolean
 maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                 GError **error)
@@ -539,6 +568,7 @@ static const MlDriverOps ops = {
   .folders = maildir_folders,
   .select = maildir_select,
   .uids = maildir_uids,
+  .rewritten = maildir_rewritten,
   .headers = maildir_headers,
   .headers_of = maildir_headers_of,
   .fetch = maildir_fetch,

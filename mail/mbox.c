@@ -108,6 +108,7 @@ ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index)
     g_hash_table_insert(by_uid, GUINT_TO_POINTER(message->uid), GUINT_TO_POINTER(i + 1));
     if (!old) {
       mbox->pending->new_mail = TRUE;
+      g_array_append_val(mbox->pending->arrived, message->uid);
     } else if (old->flags != message->flags) {
       MlFlagChange change = { message->uid, message->flags };
       g_array_append_val(mbox->pending->flag_changes, change);

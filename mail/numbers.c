@@ -178,7 +178,8 @@ reload(MlNumbers *numbers, GError **error)
   if (good)
     return TRUE;
   forget(numbers);
-  numbers->validity = (guint32)(g_get_real_time() / G_USEC_PER_SEC);
+  /* Not the time: what others keep by it must not fit a file that is lost and begun anew within a second. */
+  numbers->validity = (guint32)g_random_int_range(1, G_MAXINT32);
   return rewrite(numbers, NULL, error);
 }
 

@@ -47,8 +47,6 @@ follow_folder(MlDriver *driver, Follow *follow, GError **error)
   g_autoptr(GArray) vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autoptr(GArray) changed = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
-  for (guint i = 0; i < there->len; i++)
-    g_array_index(there, MlFlagChange, i).flags &= ~(guint)ML_FLAG_RECENT;
   MlSyncNews news = { .vanished = vanished, .flag_changes = changed, .missing = missing };
   ml_sync_compare(had, there, &news);
   follow->uidvalidity = selected.uidvalidity;

@@ -133,7 +133,7 @@ add_headers(MlStore *store, gint64 folder, const GPtrArray *headers, GError **er
                        error);
   for (guint i = 0; statement && i < headers->len; i++) {
     const MlHeader *header = g_ptr_array_index(headers, i);
-    const gint64 numbers[] = { id_of(folder, header->uid), (gint64)(header->flags & ~(guint)ML_FLAG_RECENT),
+    const gint64 numbers[] = { id_of(folder, header->uid), header->flags,
                                header->hints, header->date, header->received, (gint64)header->size };
     const char *strings[] = { header->from, header->from_name, header->from_address, header->to,
                               header->cc,   header->subject,   header->message_id,   header->references };

@@ -46,13 +46,47 @@ tell_changes(Sync *sync, const MlSyncNews *news)
   sync->funcs->changes(changes, sync->user_data);
 }
 
+static int
+compare_uids(gconstpointer a, gconstpointer b)
+{
+  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+  return one < other ? -1 : one > other;
+}
+
+/* Those that say something else under their number go from the store, and are missing: all they were is read anew. The
+ * list has them all the while. *gone: what goes from the store. */
+static gboolean
+find_rewritten(Sync *sync, MlDriver *driver, MlSyncNews *news, GArray *gone, GError **error)
+{
+  enum { PIECE = 4000 };
+  guint before = gone->len;
+  for (guint32 below = 0; sync->store;) {
+    g_autoptr(GArray) lines = ml_store_lines(sync->store, sync->folder, 0, below, PIECE, &sync->why);
+    if (!lines)
+      sync->store = NULL;
+    if (!lines || !lines->len)
+      break;
+    if (!ml_driver_rewritten(driver, lines, gone, error))
+      return FALSE;
+    below = g_array_index(lines, MlLine, lines->len - 1).uid;
+  }
+  if (gone->len > before) {
+    g_array_append_vals(news->missing, &g_array_index(gone, guint32, before), gone->len - before);
+    g_array_sort(news->missing, compare_uids);
+  }
+  return TRUE;
+}
+
 /* The point moves with what was taken in; what is still missing is found again by whoever comes next, as long as the
  * folder does not say that it is complete. */
 static gboolean
-take_in(Sync *sync, MlDriver *driver, const MlSyncNews *news, guint first, GError **error)
+take_in(Sync *sync, MlDriver *driver, MlSyncNews *news, guint first, GError **error)
 {
+  g_autoptr(GArray) gone = g_array_copy(news->vanished);
+  if (!news->reset && ml_driver_is_local(driver) && !find_rewritten(sync, driver, news, gone, error))
+    return FALSE;
   gboolean complete = !news->reset && !news->missing->len;
-  MlStoreStep begin = { .reset = news->reset, .vanished = news->vanished, .flags = news->flag_changes,
+  MlStoreStep begin = { .reset = news->reset, .vanished = gone, .flags = news->flag_changes,
                         .point = &news->point, .complete = complete };
   keep(sync, &begin);
   sync->funcs->opened(&news->selected, news->reset, sync->user_data);

@@ -42,14 +42,14 @@ ml_worker_select_open(MlWorker *worker, GError **error)
 {
   if (!worker->open || g_strcmp0(worker->open, worker->selected) == 0)
     return TRUE;
-  if (worker->left && ml_worker_store(worker))
+  gboolean local = ml_driver_is_local(worker->driver);
+  if ((worker->left || local) && ml_worker_store(worker))
     return ml_worker_sync_open(worker, error);
   MlSelected selected;
   if (!select_folder(worker, worker->open, &selected, error))
     return FALSE;
-  /* IMAP's driver remembers what it told and finds the difference; a local folder is quickly read again. */
-  gboolean reset =
-      selected.uidvalidity != worker->opened.uidvalidity || worker->account->kind != ML_ACCOUNT_IMAP;
+  /* IMAP's driver remembers what it told and finds the difference; a local folder without a store is read again. */
+  gboolean reset = selected.uidvalidity != worker->opened.uidvalidity || local;
   worker->opened = selected;
   if (reset) {
     MlChanges *changes = ml_changes_new();
@@ -239,6 +239,7 @@ gboolean
 ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error)
 {
   gboolean new_mail = changes->new_mail && !changes->reset;
+  g_autoptr(GArray) arrived = g_array_ref(changes->arrived);
   ml_worker_keep_changes(worker, changes);
   if (new_mail || !ml_changes_empty(changes))
     ml_worker_keep_anew(worker);
@@ -246,7 +247,8 @@ ml_worker_tell_changes(MlWorker *worker, MlChanges *changes, GError **error)
     ml_changes_free(changes);
   else
     ml_worker_post_changes(worker, changes);
-  return !new_mail || ml_driver_headers(worker->driver, worker->top, ML_CHUNK_MAX, on_new, worker, error);
+  return !new_mail || (arrived->len ? ml_driver_headers_of(worker->driver, arrived, on_new, worker, error)
+                                    : ml_driver_headers(worker->driver, worker->top, ML_CHUNK_MAX, on_new, worker, error));
 }
 
 static gboolean

@@ -121,7 +121,7 @@ gboolean
 ml_worker_keep(MlWorker *worker)
 {
   g_autoptr(GError) error = NULL;
-  if (!worker->open || worker->keep_over)
+  if (!worker->open || worker->keep_over || ml_driver_is_local(worker->driver))
     return FALSE;
   if (!ml_worker_select_open(worker, &error))
     return FALSE; /* the wait for news meets the same, and tells it */

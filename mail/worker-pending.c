@@ -10,7 +10,7 @@ enum { BUSY_STEP_MS = 50, BUSY_STEPS = 40, AGAIN_MS = 1000, PUT_OFF_MS = 60 * 10
 gboolean
 ml_worker_keeps_changes(const MlWorker *worker)
 {
-  return worker->driver->hooks->pending_dir && ml_driver_can_sync(worker->driver);
+  return worker->driver->hooks->pending_dir && !ml_driver_is_local(worker->driver);
 }
 
 static void

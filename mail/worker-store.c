@@ -8,7 +8,7 @@ MlStore *
 ml_worker_store(MlWorker *worker)
 {
   const MlDriverHooks *hooks = worker->driver->hooks;
-  if (worker->store || worker->store_tried || !hooks->store_dir || !ml_driver_can_sync(worker->driver))
+  if (worker->store || worker->store_tried || !hooks->store_dir)
     return worker->store;
   GError *why = NULL;
   worker->store_tried = TRUE;
@@ -202,6 +202,27 @@ on_headers(GPtrArray *headers, guint done, guint total, gpointer user_data)
   return !opening->broken && !ml_worker_cancelled(opening->worker, opening->command);
 }
 
+/* A folder that is not there any more has no messages, whatever was told of it from the store. */
+static void
+forget_folder(MlWorker *worker, const char *folder)
+{
+  GError *why = NULL;
+  g_autoptr(GArray) had = worker->store ? ml_store_uids(worker->store, folder, &why) : NULL;
+  if (had && had->len) {
+    MlEvent *event = ml_worker_event(worker, ML_EVENT_CHANGES, NULL, folder);
+    event->changes = ml_changes_new();
+    for (guint i = 0; i < had->len; i++)
+      g_array_append_val(event->changes->vanished, g_array_index(had, MlFlagChange, i).uid);
+    ml_worker_post(worker, event);
+    static const MlSyncPoint nothing;
+    const MlStoreStep step = { .reset = TRUE, .point = &nothing };
+    gboolean kept = ml_store_apply(worker->store, folder, &step, &why);
+    g_assert(kept || why);
+  }
+  if (why)
+    ml_worker_store_failed(worker, why);
+}
+
 gboolean
 ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
 {
@@ -214,6 +235,8 @@ ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
                                &synced, &why, error);
   if (why)
     ml_worker_store_failed(worker, why);
+  if (!ok && error && g_error_matches(*error, ML_ERROR, ML_ERROR_NOT_FOUND) && ml_driver_is_local(worker->driver))
+    forget_folder(worker, command->folder);
   ml_worker_refresh(worker, command->folder);
   if (ok && (opening.broken || ml_worker_cancelled(worker, command))) {
     g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
@@ -267,10 +290,10 @@ void
 ml_worker_keep_flags(MlWorker *worker, const MlCommand *command)
 {
   GError *why = NULL;
-  guint lost = worker->driver->unkept;
+  guint lost = worker->driver->unkept, seen = ml_driver_is_local(worker->driver) ? ML_FLAG_RECENT : 0;
   if (ml_worker_store(worker) &&
       !ml_store_change_flags(worker->store, command->folder, worker->selected_validity, command->uids,
-                             command->add & ~lost, command->remove & ~lost, &why))
+                             command->add & ~lost, (command->remove & ~lost) | seen, &why))
     ml_worker_store_failed(worker, why);
 }
 
@@ -287,7 +310,7 @@ ml_worker_validity(const MlWorker *worker, const MlCommand *command)
 gboolean
 ml_worker_tell_kept(MlWorker *worker, const MlCommand *command)
 {
-  MlStore *store = ml_worker_store(worker);
+  MlStore *store = ml_driver_is_local(worker->driver) ? NULL : ml_worker_store(worker);
   GError *why = NULL;
   gint64 received = 0;
   guint32 validity = ml_worker_validity(worker, command);
@@ -312,7 +335,7 @@ ml_worker_tell_kept(MlWorker *worker, const MlCommand *command)
 void
 ml_worker_keep_message(MlWorker *worker, const MlCommand *command, gint64 received, GBytes *bytes)
 {
-  MlStore *store = ml_worker_store(worker);
+  MlStore *store = ml_driver_is_local(worker->driver) ? NULL : ml_worker_store(worker); /* its file is here */
   guint32 validity = ml_worker_validity(worker, command);
   GError *why = NULL;
   if (store && validity && !ml_store_put(store, command->folder, validity, command->uid, received, bytes, &why))

@@ -407,8 +407,7 @@ ui_box_new(UiApp *app, UiAccount *account, const char *folder)
   box->kept = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ml_header_free);
   box->until = g_hash_table_new(NULL, NULL);
   ui_box_rows_clear(box);
-  if (account->account->kind == ML_ACCOUNT_IMAP)
-    box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
+  box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
   return box;
 }
 

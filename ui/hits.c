@@ -232,8 +232,6 @@ need_box(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalid
   box->uidvalidity = uidvalidity;
   box->order = (UiOrder){ 0 }; /* its rows stand in the search's order, and nothing arranges it */
   ui_box_rows_clear(box);
-  if (!box->lines) /* of a mailbox on this machine the store has the lists too, for the search */
-    box->lines = ui_lines_new(account->store_dir, account->account, box->folder);
   ui_lines_clear(box->lines, uidvalidity);
   box->placed = TRUE;
   box->hits = found;
@@ -246,8 +244,6 @@ add_item(UiHits *found, UiBox *box, UiItem *item, gint64 date)
 {
   const UiHitsRow row = { box, item, date };
 
-  if (box->account->account->kind != ML_ACCOUNT_IMAP)
-    item->flags |= ML_FLAG_RECENT; /* the lists do not have it: what is unread is shown as new */
   found->fit_due |= found->ask != NULL;
   g_array_append_val(found->fresh, row);
 }
