@@ -1,6 +1,6 @@
 #include "mail/store-private.h"
 
-/* Verdicts on messages that are kept, for the list of messages. All of them are of one standing: what was judged by
+/* Verdicts on messages that are kept, or on files of this machine, for the list of messages. All of them are of one standing: what was judged by
  * anything else is gone before the first that is judged by this is put in, and is never given out meanwhile. */
 
 /* How the folder's name is looked up in each of these. ?1 name, ?2 uidvalidity. */
@@ -125,6 +125,13 @@ set_standing(MlStore *store, const char *standing, GError **error)
   return ml_store_step(store, put, error);
 }
 
+#define PUT "INSERT OR REPLACE INTO verdict(id, mark, until) "
+#define THE_MESSAGE "(" THE_FOLDER " << 32) + ?4"
+static const char put_kept[] = PUT "SELECT body.id, ?5, ?6 FROM body WHERE body.id = " THE_MESSAGE " AND " CURRENT;
+/* A file that is edited gets a new line, and the verdict on the old one goes with the old line. */
+static const char put_file[] = PUT "SELECT message.id, ?5, ?6 FROM message WHERE message.id = " THE_MESSAGE " AND " CURRENT
+                                   " AND message.received = ?7 AND message.size = ?8";
+
 gboolean
 ml_store_put_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing,
                       const GArray *verdicts, GError **error)
@@ -132,21 +139,22 @@ ml_store_put_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, c
   if (!ml_store_begin(store, error))
     return FALSE;
   gboolean ok = set_standing(store, standing, error);
-  g_autoptr(sqlite3_stmt) statement =
-      ok ? ml_store_prepare(store,
-                            "INSERT OR REPLACE INTO verdict(id, mark, until) SELECT body.id, ?5, ?6 FROM body WHERE"
-                            " body.id = (" THE_FOLDER " << 32) + ?4 AND " CURRENT,
-                            error)
-         : NULL;
-  ok = statement != NULL;
+  g_autoptr(sqlite3_stmt) kept = ok ? ml_store_prepare(store, put_kept, error) : NULL;
+  g_autoptr(sqlite3_stmt) file = kept ? ml_store_prepare(store, put_file, error) : NULL;
+  ok = file != NULL;
   for (guint i = 0; ok && i < verdicts->len; i++) {
     const MlStoreVerdict *one = &g_array_index(verdicts, MlStoreVerdict, i);
+    sqlite3_stmt *statement = one->size ? file : kept;
     if (!is_mark((int)one->mark))
       continue;
     bind_folder(statement, folder, uidvalidity, standing);
     sqlite3_bind_int64(statement, 4, one->uid);
     sqlite3_bind_int(statement, 5, (int)one->mark);
     sqlite3_bind_int64(statement, 6, one->until);
+    if (one->size) {
+      sqlite3_bind_int64(statement, 7, one->received);
+      sqlite3_bind_int64(statement, 8, (gint64)one->size);
+    }
     ok = ml_store_step(store, statement, error);
   }
   return ml_store_end(store, ok, error);

@@ -111,7 +111,7 @@ GBytes *ml_store_get(MlStore *store, const char *folder, guint32 uidvalidity, gu
 char *ml_store_server(MlStore *store, GError **error);
 gboolean ml_store_set_server(MlStore *store, const char *words, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The verdict on a message that is kept whole, as an index shows it (MlMark), judged without a key: nothing that was
+/* The verdict on a message that is kept whole, or lies in a file of this machine, as an index shows it (MlMark), judged without a key: nothing that was
  * decrypted is in it. @standing is one word for all that it was judged by (ml_message_standing()): under another word it
  * is not there, and past @until neither; and it goes with the message, and when other octets are kept of it.
  * (store-verdict.c) */
@@ -119,11 +119,14 @@ typedef struct {
   guint32 uid;
   MlMark mark;
   gint64 until; /* Unix seconds, that one included */
+  gint64 received;
+  guint64 size; /* of the file that was judged: it is put in only where the line says the same. 0: of what is kept here */
 } MlStoreVerdict;
 /* Those that still hold at @now, ascending: array of MlStoreVerdict. */
 GArray *ml_store_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing, gint64 now,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* What is of another standing goes. Nothing is put in of a message that is not kept whole. */
+/* What is of another standing goes. Nothing is put in of a message that is not kept whole, nor of a file that is another
+ * one than its line speaks of. */
 gboolean ml_store_put_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing,
                                const GArray *verdicts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* At most @most messages that are kept whole, promise a signature, and have no verdict that holds: of @uids (array of

@@ -121,8 +121,10 @@ says_another(const UiBox *box, const UiItem *item, const MlHeader *header)
   const MlHeader *kept = ui_box_kept(box, item->uid);
   const MlHeader *shown = kept ? kept : box->lines ? ui_lines_at_hand(box->lines, item->uid) : NULL;
 
-  return shown && (strcmp(shown->from, header->from) != 0 || strcmp(shown->subject, header->subject) != 0 ||
-                   shown->size != header->size);
+  if (!shown) /* a file is told again only where it is another one, or its mark is kept and comes again */
+    return box->account->account->kind != ML_ACCOUNT_IMAP;
+  return strcmp(shown->from, header->from) != 0 || strcmp(shown->subject, header->subject) != 0 ||
+         shown->size != header->size || shown->received != header->received;
 }
 
 UiItem *

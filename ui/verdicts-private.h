@@ -15,6 +15,7 @@ struct UiVerdicts {
   gboolean changed;      /* it may be another one */
   gboolean running;      /* a step is under way */
   gboolean loaded;       /* what the store has of this folder is on the screen */
+  gboolean loaded_early; /* while the list of this machine was still read: it is asked for once more */
   guint32 below;         /* of a server's folder: judged down to this number; 0: from the newest */
   gboolean through;      /* down to the last */
   guint at;              /* of mail on this machine: index in all */

@@ -59,14 +59,14 @@ judge(Step *step, guint32 uid, const char *from, const char *subject, gint64 rec
                                   .sealed = TRUE };
   g_autoptr(GError) error = NULL;
   g_autoptr(MlMessage) message = ml_message_read(bytes, &options, cancellable, &error);
-  MlStoreVerdict verdict = { uid, ML_MARK_UNSIGNED, G_MAXINT64 };
+  MlStoreVerdict verdict = { .uid = uid, .mark = ML_MARK_UNSIGNED, .until = G_MAXINT64 };
   if (g_cancellable_is_cancelled(cancellable))
     return;
   if (message) {
     verdict.mark = ml_message_mark(message, from);
     verdict.until = ml_message_until(message, &options);
     if (verdict.until <= options.at || (verdict.mark == ML_MARK_GOOD && !is_listed_subject(message, subject)))
-      verdict = (MlStoreVerdict){ uid, ML_MARK_UNJUDGED, 0 };
+      verdict = (MlStoreVerdict){ .uid = uid, .mark = ML_MARK_UNJUDGED };
   }
   g_array_append_val(step->found, verdict);
 }
@@ -134,6 +134,37 @@ run_kept(Step *step, GCancellable *cancellable)
     g_array_append_vals(step->found, known->data, known->len);
 }
 
+/* Of a Maildir what was judged stays, since a file that is written anew is noticed; in an mbox nothing would tell. */
+static void
+run_files(Step *step, GCancellable *cancellable)
+{
+  g_autoptr(GError) error = NULL;
+  for (guint i = 0; i < step->mail->len; i++) {
+    const Mail *mail = step->mail->pdata[i];
+    guint before = step->found->len;
+    if (mail->bytes)
+      judge(step, mail->uid, mail->from, mail->subject, mail->received, mail->bytes, cancellable);
+    if (step->found->len == before)
+      continue;
+    MlStoreVerdict *verdict = &g_array_index(step->found, MlStoreVerdict, before);
+    verdict->received = mail->received;
+    verdict->size = g_bytes_get_size(mail->bytes);
+  }
+  MlStore *store = step->account->kind == ML_ACCOUNT_MAILDIR && (step->found->len || step->load) ? store_of(step) : NULL;
+  if (store && step->found->len &&
+      !ml_store_put_verdicts(store, step->folder, step->uidvalidity, step->standing, step->found, &error))
+    g_message("%s", error->message);
+  if (!step->load)
+    return;
+  g_clear_error(&error);
+  step->more = TRUE; /* then what it does not have */
+  g_autoptr(GArray) known = store ? ml_store_verdicts(store, step->folder, step->uidvalidity, step->standing,
+                                                      g_get_real_time() / G_USEC_PER_SEC, &error)
+                                  : NULL;
+  if (known)
+    g_array_append_vals(step->found, known->data, known->len);
+}
+
 void
 ui_verdicts_run(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
@@ -144,13 +175,8 @@ ui_verdicts_run(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   step->standing = ml_message_standing(ml_config_revocation(step->verdicts->app->config));
   if (step->was && strcmp(step->was, step->standing) != 0)
     return; /* first what is on the screen goes */
-  if (step->account->kind == ML_ACCOUNT_IMAP) {
+  if (step->account->kind == ML_ACCOUNT_IMAP)
     run_kept(step, cancellable);
-    return;
-  }
-  for (guint i = 0; i < step->mail->len; i++) {
-    const Mail *mail = step->mail->pdata[i];
-    if (mail->bytes)
-      judge(step, mail->uid, mail->from, mail->subject, mail->received, mail->bytes, cancellable);
-  }
+  else
+    run_files(step, cancellable);
 }

@@ -376,7 +376,12 @@ begin(Verdicts *verdicts)
   UiBox *box = verdicts->app->box;
   gboolean server = box->account->account->kind == ML_ACCOUNT_IMAP, rest = !server && !box->loading;
   g_autoptr(GPtrArray) wanted = g_ptr_array_new();
-  choose(verdicts, wanted, server ? UI_VERDICTS_BATCH : FILES, rest);
+  if (verdicts->loaded_early && !box->loading)
+    verdicts->loaded = verdicts->loaded_early = FALSE;
+  if (server || verdicts->loaded)
+    choose(verdicts, wanted, server ? UI_VERDICTS_BATCH : FILES, rest);
+  else
+    verdicts->loaded_early = box->loading;
   if (!wanted->len && !verdicts->changed && verdicts->loaded && (!server || verdicts->through)) {
     if (rest && verdicts->at < ui_items_count(box->all))
       arm(verdicts, NEXT_MS);

@@ -54,6 +54,25 @@ wait_for '^> *30 +S\? .*Big Boss' 'it is judged anew'
 keys q
 wait_for 'ended with 0' 'ends'
 
+# --- the next start: what was judged of the files is there without them, and not for a file that was edited since
+mv "$LAB/profile/Mail" "$LAB/profile/Mail.away"
+start 120 40 --
+wait_for 'cannot be opened' 'the files are not there'
+wait_for '^[> ] *27 +S\+ ' 'what was judged of one is'
+wait_for '^[> ] *30 +S\? .*Big Boss' 'and of the one that was edited'
+keys q
+wait_for 'ended with 0' 'ends'
+mv "$LAB/profile/Mail.away" "$LAB/profile/Mail"
+minutes=$(grep -l '^Subject: Minutes of Thursday' "$LAB"/profile/Mail/cur/* "$LAB"/profile/Mail/new/*)
+sed -i 's/Travel: postponed/Travel: permitted/' "$minutes" # as long as before
+check 'the text is another one' grep -q 'Travel: permitted' "$minutes"
+touch -d '2001-02-03 04:05:06' "$minutes"
+start 120 40 --
+wait_for '^[> ] *27 +S! ' 'the text of one was changed: it is judged anew'
+wait_for '^[> ] *17 +S\+ ' 'another is what it was'
+keys q
+wait_for 'ended with 0' 'ends'
+
 # --- a server: out of what is kept here, and what was judged is there at once
 sh tests/lab/dovecot.sh start "$server" >/dev/null || { echo "Bail out! no server"; exit 1; }
 . "$server/env"

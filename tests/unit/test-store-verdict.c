@@ -62,7 +62,7 @@ put(Fixture *fixture, const char *folder, guint32 validity, const char *standing
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GArray) verdicts = g_array_new(FALSE, TRUE, sizeof(MlStoreVerdict));
-  const MlStoreVerdict one = { uid, mark, until };
+  const MlStoreVerdict one = { .uid = uid, .mark = mark, .until = until };
   g_array_append_val(verdicts, one);
   gboolean ok = ml_store_put_verdicts(fixture->store, folder, validity, standing, verdicts, &error);
   g_assert_no_error(error);
@@ -241,6 +241,46 @@ test_two(Fixture *fixture, gconstpointer data)
   ml_store_free(other.store);
 }
 
+static gboolean
+put_file(Fixture *fixture, guint32 uid, gint64 received, guint64 size)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) all = g_array_new(FALSE, TRUE, sizeof(MlStoreVerdict));
+  const MlStoreVerdict one = { .uid = uid, .mark = ML_MARK_GOOD, .until = 100, .received = received, .size = size };
+  g_array_append_val(all, one);
+  return ml_store_put_verdicts(fixture->store, "INBOX", 9, "a", all, &error);
+}
+
+/* A file of this machine is not kept: its verdict is put in for the file that the line speaks of, and goes with the line. */
+static void
+test_file(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  for (guint32 uid = 3; uid >= 1; uid--) {
+    MlHeader *header = ml_header_parse("From: a@x\n\n", 11);
+    header->uid = uid;
+    header->received = 1000 + uid;
+    header->size = 500;
+    g_ptr_array_add(all, header);
+  }
+  const MlSyncPoint point = { .uidvalidity = 9 };
+  MlStoreStep step = { .uidvalidity = 9, .reset = TRUE, .headers = all, .point = &point, .complete = TRUE };
+  g_assert_true(ml_store_apply(fixture->store, "INBOX", &step, &error));
+  g_assert_true(put_file(fixture, 1, 1001, 500));
+  g_assert_true(put_file(fixture, 2, 1001, 500)); /* another time */
+  g_assert_true(put_file(fixture, 3, 1003, 501)); /* another length */
+  g_autofree char *before = verdicts(fixture, "INBOX", 9, "a", 50);
+  g_assert_cmpstr(before, ==, "1=2");
+  const guint32 first = 1;
+  g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof first);
+  g_array_append_val(gone, first);
+  step = (MlStoreStep){ .uidvalidity = 9, .vanished = gone, .headers = all };
+  g_assert_true(ml_store_apply(fixture->store, "INBOX", &step, &error));
+  g_autofree char *after = verdicts(fixture, "INBOX", 9, "a", 50);
+  g_assert_cmpstr(after, ==, "");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -252,5 +292,6 @@ main(int argc, char **argv)
   ADD("unjudged", test_unjudged);
   ADD("damaged", test_damaged);
   ADD("two", test_two);
+  ADD("file", test_file);
   return g_test_run();
 }
