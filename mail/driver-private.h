@@ -74,6 +74,8 @@ struct MlDriver {
   gboolean unsure;           /* ml_driver_unsure(); set by copy and move, cleared by every call */
   GHashTable *copied;        /* ml_driver_copied(); made by copy and move, cleared by every call. NULL: not told */
   guint32 copied_validity;
+  char *at;                  /* the folder that ml_driver_select() opened last, and which one it was; NULL: none */
+  guint32 at_validity;
   guint unkept;              /* flags that the last ml_driver_flags() left out: the folder does not keep them */
 };
 

@@ -35,6 +35,7 @@ ml_driver_free(MlDriver *driver)
     return;
   driver->ops->disconnect(driver);
   g_clear_pointer(&driver->copied, g_hash_table_unref);
+  g_free(driver->at);
   g_object_unref(driver->cancellable);
   g_mutex_clear(&driver->lock);
   driver->ops->free(driver);
@@ -179,8 +180,12 @@ ml_driver_select(MlDriver *driver, const char *folder, MlSelected *selected, GEr
 {
   GError *why = NULL;
   memset(selected, 0, sizeof *selected);
-  return finish(driver, ready(driver, &why) && driver->ops->select(driver, folder, selected, &why), &why,
-                error);
+  g_clear_pointer(&driver->at, g_free);
+  if (!finish(driver, ready(driver, &why) && driver->ops->select(driver, folder, selected, &why), &why, error))
+    return FALSE;
+  driver->at = g_strdup(folder);
+  driver->at_validity = selected->uidvalidity;
+  return TRUE;
 }
 
 gboolean
@@ -234,6 +239,7 @@ ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint *known, c
 {
   GError *why = NULL;
   memset(news, 0, sizeof *news);
+  g_clear_pointer(&driver->at, g_free);
   news->vanished = g_array_new(FALSE, FALSE, sizeof(guint32));
   news->flag_changes = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
   news->missing = g_array_new(FALSE, FALSE, sizeof(guint32));

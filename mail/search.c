@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mail/driver-private.h"
 #include "mail/message.h"
 #include "mail/sync.h"
 
@@ -87,8 +88,7 @@ ml_search_follow(MlDriver *driver, MlStore *store, const GPtrArray *folders, MlS
 struct MlSearchReader {
   MlStore *store;
   MlDriver *local;
-  char *open; /* the folder that @local has open; NULL */
-  guint32 uidvalidity;
+  gboolean looked; /* for what @local did not know */
 };
 
 MlSearchReader *
@@ -103,27 +103,29 @@ ml_search_reader_new(MlStore *store, MlDriver *local)
 void
 ml_search_reader_free(MlSearchReader *reader)
 {
-  if (!reader)
-    return;
-  g_free(reader->open);
   g_free(reader);
 }
 
 /* Of a file of a mailbox here. What cannot be read is searched by its header alone; that it cannot be is said where
- * somebody reads it. */
+ * somebody reads it. To open a folder is to read all its names, so one that is open stays so, and is looked at once more
+ * for a message that it does not have. */
 static GBytes *
 read_local(MlSearchReader *reader, const char *folder, guint32 uidvalidity, guint32 uid)
 {
+  MlDriver *local = reader->local;
   gint64 received;
-  if (g_strcmp0(reader->open, folder) != 0) {
+  for (;;) {
+    gboolean known = g_strcmp0(local->at, folder) == 0 && local->at_validity == uidvalidity;
     MlSelected selected;
-    g_clear_pointer(&reader->open, g_free);
-    if (!ml_driver_select(reader->local, folder, &selected, NULL))
+    if (!known && (!ml_driver_select(local, folder, &selected, NULL) || selected.uidvalidity != uidvalidity))
       return NULL;
-    reader->open = g_strdup(folder);
-    reader->uidvalidity = selected.uidvalidity;
+    reader->looked |= !known;
+    g_autoptr(GError) why = NULL;
+    GBytes *bytes = ml_driver_fetch(local, uid, &received, NULL, NULL, &why);
+    if (bytes || reader->looked || !g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+      return bytes;
+    g_clear_pointer(&local->at, g_free);
   }
-  return reader->uidvalidity == uidvalidity ? ml_driver_fetch(reader->local, uid, &received, NULL, NULL, NULL) : NULL;
 }
 
 static char *
@@ -140,6 +142,7 @@ static gboolean
 take_in(MlStoreSearch *search, MlSearchReader *reader, const GPtrArray *touched, GCancellable *cancellable,
         GError **error)
 {
+  reader->looked = FALSE; /* they may be younger than the last look */
   for (guint i = 0; i < touched->len; i++) {
     const MlStoreTouched *one = touched->pdata[i];
     g_autoptr(GBytes) bytes = one->bytes ? g_bytes_ref(one->bytes)
