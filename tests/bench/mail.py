@@ -369,7 +369,7 @@ def suite_search():
         return
     folder, home, theirs, sizes_of = f"m{BIG}", bench.dir + "/peers-search", {}, {}
     os.makedirs(home + "/nm")
-    took, peak, _, code = timed(client.run("search", "--reindex"), client.env())
+    took, peak, _, code = timed(client.run("search", "--reindex", lab.RARE), client.env())
     if code:
         failures.append(f"signet search --reindex ended with {code}")
     builds = {}
