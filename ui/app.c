@@ -251,6 +251,8 @@ handle_key(UiApp *app, int key)
   if (key == UI_KEY_RESIZE)
     return;
   app->keys++;
+  if (app->box)
+    app->box->unmoved = FALSE;
   ui_app_release(app);
   if (app->rest_source)
     start_rest(app);

@@ -77,7 +77,14 @@ place_cursor(UiBox *box)
       break;
     box->cursor = (int)i;
   }
-  box->placed = TRUE;
+  box->placed = box->unmoved = TRUE;
+}
+
+/* A mailbox on this machine is compared within a moment with what was kept of it: what came meanwhile counts as well. */
+static gboolean
+comes_again(const UiBox *box)
+{
+  return box->unmoved && box->account->account->kind != ML_ACCOUNT_IMAP;
 }
 
 /* As the mailbox has them now; a deletion that only waits for $ stays. */
@@ -195,7 +202,7 @@ take_headers(UiBox *box, MlEvent *event)
   if (!more)
     settle(box);
   box->total = MAX(event->total ? (guint)event->total : box->total, ui_items_count(box->all));
-  if (!box->placed && ui_box_rows(box))
+  if ((!box->placed || comes_again(box)) && ui_box_rows(box))
     place_cursor(box);
   else if (box->to_first)
     box->cursor = MAX((int)ui_box_rows(box) - 1, 0);
@@ -362,6 +369,9 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (box->incomplete)
     make_anew(box);
   settle(box);
+  if (comes_again(box))
+    place_cursor(box);
+  box->unmoved = FALSE;
   if (ui_items_count(box->all) < box->total)
     box->total = ui_items_count(box->all);
   if (box == app->box)

@@ -39,7 +39,8 @@ plain 'Letter 6' 6 'Text 6.' | deliver letter6 6 ''
 start 80 24 --
 wait_shown 'what came and what went meanwhile' 1 3 4 5 6
 wait_for 'F .*Letter 3' 'a mark that was set meanwhile'
-check 'the new one is unread' has '[NO] .*Letter 6'
+wait_for '^>.*Letter 6' 'the cursor is on the new one'
+check 'which is unread' has '[NO] .*Letter 6'
 keys End Enter
 wait_for 'Text 6\.' 'the new one is what it says'
 keys q

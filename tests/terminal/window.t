@@ -185,7 +185,7 @@ fresh
 keys o
 typed 't'
 keys Enter
-wait_for 'Sorted by threads' 'threads over a damaged file'
+wait_for 'Sorted by threads|└─>' 'threads over a damaged file' # what is said of the file may take the words away at once
 wait_for '└─>' 'are whole once the list was read again'
 check 'all of it' until_true all_read 1999
 keys /
