@@ -24,6 +24,7 @@ typedef struct UiBox UiBox;
 typedef struct UiReader UiReader;
 typedef struct UiComposer UiComposer;
 typedef struct UiVerdicts UiVerdicts; /* ui/verdicts.c */
+typedef struct UiAhead UiAhead; /* ui/ahead.c */
 typedef struct UiHits UiHits;       /* ui/hits-private.h */
 typedef struct MlOpenedText MlOpenedText; /* mail/opened.h */
 
@@ -135,6 +136,7 @@ struct UiApp {
   GPtrArray *outlived; /* of char *: strings of the configuration that other threads may still read; NULL */
   GPtrArray *last_words; /* of char *: what went wrong at the very end, for after the screen; NULL */
   UiVerdicts *verdicts; /* NULL: the screen has just begun */
+  UiAhead *ahead;       /* the same */
   MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
@@ -347,6 +349,12 @@ MlThreadEdits *ui_thread_edits(UiApp *app); /* as they are on the disk now; NULL
 
 void ui_thread_edits_stop(UiApp *app); /* once all that was decided is on the disk */
 
+/* ahead.c: what is likely to be read next is made ready */
+void ui_ahead_start(UiApp *app);
+void ui_ahead_stop(UiApp *app); /* before jobs stop */
+void ui_ahead_drawn(UiApp *app); /* the list: soon, if the cursor rests where it is */
+void ui_ahead_now(UiApp *app);   /* the messages at the cursor */
+
 /* verdicts.c: marks in the list, judged behind the screen */
 void ui_verdicts_start(UiApp *app);
 void ui_verdicts_stop(UiApp *app); /* before jobs stop */
@@ -516,7 +524,6 @@ void ui_reader_open(UiApp *app, UiItem *item); /* in the reader that is there, o
 /* Once its message is drawn: notes who signed it (@message_id NULL: it has none), @ahead: fetches those beside it. */
 void ui_reader_after(UiApp *app, UiReader *reader, const char *message_id, gboolean ahead);
 void ui_reader_after_now(UiApp *app, UiReader *reader); /* before it goes: what is left of that */
-void ui_reader_fetch_ahead(UiApp *app, const UiBox *box); /* the messages at the cursor */
 void ui_reader_open_bytes(UiApp *app, GBytes *raw, const char *title);
 void ui_reader_read_again(UiApp *app, UiReader *reader, CryptoJobThread thread, gboolean open_errant);
 /* Asks the network about its signers (CryptoAskKind bits), and shows what came of it. @by_key: the person wants to hear

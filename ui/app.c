@@ -500,6 +500,7 @@ take_down(UiApp *app)
   ui_directory_stop(app);
   ui_asking_stop(app);
   ui_cards_stop(app);
+  ui_ahead_stop(app);
   ui_verdicts_stop(app);
   ml_lists_stop(app->lists);
   ui_thread_edits_stop(app);
@@ -595,6 +596,7 @@ start_rest(UiApp *app)
   ui_certs_notice_start(app);
   ui_directory_start(app);
   ui_finder_start(app);
+  ui_ahead_start(app);
 }
 
 static gboolean

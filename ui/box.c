@@ -375,7 +375,7 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (ui_items_count(box->all) < box->total)
     box->total = ui_items_count(box->all);
   if (box == app->box)
-    ui_reader_fetch_ahead(app, box);
+    ui_ahead_now(app);
   ui_verdicts_kick(app);
 }
 

@@ -262,6 +262,7 @@ draw(UiApp *app, UiView *view, int rows, int columns)
     draw_item(box, 1 + i, columns, (guint)(n - 1 - box->top - i), now);
   ui_box_mend(app);
   ui_box_read_near(app);
+  ui_ahead_drawn(app);
 }
 
 static gboolean

@@ -83,7 +83,7 @@ on_after(gpointer data)
   after->reader->after_source = 0;
   ui_reader_after_now(app, after->reader);
   if (after->ahead && !app->ending && after->reader->box && ui_app_in_box(app, after->reader->life))
-    ui_reader_fetch_ahead(app, app->box);
+    ui_ahead_now(app);
   return G_SOURCE_REMOVE;
 }
 
@@ -95,22 +95,4 @@ ui_reader_after(UiApp *app, UiReader *reader, const char *message_id, gboolean a
   *after = (After){ app, reader, ahead };
   reader->to_note = g_strdup(message_id);
   reader->after_source = g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, on_after, after, g_free);
-}
-
-/* What is likely to be read next, the way down and the way up, so that it is here then. */
-void
-ui_reader_fetch_ahead(UiApp *app, const UiBox *box)
-{
-  enum { SMALL = 128 * 1024 };
-  static const int steps[] = { 0, -1, 1 };
-
-  if (box->account->account->kind != ML_ACCOUNT_IMAP || box->account->state != ML_STATE_ONLINE)
-    return;
-  for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
-    int at = box->cursor + steps[i];
-    const UiItem *item = at >= 0 && at < (int)ui_box_rows(box) ? ui_box_row(box, at) : NULL;
-    const MlHeader *header = item ? ui_box_header(box, item) : NULL;
-    if (header && header->uid && header->size <= SMALL)
-      ml_worker_fetch_ahead(box->account->worker, box->folder, item->uid, header->size);
-  }
 }

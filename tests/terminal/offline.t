@@ -29,13 +29,15 @@ done
 start 80 24 --
 wait_for '^>  *5 ' 'five letters, read from the server'
 wait_for 'far  online' 'which is there'
-keys Home Down Enter
+kept() { "$SIGNET" --profile "$LAB/profile" --offline show "INBOX/$1" >/dev/null 2>&1; }
+check 'the newest is fetched when the list is there' until_true kept 5
+keys Home
+check 'and what lies beside the cursor where it rests' until_true kept 2
+keys Down Enter
 wait_for 'Text 1' 'the second is read'
 keys q
 wait_for '^> *2 ' 'back to the list'
-kept() { "$SIGNET" --profile "$LAB/profile" --offline show "INBOX/$1" >/dev/null 2>&1; }
 check 'the one below it was fetched ahead' until_true kept 3
-check 'and the newest, when the list was there' until_true kept 5
 keys q
 wait_for 'ended with 0' 'it ends'
 

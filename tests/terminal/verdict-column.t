@@ -115,7 +115,16 @@ wait_for '^> *30 +S\+ |^ *30 +S\+ ' 'without the network the marks are there'
 wait_for '^ *1 .* S   |^ *1 +S   ' 'and hints where nothing is kept'
 keys q
 wait_for 'ended with 0' 'ends'
+start 120 40 -- --offline
+wait_for '^[> ] *30 +S\+ ' 'once more'
+typed '30'
+keys Enter
+wait_for '^> *30 +S\+ ' 'the cursor rests on one, so that it is read ahead'
 signet cert distrust "$(root_of_demo)" >/dev/null 2>&1
+keys Enter
+wait_for 'SIGNED, NOT TRUSTED' 'and judged when it is opened: its authority was distrusted meanwhile'
+keys q q
+wait_for 'ended with 0' 'ends'
 start 120 40 -- --offline
 wait_for '^ *30 +S\? |^> *30 +S\? ' 'the authority was distrusted meanwhile: no mark of before is shown'
 check 'for none of them' has_not ' S\+ '

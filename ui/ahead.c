@@ -1,0 +1,153 @@
+#include <string.h>
+
+#include "ui/app-private.h"
+
+/* What is likely to be read next, the one at the cursor and the way down and up from it, once the cursor rests: its bytes
+ * are fetched, and what a signed one is judged by is read ahead, so that both are here when its key comes. The verdict
+ * itself is thrown away: what is shown is judged when it is opened, by what holds then. */
+enum { REST_MS = 80, SMALL = 128 * 1024, NEAR = 3 };
+
+struct UiAhead {
+  guint64 life;        /* of the box of the next two */
+  guint32 uid;         /* where the cursor was drawn last */
+  guint32 ready[NEAR]; /* are here, and were read if signed; 0: none */
+  guint source;
+};
+
+typedef struct {
+  UiApp *app;
+  GPtrArray *mail; /* of GBytes */
+} Warming;
+
+/* No key, no question, no network, and nothing is written down. */
+static void
+warm(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  const Warming *warming = data;
+  MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
+                            .revocation = ml_config_revocation(warming->app->config),
+                            .sealed = TRUE,
+                            .people = ui_app_people(warming->app, CRYPTO_JOB_VERIFY) };
+  g_autofree char *standing = ml_message_standing(options.revocation);
+
+  for (guint i = 0; i < warming->mail->len && !crypto_job_is_awaited(CRYPTO_JOB_VERIFY); i++) {
+    g_autoptr(MlMessage) message = ml_message_read(warming->mail->pdata[i], &options, cancellable, NULL);
+  }
+}
+
+static void
+warmed(UiApp *app, gboolean cancelled, gpointer data)
+{
+  Warming *warming = data;
+
+  g_ptr_array_unref(warming->mail);
+  g_free(warming);
+}
+
+/* A number of another folder is another message. */
+static void
+look_into(UiAhead *ahead, const UiBox *box)
+{
+  if (ahead->life == box->life)
+    return;
+  ahead->life = box->life;
+  ahead->uid = 0;
+  memset(ahead->ready, 0, sizeof ahead->ready);
+}
+
+static gboolean
+is_ready(const UiAhead *ahead, guint32 uid)
+{
+  for (guint i = 0; i < NEAR; i++)
+    if (ahead->ready[i] == uid)
+      return TRUE;
+  return FALSE;
+}
+
+/* Is it here? If not it is fetched: the worker is not asked for what is, since that would end its IDLE. */
+static gboolean
+make_ready(UiBox *box, const UiItem *item, GPtrArray *mail)
+{
+  const MlHeader *header = ui_box_header(box, item);
+  const UiAccount *account = box->account;
+  gint64 received;
+
+  if (!header->uid || header->size > SMALL)
+    return FALSE;
+  GBytes *bytes = box->lines ? ui_lines_message(box->lines, item->uid, &received) : NULL;
+  if (!bytes && account->account->kind == ML_ACCOUNT_IMAP && account->state == ML_STATE_ONLINE)
+    ml_worker_fetch_ahead(account->worker, box->folder, item->uid, header->size);
+  if (bytes && item->hints & ML_HINT_SIGNED)
+    g_ptr_array_add(mail, g_bytes_ref(bytes));
+  g_bytes_unref(bytes);
+  return bytes != NULL;
+}
+
+void
+ui_ahead_now(UiApp *app)
+{
+  static const int steps[NEAR] = { 0, -1, 1 };
+  UiBox *box = app->box;
+  guint32 ready[NEAR] = { 0 };
+
+  if (!app->ahead || !box || app->ending)
+    return;
+  look_into(app->ahead, box);
+  g_autoptr(GPtrArray) mail = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+  for (guint i = 0; i < NEAR; i++) {
+    int at = box->cursor + steps[i];
+    const UiItem *item = at >= 0 && at < (int)ui_box_rows(box) ? ui_box_row(box, (guint)at) : NULL;
+    if (item && (is_ready(app->ahead, item->uid) || make_ready(box, item, mail)))
+      ready[i] = item->uid;
+  }
+  memcpy(app->ahead->ready, ready, sizeof ready);
+  if (!mail->len)
+    return;
+  Warming *warming = g_new(Warming, 1);
+  *warming = (Warming){ app, g_steal_pointer(&mail) };
+  ui_ops_job_unseen(app, CRYPTO_JOB_VERIFY, warm, warmed, warming);
+}
+
+static gboolean
+on_rest(gpointer data)
+{
+  UiApp *app = data;
+  gint64 left = app->last_touch + REST_MS * (gint64)1000 - g_get_monotonic_time();
+
+  app->ahead->source = left > 0 ? g_timeout_add((guint)(left / 1000) + 1, on_rest, app) : 0;
+  if (left <= 0)
+    ui_ahead_now(app);
+  return G_SOURCE_REMOVE;
+}
+
+void
+ui_ahead_drawn(UiApp *app)
+{
+  UiAhead *ahead = app->ahead;
+  const UiBox *box = app->box;
+  const UiItem *item = ui_box_item(box);
+
+  if (!ahead || !item || app->ending)
+    return;
+  look_into(ahead, box);
+  if (ahead->uid == item->uid)
+    return;
+  ahead->uid = item->uid;
+  if (!ahead->source)
+    ahead->source = g_timeout_add(REST_MS, on_rest, app);
+}
+
+void
+ui_ahead_start(UiApp *app)
+{
+  app->ahead = g_new0(UiAhead, 1);
+  ui_ahead_drawn(app);
+}
+
+void
+ui_ahead_stop(UiApp *app)
+{
+  if (app->ahead && app->ahead->source)
+    g_source_remove(app->ahead->source);
+  g_clear_pointer(&app->ahead, g_free);
+}
