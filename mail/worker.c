@@ -352,8 +352,8 @@ ml_worker_free(MlWorker *worker)
   g_queue_clear_full(&worker->queue, (GDestroyNotify)command_free);
   g_queue_clear_full(&worker->events, (GDestroyNotify)ml_event_free);
   ml_driver_free(worker->driver);
-  ml_store_free(worker->store);
   ml_worker_pending_clear(worker);
+  ml_store_free(worker->store); /* after those that only read: who closes last takes the log into the file, if it may write */
   g_free(worker->store_said);
   g_free(worker->told);
   g_hash_table_unref(worker->shown);

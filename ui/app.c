@@ -475,6 +475,12 @@ remove_source(guint *source)
   *source = 0;
 }
 
+static void
+close_lines(UiBox *box, gpointer data)
+{
+  ui_lines_close(box->lines);
+}
+
 /* Threads first, while what they hand back still has somebody to take it; the screen last, so that a crash on the
  * way still finds the terminal in our hands. */
 static void
@@ -506,6 +512,7 @@ take_down(UiApp *app)
   ui_thread_edits_stop(app);
   crypto_job_stop();
   ui_finder_free(app);
+  ui_app_each_box(app, close_lines, NULL); /* the workers, which may write, are the last */
   g_ptr_array_set_size(app->accounts, 0);
   while (g_main_context_iteration(NULL, FALSE))
     ;

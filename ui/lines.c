@@ -47,6 +47,13 @@ ui_lines_new(const char *store_dir, const MlAccount *account, const char *folder
 }
 
 void
+ui_lines_close(UiLines *lines)
+{
+  if (lines)
+    g_clear_pointer(&lines->store, ml_store_free);
+}
+
+void
 ui_lines_free(UiLines *lines)
 {
   if (!lines)

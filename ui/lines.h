@@ -10,6 +10,7 @@ typedef struct UiLines UiLines;
 
 UiLines *ui_lines_new(const char *store_dir, const MlAccount *account, const char *folder); /* borrows all three */
 void ui_lines_free(UiLines *lines); /* NULL is fine */
+void ui_lines_close(UiLines *lines); /* the file; it is opened again by whoever reads on. NULL is fine */
 void ui_lines_clear(UiLines *lines, guint32 uidvalidity); /* the folder is another one */
 void ui_lines_forget(UiLines *lines, guint32 uid);
 void ui_lines_put(UiLines *lines, MlHeader *header); /* takes one that is in the store; kept while there is room */

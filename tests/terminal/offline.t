@@ -40,6 +40,7 @@ wait_for '^> *2 ' 'back to the list'
 check 'the one below it was fetched ahead' until_true kept 3
 keys q
 wait_for 'ended with 0' 'it ends'
+check 'with nothing left in the log of the store, which the next start would read' [ ! -e "$LAB/profile/data/store/far.db-wal" ]
 
 start 80 24 -- --offline
 wait_for '^>  *5 ' 'with --offline they are there again'
