@@ -19,6 +19,7 @@ args = ap.parse_args()
 clients.Signet.program = os.path.abspath(f"{args.build}/signet")
 sizes = sorted(int(n) for n in args.sizes.split())
 BIG = sizes[-1]
+RARE = 5 * len(sizes) # messages that have the rare word: five in each mailbox
 unable = [f"{n}: not installed" for n in args.clients.split() if not os.path.exists(f"/usr/bin/{n}")]
 peers = [n for n in args.clients.split() if os.path.exists(f"/usr/bin/{n}")]
 rows, failures = [], []
@@ -228,6 +229,21 @@ def navigate(client, size, n=5, pages=15, quiet=0.08, limit=20):
                 opened=opened[0], reopened=med(opened[1:]))
 
 
+def pages_while_reading(client, quiet=0.02):
+    """Seconds from each page key to its page, while the headers of all messages are being fetched behind the screen."""
+    client.wipe()
+    app, _ = begin(client, f"m{BIG}")
+    took, rows = [], lambda text: text.split("\n")[5:30] # the title tells how far it is: no page
+    while True:
+        before = app.text()
+        if "reading " not in before.split("\n")[0]:
+            break
+        took.append(app.wait(lambda t: rows(t) != rows(before), app.key("PPage"), 5, 0.0003))
+        time.sleep(quiet)
+    finish(client, app)
+    return [t for t in took if t is not None]
+
+
 def peers_for_keys(port=None):
     return [clients.make(bench, n, "keys", port=port, warm=n != "alpine") for n in peers]
 
@@ -241,6 +257,16 @@ def suite_keys():
         value = ours[key] and ours[key] * MS
         row(f"{words}, {BIG}", value, peer and (peer[0], peer[1] * MS), floor, "ms", f"{limit} ms" if limit else "",
             value and value <= limit if limit else None)
+    if len(sizes) > 1:
+        small = navigate(clients_of("signet", "warm"), sizes[-2])
+        for key, words in (("page", "page down"), ("again", "jump to an end")):
+            growth = ours[key] / small[key] if ours[key] and small[key] else None
+            row(f"growth of {words}, {sizes[-2]} to {BIG}", growth, None, None, "x", "1.2x", growth and growth <= 1.2)
+    pages = pages_while_reading(clients_of("signet", "reading"))
+    if len(pages) < 5:
+        failures.append(f"only {len(pages)} pages were turned while all headers were fetched")
+    worst = max(pages) * MS if pages else None
+    row(f"page while all headers are fetched, the slowest of {len(pages)}", worst, None, floor, "ms", "16 ms", worst and worst <= 16)
 
 
 def suite_signed():
@@ -362,6 +388,10 @@ def suite_bodies():
     row(f"full pull of bodies, {BIG}", ours[0], ("mbsync", other[0]), floor, "s", "mbsync's time", ours[0] <= other[0])
 
 
+def octets_of(folder, end=""):
+    return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names if name.endswith(end))
+
+
 def found_while_typing(client, n=7):
     """Seconds from the key that completes a rare word to the messages that have it, in a client that runs and has its index."""
     app, _ = begin(client, f"m{BIG}")
@@ -373,7 +403,7 @@ def found_while_typing(client, n=7):
         app.key(lab.RARE + "x", literal=True) # in none of them; what the word begins with finds it too, as it is typed
         app.wait(" 0 found", None, 20)
         time.sleep(0.3)
-        took.append(app.wait(" 5 found", app.key("BSpace"), 20, 0.0003))
+        took.append(app.wait(f" {RARE} found", app.key("BSpace"), 20, 0.0003))
         app.key("Escape")
         app.wait(lambda t: "Search all folders for:" not in t, None, 20)
         time.sleep(0.2)
@@ -410,13 +440,15 @@ def suite_search():
         unable.append("mu: not installed")
     peer = min(builds.items(), key=lambda b: b[1][0]) if builds else None
     row(f"search index built, {BIG}", took, peer and (peer[0], peer[1][0]), None, "s", "60 s", took <= 60)
+    text, index = octets_of(f"{bench.local}/{folder}"), octets_of(client.home + "/p/data/store", ".search")
+    row("  its size, of the messages' octets", index / text, None, None, "x", "0.6x", index / text <= 0.6)
     row("  its peak memory", peak, peer and (peer[0], peer[1][1]), None, "MiB", "256 MiB", peak <= 256)
     ours = []
     for _ in range(7):
         took, _, out, _ = timed(client.run("search", lab.RARE), client.env())
         ours.append(took)
-        if out.count(b"\n") != 5:
-            failures.append(f"signet search found {out.count(10)} of 5")
+        if out.count(b"\n") != RARE:
+            failures.append(f"signet search found {out.count(10)} of {RARE}")
     peer = best_of(theirs)
     running = found_while_typing(client)
     row("rare word in all bodies, running client", running and running * MS, peer and (peer[0], peer[1] * MS), None, "ms", "10 ms",
