@@ -27,7 +27,7 @@ typedef struct {
   gboolean (*select)(MlDriver *driver, const char *folder, MlSelected *selected, GError **error);
   gboolean (*headers)(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                       GError **error);
-  /* NULL: only a server knows. Into an array of MlFlagChange, in any order. */
+  /* Into an array of MlFlagChange, in any order. */
   gboolean (*uids)(MlDriver *driver, GArray *uids, GError **error);
   /* Adds to @uids (of guint32) those of @lines (of MlLine) whose file was written anew under its name. NULL: the number is
    * another one then. */
@@ -39,9 +39,9 @@ typedef struct {
                          GError **error);
   GBytes *(*fetch)(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                    GError **error);
-  /* NULL: a mailbox on this machine. */
-  gboolean (*bodies)(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
-                     GError **error);
+  /* NULL: a mailbox on this machine. @lines: ml_driver_whole(). */
+  gboolean (*bodies)(MlDriver *driver, const GArray *uids, gsize most, gboolean lines, MlBodiesFunc func,
+                     gpointer user_data, GError **error);
   /* NULL: a mailbox on this machine. Appends to @uids, newest first. */
   gboolean (*search)(MlDriver *driver, const MlQuery *query, GArray *uids, GError **error);
   /* May be NULL, both: messages are always whole. */

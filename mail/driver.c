@@ -271,7 +271,6 @@ ml_driver_uids(MlDriver *driver, GError **error)
 {
   GError *why = NULL;
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
-  g_assert(driver->ops->uids != NULL);
   if (!finish(driver, ready(driver, &why) && driver->ops->uids(driver, uids, &why), &why, error))
     return NULL;
   g_array_sort(uids, ml_flag_change_compare);
@@ -287,15 +286,39 @@ ml_driver_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, g
                 error);
 }
 
-gboolean
-ml_driver_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
-                 GError **error)
+void
+ml_body_free(MlBody *body)
+{
+  if (!body)
+    return;
+  g_clear_pointer(&body->bytes, g_bytes_unref);
+  ml_header_free(body->header);
+  g_free(body);
+}
+
+static gboolean
+bodies(MlDriver *driver, const GArray *uids, gsize most, gboolean lines, MlBodiesFunc func, gpointer user_data,
+       GError **error)
 {
   GError *why = NULL;
   g_assert(driver->ops->bodies != NULL);
   return !uids->len ||
-         finish(driver, ready(driver, &why) && driver->ops->bodies(driver, uids, most, func, user_data, &why), &why,
-                error);
+         finish(driver, ready(driver, &why) && driver->ops->bodies(driver, uids, most, lines, func, user_data, &why),
+                &why, error);
+}
+
+gboolean
+ml_driver_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                 GError **error)
+{
+  return bodies(driver, uids, most, FALSE, func, user_data, error);
+}
+
+gboolean
+ml_driver_whole(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                GError **error)
+{
+  return bodies(driver, uids, most, TRUE, func, user_data, error);
 }
 
 GArray *

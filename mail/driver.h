@@ -105,8 +105,7 @@ gboolean ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint 
 gboolean ml_driver_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* The messages of the open folder, ascending: array of MlFlagChange. Of mailboxes on this machine alone: they tell it
- * without reading a message. */
+/* The messages of the open folder, ascending: array of MlFlagChange. No message is read for it. */
 GArray *ml_driver_uids(MlDriver *driver, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Headers of the selected folder in chunks, newest first; within a chunk newest first too. @func gets an array of
@@ -127,15 +126,22 @@ GBytes *ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgr
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Whole messages of the open folder (@uids: array of guint32, ascending), the newest first, some at a time: @func gets an
- * array of MlBody (takes it). Those that are gone, or longer than @most octets, are left out. Of a server alone. */
+ * array of MlBody (takes it). Those that are gone, or longer than @most octets, are left out. The server is at the next
+ * ones meanwhile, so that @func must not ask the driver for anything; after it has returned FALSE it still gets what was
+ * asked for already. Of a server alone. */
 typedef struct {
   guint32 uid;
   gint64 received;
-  GBytes *bytes;
+  GBytes *bytes;    /* NULL: too long, or the server has no text of it; of ml_driver_whole() alone */
+  MlHeader *header; /* of ml_driver_whole(), else NULL */
 } MlBody;
+void ml_body_free(MlBody *body);
 typedef gboolean (*MlBodiesFunc)(GPtrArray *bodies, guint done, guint total, gpointer user_data); /* FALSE: stop */
 gboolean ml_driver_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same with the line of the index of each, made of the text where that comes; those without text are there as well. */
+gboolean ml_driver_whole(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What of the open folder fits, as the server sees it: its words may be parts of longer ones. Array of guint32, newest
  * first. Of a server alone. */

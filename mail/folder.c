@@ -147,20 +147,27 @@ unfold(const char *text, gsize length)
   return g_strstrip(out);
 }
 
+/* Where the value begins if the header in [at, end) has this name, else 0. */
+static gsize
+value_of(const char *block, gsize at, gsize end, const char *name, gsize name_length)
+{
+  if (end - at <= name_length || g_ascii_strncasecmp(block + at, name, name_length) != 0)
+    return 0;
+  gsize colon = at + name_length;
+  while (colon < end && (block[colon] == ' ' || block[colon] == '\t'))
+    colon++;
+  return colon < end && block[colon] == ':' ? colon + 1 : 0;
+}
+
 char *
 ml_header_value(const char *block, gsize length, const char *name)
 {
   gsize name_length = strlen(name);
-  for (gsize at = 0; at < length;) {
-    gsize end = field_end(block, length, at);
-    if (end - at > name_length && g_ascii_strncasecmp(block + at, name, name_length) == 0) {
-      gsize colon = at + name_length;
-      while (colon < end && (block[colon] == ' ' || block[colon] == '\t'))
-        colon++;
-      if (colon < end && block[colon] == ':')
-        return unfold(block + colon + 1, end - colon - 1);
-    }
-    at = end;
+  for (gsize at = 0, end; at < length; at = end) {
+    end = field_end(block, length, at);
+    gsize value = value_of(block, at, end, name, name_length);
+    if (value)
+      return unfold(block + value, end - value);
   }
   return NULL;
 }
@@ -279,30 +286,50 @@ parse_hints(const char *raw)
   return hints;
 }
 
+enum { FROM, TO, CC, SUBJECT, MESSAGE_ID, REFERENCES, IN_REPLY_TO, DATE, CONTENT_TYPE, FIELDS };
+
+/* The first of each, in one walk: the block may be all of a message's header. */
+static void
+find_values(const char *block, gsize length, char *values[FIELDS])
+{
+  static const struct {
+    const char *name;
+    gsize length;
+  } names[FIELDS] = { { "From", 4 },        { "To", 2 },           { "Cc", 2 },   { "Subject", 7 },      { "Message-ID", 10 },
+                      { "References", 10 }, { "In-Reply-To", 11 }, { "Date", 4 }, { "Content-Type", 12 } };
+  for (gsize at = 0, end; at < length; at = end) {
+    end = field_end(block, length, at);
+    for (guint i = 0; i < FIELDS; i++) {
+      gsize value = values[i] || (block[at] | 0x20) != (names[i].name[0] | 0x20)
+                        ? 0
+                        : value_of(block, at, end, names[i].name, names[i].length);
+      if (value) {
+        values[i] = unfold(block + value, end - value);
+        break;
+      }
+    }
+  }
+}
+
 MlHeader *
 ml_header_parse(const char *block, gsize length)
 {
+  char *values[FIELDS] = { NULL };
   ml_init();
-  length = MIN(length, MAX_BLOCK);
+  find_values(block, MIN(length, MAX_BLOCK), values);
   MlHeader *header = g_new0(MlHeader, 1);
-  g_autofree char *from = ml_header_value(block, length, "From");
-  header->from = decode(g_strdup(from));
-  parse_from(header, from);
-  header->to = decode(ml_header_value(block, length, "To"));
-  header->cc = decode(ml_header_value(block, length, "Cc"));
-  header->subject = decode(ml_header_value(block, length, "Subject"));
-  g_autofree char *id = ml_header_value(block, length, "Message-ID");
-  header->message_id = bare_id(id);
-  g_autofree char *references = ml_header_value(block, length, "References");
-  if (!references || !*references) {
-    g_free(references);
-    references = ml_header_value(block, length, "In-Reply-To");
-  }
+  header->from = decode(g_strdup(values[FROM]));
+  parse_from(header, values[FROM]);
+  header->to = decode(g_steal_pointer(&values[TO]));
+  header->cc = decode(g_steal_pointer(&values[CC]));
+  header->subject = decode(g_steal_pointer(&values[SUBJECT]));
+  header->message_id = bare_id(values[MESSAGE_ID]);
+  const char *references = values[REFERENCES] && *values[REFERENCES] ? values[REFERENCES] : values[IN_REPLY_TO];
   header->references = g_utf8_make_valid(references ? references : "", -1);
-  g_autofree char *date = ml_header_value(block, length, "Date");
-  header->date = parse_date(date);
-  g_autofree char *type = ml_header_value(block, length, "Content-Type");
-  header->hints = parse_hints(type);
+  header->date = parse_date(values[DATE]);
+  header->hints = parse_hints(values[CONTENT_TYPE]);
+  for (guint i = 0; i < FIELDS; i++)
+    g_free(values[i]);
   return header;
 }
 

@@ -12,7 +12,6 @@ enum {
   SECTIONS_A_COMMAND = 60,      /* command lines stay below 2 KiB */
   WHOLE = 128 * 1024,           /* octets of a message that is not worth asking what it consists of */
   STRUCTURE_TEXT = 8 * 1024 * 1024,
-  BODIES_A_COMMAND = 50,
 };
 
 typedef struct {
@@ -300,67 +299,4 @@ ml_imap_fetch_shown(MlDriver *driver, guint32 uid, guint64 size, GPtrArray **lef
     return NULL;
   }
   return bytes ? bytes : ml_imap_fetch(driver, uid, received, func, user_data, error);
-}
-
-/* ---- many whole messages */
-
-typedef struct {
-  GPtrArray *bodies; /* of MlBody */
-  gsize most;
-} Bodies;
-
-static void
-body_free(gpointer data)
-{
-  MlBody *body = data;
-  g_bytes_unref(body->bytes);
-  g_free(body);
-}
-
-static void
-on_body(MlImapSession *session, const MlResponse *response, gpointer user_data)
-{
-  (void)session;
-  Bodies *into = user_data;
-  const MlNode *body = response->kind == ML_RESPONSE_FETCH ? ml_imap_body(response->data) : NULL;
-  guint64 uid;
-  if (!body || body->kind != ML_NODE_STRING || body->full > MIN(into->most, body->length) ||
-      into->bodies->len >= BODIES_A_COMMAND ||
-      !ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid) || !uid)
-    return;
-  MlBody *one = g_new0(MlBody, 1);
-  one->uid = (guint32)uid;
-  one->bytes = g_bytes_new(body->text, body->length);
-  ml_imap_date(ml_imap_item(response->data, "INTERNALDATE"), &one->received);
-  g_ptr_array_add(into->bodies, one);
-}
-
-gboolean
-ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data, GError **error)
-{
-  MlImap *imap = (MlImap *)driver;
-  for (guint end = uids->len; end > 0;) {
-    guint n = MIN(BODIES_A_COMMAND, end);
-    g_autoptr(GArray) part = g_array_new(FALSE, FALSE, sizeof(guint32));
-    g_array_append_vals(part, &g_array_index(uids, guint32, end - n), n);
-    g_autofree char *set = ml_imap_uid_set(part);
-    g_autoptr(GPtrArray) bodies = g_ptr_array_new_with_free_func(body_free);
-    Bodies into = { bodies, most };
-    if (!ml_imap_need_folder(imap, error))
-      return FALSE;
-    ml_sieve_set_literals(imap->session->stream->sieve, most, ML_MESSAGE_MAX);
-    gboolean ok = ml_imap_session_command(imap->session, on_body, &into, error,
-                                          "UID FETCH %s (UID INTERNALDATE BODY.PEEK[])", set);
-    ml_sieve_set_literals(imap->session->stream->sieve, ML_HEADER_MAX, ML_MESSAGE_MAX);
-    if (!ok)
-      return FALSE;
-    end -= n;
-    if (!func(g_steal_pointer(&bodies), uids->len - end, uids->len, user_data))
-      return TRUE;
-    if (ml_driver_interrupted(driver)) {
-      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
-      return FALSE;
-    }
-  }
-  return TRUE;
 }

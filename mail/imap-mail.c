@@ -4,11 +4,6 @@
 
 enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100, AHEAD_MAX = 2000, BULK = 300 };
 
-#define HEADER_ITEMS                                                                                         \
-  "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID "         \
-  "REFERENCES "                                                                                              \
-  "IN-REPLY-TO CONTENT-TYPE)])"
-
 typedef struct {
   GPtrArray *headers;
   guint32 above;
@@ -44,7 +39,7 @@ gboolean
 ml_imap_ask_headers(MlImapSession *session, MlImapAsk *ask, guint32 from, GError **error)
 {
   ask->data = on_ahead;
-  return ml_imap_session_ask(session, ask, error, "FETCH %u:* " HEADER_ITEMS, from);
+  return ml_imap_session_ask(session, ask, error, "FETCH %u:* " ML_IMAP_HEADER_ITEMS, from);
 }
 
 static int
@@ -86,7 +81,7 @@ headers_above(MlImap *imap, guint32 above, MlHeadersFunc func, gpointer user_dat
   Headers chunk = { headers, above, 0, 0 };
   if (above == G_MAXUINT32)
     return TRUE;
-  if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %u:* " HEADER_ITEMS,
+  if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %u:* " ML_IMAP_HEADER_ITEMS,
                                above + 1))
     return FALSE;
   sort_headers(headers);
@@ -131,7 +126,7 @@ headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, G
     guint32 lowest = highest > size ? highest - size + 1 : 1;
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     Headers chunk = { headers, 0, highest, lowest };
-    if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "FETCH %u:%u " HEADER_ITEMS, lowest,
+    if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "FETCH %u:%u " ML_IMAP_HEADER_ITEMS, lowest,
                                  highest))
       return FALSE;
     sort_headers(headers);
@@ -197,7 +192,7 @@ ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpo
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     Headers chunk = { headers, 0, 0, 0 };
     if (!ml_imap_need_folder(imap, error) || (end > BULK && !ml_imap_compress(imap, error)) ||
-        !ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %s " HEADER_ITEMS, set))
+        !ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %s " ML_IMAP_HEADER_ITEMS, set))
       return FALSE;
     sort_headers(headers);
     end -= n;

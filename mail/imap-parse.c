@@ -86,7 +86,8 @@ ml_imap_header(const MlNode *items)
     return NULL;
   const MlNode *body = ml_imap_body(items);
   gboolean text = body && body->kind == ML_NODE_STRING;
-  MlHeader *header = ml_header_parse(text ? body->text : "", text ? body->length : 0);
+  /* Of a whole message what is above the first empty line. */
+  MlHeader *header = ml_header_parse(text ? body->text : "", text ? ml_header_block_length(body->text, body->length) : 0);
   header->uid = (guint32)uid;
   header->flags = ml_imap_flags(ml_imap_item(items, "FLAGS"));
   if (ml_node_number(ml_imap_item(items, "RFC822.SIZE"), G_MAXINT64, &size))

@@ -241,14 +241,20 @@ typedef struct {
 
 gboolean ml_imap_connect_stepwise(MlImap *imap, const GError *why); /* TRUE: there is a new session */
 gboolean ml_imap_need_folder(MlImap *imap, GError **error); /* after a new connection: opens it again */
+/* What a line of the index is made of (ml_imap_header()). */
+#define ML_IMAP_HEADER_ITEMS                                                                                 \
+  "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (DATE FROM TO CC SUBJECT MESSAGE-ID REFERENCES " \
+  "IN-REPLY-TO CONTENT-TYPE)])"
 gboolean ml_imap_ask_headers(MlImapSession *session, MlImapAsk *ask, guint32 from, GError **error)
     G_GNUC_WARN_UNUSED_RESULT; /* ask->user_data: array of MlHeader */
 gboolean ml_imap_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
                          GError **error);
 gboolean ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,
                             GError **error);
-gboolean ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, MlBodiesFunc func, gpointer user_data,
-                        GError **error);
+gboolean ml_imap_uids(MlDriver *driver, GArray *uids, GError **error);
+/* imap-bodies.c */
+gboolean ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, gboolean lines, MlBodiesFunc func,
+                        gpointer user_data, GError **error);
 /* imap-search.c */
 gboolean ml_imap_search(MlDriver *driver, const MlQuery *query, GArray *uids, GError **error);
 /* imap-compress.c: before much is fetched. FALSE: the line broke; that it is refused is no error */

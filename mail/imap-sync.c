@@ -203,11 +203,33 @@ search_all(MlImapSession *session, gboolean *done, GError **error)
 gboolean
 ml_imap_list_all(MlImapSession *session, GError **error)
 {
-  guint n = session->slots->len;
-  gboolean done = FALSE;
-  if (n > FEW && (session->caps & ML_IMAP_ESEARCH) && !search_all(session, &done, error))
+  gboolean done = FALSE, search = session->slots->len > FEW && (session->caps & ML_IMAP_ESEARCH);
+  if (search && !search_all(session, &done, error))
     return FALSE;
-  return done || !n || ml_imap_session_command(session, NULL, NULL, error, "FETCH 1:%u (UID FLAGS)", n);
+  guint n = session->slots->len;
+  if (done || !n)
+    return TRUE;
+  /* Where the ranges do not fit some have gone meanwhile, perhaps more than the slots tell (VANISHED of what has no number
+   * yet), and a place that is no more may not be asked for. */
+  return search ? ml_imap_session_command(session, NULL, NULL, error, "UID FETCH 1:* (UID FLAGS)")
+                : ml_imap_session_command(session, NULL, NULL, error, "FETCH 1:%u (UID FLAGS)", n);
+}
+
+gboolean
+ml_imap_uids(MlDriver *driver, GArray *uids, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  if (!ml_imap_need_folder(imap, error) || !ml_imap_list_all(imap->session, error))
+    return FALSE;
+  for (guint i = 0; i < imap->session->slots->len; i++) {
+    const MlImapSlot *slot = &g_array_index(imap->session->slots, MlImapSlot, i);
+    const MlFlagChange one = ml_imap_slot_says(slot);
+    if (slot->uid) /* else the server did not say */
+      g_array_append_val(uids, one);
+  }
+  imap->listed = TRUE;
+  g_clear_pointer(&imap->known, g_array_unref);
+  return TRUE;
 }
 
 void

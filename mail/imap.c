@@ -445,6 +445,7 @@ static const MlDriverOps ops = {
   .folders = imap_folders,
   .select = imap_select,
   .headers = ml_imap_headers,
+  .uids = ml_imap_uids,
   .sync = ml_imap_sync,
   .headers_of = ml_imap_headers_of,
   .bodies = ml_imap_bodies,

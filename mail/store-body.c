@@ -65,14 +65,24 @@ putting(MlStore *store, const char *folder, guint32 uidvalidity, GError **error)
 static gboolean
 put(MlStore *store, sqlite3_stmt *statement, const MlBody *body, GError **error)
 {
-  gsize size;
-  const void *data = g_bytes_get_data(body->bytes, &size);
-  if (size > ML_STORE_BODY)
+  gsize size = 0;
+  const void *data = body->bytes ? g_bytes_get_data(body->bytes, &size) : NULL;
+  if (!body->bytes || size > ML_STORE_BODY)
     return TRUE;
   sqlite3_bind_int64(statement, 3, body->uid);
   sqlite3_bind_int64(statement, 5, body->received);
-  sqlite3_bind_blob64(statement, 6, data, size, SQLITE_STATIC);
+  sqlite3_bind_blob64(statement, 6, data ? data : "", size, SQLITE_STATIC); /* an empty message is one, too */
   return ml_store_step(store, statement, error);
+}
+
+gboolean
+ml_store_add_bodies(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies, GError **error)
+{
+  g_autoptr(sqlite3_stmt) statement = putting(store, folder, uidvalidity, error);
+  gboolean ok = statement != NULL;
+  for (guint i = 0; ok && i < bodies->len; i++)
+    ok = put(store, statement, bodies->pdata[i], error);
+  return ok && prune(store, error);
 }
 
 gboolean
@@ -80,12 +90,7 @@ ml_store_put_all(MlStore *store, const char *folder, guint32 uidvalidity, const 
 {
   if (!ml_store_begin(store, error))
     return FALSE;
-  sqlite3_stmt *statement = putting(store, folder, uidvalidity, error);
-  gboolean ok = statement != NULL;
-  for (guint i = 0; ok && i < bodies->len; i++)
-    ok = put(store, statement, bodies->pdata[i], error);
-  sqlite3_finalize(statement);
-  ok = ok && prune(store, error);
+  gboolean ok = ml_store_add_bodies(store, folder, uidvalidity, bodies, error);
   return ml_store_end(store, ok, error);
 }
 
@@ -93,7 +98,7 @@ gboolean
 ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 received, GBytes *bytes,
              GError **error)
 {
-  MlBody body = { uid, received, bytes };
+  MlBody body = { .uid = uid, .received = received, .bytes = bytes };
   g_autoptr(GPtrArray) one = g_ptr_array_new();
   g_ptr_array_add(one, &body);
   return ml_store_put_all(store, folder, uidvalidity, one, error);

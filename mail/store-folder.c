@@ -241,6 +241,7 @@ ml_store_apply(MlStore *store, const char *folder, const MlStoreStep *step, GErr
   gboolean ok = id && (step->reset ? forget(store, id, error) : is_same(store, id, step->uidvalidity, error)) &&
                 (!step->vanished || remove_messages(store, id, step->vanished, error)) &&
                 (!step->headers || add_headers(store, id, step->headers, error)) &&
+                (!step->bodies || ml_store_add_bodies(store, folder, step->uidvalidity, step->bodies, error)) &&
                 (!step->flags || set_flags(store, id, step->flags, error)) &&
                 (!step->point || set_point(store, id, step, error));
   return ml_store_end(store, ok, error);

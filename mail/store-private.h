@@ -49,6 +49,9 @@ gboolean ml_store_end(MlStore *store, gboolean ok, GError **error) G_GNUC_WARN_U
 /* store-lines.c: its line of the index. NULL without an error: it is not here. *@name (may be NULL): transfer full. */
 MlHeader *ml_store_header(MlStore *store, gint64 id, char **name, guint32 *uidvalidity, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
+/* store-body.c: ml_store_put_all() within a transaction. */
+gboolean ml_store_add_bodies(MlStore *store, const char *folder, guint32 uidvalidity, const GPtrArray *bodies,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* store-folder.c; 0: not known, or an error, which is set. */
 gint64 ml_store_folder_id(MlStore *store, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Those of a line of the index, in the order of MlHeader. */

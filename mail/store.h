@@ -63,6 +63,7 @@ typedef struct {
   const GArray *vanished;   /* of guint32; NULL */
   const GArray *flags;      /* of MlFlagChange; NULL */
   const GPtrArray *headers; /* of MlHeader, those that are new here; NULL */
+  const GPtrArray *bodies;  /* of MlBody: the text of some of them, as ml_store_put_all() keeps it; NULL */
   const MlSyncPoint *point; /* where it stands from now on; NULL: as before */
   gboolean complete;        /* with @point */
 } MlStoreStep;

@@ -33,6 +33,111 @@ on_headers(GPtrArray *headers, guint done, guint total, gpointer user_data)
   return !sync->stopped;
 }
 
+/* ---- with the text */
+
+typedef struct {
+  Sync *sync;
+  const GArray *uids; /* of guint32, ascending: those that are missing */
+  guint8 *told;       /* those that came */
+  gboolean room;
+} Whole;
+
+static void
+note_told(Whole *whole, guint32 uid)
+{
+  guint low = 0, high = whole->uids->len;
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    if (g_array_index(whole->uids, guint32, middle) < uid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low < whole->uids->len && g_array_index(whole->uids, guint32, low) == uid)
+    whole->told[low] = TRUE;
+}
+
+static int
+newest_first(gconstpointer a, gconstpointer b)
+{
+  guint32 one = (*(MlHeader *const *)a)->uid, other = (*(MlHeader *const *)b)->uid;
+  return one < other ? 1 : one > other ? -1 : 0;
+}
+
+/* Line and text of a message come into the store together, or neither does. */
+static gboolean
+on_whole(GPtrArray *bodies, guint done, guint total, gpointer user_data)
+{
+  Whole *whole = user_data;
+  Sync *sync = whole->sync;
+  GPtrArray *headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  guint kept = 0;
+  for (guint i = 0; i < bodies->len; i++) {
+    MlBody *body = bodies->pdata[i];
+    if (!body->header)
+      continue;
+    g_ptr_array_add(headers, g_steal_pointer(&body->header));
+    note_told(whole, body->uid);
+    kept += body->bytes != NULL;
+  }
+  g_ptr_array_sort(headers, newest_first);
+  MlStoreStep step = { .headers = headers, .bodies = whole->room ? bodies : NULL };
+  keep(sync, &step);
+  sync->synced->added += headers->len;
+  if (sync->store && whole->room) {
+    sync->synced->bodies += kept;
+    if (!ml_sync_room(sync->store, &whole->room, &sync->why))
+      sync->store = NULL;
+  }
+  g_ptr_array_unref(bodies);
+  sync->stopped |= !sync->funcs->headers(headers, done, total, sync->user_data);
+  return !sync->stopped && sync->store && whole->room;
+}
+
+/* What did not come is read as it would be without: a text that the server cannot read, or that costs us the line, must not
+ * keep the list from being read. */
+static gboolean
+take_whole(Sync *sync, MlDriver *driver, const GArray *uids, GError **error)
+{
+  g_autofree guint8 *told = g_malloc0(MAX(uids->len, 1));
+  g_autoptr(GError) why = NULL;
+  Whole whole = { sync, uids, told, FALSE };
+  if (!ml_sync_room(sync->store, &whole.room, &sync->why))
+    sync->store = NULL;
+  if (whole.room && !ml_driver_whole(driver, uids, ML_STORE_BODY, on_whole, &whole, &why) &&
+      g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED)) {
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+  }
+  if (why)
+    g_debug("%s: the list is read without the text: %s", sync->folder, why->message);
+  g_autoptr(GArray) left = g_array_new(FALSE, FALSE, sizeof(guint32));
+  for (guint i = 0; i < uids->len; i++)
+    if (!told[i])
+      g_array_append_val(left, g_array_index(uids, guint32, i));
+  return sync->stopped || ml_driver_headers_of(driver, left, on_headers, sync, error);
+}
+
+static gboolean
+take_all_whole(Sync *sync, MlDriver *driver, GError **error)
+{
+  g_autoptr(GArray) there = ml_driver_uids(driver, error), uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+  for (guint i = 0; there && i < there->len; i++)
+    g_array_append_val(uids, g_array_index(there, MlFlagChange, i).uid);
+  return there && take_whole(sync, driver, uids, error);
+}
+
+static gboolean
+take_missing(Sync *sync, MlDriver *driver, const MlSyncNews *news, guint first, GError **error)
+{
+  if (sync->funcs->whole && sync->store && !ml_driver_is_local(driver))
+    return news->reset ? take_all_whole(sync, driver, error) : take_whole(sync, driver, news->missing, error);
+  return news->reset ? ml_driver_headers(driver, 0, first, on_headers, sync, error)
+                     : ml_driver_headers_of(driver, news->missing, on_headers, sync, error);
+}
+
+/* ---- a folder */
+
 static void
 tell_changes(Sync *sync, const MlSyncNews *news)
 {
@@ -93,8 +198,7 @@ take_in(Sync *sync, MlDriver *driver, MlSyncNews *news, guint first, GError **er
   tell_changes(sync, news);
   if (complete)
     return TRUE;
-  if (!(news->reset ? ml_driver_headers(driver, 0, first, on_headers, sync, error)
-                    : ml_driver_headers_of(driver, news->missing, on_headers, sync, error)))
+  if (!take_missing(sync, driver, news, first, error))
     return FALSE;
   MlStoreStep end = { .point = &news->point, .complete = TRUE };
   if (!sync->stopped)
@@ -154,7 +258,7 @@ ml_sync_folder(MlDriver *driver, MlStore *store, const char *folder, guint first
   MlStoreFolder about = { 0 };
   MlSyncNews news;
   *synced = (MlSynced){ 0 };
-  ml_sync_expect(driver, store, folder, first);
+  ml_sync_expect(driver, store, folder, funcs->whole ? 0 : first);
   g_autoptr(GArray) had = ml_store_folder(store, folder, &about, &sync.why) ? ml_store_uids(store, folder, &sync.why)
                                                                             : NULL;
   if (!had) {

@@ -10,11 +10,14 @@ typedef struct {
   void (*opened)(const MlSelected *selected, gboolean reset, gpointer user_data);
   void (*changes)(MlChanges *changes, gpointer user_data); /* of what was known; takes it */
   MlHeadersFunc headers;                                   /* that are new here */
+  /* The text of what is new is kept too, as far as there is room, and the line is made of it: nothing is fetched twice. Of
+   * a server alone; it is slower at telling the first lines. */
+  gboolean whole;
 } MlSyncFuncs;
 
 typedef struct {
   MlSelected selected;
-  guint added, changed, vanished;
+  guint added, changed, vanished, bodies;
   gboolean reset;
   gboolean kept; /* the store has what was told so far */
 } MlSynced;

@@ -226,7 +226,7 @@ forget_folder(MlWorker *worker, const char *folder)
 gboolean
 ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
 {
-  static const MlSyncFuncs funcs = { on_opened, on_changes, on_headers };
+  static const MlSyncFuncs funcs = { .opened = on_opened, .changes = on_changes, .headers = on_headers };
   MlSynced synced;
   Opening opening = { worker, command, &synced, 0, FALSE };
   GError *why = NULL;

@@ -129,7 +129,7 @@ list_local(Folder *folder, GError **error)
 static gboolean
 list_kept(Folder *folder, GError **error)
 {
-  static const MlSyncFuncs funcs = { on_opened, on_changes, on_headers };
+  static const MlSyncFuncs funcs = { .opened = on_opened, .changes = on_changes, .headers = on_headers };
   g_autoptr(GError) store_error = NULL;
   MlStoreFolder about = { 0 };
   MlSynced synced;

@@ -107,15 +107,24 @@ on_bodies(GPtrArray *bodies, guint done, guint total, gpointer data)
   return ok && room && !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
 
+/* Of which messages is text wanted? *@since: as of ml_sync_wants(). */
+static gboolean
+wants_text(const Sync *sync, gint64 *since)
+{
+  *since = G_MININT64;
+  return sync->all_bodies || ml_sync_wants(sync->account, g_get_real_time() / G_USEC_PER_SEC, since);
+}
+
+/* What did not come with the lines. */
 static int
 fetch_bodies(Sync *sync, MlDriver *driver)
 {
   const MlAccount *account = sync->account;
-  gint64 since = G_MININT64;
+  gint64 since;
   g_autoptr(GError) error = NULL;
 
-  sync->kept = sync->large = 0;
-  if (!sync->all_bodies && !ml_sync_wants(account, g_get_real_time() / G_USEC_PER_SEC, &since))
+  sync->large = 0;
+  if (!wants_text(sync, &since))
     return UI_EXIT_OK;
   gboolean room = FALSE;
   g_autoptr(GArray) uids = ml_store_lacking(sync->store, sync->folder, since, &error);
@@ -168,9 +177,11 @@ index_words(Sync *sync)
 static int
 sync_folder(Sync *sync, MlDriver *driver, MlStore *store)
 {
-  static const MlSyncFuncs funcs = { on_opened, on_changes, on_headers };
   enum { FIRST = 1000 };
   MlSynced synced;
+  gint64 since;
+  const MlSyncFuncs funcs = { .opened = on_opened, .changes = on_changes, .headers = on_headers,
+                              .whole = wants_text(sync, &since) && since == G_MININT64 };
   g_autoptr(GError) error = NULL, store_error = NULL;
   gboolean ok = ml_sync_folder(driver, store, sync->folder, FIRST, &funcs, sync, &synced, &store_error, &error);
 
@@ -180,6 +191,7 @@ sync_folder(Sync *sync, MlDriver *driver, MlStore *store)
     return ui_cli_exit_for(ok ? store_error : error);
   }
   sync->uidvalidity = synced.selected.uidvalidity;
+  sync->kept = synced.bodies;
   int code = fetch_bodies(sync, driver);
   print(sync, &synced);
   return code;

@@ -368,7 +368,8 @@ test_bodies_together(Fixture *fixture, gconstpointer data)
   g_autoptr(MlStore) store = open_store(fixture);
   g_autoptr(GError) error = NULL;
   g_autoptr(GBytes) text = g_bytes_new_static("text", 4), too_large = g_bytes_new_static(large, sizeof large);
-  MlBody bodies[] = { { 2, 12, text }, { 3, 13, too_large }, { 99, 14, text }, { 5, 15, text } };
+  MlBody bodies[] = { { 2, 12, text, NULL }, { 3, 13, too_large, NULL }, { 99, 14, text, NULL }, { 4, 15, NULL, NULL },
+                      { 5, 15, text, NULL } };
   g_autoptr(GPtrArray) all = g_ptr_array_new();
   gint64 received = 0;
   fill(store, "INBOX", 9, 1, 10);

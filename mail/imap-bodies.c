@@ -1,0 +1,291 @@
+#include "mail/imap-private.h"
+
+#include <string.h>
+
+/* Many whole messages, the newest first, with the line of the index of each where that is wanted. Some commands are on
+ * their way at a time, so that the server reads the next messages while those that came are kept, and neither waits for the
+ * other. They name messages by UID: whatever is expunged meanwhile, no text comes to stand under another one's number. */
+enum {
+  ON_THE_WAY = 3,
+  FIRST = 20,       /* messages of the first command */
+  MESSAGES = 200,   /* of any: command lines stay short however thin the numbers lie */
+  OCTETS = 1 << 20, /* that a command is meant to bring, and that are handed on together */
+  LARGE_TEXT = 1 << 20,
+};
+
+/* A command, or two: those that are too long are asked only for what a line is made of. */
+typedef struct {
+  MlImapAsk text, line;
+  guint from, to;  /* of all->uids */
+  guint8 told[MESSAGES];
+  gsize octets;
+} Piece;
+
+typedef struct {
+  const GArray *uids;
+  gsize most;
+  gboolean lines;
+  GArray *large; /* of guint32, ascending; NULL: none is known to be */
+  MlBodiesFunc func;
+  gpointer user_data;
+  guint left, size; /* of @uids, not asked for yet; messages of the next command */
+  guint done;
+  GQueue pieces;    /* of Piece, on their way */
+  GPtrArray *bodies; /* of MlBody, to be handed on */
+  gsize held;
+  gboolean stopped;
+} Bodies;
+
+/* ---- what comes */
+
+static guint
+first_at(const GArray *uids, guint32 uid)
+{
+  guint low = 0, high = uids->len;
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    if (g_array_index(uids, guint32, middle) < uid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static gboolean
+has(const GArray *uids, guint32 uid)
+{
+  guint at = first_at(uids, uid);
+  return at < uids->len && g_array_index(uids, guint32, at) == uid;
+}
+
+static void
+hand_on(Bodies *all)
+{
+  GPtrArray *bodies = all->bodies;
+  if (!bodies->len)
+    return;
+  all->bodies = g_ptr_array_new_with_free_func((GDestroyNotify)ml_body_free);
+  all->held = 0;
+  all->stopped |= !all->func(bodies, all->done, all->uids->len, all->user_data);
+}
+
+/* Only what was asked for, and each once: a server may say anything. It may be at a later command before it has said that
+ * an earlier one is done (Dovecot is). NULL: nobody waits for it. */
+static Piece *
+awaits(Bodies *all, const MlResponse *response, guint32 *uid)
+{
+  guint64 number;
+  if (!ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &number))
+    return NULL;
+  *uid = (guint32)number;
+  guint at = first_at(all->uids, *uid);
+  if (at == all->uids->len || g_array_index(all->uids, guint32, at) != *uid)
+    return NULL;
+  for (const GList *link = all->pieces.head; link; link = link->next) {
+    Piece *piece = link->data;
+    if (at < piece->from || at >= piece->to || piece->told[at - piece->from])
+      continue;
+    piece->told[at - piece->from] = TRUE;
+    return piece;
+  }
+  return NULL;
+}
+
+static void
+on_message(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  Bodies *all = user_data;
+  const MlNode *node = response->kind == ML_RESPONSE_FETCH ? ml_imap_body(response->data) : NULL;
+  guint32 uid;
+  Piece *piece = node ? awaits(all, response, &uid) : NULL; /* else flags that somebody changed just now */
+  if (!piece)
+    return;
+  gboolean whole = node->kind == ML_NODE_STRING && node->length == node->full && node->length <= all->most &&
+                   ml_imap_item(response->data, "BODY[]") == node;
+  if (!whole && !all->lines)
+    return;
+  MlBody *body = g_new0(MlBody, 1);
+  body->uid = uid;
+  body->bytes = whole ? g_bytes_new(node->text, node->length) : NULL;
+  body->header = all->lines ? ml_imap_header(response->data) : NULL;
+  if (body->header)
+    body->received = body->header->received;
+  else
+    ml_imap_date(ml_imap_item(response->data, "INTERNALDATE"), &body->received);
+  g_ptr_array_add(all->bodies, body);
+  piece->octets += node->length;
+  all->held += node->length;
+  if (all->held >= OCTETS)
+    hand_on(all);
+}
+
+/* ---- what is asked */
+
+static void
+piece_free(Piece *piece)
+{
+  MlImapAsk *asks[] = { &piece->text, &piece->line };
+  for (guint i = 0; i < G_N_ELEMENTS(asks); i++) {
+    g_free(asks[i]->code);
+    g_free(asks[i]->words);
+  }
+  g_free(piece);
+}
+
+static gboolean
+ask_some(MlImapSession *session, MlImapAsk *ask, GArray *uids, const char *items, GError **error)
+{
+  g_autofree char *set = ml_imap_uid_set(uids);
+  return !uids->len || ml_imap_session_ask(session, ask, error, "UID FETCH %s %s", set, items);
+}
+
+static gboolean
+ask(Bodies *all, MlImapSession *session, GError **error)
+{
+  Piece *piece = g_new0(Piece, 1);
+  piece->to = all->left;
+  piece->from = all->left -= MIN(all->size, all->left);
+  piece->text = piece->line = (MlImapAsk){ .data = on_message, .user_data = all };
+  g_queue_push_tail(&all->pieces, piece);
+  g_autoptr(GArray) whole = g_array_new(FALSE, FALSE, sizeof(guint32)), rest = g_array_new(FALSE, FALSE, sizeof(guint32));
+  for (guint i = piece->from; i < piece->to; i++) {
+    guint32 uid = g_array_index(all->uids, guint32, i);
+    g_array_append_val(all->large && has(all->large, uid) ? rest : whole, uid);
+  }
+  session->piping = TRUE;
+  gboolean ok = ask_some(session, &piece->text, whole,
+                         all->lines ? "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])" : "(UID INTERNALDATE BODY.PEEK[])",
+                         error) &&
+                ask_some(session, &piece->line, rest, ML_IMAP_HEADER_ITEMS, error);
+  session->piping = FALSE;
+  return ok;
+}
+
+/* Reads the answer to the first of them. What was refused has come all the same, as far as it came; where the line breaks the
+ * piece stays. */
+static gboolean
+read_one(Bodies *all, MlImapSession *session, GError **error)
+{
+  Piece *piece = g_queue_peek_head(&all->pieces);
+  MlImapAsk *asks[] = { &piece->text, &piece->line };
+  GError *refused = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(asks); i++) {
+    GError *why = NULL;
+    if (!asks[i]->tag || ml_imap_session_answer(session, asks[i], &why))
+      continue;
+    if (!ml_imap_session_is_broken(why) && g_strcmp0(session->code, "EXPUNGEISSUED") == 0) { /* RFC 5530: some have gone */
+      g_error_free(why);
+      continue;
+    }
+    if (refused)
+      g_error_free(refused);
+    refused = why;
+    if (ml_imap_session_is_broken(why)) {
+      g_propagate_error(error, why);
+      return FALSE;
+    }
+  }
+  guint n = piece->to - piece->from;
+  all->done += n;
+  all->size = (guint)CLAMP(n * (guint64)OCTETS / MAX(piece->octets, 1), 1, MIN(2 * n, MESSAGES));
+  piece_free(g_queue_pop_head(&all->pieces));
+  if (refused)
+    g_propagate_error(error, refused);
+  return refused == NULL;
+}
+
+/* The first refusal ends it, once what is on its way has come. */
+static gboolean
+pull(Bodies *all, MlImap *imap, GError **error)
+{
+  MlImapSession *session = imap->session;
+  GError *why = NULL;
+  for (;;) {
+    while (!why && !all->stopped && all->left && all->pieces.length < ON_THE_WAY && ask(all, session, &why))
+      continue;
+    hand_on(all); /* while the server is at what was asked just now */
+    if (!all->pieces.length || ml_imap_session_is_broken(why))
+      break;
+    GError *now = NULL;
+    if (ml_driver_interrupted(&imap->base))
+      g_set_error(&now, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
+    else if (read_one(all, session, &now))
+      continue;
+    if (why && !ml_imap_session_is_broken(now)) {
+      g_error_free(now);
+      continue;
+    }
+    g_clear_error(&why);
+    why = now;
+  }
+  if (why)
+    g_propagate_error(error, why);
+  return why == NULL;
+}
+
+/* ---- those that are too long to be fetched for their line */
+
+static void
+on_large(MlImapSession *session, const MlResponse *response, gpointer user_data)
+{
+  (void)session;
+  Bodies *all = user_data;
+  for (const MlNode *node = response->kind == ML_RESPONSE_SEARCH ? response->data : NULL; node; node = node->next) {
+    guint64 number;
+    if (all->large->len >= all->uids->len || !ml_node_number(node, G_MAXUINT32, &number))
+      continue;
+    guint32 uid = (guint32)number;
+    if (has(all->uids, uid))
+      g_array_append_val(all->large, uid);
+  }
+}
+
+static int
+compare_uids(gconstpointer a, gconstpointer b)
+{
+  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+  return one < other ? -1 : one > other;
+}
+
+static gboolean
+find_large(Bodies *all, MlImap *imap, GError **error)
+{
+  MlSieve *sieve = imap->session->stream->sieve;
+  all->large = g_array_new(FALSE, FALSE, sizeof(guint32));
+  ml_sieve_set_lenient(sieve, LARGE_TEXT);
+  gboolean ok = ml_imap_session_command(imap->session, on_large, all, error,
+                                        "UID SEARCH UID %u:%u LARGER %" G_GSIZE_FORMAT,
+                                        g_array_index(all->uids, guint32, 0),
+                                        g_array_index(all->uids, guint32, all->uids->len - 1), all->most);
+  ml_sieve_set_lenient(sieve, 0);
+  g_array_sort(all->large, compare_uids);
+  return ok;
+}
+
+gboolean
+ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, gboolean lines, MlBodiesFunc func,
+               gpointer user_data, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  Bodies all = { .uids = uids, .most = most, .lines = lines, .func = func, .user_data = user_data, .left = uids->len,
+                 .size = FIRST, .pieces = G_QUEUE_INIT };
+  if (!ml_imap_need_folder(imap, error) || !ml_imap_ahead_settle(imap->session, error) ||
+      (uids->len > MESSAGES && !ml_imap_compress(imap, error)) || (lines && !find_large(&all, imap, error))) {
+    g_clear_pointer(&all.large, g_array_unref);
+    return FALSE;
+  }
+  all.bodies = g_ptr_array_new_with_free_func((GDestroyNotify)ml_body_free);
+  ml_sieve_set_literals(imap->session->stream->sieve, most, ML_MESSAGE_MAX);
+  gboolean ok = pull(&all, imap, error);
+  ml_sieve_set_literals(imap->session->stream->sieve, ML_HEADER_MAX, ML_MESSAGE_MAX);
+  for (Piece *piece; (piece = g_queue_pop_head(&all.pieces));) { /* the line broke before their answers */
+    g_queue_remove(&imap->session->asked, &piece->text);
+    g_queue_remove(&imap->session->asked, &piece->line);
+    piece_free(piece);
+  }
+  g_clear_pointer(&all.large, g_array_unref);
+  g_ptr_array_unref(all.bodies);
+  return ok;
+}
