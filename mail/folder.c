@@ -178,10 +178,12 @@ decode(char *raw)
 {
   if (!raw)
     return g_strdup("");
-  char *text = g_mime_utils_header_decode_text(NULL, raw);
-  g_free(raw);
-  char *valid = g_utf8_make_valid(text ? text : "", -1);
-  g_free(text);
+  char *valid = raw;
+  if (!g_str_is_ascii(raw) || strstr(raw, "=?")) { /* nearly all stands as it is */
+    g_autofree char *text = g_mime_utils_header_decode_text(NULL, raw);
+    g_free(raw);
+    valid = g_utf8_make_valid(text ? text : "", -1);
+  }
   for (char *p = valid; *p; p++)
     if (*p == '\n' || *p == '\r' || *p == '\t')
       *p = ' ';
@@ -263,7 +265,7 @@ pkcs7_hint(GMimeContentType *type)
 static guint
 parse_hints(const char *raw)
 {
-  if (!raw || !*raw)
+  if (!raw || !*raw || g_ascii_strncasecmp(raw, "text/", 5) == 0)
     return 0;
   GMimeContentType *type = g_mime_content_type_parse(NULL, raw);
   if (!type)

@@ -35,26 +35,66 @@ ml_imap_flags_text(guint flags)
   return g_string_free(text, FALSE);
 }
 
+/* Two digits; -1: they are none. */
+static int
+two(const char *text)
+{
+  return g_ascii_isdigit(text[0]) && g_ascii_isdigit(text[1]) ? (text[0] - '0') * 10 + text[1] - '0' : -1;
+}
+
+static gboolean
+unix_time(int year, int month, int day, int hour, int minute, int second, gint64 *when)
+{
+  enum { EPOCH = 719163 }; /* 1 January 1970, as GDate counts */
+  GDate date;
+  if (year < 1970 || year > 9999 || month < 1 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+      second > 60 || !g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
+    return FALSE;
+  g_date_clear(&date, 1);
+  g_date_set_dmy(&date, (GDateDay)day, (GDateMonth)month, (GDateYear)year);
+  *when = ((gint64)g_date_get_julian(&date) - EPOCH) * 86400 + hour * 3600 + minute * 60 + MIN(second, 59);
+  return TRUE;
+}
+
+static int
+month_of(const char *text)
+{
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  for (int i = 0; i < 12; i++)
+    if (strncmp(text, months + 3 * i, 3) == 0)
+      return i + 1;
+  return 0;
+}
+
+/* As RFC 3501 writes it, of which there is one with each message. */
+static gboolean
+plain_date(const char *text, gint64 *when)
+{
+  int century = two(text + 7), year = two(text + 9), zone_hours = two(text + 22), zone_minutes = two(text + 24);
+  if (text[2] != '-' || text[6] != '-' || text[11] != ' ' || text[14] != ':' || text[17] != ':' || text[20] != ' ' ||
+      (text[21] != '+' && text[21] != '-') || century < 0 || year < 0 || zone_hours < 0 || zone_minutes < 0 ||
+      !unix_time(century * 100 + year, month_of(text + 3), text[0] == ' ' ? two((char[]){ '0', text[1] }) : two(text),
+                 two(text + 12), two(text + 15), two(text + 18), when))
+    return FALSE;
+  *when -= (text[21] == '-' ? -1 : 1) * (zone_hours * 3600 + zone_minutes * 60);
+  return TRUE;
+}
+
 /* "13-Sep-2020 12:26:40 +0200"; a blank or a missing zero before the day is common, a bad zone counts as
  * UTC. */
 gboolean
 ml_imap_date(const MlNode *node, gint64 *when)
 {
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  enum { PLAIN = 26 };
+  if (node && node->kind == ML_NODE_STRING && node->length == PLAIN && plain_date(node->text, when))
+    return TRUE;
   g_autofree char *text = ml_node_dup(node);
   char month[4] = "", sign = '+';
   int day, year, hour, minute, second, zone = 0;
   int n = sscanf(text, " %2d-%3[A-Za-z]-%4d %2d:%2d:%2d %c%4d", &day, month, &year, &hour, &minute, &second,
                  &sign, &zone);
-  const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
-  if (n < 6 || !found || (found - months) % 3 || year < 1970 || hour > 23 || minute > 59 || second > 60)
+  if (n < 6 || !unix_time(year, month_of(month), day, hour, minute, second, when))
     return FALSE;
-  GDateTime *date =
-      g_date_time_new_utc(year, (int)(found - months) / 3 + 1, day, hour, minute, MIN(second, 59));
-  if (!date)
-    return FALSE;
-  *when = g_date_time_to_unix(date);
-  g_date_time_unref(date);
   if (n == 8 && (sign == '+' || sign == '-'))
     *when -= (sign == '-' ? -1 : 1) * (zone / 100 * 3600 + zone % 100 * 60);
   return TRUE;

@@ -385,6 +385,13 @@ ml_store_be_quick(MlStore *store)
 }
 
 void
+ml_store_be_bulk(MlStore *store)
+{
+  enum { PAGES = 4000 };
+  sqlite3_wal_autocheckpoint(store->db, PAGES);
+}
+
+void
 ml_store_free(MlStore *store)
 {
   if (!store)

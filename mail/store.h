@@ -20,6 +20,9 @@ MlStore *ml_store_open_to_read(const char *directory, const MlAccount *account, 
 /* For one that only reads, while a person waits: who holds a lock is not waited for, little memory is taken, and where
  * the file was begun anew it goes on reading the one that it knows. */
 void ml_store_be_quick(MlStore *store);
+/* For one that writes much at a time: what is in the log goes over into the file every 16 MiB, not every 4, so that a page
+ * which changes again and again is written, and the disk waited for, less often. */
+void ml_store_be_bulk(MlStore *store);
 void ml_store_free(MlStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlStore, ml_store_free)
 

@@ -323,6 +323,7 @@ sync_account(UiCli *cli, MlAccount *account, gboolean bodies, gboolean index, ch
     return ui_cli_exit_for(error);
   }
   sync.store = store;
+  ml_store_be_bulk(store);
   g_autofree char *pending_dir = g_build_filename(cli->data_dir, "pending", NULL);
   g_autoptr(MlPending) pending = ml_pending_open_if_any(pending_dir, account, &error);
   if (error)

@@ -383,6 +383,63 @@ test_scram(void)
   ml_scram_free(odd);
 }
 
+static void
+test_dates(void)
+{
+  static const struct {
+    const char *text;
+    gint64 when; /* -1: none */
+  } cases[] = { { "13-Sep-2020 12:26:40 +0000", 1600000000 },   { "13-Sep-2020 14:26:40 +0200", 1600000000 },
+                { "13-Sep-2020 06:56:40 -0530", 1600000000 },   { " 1-Jan-1970 00:00:00 +0000", 0 },
+                { "1-Jan-1970 00:00:01 +0000", 1 },             { "01-Jan-1970 00:00:00 +0100", -3600 },
+                { "29-Feb-2024 23:59:60 +0000", 1709251199 },   { "31-Dec-9999 23:59:59 +0000", G_GINT64_CONSTANT(253402300799) },
+                { "13-Sep-2020 12:26:40 GMT", 1600000000 },     { "13-Sep-2020 12:26:40", 1600000000 },
+                { "13-Sep-2020 12:26:40 +zzzz", 1600000000 },   { "29-Feb-2023 00:00:00 +0000", -1 },
+                { "31-Apr-2023 00:00:00 +0000", -1 },           { "00-Jan-2023 00:00:00 +0000", -1 },
+                { "13-Sxp-2020 12:26:40 +0000", -1 },           { "13-anF-2020 12:26:40 +0000", -1 },
+                { "13-Sep-1969 12:26:40 +0000", -1 },           { "13-Sep-2020 24:00:00 +0000", -1 },
+                { "13-Sep-2020 12:60:00 +0000", -1 },           { "13-Sep-2020 12:26:61 +0000", -1 },
+                { "13-Sep-2020 -1:26:40 +0000", -1 },           { "--------------------------", -1 },
+                { "                          ", -1 },           { "", -1 } };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    MlNode node = { .kind = ML_NODE_STRING, .text = cases[i].text, .length = strlen(cases[i].text) };
+    gint64 when = -1;
+    gboolean ok = ml_imap_date(&node, &when);
+    g_test_message("%s", cases[i].text);
+    g_assert_cmpint(ok, ==, cases[i].when != -1);
+    g_assert_cmpint(when, ==, cases[i].when);
+  }
+}
+
+/* What is plain is not handed to GMime; it must come out as if it were. */
+static void
+test_header_values(void)
+{
+  static const struct {
+    const char *block, *subject, *from, *address;
+    guint hints;
+  } cases[] = {
+    { "Subject:  two  blanks \r\nFrom: Anna <a@x>\r\nContent-Type: text/plain\r\n", "two  blanks", "Anna", "a@x", 0 },
+    { "Subject: a =? b\nFrom: =?utf-8?Q?=C3=A4?= <a@x>\nContent-Type: TEXT/html; x\n", "a =? b", "\xc3\xa4", "a@x", 0 },
+    { "Subject: =?utf-8?Q?=C3=A4?=\n =?utf-8?Q?=C3=A4?=\nSubject: second\nFrom: \"K, A\" <a@x>, b@y\n", "\xc3\xa4\xc3\xa4", "K, A", "a@x", 0 },
+    { "Subject : blank before\nX-Subject: no\nSubjects: no\nFrom: a@x\nContent-Type: multipart/mixed; b=c\n", "blank before", "a@x",
+      "a@x", ML_HINT_ATTACHMENT },
+    { "subject:tab\there\n\tand folded\nFROM: a@x\nCONTENT-TYPE: multipart/signed; x=text/plain\n", "tab here and folded", "a@x", "a@x",
+      ML_HINT_SIGNED },
+    { "no header\nSubject: below\nFrom:\nContent-Type: (text/plain) application/pkcs7-mime\n", "below", "", "", ML_HINT_ENCRYPTED },
+    { "Subject: \xe4 bare\nFrom: x <a@x>\n", "\xc3\xa4 bare", "x", "a@x", 0 },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    MlHeader *header = ml_header_parse(cases[i].block, strlen(cases[i].block));
+    g_test_message("%s", cases[i].block);
+    g_assert_cmpstr(header->subject, ==, cases[i].subject);
+    g_assert_cmpstr(header->from_name, ==, cases[i].from);
+    g_assert_cmpstr(header->from_address, ==, cases[i].address);
+    g_assert_cmpuint(header->hints, ==, cases[i].hints);
+    ml_header_free(header);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -397,5 +454,7 @@ main(int argc, char **argv)
   g_test_add_func("/sieve/utf7", test_utf7);
   g_test_add_func("/sieve/sets", test_sets);
   g_test_add_func("/sieve/scram", test_scram);
+  g_test_add_func("/sieve/dates", test_dates);
+  g_test_add_func("/sieve/header-values", test_header_values);
   return g_test_run();
 }
