@@ -8,7 +8,7 @@
 #include "mail/maildir-private.h"
 
 /* Does @work on each message; one that is not where it was is looked for again. 0: done, else errno. */
-typedef int (*EntryFunc)(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data);
+typedef int (*EntryFunc)(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data);
 
 static gboolean
 each_entry(MlMaildir *maildir, GArray *uids, EntryFunc work, gpointer data, const char *doing, GError **error)
@@ -21,11 +21,10 @@ each_entry(MlMaildir *maildir, GArray *uids, EntryFunc work, gpointer data, cons
     for (guint tries = 0; tries < 4 && number == ENOENT; tries++) {
       if (tries && !ml_maildir_rescan(maildir, error))
         return FALSE;
-      MlMaildirEntry *entry =
-          g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
-      if (!entry)
+      g_auto(MlMaildirEntry) entry = { 0 };
+      if (!ml_maildir_entry(maildir, g_array_index(uids, guint32, i), &entry))
         break;
-      number = work(maildir, entry, data);
+      number = work(maildir, &entry, data);
     }
     if (number == ENOENT) {
       missing++;
@@ -52,20 +51,17 @@ typedef struct {
 } FlagWork;
 
 static int
-flag_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+flag_entry(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data)
 {
   FlagWork *work = data;
   g_autofree char *name = ml_maildir_name_with(entry->name, work->add, work->remove);
-  if (!entry->new &&strcmp(name, entry->name) == 0)
+  if (!entry->new && strcmp(name, entry->name) == 0)
     return 0;
   g_autofree char *from = ml_maildir_entry_path(maildir, entry);
   g_autofree char *to = g_build_filename(maildir->path, "cur", name, NULL);
   if (!ml_files_rename(from, to))
     return errno;
-  g_free(entry->name);
-  entry->name = g_steal_pointer(&name);
-  entry->new = FALSE;
-  entry->flags = ml_maildir_name_flags(entry->name);
+  ml_maildir_renamed(maildir, entry->uid, name);
   return 0;
 }
 
@@ -79,7 +75,7 @@ ml_maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError
 
 /* The letters behind ":2,", those that we do not know too. */
 static int
-take_letters(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+take_letters(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data)
 {
   char **letters = data;
   g_autofree char *path = ml_maildir_entry_path(maildir, entry);
@@ -92,7 +88,7 @@ take_letters(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
 }
 
 static int
-give_letters(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+give_letters(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data)
 {
   const char *letters = data;
   g_autofree char *plain = g_strconcat(entry->key, letters, NULL);
@@ -104,10 +100,7 @@ give_letters(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
   g_autofree char *to = g_build_filename(maildir->path, "cur", name, NULL);
   if (!ml_files_rename(from, to))
     return errno;
-  g_free(entry->name);
-  entry->name = g_steal_pointer(&name);
-  entry->new = FALSE;
-  entry->flags = ml_maildir_name_flags(entry->name);
+  ml_maildir_renamed(maildir, entry->uid, name);
   return 0;
 }
 
@@ -168,7 +161,7 @@ typedef struct {
 } CopyWork;
 
 static int
-copy_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+copy_entry(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data)
 {
   CopyWork *work = data;
   g_autofree char *from = ml_maildir_entry_path(maildir, entry);
@@ -179,7 +172,7 @@ copy_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
 }
 
 static int
-move_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+move_entry(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data)
 {
   CopyWork *work = data;
   g_autofree char *from = ml_maildir_entry_path(maildir, entry);
@@ -193,9 +186,7 @@ move_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
       number = errno;
   }
   if (!number) {
-    g_array_append_val(maildir->pending->vanished, entry->uid);
-    g_hash_table_remove(maildir->by_uid, GUINT_TO_POINTER(entry->uid));
-    g_hash_table_remove(maildir->entries, entry->key);
+    ml_maildir_removed(maildir, entry->uid);
   }
   return number;
 }
@@ -231,7 +222,7 @@ ml_maildir_move(MlDriver *driver, GArray *uids, const char *folder, GError **err
 
 /* Only what is marked deleted by its name at this moment. */
 static int
-expunge_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
+expunge_entry(MlMaildir *maildir, const MlMaildirEntry *entry, gpointer data)
 {
   (void)data;
   if (!(entry->flags & ML_FLAG_DELETED))
@@ -239,9 +230,7 @@ expunge_entry(MlMaildir *maildir, MlMaildirEntry *entry, gpointer data)
   g_autofree char *path = ml_maildir_entry_path(maildir, entry);
   if (unlink(path) < 0)
     return errno;
-  g_array_append_val(maildir->pending->vanished, entry->uid);
-  g_hash_table_remove(maildir->by_uid, GUINT_TO_POINTER(entry->uid));
-  g_hash_table_remove(maildir->entries, entry->key);
+  ml_maildir_removed(maildir, entry->uid);
   return 0;
 }
 

@@ -30,22 +30,49 @@ typedef struct {
   guint flags;
   guint32 uid;
 } MlMaildirEntry;
+void ml_maildir_entry_clear(MlMaildirEntry *entry);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MlMaildirEntry, ml_maildir_entry_clear)
+
+/* What is in a folder, in 8 octets a message: a name is the key, which stands in the file of numbers, and what follows it,
+ * which many have in common. */
+typedef struct {
+  guint32 uid;
+  guint32 suffix : 30; /* of the list's suffixes */
+  guint32 new : 1;
+  guint32 gone : 1; /* taken away by us since the last look */
+} MlMaildirFile;
+
+typedef struct {
+  GArray *files;       /* of MlMaildirFile, ascending */
+  GPtrArray *suffixes; /* ":2,S"; "" is the first */
+  GHashTable *places;  /* of them in @suffixes */
+} MlMaildirList;
+void ml_maildir_list_free(MlMaildirList *list);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMaildirList, ml_maildir_list_free)
 
 typedef struct {
   MlDriver base;
   char *folder, *path;   /* the selected one; NULL: none */
-  GHashTable *entries;   /* key -> MlMaildirEntry */
-  GHashTable *by_uid;    /* number -> MlMaildirEntry, borrowed */
+  MlMaildirList *list;   /* as of the last look; never NULL while selected */
   MlNumbers *numbers;
+  guint32 validity;      /* of the numbers that were told; 0: none yet */
   MlChanges *pending;    /* found while something else was done; told by the next wait() */
   int inotify;
 } MlMaildir;
 
 /* maildir.c */
-char *ml_maildir_entry_path(const MlMaildir *maildir, const MlMaildirEntry *entry);
-gboolean ml_maildir_rescan(MlMaildir *maildir, GError **error); /* the differences go to pending */
 gboolean ml_maildir_need_folder(MlMaildir *maildir, GError **error);
 void ml_maildir_gone(GError **error, guint count);
+
+/* maildir-list.c */
+MlMaildirList *ml_maildir_list_new(void);
+gboolean ml_maildir_rescan(MlMaildir *maildir, GError **error); /* the differences go to pending */
+/* The message as it was seen last; *entry is to be cleared. FALSE: there is none. */
+gboolean ml_maildir_entry(MlMaildir *maildir, guint32 uid, MlMaildirEntry *entry);
+char *ml_maildir_entry_path(const MlMaildir *maildir, const MlMaildirEntry *entry);
+guint ml_maildir_file_flags(const MlMaildirList *list, const MlMaildirFile *file);
+void ml_maildir_renamed(MlMaildir *maildir, guint32 uid, const char *name); /* it is in cur/ now */
+void ml_maildir_removed(MlMaildir *maildir, guint32 uid);
 
 /* maildir-change.c */
 gboolean ml_maildir_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,180 +13,16 @@
 #include "mail/numbers.h"
 
 static void
-entry_free(gpointer data)
-{
-  MlMaildirEntry *entry = data;
-  g_free(entry->key);
-  g_free(entry->name);
-  g_free(entry);
-}
-
-char *
-ml_maildir_entry_path(const MlMaildir *maildir, const MlMaildirEntry *entry)
-{
-  return g_build_filename(maildir->path, entry->new ? "new" : "cur", entry->name, NULL);
-}
-
-static void
 unselect(MlMaildir *maildir)
 {
   g_clear_pointer(&maildir->folder, g_free);
   g_clear_pointer(&maildir->path, g_free);
-  g_clear_pointer(&maildir->by_uid, g_hash_table_unref);
-  g_clear_pointer(&maildir->entries, g_hash_table_unref);
+  g_clear_pointer(&maildir->list, ml_maildir_list_free);
   g_clear_pointer(&maildir->numbers, ml_numbers_free);
   g_clear_pointer(&maildir->pending, ml_changes_free);
   if (maildir->inotify >= 0)
     close(maildir->inotify);
   maildir->inotify = -1;
-}
-
-static gboolean
-scan_dir(MlMaildir *maildir, GHashTable *found, gboolean new, struct stat *seen, GError **error)
-{
-  g_autofree char *path = g_build_filename(maildir->path, new ? "new" : "cur", NULL);
-  DIR *dir = opendir(path);
-  if (!dir || fstat(dirfd(dir), seen) < 0) {
-    ml_files_error(error, errno, "read", path);
-    if (dir)
-      closedir(dir);
-    return FALSE;
-  }
-  for (;;) {
-    errno = 0;
-    struct dirent *file = readdir(dir);
-    if (!file)
-      break;
-    if (*file->d_name == '.' || file->d_type == DT_DIR)
-      continue;
-    MlMaildirEntry *entry = g_new0(MlMaildirEntry, 1);
-    entry->key = ml_maildir_key(file->d_name);
-    entry->name = g_strdup(file->d_name);
-    entry->new = new;
-    entry->flags = ml_maildir_name_flags(file->d_name) | (new ? ML_FLAG_RECENT : 0);
-    g_hash_table_replace(found, entry->key, entry);
-  }
-  int number = errno;
-  closedir(dir);
-  if (number)
-    ml_files_error(error, number, "read", path);
-  return number == 0;
-}
-
-static gboolean
-same_time(const struct stat *a, const struct stat *b)
-{
-  return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* What is there now. A file that is renamed while a directory is read may be missed or seen twice, so a
- * look counts only when neither directory changed meanwhile, or when several looks in a row found what we
- * knew. */
-static GHashTable *
-scan(MlMaildir *maildir, GError **error)
-{
-  g_autofree char *new = g_build_filename(maildir->path, "new", NULL);
-  g_autofree char *cur = g_build_filename(maildir->path, "cur", NULL);
-  g_autoptr(GHashTable) all = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
-  for (guint tries = 0; tries < 8; tries++) {
-    struct stat before_new, before_cur, after_new, after_cur;
-    /* What one of the looks saw is there: all of them together are the answer if it never gets quiet. */
-    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
-    if (!scan_dir(maildir, found, TRUE, &before_new, error) ||
-        !scan_dir(maildir, found, FALSE, &before_cur, error))
-      return NULL;
-    if (stat(new, &after_new) == 0 && stat(cur, &after_cur) == 0 && same_time(&before_new, &after_new) &&
-        same_time(&before_cur, &after_cur)) {
-      /* Times tick in milliseconds; what we knew and miss now is looked for once more. */
-      gboolean missing = FALSE;
-      GHashTableIter iter;
-      gpointer key;
-      g_hash_table_iter_init(&iter, maildir->entries);
-      while (tries == 0 && !missing && g_hash_table_iter_next(&iter, &key, NULL))
-        missing = !g_hash_table_contains(found, key);
-      if (!missing)
-        return g_steal_pointer(&found);
-    }
-    GHashTableIter iter;
-    gpointer key, value;
-    g_hash_table_iter_init(&iter, found);
-    while (g_hash_table_iter_next(&iter, &key, &value)) {
-      g_hash_table_iter_steal(&iter);
-      g_hash_table_replace(all, key, value);
-    }
-    if (ml_driver_interrupted(&maildir->base)) {
-      g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
-      return NULL;
-    }
-  }
-  return g_steal_pointer(&all);
-}
-
-static int
-compare_keys(gconstpointer a, gconstpointer b)
-{
-  const char *one = *(char *const *)a, *other = *(char *const *)b;
-  /* Names begin with the seconds of delivery: numbers follow the time of arrival. */
-  gint64 when = g_ascii_strtoll(one, NULL, 10), other_when = g_ascii_strtoll(other, NULL, 10);
-  return when != other_when ? (when < other_when ? -1 : 1) : strcmp(one, other);
-}
-
-static gboolean
-give_numbers(MlMaildir *maildir, GHashTable *found, GError **error)
-{
-  gboolean unknown = FALSE;
-  GHashTableIter iter;
-  gpointer key, value;
-  g_autoptr(GPtrArray) keys = g_ptr_array_sized_new(g_hash_table_size(found));
-  g_hash_table_iter_init(&iter, found);
-  while (g_hash_table_iter_next(&iter, &key, &value)) {
-    MlMaildirEntry *old = g_hash_table_lookup(maildir->entries, key);
-    ((MlMaildirEntry *)value)->uid = old ? old->uid : 0;
-    unknown |= old == NULL;
-    g_ptr_array_add(keys, key);
-  }
-  if (!unknown)
-    return TRUE;
-  g_ptr_array_sort(keys, compare_keys);
-  g_autofree guint32 *uids = g_new(guint32, keys->len + 1);
-  if (!ml_numbers_assign(maildir->numbers, keys, uids, error))
-    return FALSE;
-  for (guint i = 0; i < keys->len; i++)
-    ((MlMaildirEntry *)g_hash_table_lookup(found, g_ptr_array_index(keys, i)))->uid = uids[i];
-  return TRUE;
-}
-
-/* Looks again; the differences go to maildir->pending. */
-gboolean
-ml_maildir_rescan(MlMaildir *maildir, GError **error)
-{
-  g_autoptr(GHashTable) found = scan(maildir, error);
-  if (!found || !give_numbers(maildir, found, error))
-    return FALSE;
-  g_autoptr(GHashTable) by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
-  GHashTableIter iter;
-  gpointer value;
-  g_hash_table_iter_init(&iter, found);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    MlMaildirEntry *entry = value, *old = g_hash_table_lookup(maildir->entries, entry->key);
-    g_hash_table_insert(by_uid, GUINT_TO_POINTER(entry->uid), entry);
-    if (!old) {
-      maildir->pending->new_mail = TRUE;
-      g_array_append_val(maildir->pending->arrived, entry->uid);
-    } else if (old->flags != entry->flags) {
-      MlFlagChange change = { entry->uid, entry->flags };
-      g_array_append_val(maildir->pending->flag_changes, change);
-    }
-  }
-  g_hash_table_iter_init(&iter, maildir->entries);
-  while (g_hash_table_iter_next(&iter, NULL, &value))
-    if (!g_hash_table_contains(found, ((MlMaildirEntry *)value)->key))
-      g_array_append_val(maildir->pending->vanished, ((MlMaildirEntry *)value)->uid);
-  g_hash_table_unref(maildir->by_uid);
-  g_hash_table_unref(maildir->entries);
-  maildir->by_uid = g_steal_pointer(&by_uid);
-  maildir->entries = g_steal_pointer(&found);
-  return TRUE;
 }
 
 static void
@@ -219,8 +54,8 @@ maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GErro
     return FALSE;
   maildir->folder = g_strdup(folder);
   maildir->path = g_steal_pointer(&path);
-  maildir->entries = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
-  maildir->by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
+  maildir->list = ml_maildir_list_new();
+  maildir->validity = 0;
   maildir->pending = ml_changes_new();
   watch(maildir);
   if (!ml_maildir_rescan(maildir, error)) {
@@ -230,8 +65,8 @@ maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GErro
   ml_changes_free(maildir->pending);
   maildir->pending = ml_changes_new();
   g_autofree char *cur = g_build_filename(maildir->path, "cur", NULL);
-  selected->uidvalidity = ml_numbers_validity(maildir->numbers);
-  selected->total = g_hash_table_size(maildir->entries);
+  selected->uidvalidity = maildir->validity;
+  selected->total = maildir->list->files->len;
   selected->read_only = access(cur, W_OK) < 0;
   return TRUE;
 }
@@ -253,15 +88,15 @@ ml_maildir_gone(GError **error, guint count)
 }
 
 /* Opens the file of a message, wherever another program has put it by now. *entry is the one that was
- * opened. */
+ * opened, to be cleared. */
 static int
-open_entry(MlMaildir *maildir, guint32 uid, MlMaildirEntry **entry, GError **error)
+open_entry(MlMaildir *maildir, guint32 uid, MlMaildirEntry *entry, GError **error)
 {
   for (guint tries = 0; tries < 4; tries++) {
-    *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(uid));
-    if (!*entry)
+    ml_maildir_entry_clear(entry);
+    if (!ml_maildir_entry(maildir, uid, entry))
       break;
-    g_autofree char *path = ml_maildir_entry_path(maildir, *entry);
+    g_autofree char *path = ml_maildir_entry_path(maildir, entry);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0)
       return fd;
@@ -279,11 +114,11 @@ open_entry(MlMaildir *maildir, guint32 uid, MlMaildirEntry **entry, GError **err
 static MlHeader *
 read_header(MlMaildir *maildir, guint32 uid, char *buffer, GError **error)
 {
-  MlMaildirEntry *entry;
+  g_auto(MlMaildirEntry) entry = { 0 };
   int fd = open_entry(maildir, uid, &entry, error);
   if (fd < 0)
     return NULL;
-  g_autofree char *path = ml_maildir_entry_path(maildir, entry);
+  g_autofree char *path = ml_maildir_entry_path(maildir, &entry);
   struct stat about;
   gssize length = 0;
   if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
@@ -301,7 +136,7 @@ read_header(MlMaildir *maildir, guint32 uid, char *buffer, GError **error)
     return NULL;
   MlHeader *header = ml_header_parse(buffer, ml_header_block_length(buffer, (gsize)length));
   header->uid = uid;
-  header->flags = entry->flags;
+  header->flags = entry.flags;
   header->received = about.st_mtim.tv_sec;
   header->size = (guint64)about.st_size;
   if (!header->date)
@@ -351,12 +186,11 @@ maildir_uids(MlDriver *driver, GArray *uids, GError **error)
   MlMaildir *maildir = (MlMaildir *)driver;
   if (!ml_maildir_need_folder(maildir, error))
     return FALSE;
-  GHashTableIter iter;
-  gpointer key, value;
-  g_hash_table_iter_init(&iter, maildir->by_uid);
-  while (g_hash_table_iter_next(&iter, &key, &value)) {
-    MlFlagChange one = { GPOINTER_TO_UINT(key), ((const MlMaildirEntry *)value)->flags };
-    g_array_append_val(uids, one);
+  for (guint i = 0; i < maildir->list->files->len; i++) {
+    const MlMaildirFile *file = &g_array_index(maildir->list->files, MlMaildirFile, i);
+    MlFlagChange one = { file->uid, ml_maildir_file_flags(maildir->list, file) };
+    if (!file->gone)
+      g_array_append_val(uids, one);
   }
   return TRUE;
 }
@@ -371,10 +205,11 @@ maildir_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **
   int folder = open(maildir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   for (guint i = 0; folder >= 0 && i < lines->len && !ml_driver_interrupted(driver); i++) {
     const MlLine *line = &g_array_index(lines, MlLine, i);
-    const MlMaildirEntry *entry = g_hash_table_lookup(maildir->by_uid, GUINT_TO_POINTER(line->uid));
+    g_auto(MlMaildirEntry) entry = { 0 };
     struct stat about;
     char name[NAME_MAX + 8];
-    if (!entry || (gsize)g_snprintf(name, sizeof name, "%s/%s", entry->new ? "new" : "cur", entry->name) >= sizeof name)
+    if (!ml_maildir_entry(maildir, line->uid, &entry) ||
+        (gsize)g_snprintf(name, sizeof name, "%s/%s", entry.new ? "new" : "cur", entry.name) >= sizeof name)
       continue;
     if (fstatat(folder, name, &about, 0) == 0 &&
         (about.st_mtim.tv_sec != line->received || (guint64)about.st_size != line->size))
@@ -397,15 +232,12 @@ maildir_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func
     return FALSE;
   /* Numbers, not entries: a rescan on the way replaces those. */
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  GHashTableIter iter;
-  gpointer key;
-  g_hash_table_iter_init(&iter, maildir->by_uid);
-  while (g_hash_table_iter_next(&iter, &key, NULL)) {
-    guint32 uid = GPOINTER_TO_UINT(key);
-    if (uid > above)
+  for (guint i = maildir->list->files->len; i > 0; i--) {
+    const MlMaildirFile *file = &g_array_index(maildir->list->files, MlMaildirFile, i - 1);
+    guint32 uid = file->uid;
+    if (uid > above && !file->gone)
       g_array_append_val(uids, uid);
   }
-  g_array_sort(uids, newest_first);
   return tell_headers(driver, uids, first, func, user_data, error);
 }
 
@@ -449,11 +281,11 @@ maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc fu
               GError **error)
 {
   MlMaildir *maildir = (MlMaildir *)driver;
-  MlMaildirEntry *entry;
+  g_auto(MlMaildirEntry) entry = { 0 };
   int fd = ml_maildir_need_folder(maildir, error) ? open_entry(maildir, uid, &entry, error) : -1;
   if (fd < 0)
     return NULL;
-  g_autofree char *path = ml_maildir_entry_path(maildir, entry);
+  g_autofree char *path = ml_maildir_entry_path(maildir, &entry);
   struct stat about;
   if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode) || about.st_size > ML_MESSAGE_MAX) {
     close(fd);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -76,6 +77,13 @@ same_file(const struct stat *a, const struct stat *b)
          a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static int
+compare_uids(const void *a, const void *b)
+{
+  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+  return one < other ? -1 : one > other;
+}
+
 gboolean
 ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
 {
@@ -87,7 +95,10 @@ ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
     return FALSE;
   for (guint i = 0; i < index->messages->len; i++)
     g_array_index(index->messages, MlMboxMessage, i).uid = uids[i];
-  return TRUE;
+  qsort(uids, keys->len, sizeof *uids, compare_uids);
+  gboolean ok = ml_numbers_keep(mbox->numbers, uids, keys->len, error);
+  ml_numbers_rest(mbox->numbers);
+  return ok;
 }
 
 MlMboxMessage *
@@ -196,6 +207,7 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
     unselect(mbox);
     return FALSE;
   }
+  ml_numbers_rest(mbox->numbers);
   selected->read_only = lock && access(mbox->path, W_OK) < 0;
   ml_mbox_unlock(lock);
   ml_changes_free(mbox->pending);

@@ -385,6 +385,103 @@ test_race(Fixture *f, gconstpointer data)
   g_assert_cmpuint(headers->len, ==, 50);
 }
 
+/* Names as other programs write them, kept through a mark that is set and taken away again. */
+static void
+test_names(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  static const char *const names[][2] = {
+    { "1700000001.plain", ":2," },       { "1700000002.odd", ":2,Sa" },      { "1700000003.noinfo", "" },
+    { "1700000004.old", ":1,abc" },      { "1700000005.order", ":2,SF" },    { "1700000006.two:colons", ":2,S" },
+    { "1700000007 blank", ":2,S" },      { "1700000008.100%41", ":2,S" },    { "1700000009.line\nend", ":2,S" },
+    { "1700000010.\xff\xfe", ":2,Szz" }, { "1700000011.\xc3\xbc", ":2,RS,x" },
+  };
+  g_autoptr(GError) error = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *name = g_strconcat(names[i][0], names[i][1], NULL), *text = g_strdup_printf("Subject: %u\n\n", i + 1);
+    put(f, "cur", name, text);
+  }
+  open_folder(f, "INBOX", G_N_ELEMENTS(names));
+  for (guint32 uid = 1; uid <= G_N_ELEMENTS(names); uid++) {
+    g_autofree char *text = g_strdup_printf("Subject: %u\n\n", uid);
+    g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, uid, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), text, strlen(text));
+    g_autoptr(GArray) uids = one(uid);
+    g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_DRAFT, 0, &error));
+    g_autoptr(GBytes) marked = ml_driver_fetch(f->driver, uid, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(g_bytes_equal(bytes, marked));
+    g_assert_true(ml_driver_flags(f->driver, uids, 0, ML_FLAG_DRAFT, &error));
+  }
+  g_assert_true(exists(f, "cur", "1700000001.plain:2,"));
+  g_assert_true(exists(f, "cur", "1700000002.odd:2,Sa"));
+  g_assert_true(exists(f, "cur", "1700000006.two:colons:2,S"));
+  g_assert_true(exists(f, "cur", "1700000008.100%41:2,S"));
+  g_assert_true(exists(f, "cur", "1700000010.\xff\xfe:2,Szz"));
+  g_autoptr(MlChanges) none = ml_changes_new();
+  g_assert_true(ml_driver_poll(f->driver, none, &error));
+  g_assert_cmpuint(none->vanished->len + none->flag_changes->len + none->arrived->len, ==, 0);
+}
+
+/* What is taken away and put back while the folder is open is told as gone, and as come. */
+static void
+test_back(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *sent = g_build_filename(f->root, ".Sent", NULL);
+  make_maildir(sent);
+  put(f, "cur", "1700000001.a:2,S", MAIL("one"));
+  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  open_folder(f, "INBOX", 2);
+  g_autoptr(GArray) uids = one(1);
+  g_assert_true(ml_driver_move(f->driver, uids, "Sent", &error));
+  g_autoptr(GArray) there = ml_driver_uids(f->driver, &error);
+  g_assert_cmpuint(there->len, ==, 1);
+  g_autofree char *from = g_build_filename(sent, "cur", "1700000001.a:2,S", NULL);
+  g_autofree char *to = g_build_filename(f->root, "cur", "1700000001.a:2,FS", NULL);
+  g_assert_cmpint(g_rename(from, to), ==, 0);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_true(ml_driver_poll(f->driver, changes, &error));
+  g_assert_cmpuint(changes->vanished->len, ==, 1);
+  g_assert_cmpuint(changes->arrived->len, ==, 1);
+  g_assert_cmpuint(g_array_index(changes->arrived, guint32, 0), ==, 1);
+  g_assert_cmpuint(changes->flag_changes->len, ==, 0);
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  g_assert_cmpuint(by_subject(headers, "one")->flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
+}
+
+/* The numbers are lost while the folder is open: the new 1 is another message, and nothing is done to it by the old one's
+ * number. */
+static void
+test_lost(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  open_folder(f, "INBOX", 1);
+  put(f, "cur", "1700000001.a:2,S", MAIL("one"));
+  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_assert_cmpint(g_unlink(file), ==, 0);
+  g_autofree char *from = g_build_filename(f->root, "cur", "1700000002.b:2,S", NULL);
+  g_autofree char *to = g_build_filename(f->root, "cur", "1700000002.b:2,FS", NULL);
+  g_assert_cmpint(g_rename(from, to), ==, 0); /* so that it is looked for again */
+  g_autoptr(GArray) uids = one(1);
+  g_assert_false(ml_driver_delete(f->driver, uids, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_clear_error(&error);
+  g_assert_true(exists(f, "cur", "1700000001.a:2,S"));
+  g_assert_true(exists(f, "cur", "1700000002.b:2,FS"));
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_true(ml_driver_poll(f->driver, changes, &error));
+  g_assert_true(changes->reset);
+  open_folder(f, "INBOX", 2);
+  g_autoptr(GPtrArray) headers = headers_of(f, 0);
+  g_assert_cmpuint(by_subject(headers, "one")->uid, ==, 1);
+  g_assert_cmpuint(by_subject(headers, "two")->uid, ==, 2);
+}
+
 static gpointer
 deliver_later(gpointer data)
 {
@@ -459,6 +556,9 @@ main(int argc, char **argv)
   ADD("folders", test_folders);
   ADD("copy-move", test_copy_move);
   ADD("race", test_race);
+  ADD("names", test_names);
+  ADD("back", test_back);
+  ADD("lost", test_lost);
   ADD("wait", test_wait);
   ADD("interrupt", test_interrupt);
   return g_test_run();
