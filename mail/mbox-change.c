@@ -114,6 +114,8 @@ apply(MlMbox *mbox, const Change *change, GError **error)
   if (!ml_mbox_look(mbox, TRUE, &held, error))
     return FALSE;
   g_autoptr(MlMboxLock) lock = held;
+  if (lock && !ml_mbox_make_sure(mbox, lock, error))
+    return FALSE;
   g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(MlMboxPiece));
   g_array_set_clear_func(pieces, piece_clear);
   goffset from = -1, kept = 0;
@@ -134,7 +136,7 @@ apply(MlMbox *mbox, const Change *change, GError **error)
       g_array_append_val(pieces, rest);
     if (!ml_mbox_replace(lock, mbox->journal, from, pieces, error))
       return FALSE;
-    g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, error);
+    g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, NULL, error);
     if (!index || !ml_mbox_number_index(mbox, index, error))
       return FALSE;
     /* What we did ourselves is no news, but for what is gone. */
@@ -253,6 +255,8 @@ ml_mbox_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
   if (!journal || !ml_mbox_look(mbox, FALSE, &held, error))
     return FALSE;
   g_autoptr(MlMboxLock) from = held;
+  if (from && !ml_mbox_make_sure(mbox, from, error))
+    return FALSE;
   g_autoptr(GHashTable) set = uid_set(uids);
   guint found = 0;
   for (guint i = 0; i < uids->len; i++)

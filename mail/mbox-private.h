@@ -5,6 +5,7 @@
 
 #include "mail/driver-private.h"
 #include "mail/numbers.h"
+#include "mail/siphash.h"
 
 /* An mbox file: one message after the other, each behind a line "From sender date" and before an empty
  * line; lines of the text that look like one are quoted with > (mboxrd: one more each time).
@@ -18,14 +19,32 @@ typedef struct {
   guint flags;    /* MlFlags, from Status, X-Status and X-Keywords */
   gint64 received;
   guint32 uid;
+  guint64 hash;   /* of all before the body; 0: not known */
   char key[48];   /* digest of what no program changes; the second of two equal ones has "-2" at its end */
 } MlMboxMessage;
+
+enum { ML_MBOX_DIGEST = 32 }; /* letters of a key before "-2" */
 
 typedef struct {
   GArray *messages; /* of MlMboxMessage, in file order */
   struct stat about;
+  MlSipKey sip;   /* of the hashes */
+  gboolean sure;  /* all of the file was read for it; else a message is held against the file when it is asked for */
+  gboolean young; /* the file was written to so shortly before that its time would not tell of a write after that */
+  gboolean saved; /* as ml_mbox_index_save() does it */
 } MlMboxIndex;
-MlMboxIndex *ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+MlMboxIndex *ml_mbox_index_new(void);
+/* @known: what stood before its last message stands there still; NULL: all of it is read. */
+MlMboxIndex *ml_mbox_scan(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+/* Is @message still there, with the same key, marks and length? */
+gboolean ml_mbox_holds(MlDriver *driver, int fd, const char *path, const MlMboxMessage *message);
+
+/* mbox-index.c. The same for as little as will do, by what is known already: @known (may be NULL), or what is kept in @file. */
+MlMboxIndex *ml_mbox_read(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, const char *file,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_mbox_index_save(const MlMboxIndex *index, const char *file); /* FALSE: it is read again the next time */
+gboolean ml_mbox_same_file(const struct stat *a, const struct stat *b);
 void ml_mbox_index_free(MlMboxIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMboxIndex, ml_mbox_index_free)
 
@@ -78,6 +97,8 @@ char *ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error);
 gboolean ml_mbox_is_name(const char *name);
 char *ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error);
 gboolean ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error);
+/* After that, before anything is written by offsets: all of the file was read under this lock, or since it changed last. */
+gboolean ml_mbox_make_sure(MlMbox *mbox, MlMboxLock *lock, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error);
 void ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index);
 MlMboxMessage *ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid);

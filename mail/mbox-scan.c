@@ -6,7 +6,7 @@
 
 #include "mail/files.h"
 
-enum { BUFFER = 512 * 1024, MAX_MESSAGES = 2000000 };
+enum { BUFFER = 512 * 1024, MAX_MESSAGES = 2000000, HEAD_MOST = 1024 * 1024 };
 
 /* Lines of a file by pread(): another program may cut the file at any time, which would kill a mapping's
  * reader. */
@@ -176,6 +176,7 @@ typedef struct {
   goffset
       text_end; /* behind the last line that is not empty: an appender may put more empty lines after it */
   GHashTable *keys; /* how often each was seen */
+  GString *head;    /* from the From line to the body */
 } Scan;
 
 static void
@@ -187,11 +188,13 @@ close_message(Scan *scan, goffset next)
   now->next = next;
   if (scan->in_header)
     now->body = now->end = next;
+  if ((goffset)scan->head->len == now->body - now->start)
+    now->hash = ml_siphash(&scan->index->sip, scan->head->str, scan->head->len);
   g_autofree char *length =
       g_strdup_printf("%" G_GINT64_FORMAT, (gint64)(MAX(scan->text_end, now->body) - now->body));
   g_checksum_update(scan->sum, (const guchar *)length, -1);
   const char *digest = g_checksum_get_string(scan->sum);
-  g_autofree char *key = g_strndup(digest, 32);
+  g_autofree char *key = g_strndup(digest, ML_MBOX_DIGEST);
   guint count = GPOINTER_TO_UINT(g_hash_table_lookup(scan->keys, key)) + 1;
   if (count > 1)
     g_snprintf(now->key, sizeof now->key, "%s-%u", key, count);
@@ -200,6 +203,14 @@ close_message(Scan *scan, goffset next)
   g_hash_table_insert(scan->keys, g_steal_pointer(&key), GUINT_TO_POINTER(count));
   g_array_append_val(scan->index->messages, *now);
   scan->open = FALSE;
+}
+
+/* A header that is longer has no hash. */
+static void
+take_head(Scan *scan, const Line *line)
+{
+  if (scan->head->len < HEAD_MOST)
+    g_string_append_len(scan->head, line->text, (gssize)line->length);
 }
 
 static void
@@ -214,6 +225,8 @@ begin_message(Scan *scan, const Line *line, gint64 received)
   scan->open = scan->in_header = TRUE;
   scan->text_end = 0;
   scan->volatile_field = FALSE;
+  g_string_truncate(scan->head, 0);
+  take_head(scan, line);
   g_checksum_reset(scan->sum);
   g_checksum_update(scan->sum, (const guchar *)line->text, (gssize)line->length);
 }
@@ -221,6 +234,7 @@ begin_message(Scan *scan, const Line *line, gint64 received)
 static void
 header_line(Scan *scan, const Line *line)
 {
+  take_head(scan, line);
   if (is_empty(line)) {
     scan->in_header = FALSE;
     scan->now.body = scan->now.end = line->next;
@@ -279,26 +293,77 @@ ml_mbox_index_free(MlMboxIndex *index)
 }
 
 MlMboxIndex *
-ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **error)
+ml_mbox_index_new(void)
 {
-  g_autoptr(MlMboxIndex) index = g_new0(MlMboxIndex, 1);
+  MlMboxIndex *index = g_new0(MlMboxIndex, 1);
   index->messages = g_array_new(FALSE, FALSE, sizeof(MlMboxMessage));
+  index->sip = ml_siphash_key();
+  return index;
+}
+
+/* From @from to @to, behind what @index has already. */
+static gboolean
+scan_range(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, goffset from, goffset to, GError **error)
+{
+  Lines lines = { .fd = fd, .path = path, .buffer = g_malloc(BUFFER), .base = from, .size = to };
+  Scan scan = { .index = index, .sum = g_checksum_new(G_CHECKSUM_SHA256), .head = g_string_new(NULL) };
+  scan.keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < index->messages->len; i++) {
+    const char *key = g_array_index(index->messages, MlMboxMessage, i).key;
+    guint count = key[ML_MBOX_DIGEST] == '-' ? (guint)g_ascii_strtoull(key + ML_MBOX_DIGEST + 1, NULL, 10) : 1;
+    g_hash_table_insert(scan.keys, g_strndup(key, ML_MBOX_DIGEST), GUINT_TO_POINTER(count));
+  }
+  gboolean ok = scan_lines(&scan, driver, &lines, error);
+  g_hash_table_unref(scan.keys);
+  g_checksum_free(scan.sum);
+  g_string_free(scan.head, TRUE);
+  g_free(lines.buffer);
+  return ok;
+}
+
+/* A write that comes after this look has another time, unless the clock of the file system has not ticked since the last. */
+static gboolean
+is_young(const struct stat *about)
+{
+  gboolean coarse = !about->st_ctim.tv_nsec && !about->st_mtim.tv_nsec;
+  gint64 changed = (gint64)about->st_ctim.tv_sec * G_USEC_PER_SEC + about->st_ctim.tv_nsec / 1000;
+  return g_get_real_time() - changed < (coarse ? 3 * G_USEC_PER_SEC : G_USEC_PER_SEC / 10);
+}
+
+MlMboxIndex *
+ml_mbox_scan(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, GError **error)
+{
+  g_autoptr(MlMboxIndex) index = ml_mbox_index_new();
   if (fstat(fd, &index->about) < 0) {
     ml_files_error(error, EIO, "read", path);
     return NULL;
   }
-  Lines lines = { .fd = fd, .path = path, .buffer = g_malloc(BUFFER), .size = index->about.st_size };
-  Scan scan = { .index = index, .sum = g_checksum_new(G_CHECKSUM_SHA256) };
-  scan.keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  gboolean ok = scan_lines(&scan, driver, &lines, error);
-  gboolean foreign = ok && !index->messages->len && index->about.st_size > 0;
-  g_hash_table_unref(scan.keys);
-  g_checksum_free(scan.sum);
-  g_free(lines.buffer);
-  if (foreign && lines.base + (goffset)lines.have > 1) {
+  goffset from = 0;
+  index->sure = !known;
+  index->young = is_young(&index->about);
+  if (known && known->messages->len) {
+    index->sip = known->sip;
+    g_array_append_vals(index->messages, known->messages->data, known->messages->len - 1);
+    from = g_array_index(known->messages, MlMboxMessage, known->messages->len - 1).start;
+  }
+  if (!scan_range(index, driver, fd, path, from, index->about.st_size, error))
+    return NULL;
+  if (!index->messages->len && index->about.st_size > 1) {
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
                 "%s is no mbox file: it does not begin with a \"From \" line.", path);
     return NULL;
   }
-  return ok ? g_steal_pointer(&index) : NULL;
+  return g_steal_pointer(&index);
+}
+
+gboolean
+ml_mbox_holds(MlDriver *driver, int fd, const char *path, const MlMboxMessage *message)
+{
+  g_autoptr(MlMboxIndex) index = ml_mbox_index_new();
+  if (!scan_range(index, driver, fd, path, message->start, message->next, NULL) || index->messages->len != 1)
+    return FALSE;
+  const MlMboxMessage *now = &g_array_index(index->messages, MlMboxMessage, 0);
+  return now->start == message->start && now->header == message->header && now->body == message->body &&
+         now->end == message->end && now->next == message->next && now->flags == message->flags &&
+         strncmp(now->key, message->key, ML_MBOX_DIGEST) == 0;
 }

@@ -10,9 +10,13 @@
 #include "mail/mbox-private.h"
 #include "mail/numbers.h"
 
+static void save_index(MlMbox *mbox);
+
 static void
 unselect(MlMbox *mbox)
 {
+  if (mbox->folder && mbox->index->messages->len && !mbox->index->saved)
+    save_index(mbox);
   g_clear_pointer(&mbox->folder, g_free);
   g_clear_pointer(&mbox->path, g_free);
   g_clear_pointer(&mbox->journal, g_free);
@@ -68,13 +72,6 @@ ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error)
   g_autofree char *name = g_compute_checksum_for_string(G_CHECKSUM_SHA256, path, -1);
   name[32] = '\0';
   return g_build_filename(dir, name, NULL);
-}
-
-static gboolean
-same_file(const struct stat *a, const struct stat *b)
-{
-  return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-         a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static int
@@ -136,12 +133,38 @@ ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index)
   mbox->index = index;
 }
 
-static MlMboxIndex *
-empty_index(void)
+static char *
+index_file(const char *journal)
 {
-  MlMboxIndex *index = g_new0(MlMboxIndex, 1);
-  index->messages = g_array_new(FALSE, FALSE, sizeof(MlMboxMessage));
-  return index;
+  return g_strconcat(journal, ".index", NULL);
+}
+
+/* A file that grows is kept once it is left: few lines more are quickly read again. */
+static void
+save_index(MlMbox *mbox)
+{
+  g_autofree char *file = index_file(mbox->journal);
+  mbox->index->saved = TRUE;
+  if (!ml_mbox_index_save(mbox->index, file))
+    g_debug("%s was not kept", file);
+}
+
+/* Takes what all of the file was read for. */
+static gboolean
+scan_all(MlMbox *mbox, MlMboxLock *lock, GError **error)
+{
+  g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, NULL, error);
+  if (!index || !ml_mbox_number_index(mbox, index, error))
+    return FALSE;
+  ml_mbox_take_index(mbox, g_steal_pointer(&index));
+  save_index(mbox);
+  return TRUE;
+}
+
+gboolean
+ml_mbox_make_sure(MlMbox *mbox, MlMboxLock *lock, GError **error)
+{
+  return mbox->index->sure || scan_all(mbox, lock, error);
 }
 
 /* Locks the selected file, finishes what a killed run left, and makes the index true. A file that is not
@@ -155,7 +178,7 @@ ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
     return FALSE;
   }
   if (!g_file_test(mbox->path, G_FILE_TEST_EXISTS)) {
-    ml_mbox_take_index(mbox, empty_index());
+    ml_mbox_take_index(mbox, ml_mbox_index_new());
     return TRUE;
   }
   write |= ml_mbox_needs_recovery(mbox->journal);
@@ -167,11 +190,14 @@ ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
     ml_files_error(error, errno, "read", mbox->path);
     return FALSE;
   }
-  if (!same_file(&now, &mbox->index->about)) {
-    g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, held->fd, mbox->path, error);
+  if (!ml_mbox_same_file(&now, &mbox->index->about)) {
+    g_autofree char *file = index_file(mbox->journal);
+    g_autoptr(MlMboxIndex) index = ml_mbox_read(&mbox->base, held->fd, mbox->path, mbox->index, file, error);
     if (!index || !ml_mbox_number_index(mbox, index, error))
       return FALSE;
     ml_mbox_take_index(mbox, g_steal_pointer(&index));
+    if (mbox->index->sure)
+      save_index(mbox);
   }
   *lock = g_steal_pointer(&held);
   return TRUE;
@@ -191,7 +217,7 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
     return FALSE;
   mbox->folder = g_strdup(folder);
   mbox->path = g_steal_pointer(&path);
-  mbox->index = empty_index();
+  mbox->index = ml_mbox_index_new();
   mbox->by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
   mbox->pending = ml_changes_new();
   mbox->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -215,6 +241,19 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
   selected->uidvalidity = ml_numbers_validity(mbox->numbers);
   selected->total = mbox->index->messages->len;
   return TRUE;
+}
+
+/* What the file says of this message at this moment: an index that is not sure is not believed. NULL with no error: there
+ * is none. */
+static const MlMboxMessage *
+look_up(MlMbox *mbox, MlMboxLock *lock, guint32 uid, GError **error)
+{
+  const MlMboxMessage *message = ml_mbox_message_by_uid(mbox, uid);
+  if (!message || mbox->index->sure || ml_mbox_holds(&mbox->base, lock->fd, mbox->path, message))
+    return message;
+  if (!ml_mbox_make_sure(mbox, lock, error))
+    return NULL;
+  return ml_mbox_message_by_uid(mbox, uid);
 }
 
 static MlHeader *
@@ -254,11 +293,13 @@ tell_headers(MlDriver *driver, const GArray *uids, guint first, MlHeadersFunc fu
   for (guint i = 0; i < uids->len; chunk = ML_CHUNK_MAX) {
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     for (; lock && i < uids->len && headers->len < chunk && !ml_driver_interrupted(driver); i++) {
-      MlMboxMessage *message = ml_mbox_message_by_uid(mbox, g_array_index(uids, guint32, i));
-      MlHeader *header = message ? read_header(mbox, lock, message, buffer, error) : NULL;
+      GError *why = NULL;
+      const MlMboxMessage *message = look_up(mbox, lock, g_array_index(uids, guint32, i), &why);
+      MlHeader *header = message ? read_header(mbox, lock, message, buffer, &why) : NULL;
       if (header)
         g_ptr_array_add(headers, header);
-      else if (message) {
+      else if (why) {
+        g_propagate_error(error, why);
         ml_mbox_unlock(lock);
         return FALSE;
       }
@@ -393,9 +434,13 @@ mbox_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func,
   if (!ml_mbox_look(mbox, FALSE, &held, error))
     return NULL;
   g_autoptr(MlMboxLock) lock = held;
-  MlMboxMessage *message = lock ? ml_mbox_message_by_uid(mbox, uid) : NULL;
+  GError *why = NULL;
+  const MlMboxMessage *message = lock ? look_up(mbox, lock, uid, &why) : NULL;
   if (!message) {
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
+    if (why)
+      g_propagate_error(error, why);
+    else
+      g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
     return NULL;
   }
   gsize total = (gsize)(message->end - message->header);
@@ -441,7 +486,7 @@ look_if_changed(MlMbox *mbox, GError **error)
     ml_files_error(error, errno, "read", mbox->path);
     return FALSE;
   }
-  if (same_file(&now, &mbox->index->about))
+  if (ml_mbox_same_file(&now, &mbox->index->about))
     return TRUE;
   MlMboxLock *lock;
   gboolean ok = ml_mbox_look(mbox, FALSE, &lock, error);
@@ -482,7 +527,9 @@ count(MlDriver *driver, MlFolder *folder, const char *path, GError **error)
   if (!g_file_test(path, G_FILE_TEST_EXISTS))
     return TRUE;
   g_autoptr(MlMboxLock) lock = ml_mbox_lock(driver, path, FALSE, error);
-  g_autoptr(MlMboxIndex) index = lock ? ml_mbox_scan(driver, lock->fd, path, error) : NULL;
+  g_autofree char *journal = ml_mbox_journal_path(driver, path, error);
+  g_autofree char *file = journal ? index_file(journal) : NULL;
+  g_autoptr(MlMboxIndex) index = lock && file ? ml_mbox_read(driver, lock->fd, path, NULL, file, error) : NULL;
   if (!index)
     return FALSE;
   folder->total = (int)index->messages->len;
