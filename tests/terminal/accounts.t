@@ -9,23 +9,11 @@ post() { # post USER FOLDER NAME: takes a message from stdin, as a delivery agen
 	mv "$box/tmp/$3" "$box/new/$3"
 	[ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$server/mail/$1"
 }
-make_profile
-cat >"$LAB/profile/signet.conf" <<END
-[account anna]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-[account bob]
-address = bob@example.org
-imap = imaps://bob@127.0.0.1:$PORT_TLS
-password-command = echo secret-bob
-[account home]
-address = bob@example.org
-maildir = mail
-[keys]
-system-tokens = no
-END
-"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+{
+	far_account anna anna
+	far_account bob bob
+	printf '[account home]\naddress = bob@example.org\nmaildir = mail\n'
+} | far_profile
 plain 'For Anna' 1 'One.' | post anna . 1700000001.one
 plain 'Minutes' 2 'Two.' | post anna .Lists 1700000002.two
 plain 'For Bob' 3 'Three.' | post bob . 1700000003.three

@@ -3,17 +3,7 @@
 # that none is fetched ahead.
 . "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir
-make_profile
-cat >"$LAB/profile/signet.conf" <<-END
-	[account anna]
-	address = anna@example.org
-	imap = imaps://anna@127.0.0.1:$PORT_TLS
-	password-command = echo secret-anna
-	[keys]
-	system-tokens = no
-END
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+far_account anna anna | far_profile
 head -c 1300000 /dev/zero | tr '\0' 'x' | fold -w 70 >"$LAB/large"
 post() { # post DAY SUBJECT FIELD TEXT
 	{

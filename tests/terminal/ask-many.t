@@ -3,17 +3,7 @@
 # numbers are the oldest by date, so that here and on the server others are told.
 . "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir
-make_profile
-cat >"$LAB/profile/signet.conf" <<-END
-	[account anna]
-	address = anna@example.org
-	imap = imaps://anna@127.0.0.1:$PORT_TLS
-	password-command = echo secret-anna
-	[keys]
-	system-tokens = no
-END
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+far_account anna anna | far_profile
 post() { # post FOLDER FIRST LAST
 	mkdir -p "$1/cur" "$1/new" "$1/tmp"
 	python3 - "$@" <<-'END'

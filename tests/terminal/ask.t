@@ -9,19 +9,10 @@ release() {
 }
 trap 'release; stop_dovecot "$server"; finish' EXIT
 anna=$server/mail/anna/Maildir
-make_profile
-cat >"$LAB/profile/signet.conf" <<-END
-	[account anna]
-	address = anna@example.org
-	imap = imaps://anna@127.0.0.1:$PORT_TLS
-	password-command = cat '$hold' 2>/dev/null; echo secret-anna
-	[account near]
-	maildir = mail
-	[keys]
-	system-tokens = no
-END
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+{
+	far_account anna anna | sed "s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|"
+	printf '[account near]\nmaildir = mail\n'
+} | far_profile
 own() { [ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna"; }
 folder() { mkdir -p "$anna/$1/cur" "$anna/$1/new" "$anna/$1/tmp"; }
 post() { # post FOLDER DAY SUBJECT: the text comes from stdin

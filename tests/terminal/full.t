@@ -4,17 +4,7 @@
 . "$(dirname "$0")/server-lib.sh"
 cc -shared -fPIC -o "$LAB/full.so" tests/lab/full-disk.c -ldl || { echo 'Bail out! no full disk'; exit 1; }
 home=$server/mail/anna/Maildir
-make_profile
-cat >"$LAB/profile/signet.conf" <<END
-[account far]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-[keys]
-system-tokens = no
-END
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+far_account far anna | far_profile
 for i in 1 2 3 4; do
 	plain "Letter $i" $i "Text $i." >"$home/tmp/170000000$i.letter"
 	chown "$MAIL_UID:$MAIL_GID" "$home/tmp/170000000$i.letter" 2>/dev/null

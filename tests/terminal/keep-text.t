@@ -3,22 +3,8 @@
 # without the network: to be read, and to be found.
 . "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir
-make_profile
-profile() { # profile KEEP
-	rm -rf "$LAB/profile/data" "$LAB/profile/state"
-	cat >"$LAB/profile/signet.conf" <<-END
-		[account anna]
-		address = anna@example.org
-		imap = imaps://anna@127.0.0.1:$PORT_TLS
-		password-command = echo secret-anna
-		keep = $1
-		[keys]
-		system-tokens = no
-	END
-}
+profile() { far_account anna anna "keep = $1" | far_profile; } # profile KEEP
 profile recent
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
 own() { [ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna"; }
 post() { # post NUMBER DATE FLAGS WORD [OCTETS]
 	{
@@ -62,7 +48,6 @@ sh tests/lab/dovecot.sh again "$server"
 
 # Nobody's, unless it is asked for.
 profile read
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
 start 80 24 --
 wait_for 'INBOX  63 messages' 'with keep = read'
 keys Home

@@ -8,16 +8,7 @@ post() { # post NAME [FLAGS]
 	chown "$MAIL_UID:$MAIL_GID" "$box/tmp/$1" 2>/dev/null
 	mv "$box/tmp/$1" "$box/cur/$1:2,${2:-}"
 }
-make_profile
-cat >"$LAB/profile/signet.conf" <<END
-[account far]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-[keys]
-system-tokens = no
-END
-"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+far_account far anna | far_profile
 {
 	plain 'Letter 0' 0 'A large one.'
 	perl -e 'print "0123456789abcdef" x 4, "\n" for 1 .. 3000'

@@ -10,9 +10,8 @@ post() { # post NAME: takes a message from stdin, as a delivery agent would
 	chown "$MAIL_UID:$MAIL_GID" "$box/tmp/$1" 2>/dev/null
 	mv "$box/tmp/$1" "$box/new/$1"
 }
-# With the authority of the server, so that nothing is asked, and an authority for mail with one person.
+# An authority for mail, with one person.
 make_people() {
-	certutil -A -d "sql:$LAB/profile/nssdb" -n server -t C,, -i "$server/tls/ca-good.pem"
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$LAB/ca.key" -out "$LAB/ca.pem" -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
 		-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign'
 	openssl req -newkey rsa:2048 -nodes -keyout "$LAB/anna.key" -out "$LAB/anna.csr" -subj '/CN=Anna Lab'
@@ -33,16 +32,8 @@ sent_below() { [ "$(sent)" -lt "$1" ]; }
 ended() { grep -c 'out=[0-9]' "$server/log"; }
 more_than() { [ "$(ended)" -gt "$1" ]; }
 
-make_profile
+far_account far anna | far_profile
 make_people >/dev/null 2>&1
-cat >"$LAB/profile/signet.conf" <<END
-[account far]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-[keys]
-system-tokens = no
-END
 head -c 20000000 /dev/urandom >"$LAB/report"
 content 'The report is attached.' >"$LAB/part"
 { letter 'Report' 1; cat "$LAB/part"; } | post 1700000001.report

@@ -8,18 +8,7 @@ post() { # post NAME [FLAGS]
 	chown "$MAIL_UID:$MAIL_GID" "$home/tmp/$1" 2>/dev/null
 	mv "$home/tmp/$1" "$home/cur/$1:2,${2:-}"
 }
-make_profile
-cat >"$LAB/profile/signet.conf" <<END
-[account far]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-archive = Archive
-[keys]
-system-tokens = no
-END
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+far_account far anna 'archive = Archive' | far_profile
 for folder in Archive Doomed; do
 	mkdir -p "$home/.$folder/cur" "$home/.$folder/new" "$home/.$folder/tmp"
 done

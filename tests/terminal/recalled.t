@@ -5,16 +5,7 @@
 . "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir
 holds() { grep -lrE "^Subject: $2\$" "$1"/cur "$1"/new 2>/dev/null | grep -q .; }
-make_profile
-cat >"$LAB/profile/signet.conf" <<END
-[account anna]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-[keys]
-system-tokens = no
-END
-"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+far_account anna anna | far_profile
 mkdir -p "$anna/cur" "$anna/new" "$anna/tmp" "$anna/.Drafts/cur" "$anna/.Drafts/new" "$anna/.Drafts/tmp"
 plain 'Begun' 1 'Half of it.' >"$anna/.Drafts/cur/1700000001.one:2,DS"
 [ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna"
@@ -30,14 +21,7 @@ keys R
 wait_for 'Half of it' 'it is gone on with'
 pid=$(signet_pid)
 kill -STOP "$pid" # so that it never looks while there is no such folder
-python3 - "$PORT_TLS" <<-'PY'
-	import imaplib, ssl, sys
-	with imaplib.IMAP4_SSL("127.0.0.1", int(sys.argv[1]), ssl_context=ssl._create_unverified_context()) as far:
-	    far.login("anna", "secret-anna")
-	    far.rename("Drafts", "Before")
-	    far.create("Drafts")
-	    far.append("Drafts", None, None, b"From: Eve <eve@example.org>\r\nSubject: Another\r\n\r\nIt has the number now.\r\n")
-PY
+replace_folder anna Drafts
 check 'the folder is replaced' holds "$anna/.Drafts" Another
 doveadm -c "$server/dovecot.conf" kick anna >/dev/null 2>&1
 kill -CONT "$pid"

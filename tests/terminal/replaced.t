@@ -5,7 +5,6 @@
 anna=$server/mail/anna/Maildir bob=$server/mail/bob/Maildir
 mkfifo "$LAB/let-in" || exit 1
 exec 8<>"$LAB/let-in"
-make_profile
 # bob is let in once the test says so: until then what is to be stored there waits.
 cat >"$LAB/password" <<END
 #!/bin/sh
@@ -14,19 +13,10 @@ read word <"$LAB/let-in"
 echo secret-bob
 END
 chmod +x "$LAB/password"
-cat >"$LAB/profile/signet.conf" <<END
-[account anna]
-address = anna@example.org
-imap = imaps://anna@127.0.0.1:$PORT_TLS
-password-command = echo secret-anna
-[account bob]
-address = bob@example.org
-imap = imaps://bob@127.0.0.1:$PORT_TLS
-password-command = $LAB/password
-[keys]
-system-tokens = no
-END
-"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+{
+	far_account anna anna
+	far_account bob bob | sed "s|^password-command = .*|password-command = $LAB/password|"
+} | far_profile
 mkdir -p "$anna/.Lists/cur" "$anna/.Lists/new" "$anna/.Lists/tmp"
 plain 'Meant' 1 'This one.' >"$anna/.Lists/cur/1700000001.one:2,S"
 mkdir -p "$anna/cur" "$anna/new" "$anna/tmp"
@@ -52,14 +42,7 @@ seen '^Change to folder'
 typed 'anna/INBOX'
 keys Enter
 wait_for '^>.*Elsewhere' 'while it waits for the other account another folder is opened'
-python3 - "$PORT_TLS" <<-'EOF'
-	import imaplib, ssl, sys
-	with imaplib.IMAP4_SSL("127.0.0.1", int(sys.argv[1]), ssl_context=ssl._create_unverified_context()) as far:
-	    far.login("anna", "secret-anna")
-	    far.rename("Lists", "Before")
-	    far.create("Lists")
-	    far.append("Lists", None, None, b"From: Eve <eve@example.org>\r\nSubject: Another\r\n\r\nIt has the number now.\r\n")
-	EOF
+replace_folder anna Lists
 check 'the folder is replaced' holds "$anna/.Lists" Another
 echo >&8
 check 'the message comes to the other account' until_true holds "$bob" Meant

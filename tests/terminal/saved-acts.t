@@ -101,14 +101,7 @@ keys Home Down Down
 wait_for '^>.*Listed report' 'a message of a folder that is replaced'
 keys Enter
 wait_for 'The listed text' 'it is read'
-python3 - "$PORT_TLS" <<-'EOF'
-	import imaplib, ssl, sys
-	with imaplib.IMAP4_SSL("127.0.0.1", int(sys.argv[1]), ssl_context=ssl._create_unverified_context()) as far:
-	    far.login("anna", "secret-anna")
-	    far.rename("Lists", "Before")
-	    far.create("Lists")
-	    far.append("Lists", None, None, b"From: Eve <eve@example.org>\r\nSubject: Another\r\n\r\nIt has the number now.\r\n")
-	EOF
+replace_folder anna Lists
 keys F
 wait_for 'Taken back: set flagged|broke the connection off' 'a flag is refused, at once or when the line is there again'
 keys '!'

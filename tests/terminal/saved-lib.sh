@@ -2,28 +2,12 @@
 # another message: whoever took a number for another folder's would be found out. SORT: how the lists are sorted.
 . "$(dirname "$0")/server-lib.sh"
 anna=$server/mail/anna/Maildir bob=$server/mail/bob/Maildir near=$LAB/profile/mail
-make_profile
-cat >"$LAB/profile/signet.conf" <<-EOF
-	[account near]
-	address = bob@example.org
-	maildir = mail
-	[account anna]
-	address = anna@example.org
-	imap = imaps://anna@127.0.0.1:$PORT_TLS
-	password-command = echo secret-anna
-	[account bob]
-	imap = imaps://bob@127.0.0.1:$PORT_TLS
-	password-command = echo secret-bob
-	[searches]
-	Papers = report -draft
-	flagged = ~F
-	[ui]
-	sort = ${SORT:-arrival}
-	[keys]
-	system-tokens = no
-EOF
-signet() { "$SIGNET" --profile "$LAB/profile" "$@"; }
-signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+{
+	printf '[account near]\naddress = bob@example.org\nmaildir = mail\n'
+	far_account anna anna
+	far_account bob bob
+	printf '[searches]\nPapers = report -draft\nflagged = ~F\n[ui]\nsort = %s\n' "${SORT:-arrival}"
+} | far_profile
 for home in "$anna" "$bob"; do
 	for folder in Trash Lists Other; do
 		mkdir -p "$home/.$folder/cur" "$home/.$folder/new" "$home/.$folder/tmp"

@@ -17,18 +17,7 @@ for my $i (1 .. $count) {
 }' "$server/mail/$1/Maildir" "$2"
 	chown -R "$MAIL_UID:$MAIL_GID" "$server/mail/$1/Maildir" 2>/dev/null
 }
-profile() { # profile USER
-	make_profile
-	cat >"$LAB/profile/signet.conf" <<-END
-		[account far]
-		address = $1@example.org
-		imap = imaps://$1@127.0.0.1:$PORT_TLS
-		password-command = echo secret-$1
-		[keys]
-		system-tokens = no
-	END
-	"$SIGNET" --profile "$LAB/profile" cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
-}
+profile() { far_account far "$1" | far_profile; } # profile USER
 anonymous() { sed -n 's/^Anonymous: *\([0-9]*\) kB/\1/p' "/proc/$(signet_pid)/smaps_rollup"; }
 all_read() { has "INBOX  $1 message" && has_not 'reading|Reading'; }
 
