@@ -41,6 +41,17 @@ make_people(void)
   }
 }
 
+static inline CryptoCert *
+certificate(const char *name)
+{
+  g_autofree char *file = g_strconcat(name, ".pem", NULL);
+  g_autoptr(GBytes) pem = pki_read(folder, file);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
+  g_assert_no_error(error);
+  return crypto_cert_ref(certs->pdata[0]);
+}
+
 static inline GBytes *
 flip(GBytes *bytes, gsize at)
 {

@@ -18,17 +18,6 @@ typedef struct {
   MlStoreSearch *search;
 } Fixture;
 
-static CryptoCert *
-certificate(const char *name)
-{
-  g_autofree char *file = g_strconcat(name, ".pem", NULL);
-  g_autoptr(GBytes) pem = pki_read(folder, file);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
-  g_assert_no_error(error);
-  return crypto_cert_ref(certs->pdata[0]);
-}
-
 static void
 seal_to(Fixture *fixture, const char *name)
 {

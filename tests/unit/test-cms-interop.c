@@ -178,15 +178,11 @@ main(int argc, char **argv)
   import_keys();
   pki_run(folder, "certutil", "-A", "-d", "sql:nssdb", "-n", "root", "-t", ",C,", "-i", "root.pem");
   lab_open();
-  g_autoptr(GBytes) pem = pki_read(folder, "rsa.pem");
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
-  g_assert_no_error(error);
-  cert = certs->pdata[0];
+  cert = certificate("rsa");
   g_test_add_func("/cms-interop/cmsutil", test_cmsutil);
   g_test_add_func("/cms-interop/gpgsm", test_gpgsm);
   int result = g_test_run();
-  g_clear_pointer(&certs, g_ptr_array_unref);
+  g_clear_pointer(&cert, crypto_cert_unref);
   lab_close();
   return result;
 }

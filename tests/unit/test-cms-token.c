@@ -135,13 +135,11 @@ test_sign(void)
   g_autoptr(GCancellable) cancellable = g_cancellable_new();
   g_autoptr(GBytes) content = pki_read(folder, "content");
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autofree char *file = g_strconcat(cases[i].signer, ".pem", NULL);
-    g_autoptr(GBytes) pem = pki_read(folder, file);
+    g_autoptr(CryptoCert) cert = certificate(cases[i].signer);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
     CryptoPinSource pin = source(cancellable, "1234");
     CryptoSignOptions options = { .digest = cases[i].digest, .pss = cases[i].pss };
-    g_autoptr(GBytes) made = crypto_cms_sign(content, certs->pdata[0], &options, &pin, &error);
+    g_autoptr(GBytes) made = crypto_cms_sign(content, cert, &options, &pin, &error);
     g_assert_no_error(error);
     pki_write(folder, "made", g_bytes_get_data(made, NULL), (gssize)g_bytes_get_size(made));
     pki_run(folder, "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "made", "-out", "got",

@@ -6,17 +6,6 @@
 
 /* What we write, read by openssl and by ourselves. */
 
-static CryptoCert *
-cert_of(const char *name)
-{
-  g_autofree char *file = g_strconcat(name, ".pem", NULL);
-  g_autoptr(GBytes) pem = pki_read(folder, file);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
-  g_assert_no_error(error);
-  return crypto_cert_ref(certs->pdata[0]);
-}
-
 static void
 run_openssl(const char *text)
 {
@@ -62,7 +51,7 @@ test_sign(gconstpointer data)
 {
   const SignCase *test = data;
   static const char *const files[] = { "content", "empty", "large" };
-  g_autoptr(CryptoCert) cert = cert_of(test->signer), root = cert_of("root");
+  g_autoptr(CryptoCert) cert = certificate(test->signer), root = certificate("root");
   g_autoptr(GPtrArray) chain = g_ptr_array_new();
   g_ptr_array_add(chain, root);
   g_ptr_array_add(chain, cert);
@@ -103,7 +92,7 @@ test_sign(gconstpointer data)
 static void
 test_capabilities(void)
 {
-  g_autoptr(CryptoCert) cert = cert_of("rsa");
+  g_autoptr(CryptoCert) cert = certificate("rsa");
   g_autoptr(GBytes) content = pki_read(folder, "content");
   CryptoSignOptions options = { .detached = TRUE };
   g_autoptr(GError) error = NULL;
@@ -147,7 +136,7 @@ test_capabilities(void)
 static void
 test_preference(void)
 {
-  g_autoptr(CryptoCert) cert = cert_of("rsa"), second = cert_of("ec384");
+  g_autoptr(CryptoCert) cert = certificate("rsa"), second = certificate("ec384");
   g_autoptr(GBytes) content = pki_read(folder, "content");
   CryptoSignOptions options = { .detached = TRUE, .encryption = second };
   g_autoptr(GError) error = NULL;
@@ -178,7 +167,7 @@ test_sign_refused(void)
   };
   g_autoptr(GBytes) content = pki_read(folder, "content");
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autoptr(CryptoCert) cert = cert_of(cases[i].signer);
+    g_autoptr(CryptoCert) cert = certificate(cases[i].signer);
     CryptoSignOptions options = { .digest = cases[i].digest };
     g_autoptr(GError) error = NULL;
     g_assert_null(crypto_cms_sign(content, cert, &options, NULL, &error));
@@ -202,7 +191,7 @@ seal(const char *const *names, guint cipher, gboolean oaep, const char *file)
 {
   g_autoptr(GPtrArray) recipients = g_ptr_array_new_with_free_func((GDestroyNotify)crypto_cert_unref);
   for (guint i = 0; names[i]; i++)
-    g_ptr_array_add(recipients, cert_of(names[i]));
+    g_ptr_array_add(recipients, certificate(names[i]));
   g_autoptr(GBytes) content = pki_read(folder, file);
   g_autoptr(GError) error = NULL;
   g_autoptr(GBytes) made = crypto_cms_encrypt(content, recipients, ciphers[cipher].cipher, oaep, &error);
@@ -257,8 +246,8 @@ test_encrypt_refused(void)
   for (guint i = 0; i < G_N_ELEMENTS(unfit); i++) {
     g_clear_error(&error);
     g_ptr_array_set_size(recipients, 0);
-    g_ptr_array_add(recipients, cert_of("rsa"));
-    g_ptr_array_add(recipients, cert_of(unfit[i]));
+    g_ptr_array_add(recipients, certificate("rsa"));
+    g_ptr_array_add(recipients, certificate(unfit[i]));
     g_assert_null(crypto_cms_encrypt(content, recipients, CRYPTO_CIPHER_AES256_CBC, FALSE, &error));
     g_assert_error(error, CRYPTO_ERROR, CRYPTO_ERROR_UNSUPPORTED);
     g_assert_nonnull(strstr(error->message, unfit[i]));

@@ -61,16 +61,6 @@ load(MlDrafts *drafts, const char *id)
   return draft;
 }
 
-static CryptoCert *
-certificate(void)
-{
-  g_autoptr(GBytes) pem = pki_read(folder, "rsa.pem");
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) certs = crypto_certs_parse(pem, &error);
-  g_assert_no_error(error);
-  return crypto_cert_ref(certs->pdata[0]);
-}
-
 static void
 attach(MlDraft *draft, const char *octets, gsize length, const char *name, const char *type)
 {
@@ -216,7 +206,7 @@ test_clear(Fixture *fixture, gconstpointer data)
 static void
 test_encrypted(Fixture *fixture, gconstpointer data)
 {
-  g_autoptr(CryptoCert) self = certificate();
+  g_autoptr(CryptoCert) self = certificate("rsa");
   g_autoptr(MlDrafts) drafts = open_drafts(fixture);
   g_autoptr(MlDraft) draft = full_draft();
   draft->encrypt = draft->encrypt_demanded = TRUE;

@@ -34,9 +34,36 @@ inside(Fixture *fixture, guint i)
 }
 
 static void
-test_moved(Fixture *fixture, gconstpointer data)
+expect_placed(Fixture *fixture, MlOpened *opened, const char *words, const char *places)
 {
   g_autoptr(GError) error = NULL;
+  g_assert_true(ml_opened_place(opened, fixture->store, &error));
+  expect(fixture, words, places);
+}
+
+static void
+expect_text(MlOpened *opened, guint32 uid, const char *words)
+{
+  g_autofree char *text = ml_opened_find(opened, "Archive", 7, uid);
+  g_assert_cmpstr(text, ==, words);
+}
+
+/* INBOX/1 says "quetzalcoatlus"; then it is no longer there. */
+static MlOpened *
+load_and_lose(Fixture *fixture)
+{
+  begin_folder(fixture, "INBOX", 7);
+  begin_folder(fixture, "Archive", 7);
+  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
+  keep(fixture, "INBOX", 1, "quetzalcoatlus");
+  MlOpened *opened = load(fixture, 1, 0);
+  unlist(fixture, "INBOX", 7, 1);
+  return opened;
+}
+
+static void
+test_moved(Fixture *fixture, gconstpointer data)
+{
   begin_folder(fixture, "INBOX", 7);
   begin_folder(fixture, "Archive", 7);
   list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
@@ -46,69 +73,47 @@ test_moved(Fixture *fixture, gconstpointer data)
   g_autoptr(MlOpened) opened = load(fixture, 2, 0);
   expect(fixture, "quetzalcoatlus", "INBOX/1");
   unlist(fixture, "INBOX", 7, 1);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "");
+  expect_placed(fixture, opened, "quetzalcoatlus", "");
   list(fixture, "Archive", 7, 4, "1@x", "text/plain"); /* somebody's, under its name */
   list(fixture, "Archive", 7, 5, "1@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/5");
-  g_autofree char *text = ml_opened_find(opened, "Archive", 7, 5);
-  g_assert_cmpstr(text, ==, "quetzalcoatlus");
+  expect_placed(fixture, opened, "quetzalcoatlus", "Archive/5");
+  expect_text(opened, 5, "quetzalcoatlus");
   begin_folder(fixture, "INBOX", 8); /* another folder under its name */
   list(fixture, "INBOX", 8, 2, "3@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "pterodactyl", "");
+  expect_placed(fixture, opened, "pterodactyl", "");
   tidy(fixture, opened); /* for some days they are kept, in case the message turns up elsewhere */
   g_autoptr(MlOpened) again = load(fixture, 2, 0);
   expect(fixture, "quetzalcoatlus", "Archive/5");
   list(fixture, "INBOX", 8, 9, "2@x", sealed_type);
-  g_assert_true(ml_opened_place(again, fixture->store, &error));
-  expect(fixture, "pterodactyl", "INBOX/9");
+  expect_placed(fixture, again, "pterodactyl", "INBOX/9");
 }
 
 /* A Message-ID is anybody's to use. */
 static void
 test_same_id(Fixture *fixture, gconstpointer data)
 {
-  g_autoptr(GError) error = NULL;
-  begin_folder(fixture, "INBOX", 7);
-  begin_folder(fixture, "Archive", 7);
-  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
-  keep(fixture, "INBOX", 1, "quetzalcoatlus");
-  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
-  unlist(fixture, "INBOX", 7, 1);
+  g_autoptr(MlOpened) opened = load_and_lose(fixture);
   list_of(fixture, "Archive", 7, 2, "1@x", sealed_type, "Jo <mallory@test.example>", 1);
   list_of(fixture, "Archive", 7, 3, "1@x", sealed_type, "Jo <jo@test.example>", 2); /* of another time */
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "");
+  expect_placed(fixture, opened, "quetzalcoatlus", "");
   list_of(fixture, "Archive", 7, 4, "1@x", sealed_type, "\"Jo\" <JO@test.example>", 1);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/4");
+  expect_placed(fixture, opened, "quetzalcoatlus", "Archive/4");
 }
 
 /* What was read there is its text, not what was thought to have been moved there. */
 static void
 test_own_word(Fixture *fixture, gconstpointer data)
 {
-  g_autoptr(GError) error = NULL;
-  begin_folder(fixture, "INBOX", 7);
-  begin_folder(fixture, "Archive", 7);
-  list(fixture, "INBOX", 7, 1, "1@x", sealed_type);
-  keep(fixture, "INBOX", 1, "quetzalcoatlus");
-  g_autoptr(MlOpened) opened = load(fixture, 1, 0);
-  unlist(fixture, "INBOX", 7, 1);
+  g_autoptr(MlOpened) opened = load_and_lose(fixture);
   list(fixture, "Archive", 7, 4, "1@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/4");
+  expect_placed(fixture, opened, "quetzalcoatlus", "Archive/4");
   keep(fixture, "Archive", 4, "pterodactyl");
   load_more(fixture, opened, 2, 0, FALSE);
   expect(fixture, "pterodactyl", "Archive/4");
   expect(fixture, "quetzalcoatlus", "");
-  g_autofree char *text = ml_opened_find(opened, "Archive", 7, 4);
-  g_assert_cmpstr(text, ==, "pterodactyl");
+  expect_text(opened, 4, "pterodactyl");
   list(fixture, "Archive", 7, 5, "1@x", sealed_type);
-  g_assert_true(ml_opened_place(opened, fixture->store, &error));
-  expect(fixture, "quetzalcoatlus", "Archive/5");
+  expect_placed(fixture, opened, "quetzalcoatlus", "Archive/5");
   expect(fixture, "pterodactyl", "Archive/4");
 }
 
