@@ -112,6 +112,22 @@ typedef struct {
   GError *error;
 } Save;
 
+/* Takes @draft. */
+static Save *
+save_new(UiComposer *composer, MlDraft *draft, UiDraftsThen then)
+{
+  Save *save = g_new(Save, 1);
+
+  *save = (Save){ .composer = ui_composer_ref(composer),
+                  .account = composer->account->account,
+                  .draft = draft,
+                  .revocation = ml_config_revocation(composer->app->config),
+                  .folder = ui_drafts_folder(composer->app),
+                  .id = g_strdup(composer->draft_id),
+                  .then = then };
+  return save;
+}
+
 static void
 run_save(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
@@ -263,15 +279,8 @@ save_done(UiApp *app, gboolean cancelled, gpointer data)
 static void
 start_save(UiComposer *composer, MlDraft *draft, UiDraftsThen then)
 {
-  Save *save = g_new0(Save, 1);
+  Save *save = save_new(composer, draft, then);
 
-  *save = (Save){ .composer = ui_composer_ref(composer),
-                  .account = composer->account->account,
-                  .draft = draft,
-                  .revocation = ml_config_revocation(composer->app->config),
-                  .folder = ui_drafts_folder(composer->app),
-                  .id = g_strdup(composer->draft_id),
-                  .then = then };
   composer->saving = TRUE;
   composer->changed = FALSE;
   if (then)
@@ -337,18 +346,10 @@ void
 ui_drafts_save_last(UiComposer *composer)
 {
   UiApp *app = composer->app;
-  Save *save = g_new0(Save, 1);
 
-  if (!composer->changed || composer->editing) {
-    g_free(save);
+  if (!composer->changed || composer->editing)
     return;
-  }
-  *save = (Save){ .composer = ui_composer_ref(composer),
-                  .account = composer->account->account,
-                  .draft = ml_draft_copy(composer->draft),
-                  .revocation = ml_config_revocation(composer->app->config),
-                  .folder = ui_drafts_folder(composer->app),
-                  .id = g_strdup(composer->draft_id) };
+  Save *save = save_new(composer, ml_draft_copy(composer->draft), NULL);
   run_save(NULL, NULL, save);
   if (save->error) {
     if (!app->last_words)

@@ -50,12 +50,6 @@ append_cell(wchar_t *out, gunichar c, int width)
   return (gsize)width;
 }
 
-static gboolean
-is_plain(char c)
-{
-  return c >= 0x20 && c < 0x7f;
-}
-
 /* May ASCII go there as it is? */
 static gboolean
 is_quick(const Place *place)
@@ -67,12 +61,9 @@ is_quick(const Place *place)
 static int
 plain_run(const Place *place, const char *text)
 {
-  int n = 0, most = MIN(place->left, CELLS);
-
   if (!is_quick(place))
     return 0;
-  while (n < most && is_plain(text[n]))
-    n++;
+  int n = (int)ui_text_plain_run(text, (gsize)CLAMP(place->left, 0, CELLS));
   return n && text[n] & 0x80 ? n - 1 : n;
 }
 
@@ -106,7 +97,7 @@ put_others(Place *place, const char *text)
   gboolean full = FALSE, quick = is_quick(place);
 
   for (; *p; p = g_utf8_next_char(p)) {
-    if (quick && p > text && is_plain(*p) && is_plain(p[1]))
+    if (quick && p > text && ui_text_plain_run(p, 2) == 2)
       break;
     gunichar c = g_utf8_get_char(p);
     int w = ui_text_char_width(c);

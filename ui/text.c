@@ -93,12 +93,11 @@ is_plain(char c)
   return c >= 0x20 && c < 0x7f;
 }
 
-/* How many of them stand here. */
-static gsize
-plain_run(const char *text)
+gsize
+ui_text_plain_run(const char *text, gsize most)
 {
   gsize length = 0;
-  while (is_plain(text[length]))
+  while (length < most && is_plain(text[length]))
     length++;
   return length;
 }
@@ -108,7 +107,7 @@ typedef enum { BLANK, KEEP, EXPAND } Whitespace;
 static char *
 clean(const char *text, Whitespace newline, Whitespace tab, gboolean ascii)
 {
-  if (!text || !text[plain_run(text)])
+  if (!text || !text[ui_text_plain_run(text, G_MAXSIZE)])
     return g_strdup(text ? text : "");
   g_autofree char *valid = g_utf8_make_valid(text, -1);
   GString *out = g_string_sized_new(strlen(valid) + 16);
@@ -116,7 +115,7 @@ clean(const char *text, Whitespace newline, Whitespace tab, gboolean ascii)
   gunichar before = 0;
 
   for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
-    gsize plain = plain_run(p);
+    gsize plain = ui_text_plain_run(p, G_MAXSIZE);
     if (plain) { /* most of all text, at once */
       g_string_append_len(out, p, (gssize)plain);
       column += (guint)plain;
@@ -195,7 +194,7 @@ ui_text_char_width(gunichar c)
 int
 ui_text_width(const char *text)
 {
-  gsize plain = plain_run(text);
+  gsize plain = ui_text_plain_run(text, G_MAXSIZE);
   int width = (int)plain;
 
   for (const char *p = text + plain; *p; p = g_utf8_next_char(p))

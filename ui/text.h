@@ -17,6 +17,8 @@ char *ui_text_json(const char *text);  /* as ui_text_lines, but tabs stay and no
 /* Columns that the terminal gives to one character (0, 1 or 2) or a whole string that passed the gate. */
 int ui_text_char_width(gunichar c);
 int ui_text_width(const char *text);
+/* How many octets of @text, at most @most, are printable ASCII: a column each, whatever the locale, and safe as they are. */
+gsize ui_text_plain_run(const char *text, gsize most);
 
 /* Exactly @columns wide: cut (with an ellipsis where it was) or filled with blanks. Transfer full. */
 char *ui_text_fit(const char *text, int columns);
