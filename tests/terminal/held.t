@@ -108,8 +108,11 @@ session() { # session COLUMNS ROWS
 	wait_for "gpg's scdaemon \(process [0-9]+\) may hold it" "$size: by whom"
 	wait_for 'gpgconf --kill +scdaemon|gpgconf +--kill' "$size: and what lets it go"
 	to_row '.*does not answer' 'Certificate database'
-	keys l
+	keys l '!' # the log: what is seen of the reader within a second, that the card was pulled, takes the line at the bottom
+	wait_for '^ *Log' "$size: the log"
 	wait_for 'The card in this reader does not answer' "$size: it cannot be logged in to"
+	keys q
+	wait_for 'a card that does not answer' "$size: back"
 	check "$size: and no PIN is asked for" has_not '^PIN of'
 	rm "$reader/held"
 	keys R
