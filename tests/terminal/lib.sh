@@ -128,6 +128,9 @@ make_profile() {
 	END
 	certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
 }
+# The generated corpus in $LAB/corpus, what it printed in $LAB/made. The servers that its certificates name are on ports where
+# nobody listens: those of tests/corpus/corpus.t are not called from here.
+make_corpus() { python3 tests/corpus/generate.py --no-check --port 1 --out "$LAB/corpus" >"$LAB/made" 2>&1; }
 deliver() {
 	letter_name=$((1700000000 + $2)).$1.host
 	cat >"$LAB/profile/mail${FOLDER:-}/tmp/$letter_name"

@@ -6,7 +6,7 @@
 CLASSES='identity structure ui-redress covert-content mime-ambiguity signed-invalid protected-headers signed-encrypted efail reply-oracle'
 corpus=$LAB/corpus
 
-python3 tests/corpus/generate.py --no-check --out "$corpus" >"$LAB/made" 2>&1
+make_corpus
 check 'the corpus is made' test -f "$corpus/manifest.json"
 make_profile
 echo test >"$LAB/pw"

@@ -4,7 +4,7 @@
 # decrypted is in the draft that the editor gets, nor in what is sent, unless the person said so.
 . "$(dirname "$0")/compose-lib.sh"
 
-python3 tests/corpus/generate.py --no-check --out "$LAB/corpus" >"$LAB/made" 2>&1 || { cat "$LAB/made"; exit 1; }
+make_corpus || { cat "$LAB/made"; exit 1; }
 make_profile
 cat >"$LAB/profile/signet.conf" <<-END
 	[account work]

@@ -166,7 +166,7 @@ keys q
 wait_for 'ended with 0' 'ends'
 
 # --- every message of the corpus: nothing is marked good that verify does not call good
-python3 tests/corpus/generate.py --no-check --out "$LAB/corpus" >"$LAB/made" 2>&1 || { echo 'Bail out! no corpus'; exit 1; }
+make_corpus || { echo 'Bail out! no corpus'; exit 1; }
 rm -rf "$LAB/profile"
 mkdir -p "$LAB/profile/mail/cur" "$LAB/profile/mail/new" "$LAB/profile/mail/tmp" "$LAB/profile/nssdb"
 certutil -N -d "sql:$LAB/profile/nssdb" --empty-password
