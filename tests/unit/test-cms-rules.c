@@ -381,8 +381,8 @@ make_twin(void)
                   ==, 0);
   g_strchomp(serial);
   g_autofree char *number = g_strconcat("0x", strchr(serial, '=') + 1, NULL);
-  pki_run(folder, "openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "twin.key", "-out",
-          "twin.csr", "-subj", "/CN=twin");
+  pki_rsa_key(folder, "twin.key", "2048");
+  pki_run(folder, "openssl", "req", "-new", "-key", "twin.key", "-out", "twin.csr", "-subj", "/CN=twin");
   pki_run(folder, "openssl", "x509", "-req", "-in", "twin.csr", "-CA", "root.pem", "-CAkey", "root.key",
           "-set_serial", number, "-days", "365", "-out", "twin.pem");
 }

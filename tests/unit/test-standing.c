@@ -19,7 +19,8 @@ issue(const char *folder, const char *name, const char *days)
 {
   g_autofree char *key = g_strconcat(name, ".key", NULL), *csr = g_strconcat(name, ".csr", NULL);
   g_autofree char *cert = g_strconcat(name, ".pem", NULL), *subject = g_strconcat("/CN=", name, NULL);
-  pki_run(folder, "openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", csr, "-subj", subject);
+  pki_rsa_key(folder, key, "2048");
+  pki_run(folder, "openssl", "req", "-new", "-key", key, "-out", csr, "-subj", subject);
   pki_run(folder, "openssl", "x509", "-req", "-in", csr, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", cert,
           "-days", days, "-extfile", "ext");
 }
@@ -33,8 +34,9 @@ set_up(Fixture *fixture, gconstpointer data)
   g_autoptr(GError) error = NULL;
   fixture->folder = pki_folder();
   const char *folder = fixture->folder;
-  pki_run(folder, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days",
-          "300", "-subj", "/CN=Standing CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext",
+  pki_rsa_key(folder, "ca.key", "2048");
+  pki_run(folder, "openssl", "req", "-x509", "-key", "ca.key", "-out", "ca.pem", "-days", "300", "-subj",
+          "/CN=Standing CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext",
           "keyUsage=critical,keyCertSign,cRLSign");
   pki_write(folder, "ext", ext, -1);
   pki_write(folder, "part", part, -1);
