@@ -329,6 +329,17 @@ ui_cli_driver(UiCli *cli, MlAccount *account, int *code)
   return ml_driver_new(account, &cli->hooks);
 }
 
+int
+ui_cli_mail_error(UiCli *cli, const MlAccount *account, const char *where, const GError *error)
+{
+  /* of a folder that was named, not of a message, and not of the place in signet.conf */
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND) && strstr(error->message, " folder \""))
+    ui_cli_error(cli, "%s: %s signet folders -A %s lists them.", where, error->message, account->name);
+  else
+    ui_cli_error(cli, "%s: %s", where, error->message);
+  return ui_cli_exit_for(error);
+}
+
 /* "INBOX/12" or "work/INBOX/12" into its parts. */
 static gboolean
 split_place(UiCli *cli, const char *input, char **folder, guint32 *uid, int *code)
@@ -394,8 +405,8 @@ fetch_message(UiCli *cli, const char *folder, guint32 uid, gint64 *received, int
     bytes = ml_driver_fetch(driver, uid, received, NULL, NULL, &error);
   }
   if (!bytes) {
-    ui_cli_error(cli, "%s/%u: %s", folder, uid, error->message);
-    *code = ui_cli_exit_for(error);
+    g_autofree char *where = g_strdup_printf("%s/%u", folder, uid);
+    *code = ui_cli_mail_error(cli, account, where, error);
   }
   return bytes;
 }

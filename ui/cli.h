@@ -89,6 +89,8 @@ void ui_cli_crypto_behind(UiCli *cli, CryptoOpened func, gpointer user_data);
 /* "anna/INBOX/12", "INBOX/12", a file, "-": the bytes of one message. @received is set from the store. */
 GBytes *ui_cli_message(UiCli *cli, const char *input, gint64 *received, int *code);
 MlDriver *ui_cli_driver(UiCli *cli, MlAccount *account, int *code);
+/* Prints "WHERE: ", what a driver met, and where the folder is not there what lists those that are. The exit code. */
+int ui_cli_mail_error(UiCli *cli, const MlAccount *account, const char *where, const GError *error);
 /* What a driver, or mail/smtp.h and mail/outbox.h, ask while they work; the certificate database is open where TLS
  * will need it. Borrowed; NULL: printed, *code is set. */
 const MlDriverHooks *ui_cli_hooks(UiCli *cli, gboolean network, gboolean tokens, int *code);

@@ -74,9 +74,10 @@ static int
 fail(Folder *folder, const GError *error)
 {
   ui_bar_clear(&folder->audit->bar);
-  if (!is_cancelled(folder->audit))
-    ui_cli_error(folder->audit->cli, "%s/%s: %s", folder->account->name, folder->name, error->message);
-  return ui_cli_exit_for(error);
+  if (is_cancelled(folder->audit))
+    return ui_cli_exit_for(error);
+  g_autofree char *where = g_strdup_printf("%s/%s", folder->account->name, folder->name);
+  return ui_cli_mail_error(folder->audit->cli, folder->account, where, error);
 }
 
 /* --- what is there */

@@ -178,8 +178,9 @@ list_asked(List *list, MlDriver *driver, const MlAccount *account, const char *f
     if (ml_driver_headers(driver, 0, first, on_headers, list, &error))
       return UI_EXIT_OK;
   }
-  ui_cli_error(list->cli, "%s: %s%s", account->name, error->message,
-               g_error_matches(error, ML_ERROR, ML_ERROR_OFFLINE) ? " With --offline it is listed as it was seen last." : "");
+  if (!g_error_matches(error, ML_ERROR, ML_ERROR_OFFLINE))
+    return ui_cli_mail_error(list->cli, account, account->name, error);
+  ui_cli_error(list->cli, "%s: %s With --offline it is listed as it was seen last.", account->name, error->message);
   return ui_cli_exit_for(error);
 }
 

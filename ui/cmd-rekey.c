@@ -68,8 +68,8 @@ report_folder(Rekey *rekey, MlDriver *driver, const char *folder)
   ui_bar_clear(&rekey->bar);
   if (ok)
     return UI_EXIT_OK;
-  ui_cli_error(rekey->cli, "%s/%s: %s", rekey->account->name, folder, error->message);
-  return ui_cli_exit_for(error);
+  g_autofree char *where = g_strdup_printf("%s/%s", rekey->account->name, folder);
+  return ui_cli_mail_error(rekey->cli, rekey->account, where, error);
 }
 
 /* What was named, or all that can be opened. NULL: the error is printed. */

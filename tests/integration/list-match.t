@@ -89,6 +89,18 @@ is "$(printf '%s\n' "$out" | wc -l)" 2 "two"
 exits 1 "nothing fits: 1" signet list --match nobody
 is "$out$err" "" "and no word"
 exits 66 "a folder that is not there is told before" signet list Nowhere --match '~A'
+nowhere() { # nowhere ACCOUNT: is it said where to look?
+	like "$err" "folder \"Nowhere\".*signet folders -A $1 lists them\." "what lists those that are there is told"
+}
+nowhere local
+exits 66 "a message of one: none is there" signet show Nowhere/1
+nowhere local
+exits 66 "an audit of one" signet audit Nowhere
+nowhere local
+exits 66 "a report on one" signet rekey Nowhere
+nowhere local
+exits 66 "a message that is not there, of a folder that is" signet show INBOX/4000
+unlike "$err" 'signet folders' "has nothing to do with folders"
 
 wrong() { # wrong PATTERN REGEX
 	exits 2 "$1 is a usage error" signet list --match "$1"
@@ -124,4 +136,12 @@ exits 1 "nor what it rules out" signet --offline list --match '~b word ~f nobody
 is "$err" '' "nothing is told then"
 exits 1 "nothing fits what is kept: 1" signet --offline list --match nobody
 exits 66 "nothing is kept of this one" signet --offline list Nowhere --match '~A'
+exits 66 "and there is none on the server" signet list Nowhere
+nowhere far
+exits 66 "nor a message" signet show Nowhere/1
+nowhere far
+exits 66 "nor anything to audit" signet audit Nowhere
+nowhere far
+exits 66 "nor a message of a folder that is there" signet show INBOX/4000
+unlike "$err" 'signet folders' "which has nothing to do with folders"
 done_testing
