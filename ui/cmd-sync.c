@@ -24,8 +24,8 @@ const char ui_cmd_sync_help[] =
     "\n"
     "Changes that were made without a line (signet pending) are carried out first, whichever folders are named.\n"
     "\n"
-    "With --json a line each: account, folder, total, added, changed, vanished, anew, bodies, large; before them, where changes\n"
-    "waited, one with account, changes_done, changes_failed, changes_waiting.\n"
+    "With --json a line each: account, folder, total, added, changed, vanished, anew, bodies, large, left; before them, where\n"
+    "changes waited, one with account, changes_done, changes_failed, changes_waiting.\n"
     "\n"
     "Exit codes: 0, 1 a change was refused for good (signet pending says why), 2 usage, 66 no such folder, 69 server not reached, 74 the store cannot be written,\n"
     "75 the server puts a change off, 77 login refused, 78 configuration.\n";
@@ -39,6 +39,8 @@ typedef struct {
   MlStore *store;
   guint32 uidvalidity;
   guint kept, large; /* bodies of this folder; those that are too large to be kept */
+  guint left;        /* those for which there was no room any more */
+  gboolean full;
   GError *failed;
 } Sync;
 
@@ -77,6 +79,7 @@ print(const Sync *sync, const MlSynced *synced)
     ui_json_bool(json, "anew", synced->reset);
     ui_json_int(json, "bodies", sync->kept);
     ui_json_int(json, "large", sync->large);
+    ui_json_int(json, "left", sync->left);
     ui_json_print(json);
   } else if (sync->cli->verbose || isatty(STDOUT_FILENO)) {
     g_autofree char *folder = ui_text_line(sync->folder);
@@ -89,6 +92,10 @@ print(const Sync *sync, const MlSynced *synced)
     if (sync->large)
       printf("%s/%s  %u message%s over 1 MiB stay%s on the server: the screen and signet show fetch one when it is read\n",
              sync->account->name, folder, sync->large, sync->large == 1 ? "" : "s", sync->large == 1 ? "s" : "");
+    if (sync->left)
+      printf("%s/%s  text of %u message%s not fetched: 1 GiB is kept of %s already, which is the most. What is read is "
+             "fetched and kept all the same\n",
+             sync->account->name, folder, sync->left, sync->left == 1 ? "" : "s", sync->account->name);
   }
 }
 
@@ -104,6 +111,7 @@ on_bodies(GPtrArray *bodies, guint done, guint total, gpointer data)
   g_ptr_array_unref(bodies);
   g_autofree char *what = g_strconcat(sync->folder, ": text", NULL);
   ui_bar_draw(&sync->bar, "", done, total, what);
+  sync->full = ok && !room;
   return ok && room && !g_cancellable_is_cancelled(sync->cli->cancellable);
 }
 
@@ -123,17 +131,20 @@ fetch_bodies(Sync *sync, MlDriver *driver)
   gint64 since;
   g_autoptr(GError) error = NULL;
 
-  sync->large = 0;
+  sync->large = sync->left = 0;
   if (!wants_text(sync, &since))
     return UI_EXIT_OK;
   gboolean room = FALSE;
   g_autoptr(GArray) uids = ml_store_lacking(sync->store, sync->folder, since, &error);
   gboolean ok = uids && ml_sync_room(sync->store, &room, &error);
-  if (ok && !room)
+  guint wanted = uids ? uids->len : 0, before = sync->kept;
+  sync->full = ok && !room;
+  if (sync->full)
     g_array_set_size(uids, 0);
   ok = ok && ml_store_large(sync->store, sync->folder, since, &sync->large, &error) &&
                 ml_driver_bodies(driver, uids, ML_STORE_BODY, on_bodies, sync, &error);
   ui_bar_clear(&sync->bar);
+  sync->left = sync->full && wanted > sync->kept - before ? wanted - (sync->kept - before) : 0;
   if (sync->failed) {
     g_clear_error(&error);
     error = g_steal_pointer(&sync->failed);

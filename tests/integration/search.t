@@ -148,6 +148,38 @@ like "$out" '"text_searched":true' "as it was searched"
 exits 0 "the oldest too" signet -A far --offline search farletter1
 exits 0 "it is the message" signet show "$(printf '%s\n' "$out" | awk '{print $1}')"
 like "$out" 'text of farletter1' "with that text"
+
+# ---- as much is kept as may be: the file of the lists says that it has 1 GiB of pages, nearly all of them a hole
+post "$far" 'Another one' 'megalosaurus'
+grown() { # grown PAGES
+	python3 - "$p/data/store/far.db" "$1" <<-'END'
+		import sqlite3, sys
+		name, pages = sys.argv[1], int(sys.argv[2])
+		db = sqlite3.connect(name)
+		assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+		size = db.execute("PRAGMA page_size").fetchone()[0]
+		db.close()
+		with open(name, "r+b") as f:
+		    f.truncate(pages * size)
+		    f.seek(28)
+		    f.write(pages.to_bytes(4, "big"))
+	END
+}
+grown 262145 >"$tmp/grown" 2>&1
+ok $? "the file has grown" "$(cat "$tmp/grown")"
+exits 0 "with as much as is kept at the most a sync goes on" signet -v -A far sync --bodies
+like "$out" 'far/INBOX  .* 1 new here' "brings the list"
+like "$out" 'text of 1 message not fetched: 1 GiB is kept of far already' "and says what was left, and why"
+exits 0 "again" signet -A far --json sync --bodies
+is "$(field INBOX bodies),$(field INBOX left)" 0,1 "how many, too"
+exits 1 "it is not found here" signet -A far --offline search megalosaurus
+exits 0 "but by its header" signet -A far --offline --json search another
+exits 0 "and can be read" signet show "far/$(found | cut -d ' ' -f 1)"
+like "$out" megalosaurus "as ever"
+rm "$p"/data/store/far.db*
+exits 0 "with room again" signet -A far --json sync --bodies
+is "$(field INBOX left)" 0 "all of it is fetched"
+exits 0 "and found" signet -A far --offline search megalosaurus
 printf 'keep = recent\nkeep-days = 10000\n' >"$tmp/keep"
 sed -i '/^\[account far\]/r '"$tmp/keep" "$p/signet.conf"
 post "$far" 'Kept by policy' 'ankylosaurus'
