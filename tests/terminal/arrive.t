@@ -1,0 +1,86 @@
+#!/bin/sh
+# Mail that arrives while a pattern is typed, is held against the list, or is asked of the server: it is in the list, and
+# what fits is shown.
+. "$(dirname "$0")/server-lib.sh"
+anna=$server/mail/anna/Maildir
+hold=$LAB/hold
+# While the pipe hold is there, nobody can log in: asking has a connection of its own.
+release() {
+	[ ! -e "$hold" ] || { exec 8<>"$hold" && rm "$hold" && exec 8>&-; }
+}
+trap 'release; stop_dovecot "$server"; finish' EXIT
+far_account anna anna | sed "s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|" | far_profile
+post() { # post NUMBER SUBJECT TEXT [OCTETS]
+	{
+		printf 'From: Jo <jo@example.org>\nTo: anna@example.org\nSubject: %s\nDate: Wed, %02d Nov 2023 00:00:00 +0000\nMessage-ID: <%s@x>\n\n' \
+			"$2" "$1" "$1"
+		head -c "${4:-0}" /dev/zero | tr '\0' 'x' | fold -w 70
+		printf '\n%s\n' "$3"
+	} >"$anna/tmp/17000000$1.x"
+	[ "$MAIL_UID" = "$(id -u)" ] || chown "$MAIL_UID:$MAIL_GID" "$anna/tmp/17000000$1.x"
+	mv "$anna/tmp/17000000$1.x" "$anna/new/17000000$1.x"
+}
+mkdir -p "$anna/cur" "$anna/new" "$anna/tmp"
+[ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna"
+for i in 10 11 12; do post $i "Letter $i" "The text of $i."; done
+signet sync --bodies >/dev/null 2>&1
+prompt() { # prompt KEY WORDS
+	keys "$1"
+	seen "^$2"
+}
+
+start 80 24 --
+wait_for '^ INBOX  3 messages.* online' 'three are there'
+
+# ---- while one types
+prompt l 'Show messages with:'
+typed '~s need'
+seen 'Show messages with: ~s need'
+post 13 'A needle' 'The text of 13.'
+wait_for '^ INBOX  4 messages' 'one arrives while a limit is typed'
+check 'what was typed stays' has '^Show messages with: ~s need'
+typed le
+keys Enter
+wait_for '\[~s needle: 1\]' 'it fits'
+wait_for '^>.*A needle' 'and is shown'
+check 'alone' has_not 'Letter 1'
+prompt / 'Search for'
+typed '~s sec'
+post 14 'A second needle' 'The text of 14.'
+wait_for '\[~s needle: 2\]' 'one arrives while a search is typed: the limit counts it'
+post 15 'Hay' 'The text of 15.'
+wait_for '^ INBOX  6 messages' 'and one that does not fit'
+check 'which is not shown' has_not 'Jo +Hay'
+check 'the limit is as it was' has '\[~s needle: 2\]'
+typed ond
+keys Enter
+wait_for '^>.*A second needle' 'the search finds what came while it was typed'
+keys Escape
+wait_for 'Jo +Hay' 'Esc shows all'
+check 'six' [ "$(screen | grep -cE '^[> ] *[1-6] +N ')" = 6 ]
+
+# ---- while the server is asked
+post 16 'A large one' 'A trilobite lies behind it.' 1300000
+wait_for '^ INBOX  7 messages' 'one that is too large to be kept'
+prompt l 'Show messages with:'
+typed '~b trilobite'
+keys Enter
+wait_for '[0-9] could not be looked into: encrypted, or not kept here; a' 'only the server can tell of it'
+mkfifo "$hold"
+keys a
+wait_for 'Asking the server' 'it is asked, and does not answer yet'
+post 17 'Another large one' 'A trilobite, too.' 1300000
+wait_for '^ INBOX  8 messages' 'another arrives'
+post 18 'No such one' 'Nothing of the kind.' 1300000
+wait_for '^ INBOX  9 messages' 'and one more'
+release
+wait_for 'The server was asked: 2 fit' 'it answers'
+wait_for '\[~b trilobite: 2\]' 'for what arrived meanwhile, too'
+check 'with what was there' has 'Jo +A large one'
+check 'and what was not' has 'Jo +Another large one'
+check 'and nothing else' has_not 'Jo +No such one'
+keys Escape
+wait_for 'Jo +No such one' 'Esc shows all'
+keys q
+wait_for 'ended with 0' 'it ends'
+done_testing
