@@ -10,6 +10,7 @@ typedef struct {
   MlPattern *pattern; /* its limit */
   guint32 uidvalidity;
   guint at;           /* the test of the pattern that is asked about */
+  guint32 newest;     /* of the messages that were in the list then: of what came since the server may not speak */
   gboolean answered;  /* that one */
   UiAsking *asking;
 } Ask;
@@ -43,6 +44,7 @@ typedef struct {
   MlPattern *pattern;
   const GArray *found; /* guint32, newest first, of @at; NULL: they are only counted */
   guint at, n;
+  guint32 newest;
 } Learning;
 
 static int
@@ -71,6 +73,8 @@ learn(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
   seen.known |= bit;
   if (bsearch(&item->uid, learning->found->data, learning->found->len, sizeof(guint32), newest_first))
     seen.yes |= bit;
+  else if (item->uid > learning->newest)
+    return;
   ml_pattern_learn(learning->pattern, item->uid, seen);
 }
 
@@ -92,7 +96,7 @@ ui_look_askable(UiApp *app)
     return 0;
   for (guint i = 0; i < ml_pattern_texts(box->limit); i++)
     any |= can_ask(box->limit, i, &field, &word);
-  Learning counting = { box->limit, NULL, 0, 0 };
+  Learning counting = { box->limit, NULL, 0, 0, 0 };
   if (any)
     learn_all(box, &counting);
   return counting.n;
@@ -113,7 +117,7 @@ on_found(UiApp *app, UiAccount *account, const MlEvent *event, gpointer data)
 
   if (!is_there(ask) || event->selected.uidvalidity != ask->uidvalidity)
     return;
-  Learning learning = { ask->pattern, event->uids, ask->at, 0 };
+  Learning learning = { ask->pattern, event->uids, ask->at, 0, ask->newest };
   learn_all(ask->box, &learning);
   ask->answered = TRUE;
 }
@@ -167,6 +171,7 @@ ask_next(Ask *ask)
   g_autoptr(MlQuery) query = ml_query_literal(field, word);
   g_ptr_array_add(accounts, ask->box->account);
   ask->answered = FALSE;
+  ask->newest = ui_items_count(ask->box->all) ? ui_items_at(ask->box->all, 0)->uid : 0;
   ask->asking = ui_asking_start(ask->app, accounts, ask->box->folder, query, 0, &funcs);
 }
 

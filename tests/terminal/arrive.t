@@ -8,8 +8,14 @@ hold=$LAB/hold
 release() {
 	[ ! -e "$hold" ] || { exec 8<>"$hold" && rm "$hold" && exec 8>&-; }
 }
-trap 'release; stop_dovecot "$server"; finish' EXIT
-far_account anna anna | sed "s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|" | far_profile
+gate=$LAB/gate
+mkdir "$gate"
+python3 tests/lab/holding.py "$PORT_TLS" "$gate" SEARCH "$server/tls/good.pem" "$server/tls/good.key" &
+holder=$!
+trap 'release; kill $holder 2>/dev/null; stop_dovecot "$server"; finish' EXIT
+until_true test -s "$gate/pid" || { echo 'Bail out! no proxy'; exit 1; }
+far_account anna anna | sed "s/:$PORT_TLS\$/:$(cat "$gate/port")/
+s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|" | far_profile
 post() { # post NUMBER SUBJECT TEXT [OCTETS]
 	{
 		printf 'From: Jo <jo@example.org>\nTo: anna@example.org\nSubject: %s\nDate: Wed, %02d Nov 2023 00:00:00 +0000\nMessage-ID: <%s@x>\n\n' \
@@ -79,8 +85,26 @@ wait_for '\[~b trilobite: 2\]' 'for what arrived meanwhile, too'
 check 'with what was there' has 'Jo +A large one'
 check 'and what was not' has 'Jo +Another large one'
 check 'and nothing else' has_not 'Jo +No such one'
+
+# ---- when the server has answered, and the answer is on its way: it does not speak of what came behind it
 keys Escape
 wait_for 'Jo +No such one' 'Esc shows all'
+prompt l 'Show messages with:'
+keys C-u
+typed '~b trilobite !~b nobody'
+keys Enter
+wait_for 'could not be looked into' 'another limit'
+touch "$gate/arm"
+keys a
+check 'the answer is held back' until_true test -e "$gate/held"
+post 19 'A third large one' 'A trilobite at last.' 1300000
+wait_for '^ INBOX  10 messages' 'another arrives'
+touch "$gate/go"
+wait_for 'The server was asked: 2 fit; of 1 it cannot tell' 'the answer says nothing of it'
+check 'it is not shown' has_not 'Jo +A third'
+keys a
+wait_for 'The server was asked: 3 fit' 'asked again the server tells'
+check 'and it is shown' has 'Jo +A third large one'
 keys q
 wait_for 'ended with 0' 'it ends'
 done_testing
