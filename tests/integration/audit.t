@@ -95,7 +95,8 @@ issue() { # issue NAME OPTION...: valid since three months
 }
 cert() { # cert NAME
 	printf 'subjectAltName=email:%s@example.org\nkeyUsage=digitalSignature\nextendedKeyUsage=emailProtection\n' "$1" >"$tmp/c/$1.ext"
-	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/c/$1.key" -out "$tmp/c/$1.csr" -subj "/CN=$1"
+	sh tests/lab/rsa-key.sh "$tmp/c/$1.key"
+	openssl req -new -key "$tmp/c/$1.key" -out "$tmp/c/$1.csr" -subj "/CN=$1"
 	issue "$1"
 }
 mkdir -p "$tmp/c/new" "$tmp/r/Mail/cur" "$tmp/r/Mail/new" "$tmp/r/Mail/tmp"
@@ -105,7 +106,8 @@ mkdir -p "$tmp/c/new" "$tmp/r/Mail/cur" "$tmp/r/Mail/new" "$tmp/r/Mail/tmp"
 	echo 10 >"$tmp/c/crlnumber"
 	printf '[ca]\ndefault_ca=x\n[x]\ndatabase=index\nserial=serial\ncrlnumber=crlnumber\nnew_certs_dir=new\ncertificate=ca.pem\nprivate_key=ca.key\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n' >"$tmp/c/ca.cnf"
 	printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n' >"$tmp/c/ca.ext"
-	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/c/ca.key" -out "$tmp/c/ca.csr" -subj '/CN=Audit CA'
+	sh tests/lab/rsa-key.sh "$tmp/c/ca.key"
+	openssl req -new -key "$tmp/c/ca.key" -out "$tmp/c/ca.csr" -subj '/CN=Audit CA'
 	issue ca -selfsign
 	cert anna
 	(cd "$tmp/c" && openssl ca -config ca.cnf -revoke anna.pem -crl_reason keyCompromise && openssl ca -config ca.cnf -gencrl -crldays 30 -out crl.pem)

@@ -10,17 +10,21 @@ quiet() { "$@" >out 2>err || { echo "# $*"; sed 's/^/# /' err; return 1; }; }
 
 # --- Root signs two authorities; Anna has a certificate to sign from one and one to be written to from the other ---
 authority() { # authority NAME [ISSUER]
+	quiet sh "$at/tests/lab/rsa-key.sh" "$1.key"
 	if [ -z "$2" ]; then
-		quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.pem" -days 3650 -subj "/O=Test House/CN=$1" \
+		quiet openssl req -x509 -key "$1.key" -out "$1.pem" -days 3650 -subj "/O=Test House/CN=$1" \
 			-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 		return
 	fi
-	quiet openssl req -new -newkey rsa:2048 -nodes -keyout "$1.key" -out csr -subj "/O=Test House/CN=$1"
+	quiet openssl req -new -key "$1.key" -out csr -subj "/O=Test House/CN=$1"
 	printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' >ext
 	quiet openssl x509 -req -in csr -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days 3000 -out "$1.pem" -extfile ext
 }
 person() { # person FILE ADDRESS KEY USAGE ISSUER [DAYS]
-	quiet openssl req -new -newkey $3 -nodes -keyout "$1.key" -out csr -subj "/CN=$1"
+	case $3 in
+	rsa:*) quiet sh "$at/tests/lab/rsa-key.sh" "$1.key" "${3#rsa:}" && quiet openssl req -new -key "$1.key" -out csr -subj "/CN=$1" ;;
+	*) quiet openssl req -new -newkey $3 -nodes -keyout "$1.key" -out csr -subj "/CN=$1" ;;
+	esac
 	printf 'subjectAltName=email:%s@example.org\nkeyUsage=critical,%s\nextendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' "$2" "$4" >ext
 	quiet openssl x509 -req -in csr -CA "$5.pem" -CAkey "$5.key" -CAcreateserial -days "${6:-300}" -out "$1.pem" -extfile ext
 	quiet openssl pkcs12 -export -in "$1.pem" -inkey "$1.key" -certfile "$5.pem" -passout pass:secret -out "$1.p12" -name "$1"

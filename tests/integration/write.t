@@ -2,6 +2,7 @@
 # What `signet sign` and `signet encrypt` write, read by openssl, by gpgsm as far as that goes, and by signet itself.
 BUILD=${BUILD:-build}
 signet=$(cd "$BUILD" && pwd)/signet
+lab=$(cd "$(dirname "$0")/../lab" && pwd)
 work=$(mktemp -d) || exit 1
 unset GNUPGHOME
 trap '[ -z "$GNUPGHOME" ] || gpgconf --kill all 2>/dev/null; rm -rf "$work"' EXIT
@@ -27,11 +28,15 @@ seven_bit() { ! tr -d '\r' <"$1" | LC_ALL=C grep -q '[^ -~	]'; }
 quiet() { "$@" >out 2>err; }
 
 # --- keys of every kind, one authority ---
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 3650 -subj '/O=Test House/CN=Root' \
+quiet sh "$lab/rsa-key.sh" root.key
+quiet openssl req -x509 -key root.key -out root.pem -days 3650 -subj '/O=Test House/CN=Root' \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 person() { # person NAME KEY-OPTIONS USAGE DAYS...
   name=$1 usage=$3 days=${4:-365}
-  quiet openssl req -new -newkey $2 -nodes -keyout "$name.key" -out csr -subj "/CN=$name" &&
+  case $2 in
+  rsa:*) quiet sh "$lab/rsa-key.sh" "$name.key" "${2#rsa:}" && quiet openssl req -new -key "$name.key" -out csr -subj "/CN=$name" ;;
+  *) quiet openssl req -new -newkey $2 -nodes -keyout "$name.key" -out csr -subj "/CN=$name" ;;
+  esac &&
   printf 'subjectAltName=email:%s@example.org\nkeyUsage=critical,%s\nextendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' \
     "${5:-$name}" "$usage" >ext &&
   quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days "$days" -out "$name.pem" -extfile ext
