@@ -32,6 +32,9 @@ typedef struct {
   /* Adds to @uids (of guint32) those of @lines (of MlLine) whose file was written anew under its name. NULL: the number is
    * another one then. */
   gboolean (*rewritten)(MlDriver *driver, const GArray *lines, GArray *uids, GError **error);
+  /* Adds to @parts what tells by its times whether anything happened in @folder: paths. FALSE: it cannot be told. With
+   * @uids. */
+  gboolean (*parts)(MlDriver *driver, const char *folder, GPtrArray *parts);
   /* NULL: what @uids tells after @select is compared. */
   gboolean (*sync)(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had,
                    MlSyncNews *news, GError **error);

@@ -1,4 +1,7 @@
 #include "mail/driver-private.h"
+#include "mail/files.h"
+#include "mail/numbers.h"
+#include "mail/siphash.h"
 #include "mail/sync.h"
 
 #include <errno.h>
@@ -213,11 +216,34 @@ ml_sync_news_clear(MlSyncNews *news)
   g_clear_pointer(&news->missing, g_array_unref);
 }
 
+guint64
+ml_driver_mark(MlDriver *driver, const char *folder)
+{
+  g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+  const char *account = driver->account->name;
+  if (!driver->ops->parts || !driver->ops->parts(driver, folder, parts))
+    return 0;
+  g_ptr_array_add(parts, ml_numbers_path(driver->hooks->state_dir, account, folder));
+  g_autoptr(GArray) marks = g_array_new(FALSE, FALSE, sizeof(guint64));
+  for (guint i = 0; i < parts->len; i++) {
+    struct stat now;
+    if (stat(g_ptr_array_index(parts, i), &now) < 0 || ml_files_is_young(&now))
+      return 0;
+    const guint64 one[] = { (guint64)now.st_dev, (guint64)now.st_ino, (guint64)now.st_size,
+                            (guint64)now.st_mtim.tv_sec, (guint64)now.st_mtim.tv_nsec,
+                            (guint64)now.st_ctim.tv_sec, (guint64)now.st_ctim.tv_nsec };
+    g_array_append_vals(marks, one, G_N_ELEMENTS(one));
+  }
+  static const MlSipKey any; /* kept, and compared by other runs */
+  return ml_siphash(&any, marks->data, marks->len * sizeof(guint64)) >> 1; /* as the store has it: signed */
+}
+
 /* All numbers and flags are at hand where the mailbox is, so they are compared one by one. */
 static gboolean
 sync_by_uids(MlDriver *driver, const char *folder, const MlSyncPoint *known, const GArray *had, MlSyncNews *news,
              GError **error)
 {
+  guint64 mark = ml_driver_mark(driver, folder);
   if (!driver->ops->select(driver, folder, &news->selected, error))
     return FALSE;
   news->point = (MlSyncPoint){ .uidvalidity = news->selected.uidvalidity };
@@ -230,6 +256,8 @@ sync_by_uids(MlDriver *driver, const char *folder, const MlSyncPoint *known, con
   g_array_sort(there, ml_flag_change_compare);
   news->selected.total = there->len;
   ml_sync_compare(had, there, news);
+  if (mark && mark == ml_driver_mark(driver, folder))
+    news->point.modseq = mark;
   return TRUE;
 }
 

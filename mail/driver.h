@@ -105,6 +105,10 @@ gboolean ml_driver_sync(MlDriver *driver, const char *folder, const MlSyncPoint 
 gboolean ml_driver_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
+/* Of a mailbox on this machine: as long as this is the same, nothing came, went or was marked in @folder, as files and
+ * directories say that without being read. 0: that cannot be told. ml_driver_sync() puts it into the point as modseq. */
+guint64 ml_driver_mark(MlDriver *driver, const char *folder);
+
 /* The messages of the open folder, ascending: array of MlFlagChange. No message is read for it. */
 GArray *ml_driver_uids(MlDriver *driver, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

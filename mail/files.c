@@ -187,3 +187,11 @@ ml_files_point(const char *name)
   if (die && strcmp(die, name) == 0)
     kill(getpid(), SIGKILL);
 }
+
+gboolean
+ml_files_is_young(const struct stat *about)
+{
+  gboolean coarse = !about->st_ctim.tv_nsec && !about->st_mtim.tv_nsec; /* a file system that knows seconds alone */
+  gint64 changed = (gint64)about->st_ctim.tv_sec * G_USEC_PER_SEC + about->st_ctim.tv_nsec / 1000;
+  return g_get_real_time() - changed < (coarse ? 3 * G_USEC_PER_SEC : G_USEC_PER_SEC / 10);
+}

@@ -26,6 +26,9 @@ gboolean ml_files_make_database(const char *path, GError **error) G_GNUC_WARN_UN
 /* Never over a file that is there: FALSE with errno EEXIST. */
 gboolean ml_files_rename(const char *from, const char *to) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The file was written to so shortly ago that a write that comes now could leave it with the same times. */
+gboolean ml_files_is_young(const struct stat *about);
+
 /* Up to @length bytes from @at; fewer at the end of the file. -1: error. */
 gssize ml_files_pread(int fd, void *buffer, gsize length, goffset at, const char *path, GError **error);
 

@@ -195,6 +195,17 @@ maildir_uids(MlDriver *driver, GArray *uids, GError **error)
   return TRUE;
 }
 
+static gboolean
+maildir_parts(MlDriver *driver, const char *folder, GPtrArray *parts)
+{
+  g_autofree char *path = ml_maildir_find(driver->account->path, folder, NULL);
+  if (!path)
+    return FALSE;
+  g_ptr_array_add(parts, g_build_filename(path, "new", NULL));
+  g_ptr_array_add(parts, g_build_filename(path, "cur", NULL));
+  return TRUE;
+}
+
 /* No program should write into a file of a Maildir; where a person did, its time or length says so. */
 static gboolean
 maildir_rewritten(MlDriver *driver, const GArray *lines, GArray *uids, GError **error)
@@ -400,6 +411,7 @@ static const MlDriverOps ops = {
   .folders = maildir_folders,
   .select = maildir_select,
   .uids = maildir_uids,
+  .parts = maildir_parts,
   .rewritten = maildir_rewritten,
   .headers = maildir_headers,
   .headers_of = maildir_headers_of,

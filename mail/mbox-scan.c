@@ -321,15 +321,6 @@ scan_range(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, goffs
   return ok;
 }
 
-/* A write that comes after this look has another time, unless the clock of the file system has not ticked since the last. */
-static gboolean
-is_young(const struct stat *about)
-{
-  gboolean coarse = !about->st_ctim.tv_nsec && !about->st_mtim.tv_nsec;
-  gint64 changed = (gint64)about->st_ctim.tv_sec * G_USEC_PER_SEC + about->st_ctim.tv_nsec / 1000;
-  return g_get_real_time() - changed < (coarse ? 3 * G_USEC_PER_SEC : G_USEC_PER_SEC / 10);
-}
-
 MlMboxIndex *
 ml_mbox_scan(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, GError **error)
 {
@@ -340,7 +331,7 @@ ml_mbox_scan(MlDriver *driver, int fd, const char *path, const MlMboxIndex *know
   }
   goffset from = 0;
   index->sure = !known;
-  index->young = is_young(&index->about);
+  index->young = ml_files_is_young(&index->about);
   if (known && known->messages->len) {
     index->sip = known->sip;
     g_array_append_vals(index->messages, known->messages->data, known->messages->len - 1);

@@ -338,6 +338,16 @@ mbox_uids(MlDriver *driver, GArray *uids, GError **error)
 }
 
 static gboolean
+mbox_parts(MlDriver *driver, const char *folder, GPtrArray *parts)
+{
+  char *path = ml_mbox_folder_path(driver, folder, NULL);
+  g_autofree char *journal = path ? ml_mbox_journal_path(driver, path, NULL) : NULL;
+  if (path)
+    g_ptr_array_add(parts, path);
+  return journal && !ml_mbox_needs_recovery(journal);
+}
+
+static gboolean
 mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, gpointer user_data,
              GError **error)
 {
@@ -610,6 +620,7 @@ static const MlDriverOps ops = {
   .folders = mbox_folders,
   .select = mbox_select,
   .uids = mbox_uids,
+  .parts = mbox_parts,
   .headers = mbox_headers,
   .headers_of = mbox_headers_of,
   .fetch = mbox_fetch,

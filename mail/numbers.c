@@ -387,25 +387,31 @@ ml_numbers_find(const MlNumbers *numbers, const char *key, gsize length)
   return number_of(numbers, text, strlen(text));
 }
 
-MlNumbers *
-ml_numbers_open(const char *state_dir, const char *account, const char *folder, const char *place,
-                GError **error)
+char *
+ml_numbers_path(const char *state_dir, const char *account, const char *folder)
 {
-  g_autofree char *dir = g_build_filename(state_dir, "numbers", account, NULL);
-  if (g_mkdir_with_parents(dir, 0700) < 0) {
-    ml_files_error(error, errno, "made", dir);
-    return NULL;
-  }
   g_autofree char *name = g_uri_escape_string(folder, NULL, FALSE);
   if (strlen(name) > 200 || *name == '.') {
     g_free(name);
     name = g_compute_checksum_for_string(G_CHECKSUM_SHA256, folder, -1);
   }
+  return g_build_filename(state_dir, "numbers", account, name, NULL);
+}
+
+MlNumbers *
+ml_numbers_open(const char *state_dir, const char *account, const char *folder, const char *place,
+                GError **error)
+{
+  g_autofree char *path = ml_numbers_path(state_dir, account, folder), *dir = g_path_get_dirname(path);
+  if (g_mkdir_with_parents(dir, 0700) < 0) {
+    ml_files_error(error, errno, "made", dir);
+    return NULL;
+  }
   g_autoptr(MlNumbers) numbers = g_new0(MlNumbers, 1);
   numbers->fd = -1;
   numbers->sip = ml_siphash_key();
   numbers->folder = g_strdup(folder);
-  numbers->path = g_build_filename(dir, name, NULL);
+  numbers->path = g_steal_pointer(&path);
   numbers->lock_path = g_strconcat(numbers->path, ".lock", NULL);
   numbers->place = key_text(place, strlen(place));
   return ml_numbers_look(numbers, error) ? g_steal_pointer(&numbers) : NULL;

@@ -15,6 +15,7 @@ typedef struct MlNumbers MlNumbers;
 MlNumbers *ml_numbers_open(const char *state_dir, const char *account, const char *folder, const char *place,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ml_numbers_free(MlNumbers *numbers);
+char *ml_numbers_path(const char *state_dir, const char *account, const char *folder); /* where that is */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlNumbers, ml_numbers_free)
 
 guint32 ml_numbers_validity(const MlNumbers *numbers);

@@ -35,8 +35,12 @@ follow_folder(MlDriver *driver, Follow *follow, GError **error)
 {
   MlSelected selected;
   MlStoreFolder about;
-  if (!ml_driver_select(driver, follow->folder, &selected, error) ||
-      !ml_store_folder(follow->store, follow->folder, &about, error))
+  guint64 mark = ml_driver_mark(driver, follow->folder);
+  if (!ml_store_folder(follow->store, follow->folder, &about, error))
+    return FALSE;
+  if (mark && about.complete && about.point.uidvalidity && about.point.modseq == mark)
+    return TRUE; /* nothing happened there since it was compared */
+  if (!ml_driver_select(driver, follow->folder, &selected, error))
     return FALSE;
   g_autoptr(GArray) there = ml_driver_uids(driver, error);
   gboolean reset = about.point.uidvalidity != selected.uidvalidity;
@@ -62,7 +66,11 @@ follow_folder(MlDriver *driver, Follow *follow, GError **error)
     g_propagate_error(error, g_steal_pointer(&follow->why));
     return FALSE;
   }
-  return ok;
+  /* Only now, with all of it in the list; and by what the folder was before it was looked at. */
+  const MlSyncPoint end = { .uidvalidity = selected.uidvalidity, .modseq = mark };
+  const MlStoreStep last = { .uidvalidity = selected.uidvalidity, .point = &end, .complete = TRUE };
+  return ok && (follow->stopped || !mark || mark != ml_driver_mark(driver, follow->folder) ||
+                ml_store_apply(follow->store, follow->folder, &last, error));
 }
 
 gboolean
