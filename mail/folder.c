@@ -4,6 +4,8 @@
 
 #include <gmime/gmime.h>
 
+#include "mail/address-private.h"
+#include "mail/headers-private.h"
 #include "mail/init.h"
 
 enum { MAX_VALUE = 64 * 1024, MAX_BLOCK = 1024 * 1024 };
@@ -176,13 +178,10 @@ ml_header_value(const char *block, gsize length, const char *name)
 static char *
 decode(char *raw)
 {
-  if (!raw)
-    return g_strdup("");
-  char *valid = raw;
-  if (!g_str_is_ascii(raw) || strstr(raw, "=?")) { /* nearly all stands as it is */
-    g_autofree char *text = g_mime_utils_header_decode_text(NULL, raw);
+  char *valid = raw ? raw : g_strdup("");
+  if (!g_str_is_ascii(valid) || strstr(valid, "=?")) { /* nearly all stands as it is */
+    valid = ml_headers_decode(raw);
     g_free(raw);
-    valid = g_utf8_make_valid(text ? text : "", -1);
   }
   for (char *p = valid; *p; p++)
     if (*p == '\n' || *p == '\r' || *p == '\t')
@@ -194,6 +193,16 @@ static char *
 one_line(const char *text)
 {
   return decode(g_strdup(text ? text : ""));
+}
+
+/* The first author's name, if that author is @address. GMime joins the words of a name before it decodes them: what follows
+ * the padding of the first is lost. NULL: it stands otherwise. */
+static char *
+encoded_name(const char *raw, const char *address)
+{
+  g_autoptr(MlAddresses) list = ml_address_parse(raw);
+  const MlAddress *first = list->mailboxes->len && !list->broken ? list->mailboxes->pdata[0] : NULL;
+  return first && first->name && strcmp(first->address, address) == 0 ? g_strdup(first->name) : NULL;
 }
 
 /* The first author. A group without members is a name only. */
@@ -218,7 +227,8 @@ parse_from(MlHeader *header, const char *raw)
                             ? internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(first))
                             : NULL;
   header->from_address = one_line(address);
-  header->from_name = one_line(name);
+  g_autofree char *encoded = strstr(raw ? raw : "", "=?") && address ? encoded_name(raw, address) : NULL;
+  header->from_name = one_line(encoded ? encoded : name);
   if (!*header->from_name) {
     g_free(header->from_name);
     header->from_name = g_strdup(*header->from_address ? header->from_address : header->from);

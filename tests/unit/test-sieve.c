@@ -428,6 +428,8 @@ test_header_values(void)
       ML_HINT_SIGNED },
     { "no header\nSubject: below\nFrom:\nContent-Type: (text/plain) application/pkcs7-mime\n", "below", "", "", ML_HINT_ENCRYPTED },
     { "Subject: \xe4 bare\nFrom: x <a@x>\n", "\xc3\xa4 bare", "x", "a@x", 0 },
+    { "Subject: =?utf-8?B?w6Q=?= =?utf-8?B?w7Y=?=\n =?utf-8?B?w7w=?= b\nFrom: =?utf-8?B?w6Q=?= =?utf-8?B?w7Y=?= <a@x>\n",
+      "\xc3\xa4\xc3\xb6\xc3\xbc b", "\xc3\xa4\xc3\xb6", "a@x", 0 },
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     MlHeader *header = ml_header_parse(cases[i].block, strlen(cases[i].block));
