@@ -82,6 +82,16 @@ look(MlWorker *worker, GError **error)
          ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
 }
 
+static void
+say_full(MlWorker *worker, guint left)
+{
+  if (left)
+    ml_worker_store_failed(worker, g_error_new(ML_ERROR, ML_ERROR_STORE,
+                                               "The text of %u message%s in %s is not fetched: 1 GiB is kept of %s already, "
+                                               "which is the most. What is read is fetched and kept all the same.",
+                                               left, left == 1 ? "" : "s", worker->open, worker->account->name));
+}
+
 static gboolean
 fetch_piece(MlWorker *worker, GError **error)
 {
@@ -92,6 +102,8 @@ fetch_piece(MlWorker *worker, GError **error)
   worker->keep_over = !keeping.room || keeping.failed || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
   if (keeping.failed)
     ml_worker_store_failed(worker, keeping.failed);
+  else if (!keeping.room)
+    say_full(worker, worker->lacking->len + (piece->len > keeping.uids->len ? piece->len - keeping.uids->len : 0));
   if (keeping.uids->len)
     post_kept(worker, keeping.uids);
   else
@@ -109,12 +121,14 @@ ask_lacking(MlWorker *worker)
   GError *why = NULL;
   if (!ml_sync_wants(worker->account, g_get_real_time() / G_USEC_PER_SEC, &since) || !ml_worker_store(worker))
     return NULL;
-  GArray *lacking = ml_sync_room(worker->store, &room, &why) && room
-                        ? ml_store_lacking(worker->store, worker->open, since, &why)
-                        : NULL;
+  g_autoptr(GArray) lacking = ml_sync_room(worker->store, &room, &why)
+                                  ? ml_store_lacking(worker->store, worker->open, since, &why)
+                                  : NULL;
   if (why)
     ml_worker_store_failed(worker, why);
-  return lacking;
+  else if (!room)
+    say_full(worker, lacking->len);
+  return room ? g_steal_pointer(&lacking) : NULL;
 }
 
 gboolean

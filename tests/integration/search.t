@@ -151,21 +151,7 @@ like "$out" 'text of farletter1' "with that text"
 
 # ---- as much is kept as may be: the file of the lists says that it has 1 GiB of pages, nearly all of them a hole
 post "$far" 'Another one' 'megalosaurus'
-grown() { # grown PAGES
-	python3 - "$p/data/store/far.db" "$1" <<-'END'
-		import sqlite3, sys
-		name, pages = sys.argv[1], int(sys.argv[2])
-		db = sqlite3.connect(name)
-		assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-		size = db.execute("PRAGMA page_size").fetchone()[0]
-		db.close()
-		with open(name, "r+b") as f:
-		    f.truncate(pages * size)
-		    f.seek(28)
-		    f.write(pages.to_bytes(4, "big"))
-	END
-}
-grown 262145 >"$tmp/grown" 2>&1
+python3 tests/lab/grown.py "$p/data/store/far.db" 262145 >"$tmp/grown" 2>&1
 ok $? "the file has grown" "$(cat "$tmp/grown")"
 exits 0 "with as much as is kept at the most a sync goes on" signet -v -A far sync --bodies
 like "$out" 'far/INBOX  .* 1 new here' "brings the list"

@@ -58,4 +58,14 @@ keys q q
 wait_for 'ended with 0' 'signet ends'
 check 'and found' until_true finds nobody 1
 check 'the rest is not' finds word230 0
+
+# As much is kept as may be: the file of the lists says that it has 1 GiB of pages, nearly all of them a hole.
+signet sync >/dev/null 2>&1
+sed -i 's/^keep = .*/keep = all/' "$LAB/profile/signet.conf"
+python3 tests/lab/grown.py "$LAB/profile/data/store/anna.db" 262145
+start 120 40 --
+wait_for 'INBOX  63 messages' 'with keep = all, and no room'
+wait_for 'The text of [0-9]+ messages in INBOX is not fetched: 1 GiB is kept of anna already' 'what is left is told'
+keys q
+wait_for 'ended with 0' 'signet ends'
 done_testing
