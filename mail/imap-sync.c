@@ -206,13 +206,11 @@ ml_imap_list_all(MlImapSession *session, GError **error)
   gboolean done = FALSE, search = session->slots->len > FEW && (session->caps & ML_IMAP_ESEARCH);
   if (search && !search_all(session, &done, error))
     return FALSE;
-  guint n = session->slots->len;
-  if (done || !n)
+  if (done || !session->slots->len)
     return TRUE;
-  /* Where the ranges do not fit some have gone meanwhile, perhaps more than the slots tell (VANISHED of what has no number
-   * yet), and a place that is no more may not be asked for. */
-  return search ? ml_imap_session_command(session, NULL, NULL, error, "UID FETCH 1:* (UID FLAGS)")
-                : ml_imap_session_command(session, NULL, NULL, error, "FETCH 1:%u (UID FLAGS)", n);
+  /* Some may have gone meanwhile, perhaps more than the slots tell (VANISHED of what has no number yet), and a place that
+   * is no more may not be asked for. */
+  return ml_imap_session_command(session, NULL, NULL, error, "UID FETCH 1:* (UID FLAGS)");
 }
 
 gboolean
