@@ -9,7 +9,6 @@ typedef struct {
   MlAddressbook *book; /* NULL: not read yet */
   char *before, *typed,
       *result; /* of the last completion: what stood before it, what was completed, what came */
-  guint index;
 } Addresses;
 
 enum { SUGGESTIONS = 20 };
@@ -142,6 +141,17 @@ ui_addresses_found(UiApp *app, const char *typed)
   ui_prompts_complete(app->prompts, text);
 }
 
+/* Behind the one that stands there: the book may have been read anew since, and another order is no step on. */
+static guint
+behind(const GPtrArray *all, const char *now)
+{
+  guint at = 0;
+
+  while (at < all->len && strcmp(all->pdata[at], now) != 0)
+    at++;
+  return at < all->len ? at + 1 : 0;
+}
+
 char *
 ui_compose_complete_address(const char *typed, gpointer data)
 {
@@ -150,15 +160,13 @@ ui_compose_complete_address(const char *typed, gpointer data)
 
   if (!addresses || !addresses->book)
     return NULL;
-  if (!g_strcmp0(typed, addresses->result))
-    addresses->index++;
-  else {
+  gboolean again = !g_strcmp0(typed, addresses->result);
+  if (!again) {
     gsize start = last_start(typed);
     g_free(addresses->before);
     g_free(addresses->typed);
     addresses->before = g_strndup(typed, start);
     addresses->typed = g_strdup(typed + start);
-    addresses->index = 0;
   }
   g_autoptr(GPtrArray) found = ml_addressbook_complete(addresses->book, addresses->typed, SUGGESTIONS,
                                                        g_get_real_time() / G_USEC_PER_SEC);
@@ -166,9 +174,10 @@ ui_compose_complete_address(const char *typed, gpointer data)
   for (guint i = 0; i < found->len; i++)
     g_ptr_array_add(all, ((MlSuggestion *)found->pdata[i])->display);
   add_directory(all, ui_directory_complete(app, addresses->typed));
+  guint next = again ? behind(all, addresses->result + strlen(addresses->before)) : 0;
   g_clear_pointer(&addresses->result, g_free);
   if (!all->len)
     return NULL;
-  addresses->result = g_strconcat(addresses->before, (char *)all->pdata[addresses->index % all->len], NULL);
+  addresses->result = g_strconcat(addresses->before, (char *)all->pdata[next % all->len], NULL);
   return g_strdup(addresses->result);
 }
