@@ -131,8 +131,8 @@ GBytes *ml_driver_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgr
 
 /* Whole messages of the open folder (@uids: array of guint32, ascending), the newest first, some at a time: @func gets an
  * array of MlBody (takes it). Those that are gone, or longer than @most octets, are left out. The server is at the next
- * ones meanwhile, so that @func must not ask the driver for anything; after it has returned FALSE it still gets what was
- * asked for already. Of a server alone. */
+ * ones meanwhile, so that @func must not ask the driver for anything; after it has returned FALSE it is not called
+ * again, and what still comes of what was asked for is dropped. Of a server alone. */
 typedef struct {
   guint32 uid;
   gint64 received;

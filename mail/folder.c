@@ -189,10 +189,15 @@ decode(char *raw)
   return g_strstrip(valid);
 }
 
+/* Of what was decoded already. */
 static char *
 one_line(const char *text)
 {
-  return decode(g_strdup(text ? text : ""));
+  char *line = ml_headers_plain(text ? text : "");
+  for (char *p = line; *p; p++)
+    if (*p == '\t')
+      *p = ' ';
+  return line;
 }
 
 /* The first author's name, if that author is @address. GMime joins the words of a name before it decodes them: what follows

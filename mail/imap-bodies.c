@@ -34,6 +34,7 @@ typedef struct {
   GPtrArray *bodies; /* of MlBody, to be handed on */
   gsize held;
   gboolean stopped;
+  gboolean dead; /* the line: nothing more will be answered */
 } Bodies;
 
 /* ---- what comes */
@@ -67,7 +68,10 @@ hand_on(Bodies *all)
     return;
   all->bodies = g_ptr_array_new_with_free_func((GDestroyNotify)ml_body_free);
   all->held = 0;
-  all->stopped |= !all->func(bodies, all->done, all->uids->len, all->user_data);
+  if (all->stopped)
+    g_ptr_array_unref(bodies);
+  else
+    all->stopped = !all->func(bodies, all->done, all->uids->len, all->user_data);
 }
 
 /* Only what was asked for, and each once: a server may say anything. It may be at a later command before it has said that
@@ -92,17 +96,30 @@ awaits(Bodies *all, const MlResponse *response, guint32 *uid)
   return NULL;
 }
 
+/* The message, or its header. NULL: neither is here, since a text may be NIL (expunged meanwhile, or not to be read); such
+ * a message counts as not told, so that its line is asked for by itself. */
+static const MlNode *
+text_of(const MlNode *items)
+{
+  for (const MlNode *node = items ? items->child : NULL; node && node->next; node = node->next->next)
+    if (node->kind == ML_NODE_ATOM && node->next->kind == ML_NODE_STRING &&
+        ((node->length == 6 && g_ascii_strncasecmp(node->text, "BODY[]", 6) == 0) ||
+         (node->length > 11 && g_ascii_strncasecmp(node->text, "BODY[HEADER", 11) == 0)))
+      return node->next;
+  return NULL;
+}
+
 static void
 on_message(MlImapSession *session, const MlResponse *response, gpointer user_data)
 {
   (void)session;
   Bodies *all = user_data;
-  const MlNode *node = response->kind == ML_RESPONSE_FETCH ? ml_imap_body(response->data) : NULL;
+  const MlNode *node = response->kind == ML_RESPONSE_FETCH ? text_of(response->data) : NULL;
   guint32 uid;
   Piece *piece = node ? awaits(all, response, &uid) : NULL; /* else flags that somebody changed just now */
   if (!piece)
     return;
-  gboolean whole = node->kind == ML_NODE_STRING && node->length == node->full && node->length <= all->most &&
+  gboolean whole = node->length == node->full && node->length <= all->most &&
                    ml_imap_item(response->data, "BODY[]") == node;
   if (!whole && !all->lines)
     return;
@@ -175,14 +192,15 @@ read_one(Bodies *all, MlImapSession *session, GError **error)
     GError *why = NULL;
     if (!asks[i]->tag || ml_imap_session_answer(session, asks[i], &why))
       continue;
-    if (!ml_imap_session_is_broken(why) && g_strcmp0(session->code, "EXPUNGEISSUED") == 0) { /* RFC 5530: some have gone */
+    all->dead = !asks[i]->done; /* whatever it says, it is no answer to that */
+    if (!all->dead && !ml_imap_session_is_broken(why) && g_strcmp0(session->code, "EXPUNGEISSUED") == 0) { /* RFC 5530: some have gone */
       g_error_free(why);
       continue;
     }
     if (refused)
       g_error_free(refused);
     refused = why;
-    if (ml_imap_session_is_broken(why)) {
+    if (all->dead || ml_imap_session_is_broken(why)) {
       g_propagate_error(error, why);
       return FALSE;
     }
@@ -206,14 +224,14 @@ pull(Bodies *all, MlImap *imap, GError **error)
     while (!why && !all->stopped && all->left && all->pieces.length < ON_THE_WAY && ask(all, session, &why))
       continue;
     hand_on(all); /* while the server is at what was asked just now */
-    if (!all->pieces.length || ml_imap_session_is_broken(why))
+    if (!all->pieces.length || all->dead || ml_imap_session_is_broken(why))
       break;
     GError *now = NULL;
     if (ml_driver_interrupted(&imap->base))
       g_set_error(&now, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
     else if (read_one(all, session, &now))
       continue;
-    if (why && !ml_imap_session_is_broken(now)) {
+    if (why && !all->dead && !ml_imap_session_is_broken(now)) {
       g_error_free(now);
       continue;
     }

@@ -82,14 +82,16 @@ look(MlWorker *worker, GError **error)
          ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
 }
 
+/* Once, and not again with each message that comes. */
 static void
 say_full(MlWorker *worker, guint left)
 {
-  if (left)
+  if (left && !worker->said_full)
     ml_worker_store_failed(worker, g_error_new(ML_ERROR, ML_ERROR_STORE,
                                                "The text of %u message%s in %s is not fetched: 1 GiB is kept of %s already, "
                                                "which is the most. What is read is fetched and kept all the same.",
                                                left, left == 1 ? "" : "s", worker->open, worker->account->name));
+  worker->said_full |= left > 0;
 }
 
 static gboolean
@@ -121,12 +123,12 @@ ask_lacking(MlWorker *worker)
   GError *why = NULL;
   if (!ml_sync_wants(worker->account, g_get_real_time() / G_USEC_PER_SEC, &since) || !ml_worker_store(worker))
     return NULL;
-  g_autoptr(GArray) lacking = ml_sync_room(worker->store, &room, &why)
+  g_autoptr(GArray) lacking = ml_sync_room(worker->store, &room, &why) && (room || !worker->said_full)
                                   ? ml_store_lacking(worker->store, worker->open, since, &why)
                                   : NULL;
   if (why)
     ml_worker_store_failed(worker, why);
-  else if (!room)
+  else if (!room && lacking)
     say_full(worker, lacking->len);
   return room ? g_steal_pointer(&lacking) : NULL;
 }

@@ -99,6 +99,7 @@ struct MlWorker {
   guint32 told_validity;
   char *store_said;     /* the last failure of it that was told */
   GArray *lacking;      /* messages of the open folder whose text is wanted here, ascending; NULL: not asked for yet */
+  gboolean said_full;   /* that there is no room for more text */
   gboolean keep_over;   /* it is not fetched any more: there is no room, it was refused, or nobody wants it */
   gint64 keep_looked;   /* monotonic: when it last looked for news meanwhile */
   MlPending *pending;   /* its own handle to the changes that wait; NULL: there are none yet */

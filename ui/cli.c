@@ -334,7 +334,8 @@ ui_cli_mail_error(UiCli *cli, const MlAccount *account, const char *where, const
 {
   /* of a folder that was named, not of a message, and not of the place in signet.conf */
   if (g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND) && strstr(error->message, " folder \""))
-    ui_cli_error(cli, "%s: %s signet folders -A %s lists them.", where, error->message, account->name);
+    ui_cli_error(cli, "%s: %s%s signet folders -A %s lists them.", where, error->message,
+                 g_str_has_suffix(error->message, ".") ? "" : ".", account->name);
   else
     ui_cli_error(cli, "%s: %s", where, error->message);
   return ui_cli_exit_for(error);
