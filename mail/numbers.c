@@ -11,6 +11,9 @@
 #include "mail/siphash.h"
 
 #define FIRST_LINE "signet-numbers 1\n"
+/* Behind the name of a folder, in which two hexadecimal digits follow every %: no folder's name ends like that. */
+#define NEW "%new"
+#define LOCK "%lock"
 enum {
   MAX_FILE = 512 * 1024 * 1024,
   MAX_LINE = 1024, /* a file's name in escapes, and its number */
@@ -261,7 +264,7 @@ rewrite(MlNumbers *numbers, const guint32 *keep, guint n, GError **error)
       g_array_set_size(lines, 0);
     }
   g_autoptr(GString) text = write_down(numbers, lines);
-  g_autofree char *temporary = g_strconcat(numbers->path, ".new", NULL);
+  g_autofree char *temporary = g_strconcat(numbers->path, NEW, NULL);
   int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
     ml_files_error(error, errno, "written", temporary);
@@ -412,7 +415,7 @@ ml_numbers_open(const char *state_dir, const char *account, const char *folder, 
   numbers->sip = ml_siphash_key();
   numbers->folder = g_strdup(folder);
   numbers->path = g_steal_pointer(&path);
-  numbers->lock_path = g_strconcat(numbers->path, ".lock", NULL);
+  numbers->lock_path = g_strconcat(numbers->path, LOCK, NULL);
   numbers->place = key_text(place, strlen(place));
   return ml_numbers_look(numbers, error) ? g_steal_pointer(&numbers) : NULL;
 }

@@ -34,7 +34,7 @@ tear_down(Fixture *f, gconstpointer data)
 {
   (void)data;
   ml_numbers_free(f->numbers);
-  g_autofree char *lock = g_strconcat(f->file, ".lock", NULL);
+  g_autofree char *lock = g_strconcat(f->file, "%lock", NULL);
   g_autofree char *inner = g_path_get_dirname(f->file), *outer = g_path_get_dirname(inner);
   g_unlink(f->file);
   g_unlink(lock);
@@ -188,6 +188,36 @@ test_others(Fixture *f, gconstpointer data)
   ml_numbers_free(other);
 }
 
+/* A folder whose name is another's with an ending: each has a file of its own, whatever is done to the other. */
+static void
+test_endings(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  static const char *const endings[] = { ".new", ".lock", "%new", "%lock" };
+  assign_many(f, 1, 2500);
+  for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = g_strconcat("INBOX", endings[i], NULL);
+    g_autofree char *file = ml_numbers_path(f->dir, "here", folder), *lock = g_strconcat(file, "%lock", NULL);
+    MlNumbers *other = ml_numbers_open(f->dir, "here", folder, "/mail/other", &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(assign(other, "theirs"), ==, 1);
+    const guint32 left = 2500 - i;
+    g_assert_true(ml_numbers_keep(f->numbers, &left, 1, &error));
+    g_assert_no_error(error);
+    ml_numbers_free(other);
+    other = ml_numbers_open(f->dir, "here", folder, "/mail/other", &error);
+    g_assert_no_error(error);
+    has(other, 1, "theirs");
+    ml_numbers_free(other);
+    again(f);
+    has(f->numbers, left, i ? NULL : "1700000000.M2500P1.a-name-as-they-are,S=4711-2500");
+    assign_many(f, 2501 + i * 2500, 2500 + (i + 1) * 2500);
+    g_assert_cmpint(g_unlink(file), ==, 0);
+    g_assert_cmpint(g_unlink(lock), ==, 0);
+  }
+}
+
 static void
 write_file(Fixture *f, const char *lines)
 {
@@ -245,6 +275,7 @@ main(int argc, char **argv)
   ADD("names", test_names);
   ADD("place", test_place);
   ADD("others", test_others);
+  ADD("endings", test_endings);
   ADD("files", test_files);
   return g_test_run();
 }
