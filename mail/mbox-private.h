@@ -88,6 +88,7 @@ typedef struct {
   MlMboxIndex *index;            /* as of the last look; never NULL while selected */
   GHashTable *by_uid;            /* number -> position in index->messages + 1 */
   MlNumbers *numbers;
+  guint32 validity; /* of the numbers, as the folder was opened; 0: not known yet */
   MlChanges *pending;
   int inotify;
 } MlMbox;
@@ -99,6 +100,7 @@ char *ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error);
 gboolean ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error);
 /* After that, before anything is written by offsets: all of the file was read under this lock, or since it changed last. */
 gboolean ml_mbox_make_sure(MlMbox *mbox, MlMboxLock *lock, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Leaves it empty where the numbers are no longer those that the folder was opened with. */
 gboolean ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error);
 void ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index);
 MlMboxMessage *ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid);

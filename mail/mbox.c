@@ -15,7 +15,7 @@ static void save_index(MlMbox *mbox);
 static void
 unselect(MlMbox *mbox)
 {
-  if (mbox->folder && mbox->index->messages->len && !mbox->index->saved)
+  if (mbox->folder && !mbox->index->saved)
     save_index(mbox);
   g_clear_pointer(&mbox->folder, g_free);
   g_clear_pointer(&mbox->path, g_free);
@@ -24,6 +24,7 @@ unselect(MlMbox *mbox)
   g_clear_pointer(&mbox->by_uid, g_hash_table_unref);
   g_clear_pointer(&mbox->numbers, ml_numbers_free);
   g_clear_pointer(&mbox->pending, ml_changes_free);
+  mbox->validity = 0;
   if (mbox->inotify >= 0)
     close(mbox->inotify);
   mbox->inotify = -1;
@@ -88,13 +89,20 @@ ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
   for (guint i = 0; i < index->messages->len; i++)
     g_ptr_array_add(keys, g_array_index(index->messages, MlMboxMessage, i).key);
   g_autofree guint32 *uids = g_new(guint32, keys->len + 1);
-  if (!ml_numbers_assign(mbox->numbers, keys, uids, error))
-    return FALSE;
-  for (guint i = 0; i < index->messages->len; i++)
+  gboolean ok = ml_numbers_assign(mbox->numbers, keys, uids, error);
+  for (guint i = 0; ok && i < index->messages->len; i++)
     g_array_index(index->messages, MlMboxMessage, i).uid = uids[i];
-  qsort(uids, keys->len, sizeof *uids, compare_uids);
-  gboolean ok = ml_numbers_keep(mbox->numbers, uids, keys->len, error);
+  if (ok) {
+    qsort(uids, keys->len, sizeof *uids, compare_uids);
+    ok = ml_numbers_keep(mbox->numbers, uids, keys->len, error);
+  }
+  guint32 validity = ml_numbers_validity(mbox->numbers);
   ml_numbers_rest(mbox->numbers);
+  mbox->validity = mbox->validity ? mbox->validity : validity;
+  if (ok && mbox->validity != validity) { /* a new number is not what the caller means by it */
+    mbox->pending->reset = TRUE;
+    g_array_set_size(index->messages, 0);
+  }
   return ok;
 }
 
@@ -124,7 +132,7 @@ ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index)
   }
   for (guint i = 0; i < mbox->index->messages->len; i++) {
     guint32 uid = g_array_index(mbox->index->messages, MlMboxMessage, i).uid;
-    if (!g_hash_table_contains(by_uid, GUINT_TO_POINTER(uid)))
+    if (!mbox->pending->reset && !g_hash_table_contains(by_uid, GUINT_TO_POINTER(uid)))
       g_array_append_val(mbox->pending->vanished, uid);
   }
   g_hash_table_unref(mbox->by_uid);
@@ -145,7 +153,7 @@ save_index(MlMbox *mbox)
 {
   g_autofree char *file = index_file(mbox->journal);
   mbox->index->saved = TRUE;
-  if (!ml_mbox_index_save(mbox->index, file))
+  if (mbox->index->messages->len && !ml_mbox_index_save(mbox->index, file))
     g_debug("%s was not kept", file);
 }
 
@@ -234,6 +242,7 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
     return FALSE;
   }
   ml_numbers_rest(mbox->numbers);
+  mbox->validity = ml_numbers_validity(mbox->numbers);
   selected->read_only = lock && access(mbox->path, W_OK) < 0;
   ml_mbox_unlock(lock);
   ml_changes_free(mbox->pending);

@@ -200,6 +200,37 @@ test_flags(Fixture *f, gconstpointer data)
   g_assert_cmpstr(left, ==, "two three");
 }
 
+/* The numbers are lost while the file is open: the new 2 is another message, and nothing is done to it by the old one's
+ * number. */
+static void
+test_lost(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  write_file(f, ONE TWO THREE);
+  g_autoptr(GPtrArray) before = open_inbox(f);
+  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_assert_cmpint(g_unlink(file), ==, 0);
+  write_file(f, TWO THREE);
+  g_autoptr(GArray) second = one(2);
+  g_assert_false(ml_driver_delete(f->driver, second, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_clear_error(&error);
+  g_autofree char *text = read_file(f->file);
+  g_assert_cmpstr(text, ==, TWO THREE);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_true(ml_driver_poll(f->driver, changes, &error));
+  g_assert_true(changes->reset);
+  g_assert_cmpuint(changes->vanished->len, ==, 0);
+  append_file(f, "\n" ONE); /* still until it is opened again */
+  g_assert_false(ml_driver_flags(f->driver, second, ML_FLAG_SEEN, 0, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_autoptr(GPtrArray) after = open_inbox(f);
+  g_assert_cmpuint(after->len, ==, 3);
+  g_assert_cmpuint(((MlHeader *)g_ptr_array_index(after, 2))->uid, ==, 1);
+  g_assert_cmpstr(((MlHeader *)g_ptr_array_index(after, 2))->subject, ==, "two");
+}
+
 static void
 test_twins(Fixture *f, gconstpointer data)
 {
@@ -414,6 +445,7 @@ main(int argc, char **argv)
   ADD("read", test_read);
   ADD("empty", test_empty);
   ADD("flags", test_flags);
+  ADD("lost", test_lost);
   ADD("twins", test_twins);
   ADD("changes", test_changes);
   ADD("move", test_move);
