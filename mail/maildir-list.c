@@ -336,6 +336,10 @@ ml_maildir_rescan(MlMaildir *maildir, GError **error)
 {
   Look look = { ml_maildir_list_new(), g_string_new(NULL), g_array_new(FALSE, FALSE, sizeof(gsize)) };
   gboolean ok = look_again(maildir, &look, error);
+  if (!ok && maildir->validity && ml_numbers_validity(maildir->numbers) != maildir->validity) {
+    maildir->pending->reset = TRUE; /* no key behind a number that we know is the one that was meant */
+    g_array_set_size(maildir->list->files, 0);
+  }
   look_clear(&look);
   ml_numbers_rest(maildir->numbers);
   return ok;
