@@ -95,7 +95,7 @@ read_line(const char *line, gsize length, guint32 *number, const char **key, gsi
   guint64 value = 0;
   for (; end && p < end && g_ascii_isdigit(*p) && value < G_MAXUINT32; p++)
     value = value * 10 + (guint64)(*p - '0');
-  if (!end || p == line || *p != ' ' || end == p + 1 || !value || value > G_MAXUINT32 - 1)
+  if (!end || p == line || *p != ' ' || !value || value > G_MAXUINT32 - 1)
     return 0;
   *number = (guint32)value;
   *key = p + 1;

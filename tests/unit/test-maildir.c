@@ -391,6 +391,7 @@ test_names(Fixture *f, gconstpointer data)
 {
   (void)data;
   static const char *const names[][2] = {
+    { "", ":2,S" },
     { "1700000001.plain", ":2," },       { "1700000002.odd", ":2,Sa" },      { "1700000003.noinfo", "" },
     { "1700000004.old", ":1,abc" },      { "1700000005.order", ":2,SF" },    { "1700000006.two:colons", ":2,S" },
     { "1700000007 blank", ":2,S" },      { "1700000008.100%41", ":2,S" },    { "1700000009.line\nend", ":2,S" },

@@ -131,7 +131,7 @@ static void
 test_names(Fixture *f, gconstpointer data)
 {
   (void)data;
-  static const char *const names[] = { "two\nlines", "a blank", "100%", "%41", "A", "\xff\xfe", "\xc3\xbc", "3 4", "\x7f" };
+  static const char *const names[] = { "two\nlines", "a blank", "100%", "%41", "A", "\xff\xfe", "\xc3\xbc", "3 4", "\x7f", "" };
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     g_assert_cmpuint(assign(f->numbers, names[i]), ==, i + 1);
   again(f);
