@@ -268,6 +268,7 @@ rewrite(MlNumbers *numbers, const guint32 *keep, guint n, GError **error)
   int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
     ml_files_error(error, errno, "written", temporary);
+    memset(&numbers->seen, 0, sizeof numbers->seen); /* the table may be another than the file's by now */
     return FALSE;
   }
   gboolean ok = ml_files_write_all(fd, text->str, text->len, temporary, error);
@@ -351,7 +352,8 @@ reload(MlNumbers *numbers, GError **error)
   g_autoptr(GError) full = NULL;
   if (rewrite(numbers, NULL, 0, &full))
     return TRUE;
-  numbers->seen = now;
+  if (numbers->fd == fd) /* else it has taken the old one's place, and only the folder is not on the disk */
+    numbers->seen = now;
   if (numbers->validity == validity)
     return TRUE;
   ml_numbers_rest(numbers);

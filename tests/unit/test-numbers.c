@@ -266,6 +266,29 @@ test_files(Fixture *f, gconstpointer data)
   g_assert_cmpuint(find(f->numbers, "one"), ==, 0);
 }
 
+/* A damaged file that cannot be begun anew is not taken for one that was: nothing is put behind what it says. */
+static void
+test_stuck(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *temporary = g_strconcat(f->file, "%new", NULL), *text = NULL;
+  g_assert_cmpuint(assign(f->numbers, "one"), ==, 1);
+  g_assert_true(g_file_set_contents(f->file, "nonsense\n", -1, NULL));
+  g_assert_cmpint(g_mkdir(temporary, 0700), ==, 0);
+  for (guint i = 0; i < 3; i++) {
+    g_assert_false(ml_numbers_look(f->numbers, &error));
+    g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    g_clear_error(&error);
+  }
+  g_assert_true(g_file_get_contents(f->file, &text, NULL, NULL));
+  g_assert_cmpstr(text, ==, "nonsense\n");
+  g_assert_cmpint(g_rmdir(temporary), ==, 0);
+  g_assert_cmpuint(assign(f->numbers, "two"), ==, 1);
+  again(f);
+  has(f->numbers, 1, "two");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -277,5 +300,6 @@ main(int argc, char **argv)
   ADD("others", test_others);
   ADD("endings", test_endings);
   ADD("files", test_files);
+  ADD("stuck", test_stuck);
   return g_test_run();
 }
