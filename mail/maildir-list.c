@@ -301,13 +301,15 @@ compare(MlMaildir *maildir, const MlMaildirList *then, const MlMaildirList *now)
 }
 
 /* The keys of what is gone are forgotten some day. */
-static gboolean
-keep_numbers(MlMaildir *maildir, const GArray *files, GError **error)
+static void
+keep_numbers(MlMaildir *maildir, const GArray *files)
 {
+  g_autoptr(GError) why = NULL;
   g_autofree guint32 *uids = g_new(guint32, files->len + 1);
   for (guint i = 0; i < files->len; i++)
     uids[i] = g_array_index(files, MlMaildirFile, i).uid;
-  return ml_numbers_keep(maildir->numbers, uids, files->len, error);
+  if (!ml_numbers_keep(maildir->numbers, uids, files->len, &why))
+    g_debug("old keys of %s stay: %s", maildir->path, why->message);
 }
 
 static gboolean
@@ -316,8 +318,8 @@ look_again(MlMaildir *maildir, Look *look, GError **error)
   if (!ml_numbers_look(maildir->numbers, error) || !scan(maildir, look, error) || !give_numbers(maildir, look, error))
     return FALSE;
   put_in_order(look->list->files);
-  if (look->fresh->len && !keep_numbers(maildir, look->list->files, error))
-    return FALSE;
+  if (look->fresh->len)
+    keep_numbers(maildir, look->list->files);
   guint32 validity = ml_numbers_validity(maildir->numbers);
   maildir->validity = maildir->validity ? maildir->validity : validity;
   if (maildir->validity == validity) {

@@ -93,8 +93,10 @@ ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
   for (guint i = 0; ok && i < index->messages->len; i++)
     g_array_index(index->messages, MlMboxMessage, i).uid = uids[i];
   if (ok) {
+    g_autoptr(GError) why = NULL;
     qsort(uids, keys->len, sizeof *uids, compare_uids);
-    ok = ml_numbers_keep(mbox->numbers, uids, keys->len, error);
+    if (!ml_numbers_keep(mbox->numbers, uids, keys->len, &why))
+      g_debug("old keys of %s stay: %s", mbox->path, why->message);
   }
   guint32 validity = ml_numbers_validity(mbox->numbers);
   ml_numbers_rest(mbox->numbers);

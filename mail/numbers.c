@@ -541,7 +541,8 @@ in_window(const MlNumbers *numbers, guint32 uid)
 static void
 approach(MlNumbers *numbers, guint32 uid)
 {
-  goffset low = 0, high = numbers->seen.st_size;
+  struct stat now; /* what was seen may be forgotten, so that it is read again */
+  goffset low = 0, high = fstat(numbers->fd, &now) == 0 ? now.st_size : 0;
   while (high - low > WINDOW / 2) {
     goffset middle = low + (high - low) / 2;
     guint32 number;

@@ -231,6 +231,27 @@ test_lost(Fixture *f, gconstpointer data)
   g_assert_cmpstr(((MlHeader *)g_ptr_array_index(after, 2))->subject, ==, "two");
 }
 
+/* A folder is there also where the keys of what is gone cannot be forgotten. */
+static void
+test_keep(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GString) many = g_string_new(NULL);
+  for (guint i = 0; i < 1200; i++)
+    g_string_append_printf(many, FROM "Subject: %u\n\nText\n\n", i);
+  write_file(f, many->str);
+  g_autoptr(GPtrArray) all = open_inbox(f);
+  g_assert_cmpuint(all->len, ==, 1200);
+  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX%new", NULL);
+  g_assert_cmpint(g_mkdir(file, 0700), ==, 0);
+  write_file(f, ONE TWO);
+  g_autofree char *left = subjects(f);
+  g_assert_cmpstr(left, ==, "one two");
+  append_file(f, THREE);
+  g_autofree char *more = subjects(f);
+  g_assert_cmpstr(more, ==, "one two three");
+}
+
 static void
 test_twins(Fixture *f, gconstpointer data)
 {
@@ -446,6 +467,7 @@ main(int argc, char **argv)
   ADD("empty", test_empty);
   ADD("flags", test_flags);
   ADD("lost", test_lost);
+  ADD("keep", test_keep);
   ADD("twins", test_twins);
   ADD("changes", test_changes);
   ADD("move", test_move);
