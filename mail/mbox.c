@@ -548,9 +548,12 @@ count(MlDriver *driver, MlFolder *folder, const char *path, GError **error)
   if (!g_file_test(path, G_FILE_TEST_EXISTS))
     return TRUE;
   g_autoptr(MlMboxLock) lock = ml_mbox_lock(driver, path, FALSE, error);
-  g_autofree char *journal = ml_mbox_journal_path(driver, path, error);
+  if (!lock)
+    return FALSE;
+  g_autofree char *journal = ml_mbox_journal_path(driver, path, NULL);
   g_autofree char *file = journal ? index_file(journal) : NULL;
-  g_autoptr(MlMboxIndex) index = lock && file ? ml_mbox_read(driver, lock->fd, path, NULL, file, error) : NULL;
+  g_autoptr(MlMboxIndex) index = file ? ml_mbox_read(driver, lock->fd, path, NULL, file, error)
+                                      : ml_mbox_scan(driver, lock->fd, path, NULL, error);
   if (!index)
     return FALSE;
   folder->total = (int)index->messages->len;

@@ -252,6 +252,23 @@ test_keep(Fixture *f, gconstpointer data)
   g_assert_cmpstr(more, ==, "one two three");
 }
 
+/* Counted also where nothing can be kept. */
+static void
+test_count(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *kept = g_build_filename(f->hooks.state_dir, "mbox", NULL);
+  write_file(f, ONE TWO THREE);
+  g_assert_cmpint(g_mkdir_with_parents(f->hooks.state_dir, 0700), ==, 0);
+  g_assert_true(g_file_set_contents(kept, "", -1, NULL));
+  g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, TRUE, &error);
+  g_assert_no_error(error);
+  const MlFolder *inbox = g_ptr_array_index(folders, 0);
+  g_assert_cmpint(inbox->total, ==, 3);
+  g_assert_cmpint(inbox->unseen, ==, 2);
+}
+
 static void
 test_twins(Fixture *f, gconstpointer data)
 {
@@ -468,6 +485,7 @@ main(int argc, char **argv)
   ADD("flags", test_flags);
   ADD("lost", test_lost);
   ADD("keep", test_keep);
+  ADD("count", test_count);
   ADD("twins", test_twins);
   ADD("changes", test_changes);
   ADD("move", test_move);
