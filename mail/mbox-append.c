@@ -150,7 +150,7 @@ ml_mbox_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   g_autoptr(MlMboxLock) lock = ml_mbox_lock(driver, path, write, error);
   if (!lock || (write && !ml_mbox_recover(lock, journal, error)))
     return FALSE;
-  g_autoptr(MlMboxIndex) index = ml_mbox_scan(driver, lock->fd, path, NULL, error);
+  g_autoptr(MlMboxIndex) index = ml_mbox_scan(driver, lock->fd, path, error);
   for (guint i = 0; index && !*found && i < index->messages->len; i++) {
     MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
     gsize length = (gsize)MIN(message->body - message->header, ML_HEADER_MAX);

@@ -136,7 +136,7 @@ apply(MlMbox *mbox, const Change *change, GError **error)
       g_array_append_val(pieces, rest);
     if (!ml_mbox_replace(lock, mbox->journal, from, pieces, error))
       return FALSE;
-    g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, NULL, error);
+    g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, error);
     if (!index || !ml_mbox_number_index(mbox, index, error))
       return FALSE;
     /* What we did ourselves is no news, but for what is gone. */

@@ -1,6 +1,5 @@
 #include "mail/mbox-private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,13 +165,12 @@ headers_hold(MlDriver *driver, const MlMboxIndex *index, guint first, int fd, co
 MlMboxIndex *
 ml_mbox_read(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, const char *file, GError **error)
 {
-  struct stat now;
   g_autoptr(MlMboxIndex) kept = known && known->messages->len ? NULL : load(file);
   const MlMboxIndex *old = kept ? kept : known;
-  if (fstat(fd, &now) < 0) {
-    ml_files_error(error, errno, "read", path);
+  g_autoptr(MlMboxIndex) index = ml_mbox_index_at(fd, path, error);
+  if (!index)
     return NULL;
-  }
+  const struct stat now = index->about; /* what is written from here on makes it another file */
   gboolean usable = old && old->messages->len && same_inode(&old->about, &now);
   if (usable && kept && !kept->young && ml_mbox_same_file(&kept->about, &now) &&
       headers_hold(driver, kept, kept->messages->len - 1, fd, path)) {
@@ -186,5 +184,6 @@ ml_mbox_read(MlDriver *driver, int fd, const char *path, const MlMboxIndex *know
                               (now.st_size == old->about.st_size &&
                                now.st_mtim.tv_sec == old->about.st_mtim.tv_sec &&
                                now.st_mtim.tv_nsec == old->about.st_mtim.tv_nsec));
-  return ml_mbox_scan(driver, fd, path, grown && headers_hold(driver, old, 0, fd, path) ? old : NULL, error);
+  const MlMboxIndex *base = grown && headers_hold(driver, old, 0, fd, path) ? old : NULL;
+  return ml_mbox_index_fill(index, driver, fd, path, base, error) ? g_steal_pointer(&index) : NULL;
 }

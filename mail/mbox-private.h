@@ -34,9 +34,12 @@ typedef struct {
   gboolean saved; /* as ml_mbox_index_save() does it */
 } MlMboxIndex;
 MlMboxIndex *ml_mbox_index_new(void);
+MlMboxIndex *ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same in two steps. An empty one of the file as it is now, before anything of it is looked at. */
+MlMboxIndex *ml_mbox_index_at(int fd, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* @known: what stood before its last message stands there still; NULL: all of it is read. */
-MlMboxIndex *ml_mbox_scan(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_mbox_index_fill(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, const MlMboxIndex *known,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Is @message still there, with the same key, marks and length? */
 gboolean ml_mbox_holds(MlDriver *driver, int fd, const char *path, const MlMboxMessage *message);
 

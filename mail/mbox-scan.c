@@ -322,29 +322,43 @@ scan_range(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, goffs
 }
 
 MlMboxIndex *
-ml_mbox_scan(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, GError **error)
+ml_mbox_index_at(int fd, const char *path, GError **error)
 {
   g_autoptr(MlMboxIndex) index = ml_mbox_index_new();
   if (fstat(fd, &index->about) < 0) {
-    ml_files_error(error, EIO, "read", path);
+    ml_files_error(error, errno, "read", path);
     return NULL;
   }
+  index->young = ml_files_is_young(&index->about);
+  return g_steal_pointer(&index);
+}
+
+gboolean
+ml_mbox_index_fill(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, const MlMboxIndex *known,
+                   GError **error)
+{
   goffset from = 0;
   index->sure = !known;
-  index->young = ml_files_is_young(&index->about);
   if (known && known->messages->len) {
     index->sip = known->sip;
     g_array_append_vals(index->messages, known->messages->data, known->messages->len - 1);
     from = g_array_index(known->messages, MlMboxMessage, known->messages->len - 1).start;
   }
   if (!scan_range(index, driver, fd, path, from, index->about.st_size, error))
-    return NULL;
+    return FALSE;
   if (!index->messages->len && index->about.st_size > 1) {
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
                 "%s is no mbox file: it does not begin with a \"From \" line.", path);
-    return NULL;
+    return FALSE;
   }
-  return g_steal_pointer(&index);
+  return TRUE;
+}
+
+MlMboxIndex *
+ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **error)
+{
+  g_autoptr(MlMboxIndex) index = ml_mbox_index_at(fd, path, error);
+  return index && ml_mbox_index_fill(index, driver, fd, path, NULL, error) ? g_steal_pointer(&index) : NULL;
 }
 
 gboolean

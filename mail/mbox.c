@@ -163,7 +163,7 @@ save_index(MlMbox *mbox)
 static gboolean
 scan_all(MlMbox *mbox, MlMboxLock *lock, GError **error)
 {
-  g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, NULL, error);
+  g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, error);
   if (!index || !ml_mbox_number_index(mbox, index, error))
     return FALSE;
   ml_mbox_take_index(mbox, g_steal_pointer(&index));
@@ -553,7 +553,7 @@ count(MlDriver *driver, MlFolder *folder, const char *path, GError **error)
   g_autofree char *journal = ml_mbox_journal_path(driver, path, NULL);
   g_autofree char *file = journal ? index_file(journal) : NULL;
   g_autoptr(MlMboxIndex) index = file ? ml_mbox_read(driver, lock->fd, path, NULL, file, error)
-                                      : ml_mbox_scan(driver, lock->fd, path, NULL, error);
+                                      : ml_mbox_scan(driver, lock->fd, path, error);
   if (!index)
     return FALSE;
   folder->total = (int)index->messages->len;
