@@ -47,39 +47,48 @@ ml_imap_ahead_free(MlImapAhead *ahead)
 
 /* ---- what is remembered of a server */
 
-/* Nothing of AUTH=, STARTTLS or LOGINDISABLED: those are as the server says them, after the encryption, each time. */
+/* Nothing of STARTTLS or LOGINDISABLED, and of AUTH= no more than that SCRAM went well, by which no password is given away:
+ * those are as the server says them, after the encryption, each time. */
 static const struct {
   const char *word;
   guint cap;
 } remembered[] = { { "ENABLE", ML_IMAP_ENABLE }, { "CONDSTORE", ML_IMAP_CONDSTORE }, { "QRESYNC", ML_IMAP_QRESYNC } };
 
 char *
-ml_imap_server_words(const MlImapSession *session, gboolean told, gboolean stepwise)
+ml_imap_server_words(const MlImapServer *server)
 {
-  GString *words = g_string_new(stepwise ? "stepwise" : told ? "told" : "ask");
-  if (session->delimiter)
-    g_string_append_printf(words, " delimiter=%c", session->delimiter);
+  GString *words = g_string_new(server->stepwise ? "stepwise" : server->told ? "told" : "ask");
+  if (server->scram)
+    g_string_append(words, " scram");
+  if (server->late)
+    g_string_append(words, " late");
+  if (server->delimiter)
+    g_string_append_printf(words, " delimiter=%c", server->delimiter);
   for (guint i = 0; i < G_N_ELEMENTS(remembered); i++)
-    if (session->caps & remembered[i].cap)
+    if (server->caps & remembered[i].cap)
       g_string_append_printf(words, " %s", remembered[i].word);
   return g_string_free(words, FALSE);
 }
 
-guint
-ml_imap_server_caps(const char *words, char *delimiter, gboolean *told, gboolean *stepwise)
+void
+ml_imap_server_read(const char *words, MlImapServer *server)
 {
   g_auto(GStrv) each = g_strsplit(words, " ", 20);
-  guint caps = 0;
-  *told = g_strv_contains((const char *const *)each, "told");
-  *stepwise = g_strv_contains((const char *const *)each, "stepwise");
+  *server = (MlImapServer){ 0 };
+  const struct {
+    const char *word;
+    gboolean *is;
+  } ways[] = { { "told", &server->told }, { "stepwise", &server->stepwise }, { "scram", &server->scram },
+               { "late", &server->late } };
+  for (guint i = 0; i < G_N_ELEMENTS(ways); i++)
+    *ways[i].is = g_strv_contains((const char *const *)each, ways[i].word);
   for (guint i = 0; each[i]; i++) {
     if (g_str_has_prefix(each[i], "delimiter=") && strlen(each[i]) == 11 && g_ascii_ispunct(each[i][10]))
-      *delimiter = each[i][10];
+      server->delimiter = each[i][10];
     for (guint j = 0; j < G_N_ELEMENTS(remembered); j++)
       if (strcmp(each[i], remembered[j].word) == 0)
-        caps |= remembered[j].cap;
+        server->caps |= remembered[j].cap;
   }
-  return caps;
 }
 
 /* ---- sending */

@@ -102,6 +102,10 @@ struct MlImapSession {
   void (*follow)(MlImapSession *session, gpointer user_data); /* sends more behind a login of one step; NULL */
   gpointer follow_user;
   gboolean along, logged_in; /* ahead was sent along with the login; that went well */
+  gboolean together;     /* this server bears what is sent before the login is answered */
+  gboolean proved_along; /* and SCRAM's proof went with its empty last word and with ahead */
+  /* AUTHENTICATE goes before the greeting is read: it will, it did, and is not answered yet */
+  enum { ML_IMAP_IN_TURN, ML_IMAP_EARLY, ML_IMAP_EARLY_SENT } early;
   gboolean compressed;   /* or asked for, and refused */
   gint64 answer_us;      /* how long the server's first answer on the encrypted line took */
   gboolean refused;      /* the login was, and what was sent behind it; the line may have gone with them */
@@ -133,6 +137,8 @@ MlImapSession *ml_imap_session_new(CryptoTls *tls, const char *host); /* takes @
 void ml_imap_session_free(MlImapSession *session);
 
 gboolean ml_imap_session_greet(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The first command, before the greeting is read, which it then is; the answer is ml_imap_session_finish()'s. */
+gboolean ml_imap_session_send_early(MlImapSession *session, const char *command, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_capability(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_starttls(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* @parameters: "CONDSTORE", "QRESYNC (1 2)"; NULL: none. */
@@ -174,8 +180,16 @@ typedef struct {
 void ml_imap_expected_clear(MlImapExpected *expected);
 
 /* What is remembered of a server, and of that what may be asked of it; security is never decided by it. */
-char *ml_imap_server_words(const MlImapSession *session, gboolean told, gboolean stepwise); /* transfer full */
-guint ml_imap_server_caps(const char *words, char *delimiter, gboolean *told, gboolean *stepwise);
+typedef struct {
+  guint caps;
+  char delimiter;    /* '\0': not known */
+  gboolean told;     /* it says after the login what it can do, without being asked */
+  gboolean stepwise; /* it does not bear what is sent before the login is answered */
+  gboolean scram;    /* it lets us in by SCRAM, under implicit TLS */
+  gboolean late;     /* but not before it has greeted */
+} MlImapServer;
+char *ml_imap_server_words(const MlImapServer *server); /* transfer full */
+void ml_imap_server_read(const char *words, MlImapServer *server);
 
 /* Sends CAPABILITY if the server does not tell by itself, ENABLE, SELECT and FETCH as @caps allow. */
 gboolean ml_imap_ahead_send(MlImapSession *session, const MlImapExpected *expected, guint caps, gboolean capability,
@@ -198,6 +212,8 @@ char *ml_imap_quote(const char *text); /* transfer full */
 gboolean ml_imap_session_is_broken(const GError *error);
 
 /* ---- imap-sasl.c */
+/* What may go before the greeting: it gives no password away, whoever the server is. */
+#define ML_IMAP_EARLY_BY "SCRAM-SHA-256"
 
 /* Logs in by the best mechanism that the server offers and the account allows. Nothing is sent before the
  * connection is encrypted. A wrong password is asked for again, three times in all. */
@@ -236,6 +252,7 @@ typedef struct {
   guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
   MlImapExpected expected;
   enum { ML_IMAP_TOGETHER, ML_IMAP_STEPWISE, ML_IMAP_STEPWISE_KEPT } stepwise; /* it did not bear more behind a login */
+  gboolean late;          /* nor a login before it had greeted */
   char *server;           /* ml_driver_server() */
 } MlImap;
 

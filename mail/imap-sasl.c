@@ -8,7 +8,8 @@
 static gboolean
 offers(gpointer user_data, const char *mechanism)
 {
-  return ml_imap_session_has_auth(user_data, mechanism);
+  MlImapSession *session = user_data;
+  return session->early ? strcmp(mechanism, ML_IMAP_EARLY_BY) == 0 : ml_imap_session_has_auth(session, mechanism);
 }
 
 static char *
@@ -36,20 +37,12 @@ follow(MlImapSession *session)
 }
 
 /* What was sent behind a login that is refused is refused too: those answers are read before anything else. Where a
- * server hangs up instead, it is still the login that was refused. One that wants to know more has taken what is behind
- * for its answer. */
+ * server hangs up instead, it is still the login that was refused. */
 static gboolean
 finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
 {
   gboolean ok = ml_imap_session_finish(session, go_on, challenge, error);
-  if (!session->ahead)
-    return ok;
-  if (ok && go_on && *go_on) {
-    ml_wire_die(&session->stream->wire, g_error_new(ML_ERROR, ML_ERROR_PROTOCOL,
-                                                    "%s asks for more than the login has to say.", session->host));
-    return !ml_wire_is_dead(&session->stream->wire, error);
-  }
-  if (!ok && session->status == ML_RESPONSE_NO) {
+  if (!ok && session->ahead && session->status == ML_RESPONSE_NO) {
     g_autofree char *words = g_strdup(session->words), *code = g_strdup(session->code);
     (void)!ml_imap_ahead_settle(session, NULL);
     session->status = ML_RESPONSE_NO;
@@ -62,16 +55,50 @@ finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error
   return ok;
 }
 
+/* Of the last message. A server that wants to know more has taken what is behind it for its answer. */
+static gboolean
+finish_last(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
+{
+  gboolean ok = finish(session, go_on, challenge, error);
+  if (!ok || !session->ahead || !go_on || !*go_on)
+    return ok;
+  ml_wire_die(&session->stream->wire, g_error_new(ML_ERROR, ML_ERROR_PROTOCOL,
+                                                  "%s asks for more than the login has to say.", session->host));
+  return !ml_wire_is_dead(&session->stream->wire, error);
+}
+
+/* Before the greeting, under TLS: it is read now, and what it can do before a login is of no interest any more. */
+static gboolean
+begin_early(MlImapSession *session, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
+            GError **error)
+{
+  session->early = ML_IMAP_EARLY_SENT;
+  g_autofree char *command = g_strconcat("AUTHENTICATE ", mechanism, " ", text, NULL);
+  if (!ml_imap_session_send_early(session, command, error))
+    return FALSE;
+  if (session->preauth) {
+    g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "%s knows us already.", session->host);
+    return FALSE;
+  }
+  gboolean ok = finish(session, go_on, challenge, error);
+  if (ok)
+    session->early = ML_IMAP_IN_TURN;
+  return ok;
+}
+
 static gboolean
 begin(gpointer user_data, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
       GError **error)
 {
+  MlImapSession *session = user_data;
+  if (session->early)
+    return begin_early(session, mechanism, text, go_on, challenge, error);
   char *command = g_strconcat("AUTHENTICATE ", mechanism, text ? " " : "", text, NULL);
-  gboolean ok = ml_imap_session_send(user_data, command, error);
+  gboolean ok = ml_imap_session_send(session, command, error);
   crypto_pin_wipe(command);
   if (ok && text && one_step(mechanism))
-    follow(user_data);
-  return ok && finish(user_data, go_on, challenge, error);
+    follow(session);
+  return ok && finish_last(session, go_on, challenge, error);
 }
 
 static gboolean
@@ -83,22 +110,44 @@ answer(gpointer user_data, const char *text, gboolean *go_on, char **challenge, 
          ml_imap_session_finish(session, go_on, challenge, error);
 }
 
-/* SCRAM's last word is empty, and comes when the server has proved itself: it is as good as a login of one step. */
+/* The proof gives nothing away, nor does what follows but the name of a folder, to a server whose certificate is good.
+ * What it answers is believed when it has proved itself too: that comes first. */
 static gboolean
-last(gpointer user_data, gboolean *go_on, char **challenge, GError **error)
+prove(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error)
 {
   MlImapSession *session = user_data;
-  if (!ml_imap_stream_write(session->stream, "\r\n", 2, error))
+  if (!session->together)
+    return answer(session, text, go_on, challenge, error);
+  session->proved_along = TRUE;
+  if (!ml_imap_stream_write(session->stream, text, strlen(text), error) ||
+      !ml_imap_stream_write(session->stream, "\r\n\r\n", 4, error))
     return FALSE;
   follow(session);
   return finish(session, go_on, challenge, error);
 }
 
-/* "*" ends it, and the tagged BAD is awaited. */
+/* SCRAM's last word is empty: it is as good as a login of one step. */
+static gboolean
+last(gpointer user_data, gboolean *go_on, char **challenge, GError **error)
+{
+  MlImapSession *session = user_data;
+  if (!session->proved_along) {
+    if (!ml_imap_stream_write(session->stream, "\r\n", 2, error))
+      return FALSE;
+    follow(session);
+  }
+  return finish_last(session, go_on, challenge, error);
+}
+
+/* "*" ends it, and the tagged BAD is awaited; where the last word is said already, only the line is left to end. */
 static gboolean
 give_up(gpointer user_data)
 {
   MlImapSession *session = user_data;
+  if (session->proved_along) {
+    ml_imap_stream_fail(session->stream);
+    return FALSE;
+  }
   return ml_imap_stream_write(session->stream, "*\r\n", 3, NULL) &&
          ml_imap_session_finish(session, NULL, NULL, NULL);
 }
@@ -128,13 +177,15 @@ run_command(gpointer user_data, const char *user, const char *password, GError *
   g_free(command);
   if (ok)
     follow(user_data);
-  return ok && finish(user_data, NULL, NULL, error);
+  return ok && finish_last(user_data, NULL, NULL, error);
 }
 
 static gboolean
 refused(gpointer user_data, const char **words, gboolean *passing)
 {
   MlImapSession *session = user_data;
+  if (session->early) /* it may be its own haste that is refused */
+    return FALSE;
   *words = session->words;
   *passing = session->code && g_ascii_strcasecmp(session->code, "UNAVAILABLE") == 0;
   return session->status == ML_RESPONSE_NO && (session->refused || !session->stream->wire.error);
@@ -151,14 +202,15 @@ ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHo
   }
   const MlSaslLine line = { .host = session->host,
                             .user_data = session,
-                            .initial = (session->caps & ML_IMAP_SASL_IR) != 0,
+                            .initial = session->early || (session->caps & ML_IMAP_SASL_IR),
                             .offers = offers,
                             .offered = offered,
                             .begin = begin,
                             .answer = answer,
+                            .prove = prove,
                             .last = last,
                             .give_up = give_up,
-                            .command = session->caps & ML_IMAP_LOGINDISABLED ? NULL : run_command,
+                            .command = session->early || session->caps & ML_IMAP_LOGINDISABLED ? NULL : run_command,
                             .refused = refused };
   if (!ml_sasl_login(&line, account, &account->imap, hooks, cancellable, mechanism, error))
     return FALSE;

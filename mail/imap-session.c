@@ -437,6 +437,27 @@ ml_imap_session_greet(MlImapSession *session, GError **error)
   return outcome(session, result, "its greeting", error);
 }
 
+gboolean
+ml_imap_session_send_early(MlImapSession *session, const char *command, GError **error)
+{
+  enum { TAG = 1 };
+  g_autofree char *line = g_strdup_printf("%d %s\r\n", TAG, command);
+  gboolean believe = session->believe;
+  session->status = ML_RESPONSE_OTHER;
+  session->answered = FALSE;
+  session->tag = TAG;
+  if (!ml_imap_stream_write(session->stream, line, strlen(line), error))
+    return FALSE;
+  gint64 start = g_get_monotonic_time();
+  if (!ml_imap_session_greet(session, error))
+    return FALSE;
+  session->answer_us = g_get_monotonic_time() - start;
+  session->imap->imap_tag = TAG;
+  session->believe = believe;
+  session->saw_capability = FALSE;
+  return TRUE;
+}
+
 void
 ml_imap_session_capability_data(MlImapSession *session)
 {

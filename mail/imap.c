@@ -97,6 +97,8 @@ secure(MlImap *imap, GError **error)
   GError *why = NULL;
   if (imap->base.account->imap.tls == ML_TLS_IMPLICIT) {
     if (crypto_tls_start(session->stream->wire.tls, &why)) {
+      if (session->early)
+        return TRUE;
       gint64 start = g_get_monotonic_time();
       gboolean ok = ml_imap_session_greet(session, error);
       session->answer_us = g_get_monotonic_time() - start;
@@ -119,33 +121,55 @@ secure(MlImap *imap, GError **error)
   return ml_imap_session_capability(session, error) && ml_imap_session_starttls(session, error);
 }
 
-/* Behind a login of one step: what the server could do the last time is asked of it at once, or, of one that is not known,
- * what any answers that says so much to a stranger. */
+/* What is known of the server from the last time, or, of one that is not known, what any can do that says so much to a
+ * stranger: ENABLE may name what there is not (RFC 5161 3.1). */
+static void
+recall(MlImap *imap, MlImapServer *server)
+{
+  const guint modern = ML_IMAP_ENABLE | ML_IMAP_SASL_IR;
+  *server = (MlImapServer){ .caps = ML_IMAP_ENABLE | ML_IMAP_QRESYNC, .told = TRUE };
+  if (!imap->expected.server) {
+    server->stepwise = !imap->session || (imap->session->caps & modern) != modern;
+    return;
+  }
+  ml_imap_server_read(imap->expected.server, server);
+  if (server->stepwise)
+    imap->stepwise = ML_IMAP_STEPWISE_KEPT;
+  imap->late |= server->late;
+}
+
+/* May the login begin before the server has greeted? By what gives nothing away, to one that took it so the last time. */
+static gboolean
+begins_early(MlImap *imap)
+{
+  const MlAccount *account = imap->base.account;
+  MlImapServer known;
+  recall(imap, &known);
+  return known.scram && !known.stepwise && !imap->stepwise && !imap->late && account->imap.tls == ML_TLS_IMPLICIT &&
+         (account->auth ? strcmp(account->auth, "scram-sha-256") == 0 : !account->tls_cert);
+}
+
+/* Behind a login of one step: what it could do is asked of the server at once. What goes wrong is found where the answers are
+ * read. */
 static void
 follow(MlImapSession *session, gpointer user_data)
 {
   MlImap *imap = user_data;
-  const guint modern = ML_IMAP_ENABLE | ML_IMAP_SASL_IR;
-  gboolean told = TRUE, stepwise = (session->caps & modern) != modern;
-  guint caps = ML_IMAP_ENABLE | ML_IMAP_QRESYNC; /* ENABLE may name what there is not (RFC 5161 3.1) */
+  MlImapServer known;
   session->follow = NULL;
-  if (imap->expected.server)
-    caps = ml_imap_server_caps(imap->expected.server, &session->delimiter, &told, &stepwise);
-  else if (stepwise)
+  if (!session->together)
     return;
-  /* What goes wrong is found where the answers are read. */
-  if (stepwise)
-    imap->stepwise = ML_IMAP_STEPWISE_KEPT;
-  if (imap->stepwise)
-    return;
+  recall(imap, &known);
+  if (known.delimiter)
+    session->delimiter = known.delimiter;
   session->along = TRUE;
-  if (!ml_imap_ahead_send(session, &imap->expected, caps, !told, NULL))
+  if (!ml_imap_ahead_send(session, &imap->expected, known.caps, !known.told, NULL))
     g_debug("%s: nothing could be sent along with the login", session->host);
 }
 
 /* What it offers to a stranger is not what it offers to us: it says so by itself, or is asked. */
 static gboolean
-learn(MlImap *imap, GError **error)
+learn(MlImap *imap, const char *mechanism, GError **error)
 {
   MlImapSession *session = imap->session;
   gboolean told = session->saw_capability, ahead = session->ahead != NULL;
@@ -154,7 +178,13 @@ learn(MlImap *imap, GError **error)
   if (!session->saw_capability && !ml_imap_session_capability(session, error))
     return FALSE;
   g_free(imap->server);
-  imap->server = ml_imap_server_words(session, told, imap->stepwise == ML_IMAP_STEPWISE_KEPT);
+  const MlImapServer server = { .caps = session->caps,
+                                .delimiter = session->delimiter,
+                                .told = told,
+                                .stepwise = imap->stepwise == ML_IMAP_STEPWISE_KEPT,
+                                .scram = g_strcmp0(mechanism, ML_IMAP_EARLY_BY) == 0,
+                                .late = imap->late };
+  imap->server = ml_imap_server_words(&server);
   if (!ahead && !ml_imap_ahead_send(session, &imap->expected, session->caps, FALSE, error))
     return FALSE;
   /* It was for this connection. */
@@ -163,12 +193,11 @@ learn(MlImap *imap, GError **error)
   return TRUE;
 }
 
+/* What it offers to a stranger. */
 static gboolean
-log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GError **error)
+look_at_offer(MlImap *imap, MlStepFunc step, gpointer user_data, GError **error)
 {
   MlImapSession *session = imap->session;
-  MlDriver *driver = &imap->base;
-  *at = "capabilities";
   gint64 start = g_get_monotonic_time();
   if (!session->saw_capability && !ml_imap_session_capability(session, error))
     return FALSE;
@@ -179,8 +208,22 @@ log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GErro
   g_autofree char *words = g_strdup_printf("login by %s%s%s", *auths ? auths : "the LOGIN command",
                                            session->caps & ML_IMAP_IDLE ? "; tells of new mail (IDLE)" : "",
                                            session->caps & ML_IMAP_MOVE ? "; moves (MOVE)" : "");
-  tell(step, user_data, *at, words);
+  tell(step, user_data, "capabilities", words);
+  return TRUE;
+}
+
+static gboolean
+log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GError **error)
+{
+  MlImapSession *session = imap->session;
+  MlDriver *driver = &imap->base;
+  MlImapServer known;
+  *at = "capabilities";
+  if (!session->early && !look_at_offer(imap, step, user_data, error))
+    return FALSE;
   *at = "login";
+  recall(imap, &known);
+  session->together = !known.stepwise && !imap->stepwise;
   g_autofree char *mechanism = NULL;
   session->saw_capability = session->preauth && session->saw_capability;
   session->believe = TRUE;
@@ -191,7 +234,7 @@ log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GErro
   session->believe = FALSE;
   session->follow = NULL;
   session->logged_in = ok;
-  if (!ok || !learn(imap, error))
+  if (!ok || !learn(imap, mechanism, error))
     return FALSE;
   const char *user = driver->account->imap.user, *by = session->preauth ? "the TLS certificate" : mechanism;
   g_autofree char *who = user ? g_strdup_printf("%s by %s", user, by) : g_strdup(by);
@@ -210,6 +253,8 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
   const char *at = "connect";
   gboolean ok = open_session(imap, &why);
   if (ok) {
+    if (!step && begins_early(imap)) /* who watches the steps wants to see each */
+      imap->session->early = ML_IMAP_EARLY;
     g_autofree char *where = g_strdup_printf("%s, port %u", server->host, server->port);
     tell(step, user_data, at, where);
     at = "TLS";
@@ -221,8 +266,10 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
   }
   if (ok)
     return TRUE;
+  gboolean hasty = imap->session && imap->session->early == ML_IMAP_EARLY_SENT;
+  imap->late |= hasty;
   imap_disconnect(driver);
-  if (together && imap->stepwise && !ml_driver_interrupted(driver))
+  if (((together && imap->stepwise) || hasty) && !ml_driver_interrupted(driver))
     return imap_connect(driver, step, user_data, error);
   if (step)
     step(at, FALSE, why->message, user_data);

@@ -26,6 +26,9 @@ typedef struct {
   gboolean (*begin)(gpointer user_data, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
                     GError **error);
   gboolean (*answer)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
+  /* As answer, of SCRAM's proof, behind which only an empty answer is left: it may go along, before the server has proved
+   * itself, and last waits for the end alone. NULL: as any other. */
+  gboolean (*prove)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
   /* An empty answer, behind which no secret and no question is left; NULL: as any other. */
   gboolean (*last)(gpointer user_data, gboolean *go_on, char **challenge, GError **error);
   gboolean (*give_up)(gpointer user_data); /* "*" */

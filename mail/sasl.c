@@ -36,15 +36,24 @@ choose(const MlSaslLine *line, const MlAccount *account, GError **error)
   return NONE;
 }
 
+typedef gboolean (*AnswerFunc)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
+
 /* One message of ours, as base64 on a line of its own; the buffer is wiped. */
 static gboolean
-answer(const MlSaslLine *line, const char *data, gsize length, gboolean *go_on, char **challenge, GError **error)
+answer_by(AnswerFunc func, const MlSaslLine *line, const char *data, gsize length, gboolean *go_on, char **challenge,
+          GError **error)
 {
   char *text = g_base64_encode((const guchar *)data, length);
   g_clear_pointer(challenge, g_free);
-  gboolean ok = line->answer(line->user_data, text, go_on, challenge, error);
+  gboolean ok = func(line->user_data, text, go_on, challenge, error);
   crypto_pin_wipe(text);
   return ok;
+}
+
+static gboolean
+answer(const MlSaslLine *line, const char *data, gsize length, gboolean *go_on, char **challenge, GError **error)
+{
+  return answer_by(line->answer, line, data, length, go_on, challenge, error);
 }
 
 /* Begins with @first, at once where the server allows it. Then the server's next message is awaited. */
@@ -139,7 +148,7 @@ run_scram(const MlSaslLine *line, MlScram *scram, GError **error)
   g_autofree char *final = ml_scram_final(scram, server_first, &why);
   if (!final)
     return go_on ? give_up(line, why, error) : (g_propagate_error(error, why), FALSE);
-  if (!answer(line, final, strlen(final), &go_on, &challenge, error))
+  if (!answer_by(line->prove ? line->prove : line->answer, line, final, strlen(final), &go_on, &challenge, error))
     return FALSE;
   /* SMTP servers may send the proof with the 235 itself: it is all that stands for the server. */
   g_autofree char *server_final = decoded(challenge);

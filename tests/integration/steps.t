@@ -75,21 +75,50 @@ exits 0 "silent: a second one" signet --json sync INBOX
 is "$(logins)" "together " "silent: what it can do is asked along with the rest"
 is "$(kept)" 61 "silent: all is there"
 
-# SCRAM has more steps; what follows goes along with its last, when the server has proved that it knows the password.
+# SCRAM has more steps; what follows goes along with its proof. That the server proves itself too is still looked at first.
 sh tests/lab/dovecot.sh stop "$lab" >/dev/null 2>&1
 sed -i 's/auth_mechanisms = .*/auth_mechanisms = scram-sha-256/' "$lab/dovecot.conf"
 sh tests/lab/dovecot.sh again "$lab" >"$tmp/start" 2>&1
 for what in pass close plus; do
 	between $what
 	exits 0 "SCRAM, $what: a first sync" signet --json sync INBOX
-	is "$(logins)" "together $([ $what = pass ] || echo 'alone ')" "SCRAM, $what: what follows comes with the last word"
+	is "$(logins)" "together $([ $what = pass ] || echo 'alone ')" "SCRAM, $what: what follows comes with the proof"
 	is "$(kept)" 61 "SCRAM, $what: brings all"
 done
 between pass
 config "$(cat "$lab/steps.port")" wrong
 exits 77 "SCRAM, a wrong password" signet --json sync INBOX
 like "$err" 'refuses the login of anna' "is what is told"
-is "$(logins)" "" "and nothing was sent behind it"
+is "$(logins)" "together " "not what was refused behind it, and it was tried once"
+between forge
+exits 69 "SCRAM, a server that does not know the password" signet --json sync INBOX
+like "$err" 'does not prove that it knows your password' "is what is told"
+is "$(kept)" 0 "and nothing of what it answered is kept"
+
+# One that let us in so the last time is told who comes before it has greeted, unless it does not bear that.
+between hold
+exits 0 "SCRAM, a server that is not known" signet --json sync INBOX
+is "$(logins)" "greeted together " "greets first"
+exits 0 "one that is known" signet --json sync INBOX
+is "$(logins)" "early together " "is not waited for"
+is "$(kept)" 61 "and all is there"
+config "$(cat "$lab/steps.port")" wrong
+exits 77 "a wrong password" signet --json sync INBOX
+like "$err" 'refuses the login of anna' "is what is told"
+is "$(logins)" "early together " "and it was tried once"
+config "$(cat "$lab/steps.port")" secret-anna
+echo 'auth = plain' >>"$p/signet.conf"
+exits 1 "a way to log in that it does not offer" signet --json sync INBOX
+like "$err" 'offers no way to log in that fits auth = plain' "is what is told"
+is "$(logins)" "greeted " "when it has greeted"
+between shy
+exits 0 "shy: a first sync" signet --json sync INBOX
+is "$(logins)" "greeted together " "shy: greets first"
+exits 0 "shy: a second sync" signet --json sync INBOX
+is "$(logins)" "early greeted together " "shy: once more where it hung up"
+is "$(kept)" 61 "shy: all is there"
+exits 0 "shy: a third sync" signet --json sync INBOX
+is "$(logins)" "greeted together " "shy: knows it"
 sh tests/lab/dovecot.sh stop "$lab" >/dev/null 2>&1
 sed -i 's/auth_mechanisms = .*/auth_mechanisms = plain login/' "$lab/dovecot.conf"
 sh tests/lab/dovecot.sh again "$lab" >"$tmp/start" 2>&1

@@ -278,25 +278,24 @@ test_words(void)
   };
   g_autoptr(GError) error = NULL;
   Server server;
-  char delimiter = '\0';
-  gboolean told, stepwise;
+  MlImapServer known;
   MlImapSession *session = start(&server, GREETING, rules);
   gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error);
   g_assert_true(ok);
-  session->delimiter = '.';
-  g_autofree char *words = ml_imap_server_words(session, TRUE, FALSE);
-  g_assert_cmpstr(words, ==, "told delimiter=. ENABLE CONDSTORE QRESYNC");
-  guint caps = ml_imap_server_caps(words, &delimiter, &told, &stepwise);
-  g_assert_cmpuint(caps, ==, ML_IMAP_ENABLE | ML_IMAP_CONDSTORE | ML_IMAP_QRESYNC);
-  g_assert_cmpint(delimiter, ==, '.');
-  g_assert_true(told);
-  g_assert_false(stepwise);
-  delimiter = '\0';
-  caps = ml_imap_server_caps("stepwise STARTTLS LOGINDISABLED AUTH=PLAIN SASL-IR delimiter= delimiter=\n QRESYNCS", &delimiter,
-                             &told, &stepwise);
-  g_assert_cmpuint(caps, ==, 0);
-  g_assert_cmpint(delimiter, ==, '\0');
-  g_assert_true(stepwise);
+  g_autofree char *words =
+      ml_imap_server_words(&(MlImapServer){ .caps = session->caps, .delimiter = '.', .told = TRUE, .scram = TRUE });
+  g_assert_cmpstr(words, ==, "told scram delimiter=. ENABLE CONDSTORE QRESYNC");
+  ml_imap_server_read(words, &known);
+  g_assert_cmpuint(known.caps, ==, ML_IMAP_ENABLE | ML_IMAP_CONDSTORE | ML_IMAP_QRESYNC);
+  g_assert_cmpint(known.delimiter, ==, '.');
+  g_assert_true(known.told && known.scram);
+  g_assert_false(known.stepwise || known.late);
+  ml_imap_server_read("stepwise late STARTTLS LOGINDISABLED AUTH=PLAIN SASL-IR delimiter= delimiter=\n QRESYNCS scrams",
+                      &known);
+  g_assert_cmpuint(known.caps, ==, 0);
+  g_assert_cmpint(known.delimiter, ==, '\0');
+  g_assert_true(known.stepwise && known.late);
+  g_assert_false(known.told || known.scram);
   stop(&server, session);
 }
 
