@@ -167,8 +167,8 @@ curses.wrapper(m)
 """
 
 
-def floor_page(tm, n=40):
-    """key -> whole new 120x40 page drawn by a curses program which does nothing else"""
+def floor_pages(tm, n=40, pause=0):
+    """[seconds]: key -> whole new 120x40 page drawn by a curses program which does nothing else"""
     with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as f:
         f.write(PAGER)
     a = App(tm, [sys.executable, f.name], dict(TERM="tmux-256color"))
@@ -177,7 +177,13 @@ def floor_page(tm, n=40):
     for k in range(1, n):
         t = a.key("n", literal=True)
         ts.append(a.wait(f"END {k}", t, 5, 0.0002))
+        time.sleep(pause)
     a.stop()
     os.unlink(f.name)
-    ts.sort()
+    return [t for t in ts if t is not None]
+
+
+def floor_page(tm, n=40):
+    """The median of them, in ms."""
+    ts = sorted(floor_pages(tm, n))
     return ts[len(ts) // 2] * 1000
