@@ -11,7 +11,9 @@ UiFinderMail *ui_finder_mail(UiApp *app, const UiAccount *account); /* UI thread
 gboolean ui_finder_open(UiFinderMail *mail, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 MlStoreSearch *ui_finder_index(UiFinderMail *mail);
 MlStore *ui_finder_store(UiFinderMail *mail);
-MlSearchReader *ui_finder_reader(UiFinderMail *mail);
+/* What a message says, for a look at it; NULL: it is not here. The first of a local mailbox reads all its names. */
+char *ui_finder_text(UiFinderMail *mail, const MlFound *found); /* transfer full */
+gboolean ui_finder_is_warm(const UiFinderMail *mail);           /* that first one is through */
 const MlAccount *ui_finder_account(UiFinderMail *mail, const char **store_dir);
 
 /* What encrypted messages say, in memory: finder-opened.c. Verify thread alone. */

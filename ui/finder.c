@@ -15,6 +15,7 @@ struct UiFinderMail {
   MlDriver *local;
   MlSearchReader *reader;
   UiFinderOpened opened;
+  gboolean has_read; /* the reader has given a text */
   char *said; /* an error that was told; NULL */
 };
 
@@ -64,10 +65,21 @@ ui_finder_store(UiFinderMail *mail)
   return mail->store;
 }
 
-MlSearchReader *
-ui_finder_reader(UiFinderMail *mail)
+char *
+ui_finder_text(UiFinderMail *mail, const MlFound *found)
 {
-  return mail->reader;
+  MlOpened *opened = mail->opened.index;
+  char *text = opened ? ml_opened_find(opened, found->folder, found->uidvalidity, found->header->uid) : NULL;
+  if (text)
+    return text;
+  mail->has_read = TRUE;
+  return ml_search_text(mail->reader, found->folder, found->uidvalidity, found->header->uid);
+}
+
+gboolean
+ui_finder_is_warm(const UiFinderMail *mail)
+{
+  return mail->has_read;
 }
 
 const MlAccount *

@@ -80,6 +80,28 @@ ui_finds_rows_clear(UiFindsRows *found, UiFindsBy by)
     ui_finds_rows_here(found, NULL);
 }
 
+/* Of mail, safe to be shown. NULL: nothing. */
+static char *
+more_of(const char *snippet, int columns)
+{
+  g_autofree char *safe = ui_text_line(snippet ? snippet : "");
+
+  return *safe ? ui_text_cut(safe, MAX(columns - 8, 8)) : NULL;
+}
+
+void
+ui_finds_rows_snippets(UiFindsRows *found, const GPtrArray *snippets)
+{
+  int rows, columns;
+
+  ui_screen_size(&rows, &columns);
+  for (guint i = 0; i < MIN(snippets->len, found->rows[UI_FINDS_HERE]->len); i++) {
+    UiFindsRow *row = found->rows[UI_FINDS_HERE]->pdata[i];
+    g_free(row->more);
+    row->more = more_of(snippets->pdata[i], columns);
+  }
+}
+
 gboolean
 ui_finds_rows_add(UiFindsRows *found, UiFindsBy by, UiAccount *account, const MlFound *one, const char *snippet)
 {
@@ -93,7 +115,7 @@ ui_finds_rows_add(UiFindsRows *found, UiFindsBy by, UiAccount *account, const Ml
   g_autofree char *date = ui_text_date(header->date, g_get_real_time() / G_USEC_PER_SEC, 10);
   g_autofree char *safe_from = ui_text_line(header->from_name), *from = ui_text_fit(safe_from, wide);
   g_autofree char *safe_folder = ui_text_line(one->folder), *folder = ui_text_fit(safe_folder, wide - 4);
-  g_autofree char *subject = ui_text_line(header->subject), *safe = ui_text_line(snippet ? snippet : "");
+  g_autofree char *subject = ui_text_line(header->subject);
   UiFindsRow *row = g_new0(UiFindsRow, 1);
   *row = (UiFindsRow){ .account = account,
                        .folder = g_strdup(one->folder),
@@ -105,7 +127,7 @@ ui_finds_rows_add(UiFindsRows *found, UiFindsBy by, UiAccount *account, const Ml
                        .by = by,
                        .style = header->flags & ML_FLAG_SEEN ? UI_STYLE_NORMAL : UI_STYLE_NEW,
                        .text = g_strdup_printf(" %-10s %s %s %s", date, folder, from, subject),
-                       .more = *safe ? ui_text_cut(safe, MAX(columns - 8, 8)) : NULL };
+                       .more = more_of(snippet, columns) };
   g_ptr_array_add(found->rows[by], row);
   return TRUE;
 }

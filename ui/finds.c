@@ -7,7 +7,12 @@
 
 /* The search over all folders of an account: a line to type into, and what is found, after each key; and what its server
  * finds besides, when it is asked. */
-enum { LIMIT = 200, SNIPPETS = 40, FAR = 200 }; /* FAR: of a folder on the server */
+enum {
+  LIMIT = 200,
+  SNIPPETS = 40,
+  SNIPPETS_US = 8000, /* what is found waits so long for them, and is shown without the others */
+  FAR = 200,          /* of a folder on the server */
+};
 
 typedef struct {
   UiList *list;
@@ -147,13 +152,28 @@ question_free(Question *question)
   g_free(question);
 }
 
-static char *
-text_of(UiFinderMail *mail, const MlFound *found)
+static guint
+snippets_left(const Question *question)
 {
-  MlOpened *opened = ui_finder_opened(mail)->index;
-  char *text = opened ? ml_opened_find(opened, found->folder, found->uidvalidity, found->header->uid) : NULL;
+  return question->found ? MIN(question->found->len, SNIPPETS) - question->snippets->len : 0;
+}
 
-  return text ? text : ml_search_text(ui_finder_reader(mail), found->folder, found->uidvalidity, found->header->uid);
+/* Verify thread. @until: monotonic; 0: to the end. */
+static void
+read_snippets(Question *question, gint64 until, GCancellable *cancellable)
+{
+  while (snippets_left(question) && !g_cancellable_is_cancelled(cancellable) &&
+         (!until || g_get_monotonic_time() < until)) {
+    gsize start, end;
+    g_autofree char *text = ui_finder_text(question->mail, question->found->pdata[question->snippets->len]);
+    g_ptr_array_add(question->snippets, ml_query_snippet(question->query, text ? text : "", &start, &end));
+  }
+}
+
+static void
+run_snippets(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
+{
+  read_snippets(data, 0, cancellable);
 }
 
 static void
@@ -170,14 +190,8 @@ run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
                                          &question->total, &question->error);
   if (question->whole && question->found && question->total > question->found->len)
     question->here = ml_store_search_all(ui_finder_index(question->mail), question->query, cancellable, &question->error);
-  for (guint i = 0; question->found && i < MIN(question->found->len, SNIPPETS); i++) {
-    const MlFound *found = question->found->pdata[i];
-    gsize start, end;
-    if (g_cancellable_is_cancelled(cancellable))
-      return;
-    g_autofree char *text = text_of(question->mail, found);
-    g_ptr_array_add(question->snippets, ml_query_snippet(question->query, text ? text : "", &start, &end));
-  }
+  if (ui_finder_is_warm(question->mail))
+    read_snippets(question, g_get_monotonic_time() + SNIPPETS_US, cancellable);
 }
 
 /* Asked once more since the index has grown, the cursor stays on its message. */
@@ -189,18 +203,41 @@ show(Finds *finds, Question *question)
   finds->total = question->total;
   for (guint i = 0; i < question->found->len; i++)
     ui_finds_rows_add(finds->found, UI_FINDS_HERE, finds->account, question->found->pdata[i],
-                 i < question->snippets->len ? question->snippets->pdata[i] : NULL);
+                      i < question->snippets->len ? question->snippets->pdata[i] : i < SNIPPETS ? " " : NULL);
   ui_finds_rows_show(finds->found, finds->list, finds->by_rank, question->again);
+}
+
+static Finds *
+asked_by(UiApp *app, const Question *question)
+{
+  UiList *list = app->ending ? NULL : finds_list(app);
+  Finds *finds = list ? list->data : NULL;
+
+  return finds && finds->asked == question->number ? finds : NULL;
+}
+
+static void
+snippets_done(UiApp *app, gboolean cancelled, gpointer data)
+{
+  Question *question = data;
+  Finds *finds = asked_by(app, question);
+
+  if (finds) {
+    g_clear_object(&finds->job);
+    ui_finds_rows_snippets(finds->found, question->snippets);
+    ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
+    ui_app_dirty(app);
+  }
+  question_free(question);
 }
 
 static void
 question_done(UiApp *app, gboolean cancelled, gpointer data)
 {
   Question *question = data;
-  UiList *list = app->ending ? NULL : finds_list(app);
-  Finds *finds = list ? list->data : NULL;
+  Finds *finds = asked_by(app, question);
 
-  if (finds && finds->asked == question->number) {
+  if (finds) {
     g_clear_object(&finds->job);
     if (question->error && !cancelled)
       ui_app_error(app, question->error);
@@ -210,9 +247,13 @@ question_done(UiApp *app, gboolean cancelled, gpointer data)
     finds->locked = question->locked;
     if (question->found)
       show(finds, question);
+    if (!cancelled && snippets_left(question)) {
+      finds->job = g_object_ref(ui_ops_job(app, CRYPTO_JOB_VERIFY, "Searching", run_snippets, snippets_done, question));
+      question = NULL; /* it is the job's */
+    }
     set_title(app, finds);
   }
-  question_free(question);
+  g_clear_pointer(&question, question_free);
 }
 
 static void
