@@ -10,6 +10,7 @@
 
 #include "crypto/context.h"
 #include "mail/worker.h"
+#include "tests/unit/driver-lab.h"
 #include "tests/unit/pki.h"
 
 /* A real Dovecot of tests/lab/dovecot.sh, and a driver on it. tests/lab/with-dovecot.sh starts the server and runs the
@@ -159,46 +160,18 @@ client_open(Client *client, const char *user)
   g_assert_true(ok);
 }
 
-static inline GArray *
-one(guint32 uid)
-{
-  GArray *uids = g_array_new(FALSE, FALSE, sizeof uid);
-  return g_array_append_val(uids, uid);
-}
-
-static inline gboolean
-collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
-{
-  (void)done;
-  (void)total;
-  g_ptr_array_extend_and_steal(user_data, headers);
-  return TRUE;
-}
-
 static inline GPtrArray *
 list(Client *client, const char *folder)
 {
-  g_autoptr(GError) error = NULL;
-  MlSelected selected;
-  GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gboolean ok = ml_driver_select(client->driver, folder, &selected, &error) &&
-                ml_driver_headers(client->driver, 0, 30, collect, all, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_assert_cmpuint(all->len, ==, selected.total);
-  return all;
+  return driver_open(client->driver, folder, 30);
 }
 
 static inline guint
 flags_of(Client *client, const char *folder, const char *subject)
 {
   g_autoptr(GPtrArray) headers = list(client, folder);
-  for (guint i = 0; i < headers->len; i++) {
-    MlHeader *header = g_ptr_array_index(headers, i);
-    if (strcmp(header->subject, subject) == 0)
-      return header->flags;
-  }
-  return G_MAXUINT;
+  const MlHeader *header = driver_by_subject(headers, subject);
+  return header ? header->flags : G_MAXUINT;
 }
 
 /* The whole of main(): @add names the tests once the server is known. */

@@ -48,7 +48,7 @@ tear_down(Fixture *fixture, gconstpointer data)
 {
   ml_store_search_free(fixture->search);
   ml_store_free(fixture->store);
-  pki_remove_tree(fixture->dir);
+  tree_remove(fixture->dir);
   g_free(fixture->dir);
   g_free(fixture->file);
   g_free(fixture->account.address);

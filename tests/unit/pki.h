@@ -6,22 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-static inline void
-pki_remove_tree(const char *folder)
-{
-  GDir *dir = g_dir_open(folder, 0, NULL);
-  const char *name;
-  while (dir && (name = g_dir_read_name(dir))) {
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    if (g_file_test(path, G_FILE_TEST_IS_DIR) && !g_file_test(path, G_FILE_TEST_IS_SYMLINK))
-      pki_remove_tree(path);
-    else
-      g_unlink(path);
-  }
-  if (dir)
-    g_dir_close(dir);
-  g_rmdir(folder);
-}
+#include "tests/unit/tree.h"
 
 static inline char *
 pki_folder(void)

@@ -21,7 +21,7 @@ set_up(Fixture *fixture, gconstpointer data)
 static void
 tear_down(Fixture *fixture, gconstpointer data)
 {
-  pki_remove_tree(fixture->folder);
+  tree_remove(fixture->folder);
   g_free(fixture->folder);
   g_free(fixture->db);
   g_free(fixture->file);

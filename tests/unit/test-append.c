@@ -9,14 +9,14 @@
 #include "crypto/context.h"
 #include "mail/driver.h"
 #include "mail/mbox-private.h"
+#include "tests/unit/driver-lab.h"
+#include "tests/unit/local-lab.h"
 #include "tests/unit/pki.h"
 
 /* Messages put into folders: Maildir and mbox in temporary folders; a real Dovecot where tests/integration/dovecot.t
  * has started one. */
 typedef struct {
-  char *dir;
-  MlAccount account;
-  MlDriverHooks hooks;
+  LocalMailbox local;
   MlDriver *driver;
 } Fixture;
 
@@ -25,26 +25,10 @@ typedef struct {
   "Body\r\nFrom here on\r\n>From there\r\n.\r\n\xc3\xa4\r\n"
 
 static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
-}
-
-static void
 set_up(Fixture *f, MlAccountKind kind, const char *path)
 {
-  f->dir = g_dir_make_tmp("signet-append-XXXXXX", NULL);
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = kind, .path = g_build_filename(f->dir, path, NULL) };
-  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
-  f->driver = ml_driver_new(&f->account, &f->hooks);
+  local_begin(&f->local, kind, path);
+  f->driver = ml_driver_new(&f->local.account, &f->local.hooks);
 }
 
 static void
@@ -52,11 +36,7 @@ tear_down(Fixture *f)
 {
   ml_mbox_stop_after(-1);
   ml_driver_free(f->driver);
-  remove_tree(f->dir);
-  g_free((char *)f->hooks.state_dir);
-  g_free(f->account.name);
-  g_free(f->account.path);
-  g_free(f->dir);
+  local_end(&f->local);
 }
 
 static void
@@ -79,37 +59,12 @@ has(Fixture *f, const char *folder, const char *id)
   return found;
 }
 
-static gboolean
-keep(GPtrArray *headers, guint done, guint total, gpointer user_data)
-{
-  (void)done;
-  (void)total;
-  GPtrArray *all = user_data;
-  while (headers->len)
-    g_ptr_array_add(all, g_ptr_array_steal_index(headers, 0));
-  g_ptr_array_unref(headers);
-  return TRUE;
-}
-
-static GPtrArray *
-list(Fixture *f, const char *folder)
-{
-  g_autoptr(GError) error = NULL;
-  MlSelected selected;
-  GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gboolean ok = ml_driver_select(f->driver, folder, &selected, &error) &&
-                ml_driver_headers(f->driver, 0, 50, keep, all, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  return all;
-}
-
 /* What comes back is what was given, but for the line ends that the store keeps. */
 static void
 check_stored(Fixture *f, const char *folder, const char *text)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) headers = list(f, folder);
+  g_autoptr(GPtrArray) headers = driver_open(f->driver, folder, 50);
   g_assert_cmpuint(headers->len, ==, 1);
   MlHeader *header = g_ptr_array_index(headers, 0);
   g_assert_cmpstr(header->message_id, ==, "one@example.org");
@@ -133,18 +88,18 @@ test_maildir(void)
   Fixture f = { 0 };
   set_up(&f, ML_ACCOUNT_MAILDIR, "Maildir");
   for (guint i = 0; i < G_N_ELEMENTS(subs); i++) {
-    g_autofree char *sub = g_build_filename(f.dir, subs[i], NULL);
+    g_autofree char *sub = g_build_filename(f.local.dir, subs[i], NULL);
     g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
   }
   g_assert_false(has(&f, "Sent", "one@example.org"));
   append(&f, "Sent", MESSAGE, ML_FLAG_SEEN, NULL); /* makes the folder */
-  g_autofree char *made = g_build_filename(f.dir, "Maildir", ".Sent", "cur", NULL);
+  g_autofree char *made = g_build_filename(f.local.dir, "Maildir", ".Sent", "cur", NULL);
   g_assert_true(g_file_test(made, G_FILE_TEST_IS_DIR));
   g_assert_true(has(&f, "Sent", "<one@example.org>"));
   g_assert_false(has(&f, "Sent", "<two@example.org>"));
   check_stored(&f, "Sent", MESSAGE);
   append(&f, "INBOX", MESSAGE, 0, NULL);
-  g_autoptr(GPtrArray) inbox = list(&f, "INBOX");
+  g_autoptr(GPtrArray) inbox = driver_open(f.driver, "INBOX", 50);
   g_assert_cmpuint(inbox->len, ==, 1);
   g_assert_cmpuint(((MlHeader *)g_ptr_array_index(inbox, 0))->flags & ML_FLAG_SEEN, ==, 0);
   g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
@@ -201,7 +156,7 @@ test_folder_sync(void)
   Fixture f = { 0 };
   set_up(&f, ML_ACCOUNT_MAILDIR, "Maildir");
   const guint flags[] = { 0, ML_FLAG_SEEN };
-  g_assert_cmpint(g_mkdir_with_parents(f.account.path, 0700), ==, 0);
+  g_assert_cmpint(g_mkdir_with_parents(f.local.path, 0700), ==, 0);
   append(&f, "Sent", MESSAGE, 0, NULL);
   g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
   for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
@@ -212,15 +167,15 @@ test_folder_sync(void)
     g_assert_false(ok);
     g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
     g_assert_null(strstr(error->message, "perhaps"));
-    g_autoptr(GPtrArray) before = list(&f, "Sent");
+    g_autoptr(GPtrArray) before = driver_open(f.driver, "Sent", 50);
     g_assert_cmpuint(before->len, ==, 1 + i);
     append(&f, "Sent", MESSAGE, flags[i], NULL);
-    g_autoptr(GPtrArray) after = list(&f, "Sent");
+    g_autoptr(GPtrArray) after = driver_open(f.driver, "Sent", 50);
     g_assert_cmpuint(after->len, ==, 2 + i);
   }
   g_autoptr(GError) error = NULL;
   append(&f, "Taken", "Subject: x\r\n\r\nx\r\n", ML_FLAG_SEEN, NULL);
-  g_autofree char *there = g_build_filename(f.account.path, "Taken", "cur", NULL);
+  g_autofree char *there = g_build_filename(f.local.path, "Taken", "cur", NULL);
   taken = there;
   folders_fail = TRUE;
   gboolean ok = ml_driver_append(f.driver, "Taken", bytes, 0, 0, NULL, &error);
@@ -229,7 +184,7 @@ test_folder_sync(void)
   g_assert_false(ok);
   g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
   g_assert_nonnull(strstr(error->message, "perhaps in Taken"));
-  g_autoptr(GPtrArray) all = list(&f, "Taken");
+  g_autoptr(GPtrArray) all = driver_open(f.driver, "Taken", 50);
   g_assert_cmpuint(all->len, ==, 2);
   tear_down(&f);
 }
@@ -237,7 +192,7 @@ test_folder_sync(void)
 static guint
 messages(Fixture *f, const char *folder)
 {
-  g_autoptr(GPtrArray) all = list(f, folder);
+  g_autoptr(GPtrArray) all = driver_open(f->driver, folder, 50);
   return all->len;
 }
 
@@ -265,17 +220,17 @@ test_mbox_sync(void)
     Fixture f = { 0 };
     g_autoptr(GError) error = NULL;
     set_up(&f, ML_ACCOUNT_MBOX, "Mail");
-    g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+    g_assert_cmpint(g_mkdir(f.local.path, 0700), ==, 0);
     for (guint again = 0; after < 0 && again < 2; again++) { /* the file is there the second time */
       g_autoptr(GError) why = NULL;
-      g_assert_false(append_failing(&f, f.account.path, 0, &why));
+      g_assert_false(append_failing(&f, f.local.path, 0, &why));
       g_assert_error(why, ML_ERROR, ML_ERROR_STORE);
       g_assert_null(strstr(why->message, "perhaps"));
       g_assert_cmpuint(messages(&f, "sent"), ==, 0);
     }
     append(&f, "sent", MESSAGE, ML_FLAG_SEEN, NULL);
     g_assert_cmpuint(messages(&f, "sent"), ==, 1);
-    ok = append_failing(&f, f.hooks.state_dir, MAX(after, 0), &error);
+    ok = append_failing(&f, f.local.hooks.state_dir, MAX(after, 0), &error);
     g_assert_true(ok || g_error_matches(error, ML_ERROR, ML_ERROR_STORE));
     failed += !ok;
     if (ok || !strstr(error->message, "perhaps in sent"))
@@ -293,8 +248,8 @@ test_mbox(void)
 {
   Fixture f = { 0 };
   set_up(&f, ML_ACCOUNT_MBOX, "Mail");
-  g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
-  g_autofree char *file = g_build_filename(f.account.path, "sent", NULL);
+  g_assert_cmpint(g_mkdir(f.local.path, 0700), ==, 0);
+  g_autofree char *file = g_build_filename(f.local.path, "sent", NULL);
   g_assert_false(has(&f, "sent", "one@example.org"));
   append(&f, "sent", MESSAGE, ML_FLAG_SEEN, NULL);
   g_assert_true(has(&f, "sent", "one@example.org"));
@@ -308,7 +263,7 @@ test_mbox(void)
   g_assert_true(g_str_has_prefix(second, first));
   g_assert_true(g_str_has_suffix(second, "\nno end\n\n"));
   g_assert_nonnull(strstr(second, "\n\nFrom MAILER-DAEMON "));
-  g_autoptr(GPtrArray) both = list(&f, "sent");
+  g_autoptr(GPtrArray) both = driver_open(f.driver, "sent", 50);
   g_assert_cmpuint(both->len, ==, 2);
   tear_down(&f);
 }
@@ -321,7 +276,7 @@ test_mbox_killed(void)
   for (int step = 0; step < 8; step++) {
     Fixture f = { 0 };
     set_up(&f, ML_ACCOUNT_MBOX, "Mail");
-    g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+    g_assert_cmpint(g_mkdir(f.local.path, 0700), ==, 0);
     append(&f, "sent", "Message-ID: <zero@example.org>\r\n\r\nbefore\r\n", ML_FLAG_SEEN, NULL);
     g_autoptr(GBytes) bytes = g_bytes_new_static(MESSAGE, strlen(MESSAGE));
     ml_mbox_stop_after(step);
@@ -330,7 +285,7 @@ test_mbox_killed(void)
     ml_mbox_stop_after(-1);
     gboolean there = has(&f, "sent", "one@example.org");
     g_assert_true(!ok || there);
-    g_autoptr(GPtrArray) headers = list(&f, "sent");
+    g_autoptr(GPtrArray) headers = driver_open(f.driver, "sent", 50);
     g_assert_cmpuint(headers->len, ==, 1 + there);
     stored += there;
     tear_down(&f);
@@ -343,7 +298,7 @@ test_limits(void)
 {
   Fixture f = { 0 };
   set_up(&f, ML_ACCOUNT_MBOX, "Mail");
-  g_assert_cmpint(g_mkdir(f.account.path, 0700), ==, 0);
+  g_assert_cmpint(g_mkdir(f.local.path, 0700), ==, 0);
   g_autoptr(GError) error = NULL;
   g_autoptr(GBytes) nul = g_bytes_new_static("a: b\r\n\r\n\0\r\n", 11);
   g_assert_false(ml_driver_append(f.driver, "sent", nul, 0, 0, NULL, &error));
@@ -385,7 +340,7 @@ test_dovecot(void)
   set_up(&f, ML_ACCOUNT_IMAP, "none");
   g_autofree char *lab = g_build_filename(dir, "lab", NULL);
   g_autofree char *ca = g_build_filename(lab, "tls", "ca-good.pem", NULL);
-  g_autofree char *db = g_build_filename(f.dir, "nssdb", NULL);
+  g_autofree char *db = g_build_filename(f.local.dir, "nssdb", NULL);
   g_autofree char *sql = g_strconcat("sql:", db, NULL);
   g_assert_cmpint(g_mkdir(db, 0700), ==, 0);
   g_assert_cmpint(pki_spawn(NULL, NULL, "certutil", "-N", "--empty-password", "-d", sql, NULL), ==, 0);
@@ -394,8 +349,8 @@ test_dovecot(void)
   gboolean opened = crypto_open(&(CryptoOptions){ .nssdb = db }, &error);
   g_assert_no_error(error);
   g_assert_true(opened);
-  f.account.imap = (MlServer){ .host = (char *)"localhost", .user = (char *)"carol", .port = lab_port(lab) };
-  f.hooks.password = password;
+  f.local.account.imap = (MlServer){ .host = (char *)"localhost", .user = (char *)"carol", .port = lab_port(lab) };
+  f.local.hooks.password = password;
   guint32 uid = 0, second = 0;
   g_autofree char *sent = ml_driver_role_folder(f.driver, ML_ROLE_SENT, &error);
   g_assert_no_error(error);

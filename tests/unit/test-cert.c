@@ -255,7 +255,7 @@ main(int argc, char **argv)
   g_test_add_func("/cert/twins", test_twins);
   g_test_add_func("/cert/session", test_session);
   int result = g_test_run();
-  pki_remove_tree(folder);
+  tree_remove(folder);
   g_free(folder);
   return result;
 }

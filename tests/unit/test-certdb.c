@@ -646,7 +646,7 @@ main(int argc, char **argv)
   g_test_add_func("/certdb/unusable", test_unusable);
   g_test_add_func("/certdb/busy", test_busy);
   int result = g_test_run();
-  pki_remove_tree(folder);
+  tree_remove(folder);
   g_free(folder);
   return result;
 }

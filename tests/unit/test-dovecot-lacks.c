@@ -43,10 +43,10 @@ test_expunge(void)
   g_autoptr(GPtrArray) headers = list(&client, "INBOX");
   g_autoptr(GPtrArray) theirs = list(&other, "INBOX");
   guint32 first = ((MlHeader *)g_ptr_array_index(headers, 5))->uid;
-  g_autoptr(GArray) marked = one(first + 3);
+  g_autoptr(GArray) marked = driver_one(first + 3);
   g_assert_true(ml_driver_flags(other.driver, marked, ML_FLAG_DELETED, 0, &error));
 
-  g_autoptr(GArray) mine = one(first);
+  g_autoptr(GArray) mine = driver_one(first);
   g_assert_true(ml_driver_flags(client.driver, mine, ML_FLAG_DELETED, 0, &error));
   gboolean ok = ml_driver_expunge(client.driver, mine, &error);
   g_assert_no_error(error);
@@ -54,7 +54,7 @@ test_expunge(void)
   g_assert_cmpuint(flags_of(&client, "INBOX", "message 1"), ==, G_MAXUINT);
   g_assert_cmpuint(flags_of(&client, "INBOX", "message 4"), ==, ML_FLAG_DELETED);
 
-  g_autoptr(GArray) two = one(first + 1);
+  g_autoptr(GArray) two = driver_one(first + 1);
   guint32 third = first + 2;
   g_array_append_val(two, third);
   ok = ml_driver_move(client.driver, two, "Drafts", &error);
@@ -95,7 +95,7 @@ static guint32 move_uid;
 static guint64
 give_move(Worker *w)
 {
-  g_autoptr(GArray) uids = one(move_uid);
+  g_autoptr(GArray) uids = driver_one(move_uid);
   return ml_worker_move(w->worker, "INBOX", uids, "Gesendet");
 }
 

@@ -181,7 +181,7 @@ test_cut_copy(void)
   guint copied_unsure = 0;
   for (guint i = 0; i < 24; i++) {
     MlHeader *header = g_ptr_array_index(headers, i);
-    g_autoptr(GArray) uids = one(header->uid);
+    g_autoptr(GArray) uids = driver_one(header->uid);
     gboolean move = i % 2;
     const char *to = move ? "Drafts" : "Gesendet";
     g_assert_no_error(await(&w, ML_EVENT_DONE, ml_worker_open(w.worker, "INBOX", 40), 0)->error);

@@ -155,7 +155,7 @@ test_changes(void)
   g_autoptr(GPtrArray) theirs = list(&other, "INBOX");
   guint all = ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FLAGGED | ML_FLAG_DRAFT | ML_FLAG_FORWARDED;
   guint32 uid = ((MlHeader *)g_ptr_array_index(mine, 5))->uid;
-  g_autoptr(GArray) first = one(uid);
+  g_autoptr(GArray) first = driver_one(uid);
   gboolean ok = ml_driver_flags(client.driver, first, all, 0, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
@@ -171,17 +171,17 @@ test_changes(void)
                    ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FORWARDED);
 
   /* Two are marked deleted, one is expunged: the other stays. */
-  g_autoptr(GArray) two = one(uid + 1);
+  g_autoptr(GArray) two = driver_one(uid + 1);
   guint32 third = uid + 2;
   g_array_append_val(two, third);
   g_assert_true(ml_driver_flags(client.driver, two, ML_FLAG_DELETED, 0, &error));
-  g_autoptr(GArray) second = one(uid + 1);
+  g_autoptr(GArray) second = driver_one(uid + 1);
   g_assert_true(ml_driver_expunge(client.driver, second, &error));
   g_assert_no_error(error);
   g_assert_cmpuint(flags_of(&client, "INBOX", "message 2"), ==, G_MAXUINT);
   g_assert_cmpuint(flags_of(&client, "INBOX", "message 3"), ==, ML_FLAG_DELETED);
 
-  g_autoptr(GArray) fourth = one(uid + 3);
+  g_autoptr(GArray) fourth = driver_one(uid + 3);
   g_assert_true(ml_driver_move(client.driver, fourth, "Trash", &error));
   g_assert_true(ml_driver_copy(client.driver, first, "Gesendet", &error));
   g_assert_no_error(error);

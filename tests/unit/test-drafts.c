@@ -28,7 +28,7 @@ set_up(Fixture *fixture, gconstpointer data)
 static void
 tear_down(Fixture *fixture, gconstpointer data)
 {
-  pki_remove_tree(fixture->root);
+  tree_remove(fixture->root);
   g_free(fixture->root);
   g_free(fixture->folder);
   g_free(fixture->runtime);

@@ -198,7 +198,7 @@ main(int argc, char **argv)
   g_test_add_func("/issue/unwritten", test_unwritten);
   g_test_add_func("/issue/chains", test_chains);
   int result = g_test_run();
-  pki_remove_tree(folder);
+  tree_remove(folder);
   g_free(folder);
   return result;
 }

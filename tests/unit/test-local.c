@@ -8,15 +8,10 @@
 #include "mail/files.h"
 #include "mail/store.h"
 #include "mail/worker.h"
+#include "tests/unit/local-lab.h"
 
 /* Mailboxes on this machine in the store: what a second start shows at once, and that the comparison makes it true. Real
  * files, real threads, and this thread as the screen, which keeps a list as the screen does. */
-typedef struct {
-  char *dir, *root;
-  MlAccount account;
-  MlDriverHooks hooks;
-} Fixture;
-
 /* One that looks at the mailbox. */
 typedef struct {
   MlWorker *worker;
@@ -108,71 +103,42 @@ on_event(MlEvent *event, gpointer user_data)
 }
 
 static void
-set_up(Fixture *f, gconstpointer data)
+set_up(LocalMailbox *f, gconstpointer data)
 {
   gboolean mbox = g_strcmp0(data, "mbox") == 0;
-  f->dir = g_dir_make_tmp("signet-local-XXXXXX", NULL);
-  f->root = g_build_filename(f->dir, mbox ? "spool" : "Maildir", NULL);
-  static const char *const subs[] = { "cur", "new", "tmp" };
-  for (guint i = 0; i < 3 && !mbox; i++) {
-    g_autofree char *sub = g_build_filename(f->root, subs[i], NULL);
-    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
-  }
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = mbox ? ML_ACCOUNT_MBOX : ML_ACCOUNT_MAILDIR, .path = f->root };
-  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
-  f->hooks.store_dir = g_build_filename(f->dir, "store", NULL);
+  local_begin(f, mbox ? ML_ACCOUNT_MBOX : ML_ACCOUNT_MAILDIR, mbox ? "spool" : "Maildir");
+  local_keep_store(f);
+  if (!mbox)
+    local_make_maildir(f->path);
 }
 
 static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
-}
-
-static void
-tear_down(Fixture *f, gconstpointer data)
+tear_down(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
-  remove_tree(f->dir);
-  g_free((char *)f->hooks.state_dir);
-  g_free((char *)f->hooks.store_dir);
-  g_free(f->account.name);
-  g_free(f->root);
-  g_free(f->dir);
+  local_end(f);
 }
 
 static char *
-path_of(Fixture *f, const char *sub, const char *name)
+path_of(LocalMailbox *f, const char *sub, const char *name)
 {
-  return g_build_filename(f->root, sub, name, NULL);
+  return g_build_filename(f->path, sub, name, NULL);
 }
 
 static void
-deliver(Fixture *f, const char *name, const char *subject)
+deliver(LocalMailbox *f, const char *name, const char *subject)
 {
   g_autofree char *text = g_strdup_printf("Subject: %s\n\nBody of %s\n", subject, subject);
   if (f->account.kind == ML_ACCOUNT_MBOX) {
     g_autofree char *mail = g_strdup_printf("From a@example.org Thu Jan  1 00:00:00 2026\n%s\n", text);
-    int fd = open(f->root, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    g_assert_cmpint(write(fd, mail, strlen(mail)), ==, (ssize_t)strlen(mail));
-    close(fd);
+    local_write(f->path, mail, O_APPEND);
     return;
   }
-  g_autofree char *temporary = path_of(f, "tmp", name), *path = path_of(f, "cur", name);
-  g_assert_true(g_file_set_contents(temporary, text, -1, NULL));
-  g_assert_cmpint(g_rename(temporary, path), ==, 0);
+  local_deliver(f->path, "cur", name, text);
 }
 
 static void
-fill(Fixture *f, guint messages)
+fill(LocalMailbox *f, guint messages)
 {
   for (guint i = 0; i < messages; i++) {
     g_autofree char *name = g_strdup_printf("%u.m:2,S", 1700000000 + i), *subject = g_strdup_printf("s%u", i);
@@ -181,7 +147,7 @@ fill(Fixture *f, guint messages)
 }
 
 static Screen *
-begin(Fixture *f)
+begin(LocalMailbox *f)
 {
   Screen *screen = g_new0(Screen, 1);
   screen->list = g_hash_table_new_full(NULL, NULL, NULL, row_free);
@@ -217,7 +183,7 @@ open_box(Screen *screen)
 }
 
 static Screen *
-begin_open(Fixture *f)
+begin_open(LocalMailbox *f)
 {
   Screen *screen = begin(f);
   open_box(screen);
@@ -257,7 +223,7 @@ await_rows(Screen *screen, guint rows)
 
 /* The list of the store and that of the screen are the same. */
 static void
-check_store(Fixture *f, Screen *screen)
+check_store(LocalMailbox *f, Screen *screen)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(MlStore) store = ml_store_open(f->hooks.store_dir, &f->account, &error);
@@ -278,7 +244,7 @@ check_store(Fixture *f, Screen *screen)
 }
 
 static void
-test_second(Fixture *f, gconstpointer data)
+test_second(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 2500);
@@ -302,7 +268,7 @@ test_second(Fixture *f, gconstpointer data)
 
 /* What another program did while nobody looked. */
 static void
-test_meanwhile(Fixture *f, gconstpointer data)
+test_meanwhile(LocalMailbox *f, gconstpointer data)
 {
   gboolean mbox = g_strcmp0(data, "mbox") == 0;
   fill(f, 20);
@@ -312,7 +278,7 @@ test_meanwhile(Fixture *f, gconstpointer data)
   end(screen);
   if (mbox) {
     g_autofree char *text = NULL;
-    g_assert_true(g_file_get_contents(f->root, &text, NULL, NULL));
+    g_assert_true(g_file_get_contents(f->path, &text, NULL, NULL));
     char *at = strstr(text, "Subject: s3\n");
     while (memcmp(at, "From ", 5) != 0)
       at--;
@@ -322,7 +288,7 @@ test_meanwhile(Fixture *f, gconstpointer data)
     g_string_append_len(other, next, fifth - next);
     g_string_append(other, "Status: RO\nX-Status: F\n");
     g_string_append(other, fifth);
-    g_assert_true(g_file_set_contents(f->root, other->str, -1, NULL));
+    g_assert_true(g_file_set_contents(f->path, other->str, -1, NULL));
     g_string_free(other, TRUE);
   } else {
     g_autofree char *old = path_of(f, "cur", "1700000003.m:2,S"), *from = path_of(f, "cur", "1700000005.m:2,S"),
@@ -345,7 +311,7 @@ test_meanwhile(Fixture *f, gconstpointer data)
 
 /* One that was put away and comes back has its old number, and is in the list again. */
 static void
-test_back(Fixture *f, gconstpointer data)
+test_back(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 5);
@@ -363,19 +329,19 @@ test_back(Fixture *f, gconstpointer data)
 
 /* The numbers begin anew: nothing of the old list is taken for a message of the new one. */
 static void
-test_renumbered(Fixture *f, gconstpointer data)
+test_renumbered(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 5);
   Screen *screen = begin_open(f);
   guint32 validity = screen->validity;
   end(screen);
-  remove_tree(f->hooks.state_dir);
+  tree_remove(f->hooks.state_dir);
   if (f->account.kind == ML_ACCOUNT_MBOX)
-    g_assert_cmpint(g_unlink(f->root), ==, 0);
+    g_assert_cmpint(g_unlink(f->path), ==, 0);
   else {
     g_autofree char *cur = path_of(f, "cur", NULL);
-    remove_tree(cur);
+    tree_remove(cur);
     g_assert_cmpint(g_mkdir(cur, 0700), ==, 0);
   }
   deliver(f, "1700000001.other:2,S", "another");
@@ -388,13 +354,13 @@ test_renumbered(Fixture *f, gconstpointer data)
 }
 
 static char *
-store_file(Fixture *f)
+store_file(LocalMailbox *f)
 {
   return g_build_filename(f->hooks.store_dir, "here.db", NULL);
 }
 
 static void
-test_damaged(Fixture *f, gconstpointer data)
+test_damaged(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 50);
@@ -423,7 +389,7 @@ test_damaged(Fixture *f, gconstpointer data)
 
 /* Where the store cannot be written the list is right all the same. */
 static void
-test_unwritable(Fixture *f, gconstpointer data)
+test_unwritable(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 50);
@@ -439,7 +405,7 @@ test_unwritable(Fixture *f, gconstpointer data)
 
 /* Somebody holds the store's lock: what is there is shown, and what the disk says counts. */
 static void
-test_locked(Fixture *f, gconstpointer data)
+test_locked(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 20);
@@ -473,7 +439,7 @@ change_flags(Screen *screen, guint32 uid, guint add)
 
 /* Two at one mailbox and one store; what each does the other shows. */
 static void
-test_two(Fixture *f, gconstpointer data)
+test_two(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 30);
@@ -504,13 +470,11 @@ test_two(Fixture *f, gconstpointer data)
 
 /* Marks are changed, by us and in new/, and the store says the same as the disk afterwards: nothing is left to compare. */
 static void
-test_flags(Fixture *f, gconstpointer data)
+test_flags(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 3);
-  g_autofree char *tmp = path_of(f, "tmp", "1800000000.n"), *path = path_of(f, "new", "1800000000.n");
-  g_assert_true(g_file_set_contents(tmp, "Subject: new\n\nx\n", -1, NULL));
-  g_assert_cmpint(g_rename(tmp, path), ==, 0);
+  local_deliver(f->path, "new", "1800000000.n", "Subject: new\n\nx\n");
   Screen *screen = begin_open(f);
   guint32 uid = number_of(screen, "new");
   g_assert_cmpuint(flags_of(screen, uid), ==, ML_FLAG_RECENT);
@@ -526,7 +490,7 @@ test_flags(Fixture *f, gconstpointer data)
 
 /* A file that a person edited under its name: its line is read anew, and stays in its place meanwhile. */
 static void
-test_edited(Fixture *f, gconstpointer data)
+test_edited(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 40);
@@ -544,25 +508,19 @@ test_edited(Fixture *f, gconstpointer data)
 
 /* A folder that is not there any more has nothing in the list. */
 static void
-test_gone(Fixture *f, gconstpointer data)
+test_gone(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   fill(f, 5);
-  g_autofree char *sub = g_build_filename(f->root, ".Sub", NULL);
-  g_assert_cmpint(g_mkdir(sub, 0700), ==, 0);
-  static const char *const subs[] = { "cur", "new", "tmp" };
-  for (guint i = 0; i < 3; i++) {
-    g_autofree char *part = g_build_filename(sub, subs[i], NULL);
-    g_assert_cmpint(g_mkdir(part, 0700), ==, 0);
-  }
-  g_autofree char *mail = g_build_filename(sub, "cur", "1.x:2,S", NULL);
-  g_assert_true(g_file_set_contents(mail, "Subject: in it\n\nx\n", -1, NULL));
+  g_autofree char *sub = g_build_filename(f->path, ".Sub", NULL);
+  local_make_maildir(sub);
+  local_deliver(sub, "cur", "1.x:2,S", "Subject: in it\n\nx\n");
   Screen *screen = begin(f);
   await(screen, ml_worker_open(screen->worker, "Sub", 30));
   g_assert_no_error(screen->error);
   g_assert_cmpuint(g_hash_table_size(screen->list), ==, 1);
   end(screen);
-  remove_tree(sub);
+  tree_remove(sub);
   for (guint i = 0; i < 2; i++) {
     screen = begin(f);
     await(screen, ml_worker_open(screen->worker, "Sub", 30));
@@ -577,7 +535,7 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
-#define ADD(name, kind, func) g_test_add("/local/" kind "/" name, Fixture, kind, set_up, func, tear_down)
+#define ADD(name, kind, func) g_test_add("/local/" kind "/" name, LocalMailbox, kind, set_up, func, tear_down)
 #define BOTH(name, func)                                                                                     \
   ADD(name, "maildir", func);                                                                                \
   ADD(name, "mbox", func)

@@ -8,56 +8,22 @@
 
 #include "mail/driver.h"
 #include "tests/unit/asleep.h"
+#include "tests/unit/driver-lab.h"
+#include "tests/unit/local-lab.h"
 
 /* A Maildir of a temporary folder, driven as the worker drives it. */
 typedef struct {
-  char *dir, *root;
-  MlAccount account;
-  MlDriverHooks hooks;
+  LocalMailbox local;
   MlDriver *driver;
 } Fixture;
-
-static void
-make_maildir(const char *path)
-{
-  static const char *const subs[] = { "cur", "new", "tmp" };
-  for (guint i = 0; i < 3; i++) {
-    g_autofree char *sub = g_build_filename(path, subs[i], NULL);
-    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
-  }
-}
-
-static void
-put(Fixture *f, const char *sub, const char *name, const char *text)
-{
-  g_autofree char *path = g_build_filename(f->root, sub, name, NULL);
-  g_assert_true(g_file_set_contents(path, text, -1, NULL));
-}
 
 static void
 set_up(Fixture *f, gconstpointer data)
 {
   (void)data;
-  f->dir = g_dir_make_tmp("signet-maildir-XXXXXX", NULL);
-  f->root = g_build_filename(f->dir, "Maildir", NULL);
-  make_maildir(f->root);
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = ML_ACCOUNT_MAILDIR, .path = f->root };
-  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
-  f->driver = ml_driver_new(&f->account, &f->hooks);
-}
-
-static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
+  local_begin(&f->local, ML_ACCOUNT_MAILDIR, "Maildir");
+  local_make_maildir(f->local.path);
+  f->driver = ml_driver_new(&f->local.account, &f->local.hooks);
 }
 
 static void
@@ -65,11 +31,7 @@ tear_down(Fixture *f, gconstpointer data)
 {
   (void)data;
   ml_driver_free(f->driver);
-  remove_tree(f->dir);
-  g_free((char *)f->hooks.state_dir);
-  g_free(f->account.name);
-  g_free(f->root);
-  g_free(f->dir);
+  local_end(&f->local);
 }
 
 typedef struct {
@@ -98,17 +60,6 @@ headers_of(Fixture *f, guint32 above)
   return to.all;
 }
 
-static MlHeader *
-by_subject(GPtrArray *headers, const char *subject)
-{
-  for (guint i = 0; i < headers->len; i++) {
-    MlHeader *header = g_ptr_array_index(headers, i);
-    if (strcmp(header->subject, subject) == 0)
-      return header;
-  }
-  return NULL;
-}
-
 static void
 open_folder(Fixture *f, const char *name, guint total)
 {
@@ -121,17 +72,10 @@ open_folder(Fixture *f, const char *name, guint total)
   g_assert_cmpuint(selected.uidvalidity, !=, 0);
 }
 
-static GArray *
-one(guint32 uid)
-{
-  GArray *uids = g_array_new(FALSE, FALSE, sizeof uid);
-  return g_array_append_val(uids, uid);
-}
-
 static gboolean
 exists(Fixture *f, const char *sub, const char *name)
 {
-  g_autofree char *path = g_build_filename(f->root, sub, name, NULL);
+  g_autofree char *path = g_build_filename(f->local.path, sub, name, NULL);
   return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
@@ -144,10 +88,10 @@ static void
 test_headers(Fixture *f, gconstpointer data)
 {
   (void)data;
-  put(f, "cur", "1700000001.a:2,FS", MAIL("one"));
-  put(f, "cur", "1700000002.b:2,RS",
+  local_deliver(f->local.path, "cur", "1700000001.a:2,FS", MAIL("one"));
+  local_deliver(f->local.path, "cur", "1700000002.b:2,RS",
       "Subject: =?iso-8859-1?q?Gr=FC=DFe?=\n two\nContent-Type: multipart/signed;\n\tprotocol=x\n\nx\n");
-  put(f, "new", "1700000003.c",
+  local_deliver(f->local.path, "new", "1700000003.c",
       "Subject: three\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\n");
   open_folder(f, "INBOX", 3);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
@@ -180,33 +124,33 @@ static void
 test_numbers(Fixture *f, gconstpointer data)
 {
   (void)data;
-  put(f, "new", "1700000001.a", MAIL("one"));
-  put(f, "new", "1700000002.b", MAIL("two"));
+  local_deliver(f->local.path, "new", "1700000001.a", MAIL("one"));
+  local_deliver(f->local.path, "new", "1700000002.b", MAIL("two"));
   open_folder(f, "INBOX", 2);
-  g_autofree char *from = g_build_filename(f->root, "new", "1700000001.a", NULL);
-  g_autofree char *to = g_build_filename(f->root, "cur", "1700000001.a:2,S", NULL);
+  g_autofree char *from = g_build_filename(f->local.path, "new", "1700000001.a", NULL);
+  g_autofree char *to = g_build_filename(f->local.path, "cur", "1700000001.a:2,S", NULL);
   g_assert_cmpint(g_rename(from, to), ==, 0);
-  g_autofree char *two = g_build_filename(f->root, "new", "1700000002.b", NULL);
+  g_autofree char *two = g_build_filename(f->local.path, "new", "1700000002.b", NULL);
   g_assert_cmpint(g_unlink(two), ==, 0);
-  put(f, "new", "1600000000.z", MAIL("old but late"));
+  local_deliver(f->local.path, "new", "1600000000.z", MAIL("old but late"));
   ml_driver_free(f->driver);
-  f->driver = ml_driver_new(&f->account, &f->hooks);
+  f->driver = ml_driver_new(&f->local.account, &f->local.hooks);
   open_folder(f, "INBOX", 2);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
-  g_assert_cmpuint(by_subject(headers, "one")->uid, ==, 1);
-  g_assert_cmpuint(by_subject(headers, "one")->flags, ==, ML_FLAG_SEEN);
-  g_assert_cmpuint(by_subject(headers, "old but late")->uid, ==, 3);
+  g_assert_cmpuint(driver_by_subject(headers, "one")->uid, ==, 1);
+  g_assert_cmpuint(driver_by_subject(headers, "one")->flags, ==, ML_FLAG_SEEN);
+  g_assert_cmpuint(driver_by_subject(headers, "old but late")->uid, ==, 3);
 
   /* A crash while a line was written: what is cut short does not count, the rest does. */
-  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *file = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX", NULL);
   int fd = open(file, O_WRONLY | O_APPEND);
   g_assert_cmpint(write(fd, "99 17000", 8), ==, 8);
   close(fd);
-  put(f, "new", "1700000009.q", MAIL("next"));
+  local_deliver(f->local.path, "new", "1700000009.q", MAIL("next"));
   open_folder(f, "INBOX", 3);
   g_autoptr(GPtrArray) again = headers_of(f, 0);
-  g_assert_cmpuint(by_subject(again, "next")->uid, ==, 4);
-  g_assert_cmpuint(by_subject(again, "one")->uid, ==, 1);
+  g_assert_cmpuint(driver_by_subject(again, "next")->uid, ==, 4);
+  g_assert_cmpuint(driver_by_subject(again, "one")->uid, ==, 1);
 }
 
 static void
@@ -214,10 +158,10 @@ test_fetch_moved(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  put(f, "new", "1700000001.a", MAIL("one"));
+  local_deliver(f->local.path, "new", "1700000001.a", MAIL("one"));
   open_folder(f, "INBOX", 1);
-  g_autofree char *from = g_build_filename(f->root, "new", "1700000001.a", NULL);
-  g_autofree char *to = g_build_filename(f->root, "cur", "1700000001.a:2,FS", NULL);
+  g_autofree char *from = g_build_filename(f->local.path, "new", "1700000001.a", NULL);
+  g_autofree char *to = g_build_filename(f->local.path, "cur", "1700000001.a:2,FS", NULL);
   g_assert_cmpint(g_rename(from, to), ==, 0); /* another program, behind our back */
   gint64 received = 0;
   g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, 1, &received, NULL, NULL, &error);
@@ -231,14 +175,14 @@ test_fetch_moved(Fixture *f, gconstpointer data)
   g_assert_cmpuint(g_array_index(changes->flag_changes, MlFlagChange, 0).flags, ==,
                    ML_FLAG_SEEN | ML_FLAG_FLAGGED);
 
-  g_autoptr(GArray) uids = one(1);
-  g_autofree char *again = g_build_filename(f->root, "cur", "1700000001.a:2,S", NULL);
+  g_autoptr(GArray) uids = driver_one(1);
+  g_autofree char *again = g_build_filename(f->local.path, "cur", "1700000001.a:2,S", NULL);
   g_assert_cmpint(g_rename(to, again), ==, 0);
   g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_ANSWERED, 0, &error));
   g_assert_no_error(error);
   g_assert_true(exists(f, "cur", "1700000001.a:2,RS"));
 
-  g_autofree char *last = g_build_filename(f->root, "cur", "1700000001.a:2,RS", NULL);
+  g_autofree char *last = g_build_filename(f->local.path, "cur", "1700000001.a:2,RS", NULL);
   g_assert_cmpint(g_unlink(last), ==, 0);
   g_autoptr(GBytes) none = ml_driver_fetch(f->driver, 1, NULL, NULL, NULL, &error);
   g_assert_null(none);
@@ -250,10 +194,10 @@ test_flags_expunge(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  put(f, "new", "1700000001.a", MAIL("one"));
-  put(f, "cur", "1700000002.b:2,Sab", MAIL("two"));
+  local_deliver(f->local.path, "new", "1700000001.a", MAIL("one"));
+  local_deliver(f->local.path, "cur", "1700000002.b:2,Sab", MAIL("two"));
   open_folder(f, "INBOX", 2);
-  g_autoptr(GArray) uids = one(1);
+  g_autoptr(GArray) uids = driver_one(1);
   guint32 two = 2;
   g_array_append_val(uids, two);
   g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_SEEN | ML_FLAG_FLAGGED, 0, &error));
@@ -261,7 +205,7 @@ test_flags_expunge(Fixture *f, gconstpointer data)
   g_assert_true(exists(f, "cur", "1700000002.b:2,FSab"));
   g_assert_true(ml_driver_expunge(f->driver, uids, &error)); /* none is marked deleted */
   g_assert_true(exists(f, "cur", "1700000001.a:2,FS"));
-  g_autoptr(GArray) first = one(1);
+  g_autoptr(GArray) first = driver_one(1);
   g_assert_true(ml_driver_flags(f->driver, first, ML_FLAG_DELETED, ML_FLAG_FLAGGED, &error));
   g_assert_true(exists(f, "cur", "1700000001.a:2,ST"));
   g_assert_true(ml_driver_expunge(f->driver, uids, &error));
@@ -281,11 +225,11 @@ test_folders(Fixture *f, gconstpointer data)
                                        ".Entw&APw-rfe", "Plain/Deep",
                                        ".Sent.2024",    NULL };
   for (guint i = 0; names[i]; i++) {
-    g_autofree char *path = g_build_filename(f->root, names[i], NULL);
-    make_maildir(path);
+    g_autofree char *path = g_build_filename(f->local.path, names[i], NULL);
+    local_make_maildir(path);
   }
-  put(f, "new", "1700000001.a", MAIL("one"));
-  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  local_deliver(f->local.path, "new", "1700000001.a", MAIL("one"));
+  local_deliver(f->local.path, "cur", "1700000002.b:2,S", MAIL("two"));
   g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, TRUE, &error);
   g_assert_no_error(error);
   static const char *const want[] = {
@@ -310,13 +254,13 @@ test_copy_move(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  g_autofree char *sent = g_build_filename(f->root, ".Sent", NULL);
-  make_maildir(sent);
-  put(f, "cur", "1700000001.a:2,FS", MAIL("one"));
-  put(f, "new", "1700000002.b", MAIL("two"));
+  g_autofree char *sent = g_build_filename(f->local.path, ".Sent", NULL);
+  local_make_maildir(sent);
+  local_deliver(f->local.path, "cur", "1700000001.a:2,FS", MAIL("one"));
+  local_deliver(f->local.path, "new", "1700000002.b", MAIL("two"));
   open_folder(f, "INBOX", 2);
-  g_autoptr(GArray) first = one(1);
-  g_autoptr(GArray) second = one(2);
+  g_autoptr(GArray) first = driver_one(1);
+  g_autoptr(GArray) second = driver_one(2);
   g_assert_true(ml_driver_copy(f->driver, first, "Sent", &error));
   g_assert_true(ml_driver_move(f->driver, second, "Sent", &error));
   g_assert_no_error(error);
@@ -329,11 +273,11 @@ test_copy_move(Fixture *f, gconstpointer data)
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   open_folder(f, "Sent", 2);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
-  MlHeader *copied = by_subject(headers, "one");
+  MlHeader *copied = driver_by_subject(headers, "one");
   g_assert_cmpuint(copied->flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
   g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, copied->uid, NULL, NULL, NULL, &error);
   g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), MAIL("one"), strlen(MAIL("one")));
-  g_assert_nonnull(by_subject(headers, "two"));
+  g_assert_nonnull(driver_by_subject(headers, "two"));
 }
 
 /* While another thread renames the same files as fast as it can, none is ever reported as gone. */
@@ -363,10 +307,10 @@ test_race(Fixture *f, gconstpointer data)
   g_autoptr(GError) error = NULL;
   for (guint i = 0; i < 50; i++) {
     g_autofree char *name = g_strdup_printf("17000000%02u.m:2,", i);
-    put(f, "cur", name, MAIL("moving"));
+    local_deliver(f->local.path, "cur", name, MAIL("moving"));
   }
   open_folder(f, "INBOX", 50);
-  Mover mover = { f->root, 0 };
+  Mover mover = { f->local.path, 0 };
   GThread *thread = g_thread_new("mover", move_about, &mover);
   guint vanished = 0, fetched = 0;
   for (guint i = 0; i < 100; i++) {
@@ -400,7 +344,7 @@ test_names(Fixture *f, gconstpointer data)
   g_autoptr(GError) error = NULL;
   for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
     g_autofree char *name = g_strconcat(names[i][0], names[i][1], NULL), *text = g_strdup_printf("Subject: %u\n\n", i + 1);
-    put(f, "cur", name, text);
+    local_deliver(f->local.path, "cur", name, text);
   }
   open_folder(f, "INBOX", G_N_ELEMENTS(names));
   for (guint32 uid = 1; uid <= G_N_ELEMENTS(names); uid++) {
@@ -408,7 +352,7 @@ test_names(Fixture *f, gconstpointer data)
     g_autoptr(GBytes) bytes = ml_driver_fetch(f->driver, uid, NULL, NULL, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), text, strlen(text));
-    g_autoptr(GArray) uids = one(uid);
+    g_autoptr(GArray) uids = driver_one(uid);
     g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_DRAFT, 0, &error));
     g_autoptr(GBytes) marked = ml_driver_fetch(f->driver, uid, NULL, NULL, NULL, &error);
     g_assert_no_error(error);
@@ -431,17 +375,17 @@ test_back(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  g_autofree char *sent = g_build_filename(f->root, ".Sent", NULL);
-  make_maildir(sent);
-  put(f, "cur", "1700000001.a:2,S", MAIL("one"));
-  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  g_autofree char *sent = g_build_filename(f->local.path, ".Sent", NULL);
+  local_make_maildir(sent);
+  local_deliver(f->local.path, "cur", "1700000001.a:2,S", MAIL("one"));
+  local_deliver(f->local.path, "cur", "1700000002.b:2,S", MAIL("two"));
   open_folder(f, "INBOX", 2);
-  g_autoptr(GArray) uids = one(1);
+  g_autoptr(GArray) uids = driver_one(1);
   g_assert_true(ml_driver_move(f->driver, uids, "Sent", &error));
   g_autoptr(GArray) there = ml_driver_uids(f->driver, &error);
   g_assert_cmpuint(there->len, ==, 1);
   g_autofree char *from = g_build_filename(sent, "cur", "1700000001.a:2,S", NULL);
-  g_autofree char *to = g_build_filename(f->root, "cur", "1700000001.a:2,FS", NULL);
+  g_autofree char *to = g_build_filename(f->local.path, "cur", "1700000001.a:2,FS", NULL);
   g_assert_cmpint(g_rename(from, to), ==, 0);
   g_autoptr(MlChanges) changes = ml_changes_new();
   g_assert_true(ml_driver_poll(f->driver, changes, &error));
@@ -450,7 +394,7 @@ test_back(Fixture *f, gconstpointer data)
   g_assert_cmpuint(g_array_index(changes->arrived, guint32, 0), ==, 1);
   g_assert_cmpuint(changes->flag_changes->len, ==, 0);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
-  g_assert_cmpuint(by_subject(headers, "one")->flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
+  g_assert_cmpuint(driver_by_subject(headers, "one")->flags, ==, ML_FLAG_SEEN | ML_FLAG_FLAGGED);
 }
 
 /* The numbers are lost while the folder is open: the new 1 is another message, and nothing is done to it by the old one's
@@ -460,15 +404,15 @@ test_lost(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  local_deliver(f->local.path, "cur", "1700000002.b:2,S", MAIL("two"));
   open_folder(f, "INBOX", 1);
-  put(f, "cur", "1700000001.a:2,S", MAIL("one"));
-  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  local_deliver(f->local.path, "cur", "1700000001.a:2,S", MAIL("one"));
+  g_autofree char *file = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX", NULL);
   g_assert_cmpint(g_unlink(file), ==, 0);
-  g_autofree char *from = g_build_filename(f->root, "cur", "1700000002.b:2,S", NULL);
-  g_autofree char *to = g_build_filename(f->root, "cur", "1700000002.b:2,FS", NULL);
+  g_autofree char *from = g_build_filename(f->local.path, "cur", "1700000002.b:2,S", NULL);
+  g_autofree char *to = g_build_filename(f->local.path, "cur", "1700000002.b:2,FS", NULL);
   g_assert_cmpint(g_rename(from, to), ==, 0); /* so that it is looked for again */
-  g_autoptr(GArray) uids = one(1);
+  g_autoptr(GArray) uids = driver_one(1);
   g_assert_false(ml_driver_delete(f->driver, uids, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   g_clear_error(&error);
@@ -479,18 +423,14 @@ test_lost(Fixture *f, gconstpointer data)
   g_assert_true(changes->reset);
   open_folder(f, "INBOX", 2);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
-  g_assert_cmpuint(by_subject(headers, "one")->uid, ==, 1);
-  g_assert_cmpuint(by_subject(headers, "two")->uid, ==, 2);
+  g_assert_cmpuint(driver_by_subject(headers, "one")->uid, ==, 1);
+  g_assert_cmpuint(driver_by_subject(headers, "two")->uid, ==, 2);
 }
 
 static gpointer
 deliver_later(gpointer data)
 {
-  put(data, "tmp", "1700000005.n", MAIL("arrived"));
-  Fixture *f = data;
-  g_autofree char *from = g_build_filename(f->root, "tmp", "1700000005.n", NULL);
-  g_autofree char *to = g_build_filename(f->root, "new", "1700000005.n", NULL);
-  g_assert_cmpint(g_rename(from, to), ==, 0);
+  local_deliver(((Fixture *)data)->local.path, "new", "1700000005.n", MAIL("arrived"));
   return NULL;
 }
 

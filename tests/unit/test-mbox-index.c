@@ -8,14 +8,11 @@
 
 #include "mail/driver.h"
 #include "mail/mbox-private.h"
+#include "tests/unit/driver-lab.h"
+#include "tests/unit/local-lab.h"
 
 /* What is kept of an mbox file, and other programs that change the file meanwhile: whatever they did, what is told of it must
  * be what somebody says who reads it for the first time. */
-typedef struct {
-  char *dir, *file;
-  MlAccount account;
-} Fixture;
-
 #define FROM "From anna@example.org Thu Mar 12 14:02:00 2026\n"
 #define FIRST(subject, from)                                                                                           \
   FROM "Subject: " subject "\nFrom: a@b\n\nText.\n>From here it is quoted\n\n" from                                       \
@@ -27,54 +24,18 @@ typedef struct {
 #define FOUR "\n" FROM "Subject: four\n\nFourth\n"
 
 static void
-write_text(const char *path, const char *text, int flags)
-{
-  int fd = open(path, O_WRONLY | O_CREAT | flags, 0600);
-  g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
-  close(fd);
-}
-
-static void
-set_up(Fixture *f, gconstpointer data)
+set_up(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
-  f->dir = g_dir_make_tmp("signet-mbox-index-XXXXXX", NULL);
-  f->file = g_build_filename(f->dir, "anna", NULL);
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = ML_ACCOUNT_MBOX, .path = f->file };
-  write_text(f->file, ONE TWO THREE, O_TRUNC);
+  local_begin(f, ML_ACCOUNT_MBOX, "anna");
+  local_write(f->path, ONE TWO THREE, O_TRUNC);
 }
 
 static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
-}
-
-static void
-tear_down(Fixture *f, gconstpointer data)
+tear_down(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
-  remove_tree(f->dir);
-  g_free(f->account.name);
-  g_free(f->file);
-  g_free(f->dir);
-}
-
-static gboolean
-collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
-{
-  (void)done;
-  (void)total;
-  g_ptr_array_extend_and_steal(user_data, headers);
-  return TRUE;
+  local_end(f);
 }
 
 /* All that a driver says of the file: subject, marks, length and octets of each message, the oldest first. */
@@ -86,7 +47,7 @@ told_by(MlDriver *driver)
   MlSelected selected;
   gboolean ok = ml_driver_select(driver, "INBOX", &selected, &error);
   g_autoptr(GArray) marks = ok ? ml_driver_uids(driver, &error) : NULL;
-  ok = marks && ml_driver_headers(driver, 0, 2, collect, all, &error);
+  ok = marks && ml_driver_headers(driver, 0, 2, driver_collect, all, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
   GString *said = g_string_new(NULL);
@@ -105,7 +66,7 @@ told_by(MlDriver *driver)
 
 /* By one that starts with what is kept in the folder @state. @looks: how often it looks. */
 static char *
-told(Fixture *f, const char *state, guint looks)
+told(LocalMailbox *f, const char *state, guint looks)
 {
   g_autofree char *dir = g_build_filename(f->dir, state, NULL);
   const MlDriverHooks hooks = { .state_dir = dir };
@@ -119,7 +80,7 @@ told(Fixture *f, const char *state, guint looks)
 }
 
 static char *
-index_path(Fixture *f)
+index_path(LocalMailbox *f)
 {
   g_autofree char *dir = g_build_filename(f->dir, "kept", "mbox", NULL);
   g_autoptr(GDir) inside = g_dir_open(dir, 0, NULL);
@@ -131,10 +92,10 @@ index_path(Fixture *f)
 
 /* Keeps an index of the file as it is, and with @old one that may be believed by the file's times alone. */
 static void
-keep(Fixture *f, gboolean old)
+keep(LocalMailbox *f, gboolean old)
 {
   struct stat about;
-  g_assert_cmpint(stat(f->file, &about), ==, 0);
+  g_assert_cmpint(stat(f->path, &about), ==, 0);
   gint64 end = (gint64)about.st_ctim.tv_sec * G_USEC_PER_SEC + about.st_ctim.tv_nsec / 1000 + G_USEC_PER_SEC / 9;
   while (old && g_get_real_time() < end)
     g_usleep(1000);
@@ -194,29 +155,29 @@ test_sizes(void)
 }
 
 static void
-change_file(Fixture *f, const Change *change)
+change_file(LocalMailbox *f, const Change *change)
 {
   struct stat before;
-  g_assert_cmpint(stat(f->file, &before), ==, 0);
-  g_autofree char *other = g_strconcat(f->file, ".other", NULL);
-  write_text(change->replaced ? other : f->file, change->text, change->replaced ? O_TRUNC : 0);
+  g_assert_cmpint(stat(f->path, &before), ==, 0);
+  g_autofree char *other = g_strconcat(f->path, ".other", NULL);
+  local_write(change->replaced ? other : f->path, change->text, change->replaced ? O_TRUNC : 0);
   if (!change->replaced)
-    g_assert_cmpint(truncate(f->file, (off_t)strlen(change->text)), ==, 0);
+    g_assert_cmpint(truncate(f->path, (off_t)strlen(change->text)), ==, 0);
   else
-    g_assert_cmpint(g_rename(other, f->file), ==, 0);
+    g_assert_cmpint(g_rename(other, f->path), ==, 0);
   const struct timespec times[2] = { before.st_atim, before.st_mtim };
   if (change->times)
-    g_assert_cmpint(utimensat(AT_FDCWD, f->file, times, 0), ==, 0);
+    g_assert_cmpint(utimensat(AT_FDCWD, f->path, times, 0), ==, 0);
 }
 
 static void
-test_changes(Fixture *f, gconstpointer data)
+test_changes(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   for (guint i = 0; i < 2 * G_N_ELEMENTS(changes); i++) {
     const Change *change = &changes[i / 2];
     g_test_message("%s", change->name);
-    write_text(f->file, ONE TWO THREE, O_TRUNC);
+    local_write(f->path, ONE TWO THREE, O_TRUNC);
     keep(f, i % 2);
     change_file(f, change);
     /* Where one became two without a word in any header, it is seen once it is asked for. */
@@ -230,7 +191,7 @@ test_changes(Fixture *f, gconstpointer data)
 
 /* The same while the mailbox is open. */
 static void
-test_meanwhile(Fixture *f, gconstpointer data)
+test_meanwhile(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   for (guint i = 0; i < 2 * G_N_ELEMENTS(changes); i++) {
@@ -239,7 +200,7 @@ test_meanwhile(Fixture *f, gconstpointer data)
     const MlDriverHooks hooks = { .state_dir = dir };
     g_autoptr(GError) error = NULL;
     g_test_message("%s", change->name);
-    write_text(f->file, ONE TWO THREE, O_TRUNC);
+    local_write(f->path, ONE TWO THREE, O_TRUNC);
     keep(f, i % 2);
     g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
     g_autofree char *before = told_by(driver);
@@ -254,7 +215,7 @@ test_meanwhile(Fixture *f, gconstpointer data)
 
 /* What is deleted is what was meant, and nothing else, whatever the index says. */
 static void
-test_delete(Fixture *f, gconstpointer data)
+test_delete(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   static const char *const left[] = { [0] = ONE THREE, [1] = ONE THREE, [2] = ONE THREE FOUR };
@@ -263,7 +224,7 @@ test_delete(Fixture *f, gconstpointer data)
     const MlDriverHooks hooks = { .state_dir = dir };
     g_autoptr(GError) error = NULL;
     g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-    write_text(f->file, ONE TWO THREE, O_TRUNC);
+    local_write(f->path, ONE TWO THREE, O_TRUNC);
     keep(f, i % 2);
     change_file(f, &changes[i / 2]);
     g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
@@ -274,7 +235,7 @@ test_delete(Fixture *f, gconstpointer data)
     g_assert_true(ml_driver_delete(driver, uids, &error));
     g_assert_no_error(error);
     g_autofree char *text = NULL;
-    g_assert_true(g_file_get_contents(f->file, &text, NULL, NULL));
+    g_assert_true(g_file_get_contents(f->path, &text, NULL, NULL));
     g_assert_cmpstr(text, ==, left[i / 2]);
   }
   /* Behind an open driver's back the first became two: what was meant is not there any more, and nothing is cut. */
@@ -282,7 +243,7 @@ test_delete(Fixture *f, gconstpointer data)
   const MlDriverHooks hooks = { .state_dir = dir };
   g_autoptr(GError) error = NULL;
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  write_text(f->file, ONE TWO THREE, O_TRUNC);
+  local_write(f->path, ONE TWO THREE, O_TRUNC);
   keep(f, TRUE);
   g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
   MlSelected selected;
@@ -293,13 +254,13 @@ test_delete(Fixture *f, gconstpointer data)
   g_assert_false(ml_driver_delete(driver, uids, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   g_autofree char *text = NULL;
-  g_assert_true(g_file_get_contents(f->file, &text, NULL, NULL));
+  g_assert_true(g_file_get_contents(f->path, &text, NULL, NULL));
   g_assert_cmpstr(text, ==, SPLIT TWO THREE);
 }
 
 /* What is kept may be damaged, or cut short. */
 static void
-test_damage(Fixture *f, gconstpointer data)
+test_damage(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   keep(f, TRUE);
@@ -330,7 +291,7 @@ octets_read(void)
 
 /* It is worth it: a large mailbox is not read again, and of one that grew what is new. */
 static void
-test_read(Fixture *f, gconstpointer data)
+test_read(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   enum { LARGE = 8 * 1024 * 1024 };
@@ -341,14 +302,14 @@ test_read(Fixture *f, gconstpointer data)
       g_string_append(text, "A line of a large letter, and not the last one of them by far.\n");
     g_string_append(text, "\n");
   }
-  write_text(f->file, text->str, O_TRUNC);
+  local_write(f->path, text->str, O_TRUNC);
   keep(f, TRUE);
   for (guint i = 0; i < 2; i++) {
     g_autofree char *dir = g_build_filename(f->dir, "kept", NULL);
     const MlDriverHooks hooks = { .state_dir = dir };
     MlSelected selected;
     if (i)
-      write_text(f->file, FROM "Subject: small\n\nSmall\n\n", O_APPEND);
+      local_write(f->path, FROM "Subject: small\n\nSmall\n\n", O_APPEND);
     g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
     guint64 before = octets_read();
     g_assert_true(ml_driver_select(driver, "INBOX", &selected, NULL));
@@ -363,7 +324,7 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
-#define ADD(name, func) g_test_add("/mbox-index/" name, Fixture, NULL, set_up, func, tear_down)
+#define ADD(name, func) g_test_add("/mbox-index/" name, LocalMailbox, NULL, set_up, func, tear_down)
   g_test_add_func("/mbox-index/sizes", test_sizes);
   ADD("changes", test_changes);
   ADD("meanwhile", test_meanwhile);

@@ -8,11 +8,11 @@
 
 #include "mail/driver.h"
 #include "mail/mbox-private.h"
+#include "tests/unit/driver-lab.h"
+#include "tests/unit/local-lab.h"
 
 typedef struct {
-  char *dir, *file;
-  MlAccount account;
-  MlDriverHooks hooks;
+  LocalMailbox local;
   MlDriver *driver;
 } Fixture;
 
@@ -21,22 +21,6 @@ typedef struct {
   FROM "Subject: one\nFrom: a@b\n\nText.\n>From here it is quoted\n>>From twice\nFrom nobody, no date\n\n"
 #define TWO FROM "Subject: two\nStatus: RO\nContent-Length: 9999\nX-Status: AF\n\nSecond\n\n\n"
 #define THREE FROM "Subject: three\nX-Keywords: $Forwarded work\n\nThird\n"
-
-static void
-write_file(Fixture *f, const char *text)
-{
-  int fd = open(f->file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
-  close(fd);
-}
-
-static void
-append_file(Fixture *f, const char *text)
-{
-  int fd = open(f->file, O_WRONLY | O_APPEND);
-  g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
-  close(fd);
-}
 
 static char *
 read_file(const char *file)
@@ -50,25 +34,8 @@ static void
 set_up(Fixture *f, gconstpointer data)
 {
   (void)data;
-  f->dir = g_dir_make_tmp("signet-mbox-XXXXXX", NULL);
-  f->file = g_build_filename(f->dir, "anna", NULL);
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = ML_ACCOUNT_MBOX, .path = f->file };
-  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
-  f->driver = ml_driver_new(&f->account, &f->hooks);
-}
-
-static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
+  local_begin(&f->local, ML_ACCOUNT_MBOX, "anna");
+  f->driver = ml_driver_new(&f->local.account, &f->local.hooks);
 }
 
 static void
@@ -77,34 +44,13 @@ tear_down(Fixture *f, gconstpointer data)
   (void)data;
   ml_mbox_stop_after(-1);
   ml_driver_free(f->driver);
-  remove_tree(f->dir);
-  g_free((char *)f->hooks.state_dir);
-  g_free(f->account.name);
-  g_free(f->file);
-  g_free(f->dir);
-}
-
-static gboolean
-collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
-{
-  (void)done;
-  (void)total;
-  g_ptr_array_extend_and_steal(user_data, headers);
-  return TRUE;
+  local_end(&f->local);
 }
 
 static GPtrArray *
 open_inbox(Fixture *f)
 {
-  g_autoptr(GError) error = NULL;
-  MlSelected selected;
-  GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gboolean ok = ml_driver_select(f->driver, "INBOX", &selected, &error) &&
-                ml_driver_headers(f->driver, 0, 2, collect, all, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
-  g_assert_cmpuint(all->len, ==, selected.total);
-  return all;
+  return driver_open(f->driver, "INBOX", 2);
 }
 
 static char *
@@ -118,19 +64,12 @@ subjects(Fixture *f)
   return g_string_free(all, FALSE);
 }
 
-static GArray *
-one(guint32 uid)
-{
-  GArray *uids = g_array_new(FALSE, FALSE, sizeof uid);
-  return g_array_append_val(uids, uid);
-}
-
 static void
 test_read(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  write_file(f, ONE TWO THREE);
+  local_write(f->local.path, ONE TWO THREE, O_TRUNC);
   g_autoptr(GPtrArray) headers = open_inbox(f);
   g_assert_cmpuint(headers->len, ==, 3);
   MlHeader *third = g_ptr_array_index(headers, 0), *second = g_ptr_array_index(headers, 1);
@@ -156,12 +95,12 @@ test_empty(Fixture *f, gconstpointer data)
   (void)data;
   g_autofree char *none = subjects(f); /* no file: no mail yet */
   g_assert_cmpstr(none, ==, "");
-  write_file(f, "");
+  local_write(f->local.path, "", O_TRUNC);
   g_autofree char *empty = subjects(f);
   g_assert_cmpstr(empty, ==, "");
   g_autoptr(GError) error = NULL;
   MlSelected selected;
-  write_file(f, "This is a letter, not a mailbox.\n");
+  local_write(f->local.path, "This is a letter, not a mailbox.\n", O_TRUNC);
   g_assert_false(ml_driver_select(f->driver, "INBOX", &selected, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_MALFORMED);
   g_clear_error(&error);
@@ -174,14 +113,14 @@ test_flags(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  write_file(f, ONE TWO THREE);
+  local_write(f->local.path, ONE TWO THREE, O_TRUNC);
   g_autoptr(GPtrArray) headers = open_inbox(f);
-  g_autoptr(GArray) first = one(1);
+  g_autoptr(GArray) first = driver_one(1);
   guint32 third = 3;
   g_array_append_val(first, third);
   g_assert_true(ml_driver_flags(f->driver, first, ML_FLAG_SEEN | ML_FLAG_DELETED, 0, &error));
   g_assert_no_error(error);
-  g_autofree char *text = read_file(f->file);
+  g_autofree char *text = read_file(f->local.path);
   g_assert_cmpstr(text, ==,
                   FROM "Subject: one\nFrom: a@b\nStatus: RO\nX-Status: D\n\nText.\n>From here it is "
                        "quoted\n>>From twice\nFrom "
@@ -194,7 +133,7 @@ test_flags(Fixture *f, gconstpointer data)
   g_assert_cmpuint(((MlHeader *)g_ptr_array_index(again, 2))->flags, ==, ML_FLAG_SEEN | ML_FLAG_DELETED);
   g_assert_cmpuint(((MlHeader *)g_ptr_array_index(again, 0))->flags, ==,
                    ML_FLAG_SEEN | ML_FLAG_DELETED | ML_FLAG_FORWARDED);
-  g_autoptr(GArray) only = one(1);
+  g_autoptr(GArray) only = driver_one(1);
   g_assert_true(ml_driver_expunge(f->driver, only, &error));
   g_autofree char *left = subjects(f);
   g_assert_cmpstr(left, ==, "two three");
@@ -207,22 +146,22 @@ test_lost(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  write_file(f, ONE TWO THREE);
+  local_write(f->local.path, ONE TWO THREE, O_TRUNC);
   g_autoptr(GPtrArray) before = open_inbox(f);
-  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *file = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX", NULL);
   g_assert_cmpint(g_unlink(file), ==, 0);
-  write_file(f, TWO THREE);
-  g_autoptr(GArray) second = one(2);
+  local_write(f->local.path, TWO THREE, O_TRUNC);
+  g_autoptr(GArray) second = driver_one(2);
   g_assert_false(ml_driver_delete(f->driver, second, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   g_clear_error(&error);
-  g_autofree char *text = read_file(f->file);
+  g_autofree char *text = read_file(f->local.path);
   g_assert_cmpstr(text, ==, TWO THREE);
   g_autoptr(MlChanges) changes = ml_changes_new();
   g_assert_true(ml_driver_poll(f->driver, changes, &error));
   g_assert_true(changes->reset);
   g_assert_cmpuint(changes->vanished->len, ==, 0);
-  append_file(f, "\n" ONE); /* still until it is opened again */
+  local_write(f->local.path, "\n" ONE, O_APPEND); /* still until it is opened again */
   g_assert_false(ml_driver_flags(f->driver, second, ML_FLAG_SEEN, 0, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   g_autoptr(GPtrArray) after = open_inbox(f);
@@ -239,15 +178,15 @@ test_keep(Fixture *f, gconstpointer data)
   g_autoptr(GString) many = g_string_new(NULL);
   for (guint i = 0; i < 1200; i++)
     g_string_append_printf(many, FROM "Subject: %u\n\nText\n\n", i);
-  write_file(f, many->str);
+  local_write(f->local.path, many->str, O_TRUNC);
   g_autoptr(GPtrArray) all = open_inbox(f);
   g_assert_cmpuint(all->len, ==, 1200);
-  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX%new", NULL);
+  g_autofree char *file = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX%new", NULL);
   g_assert_cmpint(g_mkdir(file, 0700), ==, 0);
-  write_file(f, ONE TWO);
+  local_write(f->local.path, ONE TWO, O_TRUNC);
   g_autofree char *left = subjects(f);
   g_assert_cmpstr(left, ==, "one two");
-  append_file(f, THREE);
+  local_write(f->local.path, THREE, O_APPEND);
   g_autofree char *more = subjects(f);
   g_assert_cmpstr(more, ==, "one two three");
 }
@@ -258,9 +197,9 @@ test_count(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  g_autofree char *kept = g_build_filename(f->hooks.state_dir, "mbox", NULL);
-  write_file(f, ONE TWO THREE);
-  g_assert_cmpint(g_mkdir_with_parents(f->hooks.state_dir, 0700), ==, 0);
+  g_autofree char *kept = g_build_filename(f->local.hooks.state_dir, "mbox", NULL);
+  local_write(f->local.path, ONE TWO THREE, O_TRUNC);
+  g_assert_cmpint(g_mkdir_with_parents(f->local.hooks.state_dir, 0700), ==, 0);
   g_assert_true(g_file_set_contents(kept, "", -1, NULL));
   g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, TRUE, &error);
   g_assert_no_error(error);
@@ -273,7 +212,7 @@ static void
 test_twins(Fixture *f, gconstpointer data)
 {
   (void)data;
-  write_file(f, ONE ONE ONE);
+  local_write(f->local.path, ONE ONE ONE, O_TRUNC);
   g_autoptr(GPtrArray) headers = open_inbox(f);
   g_assert_cmpuint(headers->len, ==, 3);
   g_assert_cmpuint(((MlHeader *)g_ptr_array_index(headers, 0))->uid, ==, 3);
@@ -285,21 +224,21 @@ test_changes(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  write_file(f, ONE);
+  local_write(f->local.path, ONE, O_TRUNC);
   g_autoptr(GPtrArray) headers = open_inbox(f);
-  append_file(f, TWO);
+  local_write(f->local.path, TWO, O_APPEND);
   g_autoptr(MlChanges) changes = ml_changes_new();
   g_assert_true(ml_driver_wait(f->driver, -1, changes, &error));
   g_assert_true(changes->new_mail);
   g_autoptr(GPtrArray) news = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  g_assert_true(ml_driver_headers(f->driver, 1, 10, collect, news, &error));
+  g_assert_true(ml_driver_headers(f->driver, 1, 10, driver_collect, news, &error));
   g_assert_cmpuint(news->len, ==, 1);
-  write_file(f, TWO); /* another program took the first away */
+  local_write(f->local.path, TWO, O_TRUNC); /* another program took the first away */
   g_autoptr(MlChanges) gone = ml_changes_new();
   g_assert_true(ml_driver_poll(f->driver, gone, &error));
   g_assert_cmpuint(gone->vanished->len, ==, 1);
   g_assert_cmpuint(g_array_index(gone->vanished, guint32, 0), ==, 1);
-  g_assert_cmpint(g_unlink(f->file), ==, 0);
+  g_assert_cmpint(g_unlink(f->local.path), ==, 0);
   g_autoptr(MlChanges) all = ml_changes_new();
   g_assert_true(ml_driver_poll(f->driver, all, &error));
   g_assert_cmpuint(all->vanished->len, ==, 1);
@@ -310,15 +249,15 @@ test_move(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  g_autofree char *other = g_build_filename(f->dir, "archive", NULL);
-  write_file(f, ONE TWO THREE);
+  g_autofree char *other = g_build_filename(f->local.dir, "archive", NULL);
+  local_write(f->local.path, ONE TWO THREE, O_TRUNC);
   g_autoptr(GPtrArray) headers = open_inbox(f);
-  g_autoptr(GArray) third = one(3);
-  g_autoptr(GArray) first = one(1);
+  g_autoptr(GArray) third = driver_one(3);
+  g_autoptr(GArray) first = driver_one(1);
   g_assert_true(ml_driver_move(f->driver, third, other, &error));
   g_assert_true(ml_driver_copy(f->driver, first, other, &error));
   g_assert_no_error(error);
-  g_autofree char *left = read_file(f->file), *archive = read_file(other);
+  g_autofree char *left = read_file(f->local.path), *archive = read_file(other);
   g_assert_cmpstr(left, ==, ONE TWO);
   g_assert_cmpstr(archive, ==, THREE "\n" ONE);
 }
@@ -329,14 +268,14 @@ test_locks(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  write_file(f, ONE);
+  local_write(f->local.path, ONE, O_TRUNC);
   int ready[2], go[2];
   g_assert_cmpint(pipe(ready), ==, 0);
   g_assert_cmpint(pipe(go), ==, 0);
   pid_t child = fork();
   if (child == 0) {
     char byte = 0;
-    int fd = open(f->file, O_RDWR);
+    int fd = open(f->local.path, O_RDWR);
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], &byte, 1) != 1)
       _exit(1);
@@ -358,7 +297,7 @@ test_locks(Fixture *f, gconstpointer data)
     close(go[i]);
   }
   g_clear_error(&error);
-  g_autofree char *dot = g_strconcat(f->file, ".lock", NULL);
+  g_autofree char *dot = g_strconcat(f->local.path, ".lock", NULL);
   g_autofree char *own = g_strdup_printf("%d\n", (int)getpid());
   g_assert_true(g_file_set_contents(dot, own, -1, NULL));
   g_assert_false(ml_driver_select(f->driver, "INBOX", &selected, &error));
@@ -378,10 +317,10 @@ kill_everywhere(Fixture *f, guint add, gboolean expunge, gboolean appended, cons
 {
   for (int step = 0;; step++) {
     g_autoptr(GError) error = NULL;
-    write_file(f, ONE TWO THREE);
+    local_write(f->local.path, ONE TWO THREE, O_TRUNC);
     g_autoptr(GPtrArray) headers = open_inbox(f);
     guint32 top = ((MlHeader *)g_ptr_array_index(headers, 0))->uid;
-    g_autoptr(GArray) uids = one(((MlHeader *)g_ptr_array_index(headers, 1))->uid);
+    g_autoptr(GArray) uids = driver_one(((MlHeader *)g_ptr_array_index(headers, 1))->uid);
     if (expunge)
       g_assert_true(ml_driver_flags(f->driver, uids, ML_FLAG_DELETED, 0, &error));
     ml_mbox_stop_after(step);
@@ -389,7 +328,7 @@ kill_everywhere(Fixture *f, guint add, gboolean expunge, gboolean appended, cons
                           : ml_driver_flags(f->driver, uids, add, 0, &error);
     ml_mbox_stop_after(-1);
     if (appended)
-      append_file(f, "\n" FROM "Subject: late\n\nLate\n");
+      local_write(f->local.path, "\n" FROM "Subject: late\n\nLate\n", O_APPEND);
     g_autofree char *now = subjects(f);
     g_autofree char *want_before = g_strconcat(before, appended ? " late" : "", NULL);
     g_autofree char *want_after = g_strconcat(after, appended ? " late" : "", NULL);
@@ -398,10 +337,10 @@ kill_everywhere(Fixture *f, guint add, gboolean expunge, gboolean appended, cons
     g_autoptr(GPtrArray) again = open_inbox(f);
     MlHeader *header = g_ptr_array_index(again, appended ? 1 : 0);
     g_assert_cmpuint(header->uid, ==, top);
-    g_autofree char *text = read_file(f->file);
+    g_autofree char *text = read_file(f->local.path);
     g_autofree char *contents = NULL;
     gsize length;
-    g_assert_true(g_file_get_contents(f->file, &contents, &length, NULL));
+    g_assert_true(g_file_get_contents(f->local.path, &contents, &length, NULL));
     g_assert_cmpuint(strlen(text), ==, length); /* no zeros are left */
     g_assert_nonnull(strstr(text, "Third\n"));
     g_assert_true(g_str_has_prefix(text, ONE FROM));
@@ -431,7 +370,7 @@ test_delivery(Fixture *f, gconstpointer data)
   enum { COUNT = 200, TURNS = 6 };
   int turns[2];
   g_autoptr(GError) error = NULL;
-  write_file(f, ONE);
+  local_write(f->local.path, ONE, O_TRUNC);
   g_autoptr(GPtrArray) first = open_inbox(f);
   g_assert_cmpint(pipe(turns), ==, 0);
   pid_t child = fork();
@@ -441,7 +380,7 @@ test_delivery(Fixture *f, gconstpointer data)
       for (guint turn = 0; i == COUNT / 2 && turn < TURNS; turn++)
         if (read(turns[0], &token, 1) != 1)
           _exit(2);
-      int fd = open(f->file, O_RDWR | O_APPEND);
+      int fd = open(f->local.path, O_RDWR | O_APPEND);
       struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
       g_autofree char *text = g_strdup_printf("\n" FROM "Subject: n%u\n\nBody\n", i);
       if (fd < 0 || fcntl(fd, F_SETLKW, &lock) < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
@@ -453,7 +392,7 @@ test_delivery(Fixture *f, gconstpointer data)
   int status = -1;
   guint rounds = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    g_autoptr(GArray) uids = one(1);
+    g_autoptr(GArray) uids = driver_one(1);
     guint add = rounds % 2 ? ML_FLAG_FLAGGED | ML_FLAG_SEEN : 0,
           remove = rounds % 2 ? 0 : ML_FLAG_FLAGGED | ML_FLAG_SEEN;
     gboolean ok = ml_driver_flags(f->driver, uids, add, remove, &error);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "mail/outbox.h"
+#include "tests/unit/local-lab.h"
 
 /* The outbox with a local command for a server and a Maildir for the Sent copy: what is kept, and what is told. */
 typedef struct {
@@ -34,11 +35,8 @@ set_up(Fixture *f)
   g_autofree char *conf = g_build_filename(f->dir, "signet.conf", NULL);
   g_autofree char *command = g_strdup_printf(script, f->dir);
   g_autofree char *text = g_strdup_printf("[account work]\naddress = anna@example.org\nmaildir = Mail\nsendmail = %s\n", command);
-  static const char *const subs[] = { "Mail/cur", "Mail/new", "Mail/tmp" };
-  for (guint i = 0; i < G_N_ELEMENTS(subs); i++) {
-    g_autofree char *sub = g_build_filename(f->dir, subs[i], NULL);
-    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
-  }
+  g_autofree char *maildir = g_build_filename(f->dir, "Mail", NULL);
+  local_make_maildir(maildir);
   g_autoptr(GError) error = NULL;
   g_assert_true(g_file_set_contents(conf, text, -1, NULL));
   f->config = ml_config_load(conf, &error);
@@ -51,25 +49,11 @@ set_up(Fixture *f)
 }
 
 static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
-}
-
-static void
 tear_down(Fixture *f)
 {
   ml_outbox_free(f->outbox);
   ml_config_free(f->config);
-  remove_tree(f->dir);
+  tree_remove(f->dir);
   g_string_free(f->told, TRUE);
   g_free((char *)f->hooks.state_dir);
   ml_source_free(f->source);

@@ -213,7 +213,7 @@ main(int argc, char **argv)
   g_test_add_func("/pkcs12/wrong", test_wrong);
   g_test_add_func("/pkcs12/damaged", test_damaged);
   int result = g_test_run();
-  pki_remove_tree(folder);
+  tree_remove(folder);
   g_free(folder);
   return result;
 }

@@ -76,7 +76,7 @@ tear_down(void)
   gboolean closed = crypto_close(&error);
   g_assert_no_error(error);
   g_assert_true(closed);
-  pki_remove_tree(folder);
+  tree_remove(folder);
   g_free(folder);
 }
 

@@ -5,20 +5,19 @@
 #include <unistd.h>
 
 #include "mail/search.h"
+#include "tests/unit/local-lab.h"
 
 /* The list of a mailbox on this machine is made true before it is searched, and left alone where nothing happened. */
 typedef struct {
-  char *dir, *root;
-  MlAccount account;
-  MlDriverHooks hooks;
+  LocalMailbox local;
   MlStore *store;
 } Fixture;
 
 static void
 put(Fixture *f, const char *name, const char *subject)
 {
-  g_autofree char *path = g_build_filename(f->root, "cur", name, NULL), *text = g_strdup_printf("Subject: %s\n\nx\n", subject);
-  g_assert_true(g_file_set_contents(path, text, -1, NULL));
+  g_autofree char *text = g_strdup_printf("Subject: %s\n\nx\n", subject);
+  local_deliver(f->local.path, "cur", name, text);
 }
 
 static void
@@ -26,34 +25,13 @@ set_up(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  f->dir = g_dir_make_tmp("signet-follow-XXXXXX", NULL);
-  f->root = g_build_filename(f->dir, "Maildir", NULL);
-  static const char *const subs[] = { "cur", "new", "tmp" };
-  for (guint i = 0; i < 3; i++) {
-    g_autofree char *sub = g_build_filename(f->root, subs[i], NULL);
-    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
-  }
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = ML_ACCOUNT_MAILDIR, .path = f->root };
-  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
-  f->hooks.store_dir = g_build_filename(f->dir, "store", NULL);
-  f->store = ml_store_open(f->hooks.store_dir, &f->account, &error);
+  local_begin(&f->local, ML_ACCOUNT_MAILDIR, "Maildir");
+  local_keep_store(&f->local);
+  local_make_maildir(f->local.path);
+  f->store = ml_store_open(f->local.hooks.store_dir, &f->local.account, &error);
   g_assert_no_error(error);
   put(f, "1700000001.a:2,S", "one");
   put(f, "1700000002.b:2,S", "two");
-}
-
-static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
 }
 
 static void
@@ -61,12 +39,7 @@ tear_down(Fixture *f, gconstpointer data)
 {
   (void)data;
   ml_store_free(f->store);
-  remove_tree(f->dir);
-  g_free((char *)f->hooks.state_dir);
-  g_free((char *)f->hooks.store_dir);
-  g_free(f->account.name);
-  g_free(f->root);
-  g_free(f->dir);
+  local_end(&f->local);
 }
 
 /* By a new process, as it were. TRUE: it opened the folder. @stop: it is stopped after the first headers. */
@@ -82,7 +55,7 @@ static gboolean
 follow(Fixture *f, gboolean stop)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &f->hooks);
+  g_autoptr(MlDriver) driver = ml_driver_new(&f->local.account, &f->local.hooks);
   gboolean ok = ml_search_follow(driver, f->store, NULL, stop_there, &stop, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
@@ -123,7 +96,7 @@ lists(Fixture *f, const char *want)
 static void
 move(Fixture *f, const char *from, const char *to)
 {
-  g_autofree char *old = g_build_filename(f->root, from, NULL), *new = g_build_filename(f->root, to, NULL);
+  g_autofree char *old = g_build_filename(f->local.path, from, NULL), *new = g_build_filename(f->local.path, to, NULL);
   g_assert_cmpint(g_rename(old, new), ==, 0);
 }
 
@@ -151,7 +124,7 @@ test_changes(Fixture *f, gconstpointer data)
   follow_until_known(f);
 
   /* The numbers are lost, and the list names messages that nobody can open by them. */
-  g_autofree char *numbers = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *numbers = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX", NULL);
   g_assert_cmpint(g_unlink(numbers), ==, 0);
   lists(f, "one! two three five ");
 }
@@ -167,7 +140,7 @@ test_stopped(Fixture *f, gconstpointer data)
     put(f, name, "more");
   }
   for (;;) {
-    g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &f->hooks);
+    g_autoptr(MlDriver) driver = ml_driver_new(&f->local.account, &f->local.hooks);
     while (!ml_driver_mark(driver, "INBOX"))
       g_usleep(1000);
     if (!follow(f, TRUE))

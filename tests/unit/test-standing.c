@@ -56,7 +56,7 @@ tear_down(Fixture *fixture, gconstpointer data)
   g_autoptr(GError) error = NULL;
   g_assert_true(crypto_close(&error));
   crypto_revocation_set_cache(NULL);
-  pki_remove_tree(fixture->folder);
+  tree_remove(fixture->folder);
   g_free(fixture->folder);
 }
 

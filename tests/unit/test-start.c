@@ -95,7 +95,7 @@ test_opens(void)
   crypto_job_stop();
   close_crypto();
   g_assert_cmpint(told.calls, ==, 1);
-  pki_remove_tree(folder);
+  tree_remove(folder);
 }
 
 /* What could not be opened is said, and no job ever touches it. */
@@ -127,7 +127,7 @@ test_fails(void)
   close_crypto();
   ok = crypto_open_wait(NULL, NULL); /* that it failed is over too */
   g_assert_true(ok);
-  pki_remove_tree(folder);
+  tree_remove(folder);
 }
 
 /* The end comes before NSS is there: nobody waits any more, nobody is told, and all can begin anew. */
@@ -153,7 +153,7 @@ test_given_up(void)
     while (g_main_context_iteration(NULL, FALSE))
       ;
     g_assert_cmpint(told.calls, ==, 0);
-    pki_remove_tree(folder);
+    tree_remove(folder);
   }
 }
 
@@ -175,7 +175,7 @@ test_cancelled(void)
   g_assert_true(open);
   loop_until(&told.calls, 1);
   close_crypto();
-  pki_remove_tree(folder);
+  tree_remove(folder);
 }
 
 int

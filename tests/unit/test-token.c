@@ -688,7 +688,7 @@ main(int argc, char **argv)
   g_test_add_func("/token/reader", test_reader);
   g_test_add_func("/token/uses", test_uses);
   int result = g_test_run();
-  pki_remove_tree(folder);
+  tree_remove(folder);
   g_free(folder);
   g_free(nssdb);
   g_free(module);

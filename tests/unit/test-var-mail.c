@@ -3,18 +3,10 @@
 
 #include "mail/driver.h"
 #include "mail/mbox-private.h"
+#include "tests/unit/driver-lab.h"
 
 /* A mailbox in a folder where this user may make no file (/var/mail without the group mail): the lock file is made by
  * dotlockfile, which may. tests/integration/var-mail.t makes the mailbox and runs this as its owner. */
-
-static gboolean
-collect(GPtrArray *headers, guint done, guint total, gpointer user_data)
-{
-  (void)done;
-  (void)total;
-  g_ptr_array_extend_and_steal(user_data, headers);
-  return TRUE;
-}
 
 static void
 test_spool(void)
@@ -39,16 +31,10 @@ test_spool(void)
   g_assert_false(g_file_test(dot_lock, G_FILE_TEST_EXISTS));
 
   /* And all that writes goes through it. */
-  MlSelected selected;
-  g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  gboolean ok = ml_driver_select(driver, "INBOX", &selected, &error) &&
-                ml_driver_headers(driver, 0, 10, collect, headers, &error);
-  g_assert_no_error(error);
-  g_assert_true(ok);
+  g_autoptr(GPtrArray) headers = driver_open(driver, "INBOX", 10);
   g_assert_cmpuint(headers->len, ==, 3);
-  g_autoptr(GArray) second = g_array_new(FALSE, FALSE, sizeof(guint32));
-  g_array_append_val(second, ((MlHeader *)g_ptr_array_index(headers, 1))->uid);
-  ok = ml_driver_flags(driver, second, ML_FLAG_DELETED | ML_FLAG_SEEN, 0, &error) &&
+  g_autoptr(GArray) second = driver_one(((MlHeader *)g_ptr_array_index(headers, 1))->uid);
+  gboolean ok = ml_driver_flags(driver, second, ML_FLAG_DELETED | ML_FLAG_SEEN, 0, &error) &&
        ml_driver_expunge(driver, second, &error);
   g_assert_no_error(error);
   g_assert_true(ok);

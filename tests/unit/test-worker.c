@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include "mail/worker.h"
+#include "tests/unit/local-lab.h"
 
 /* The worker over a Maildir: real files, a real thread, and this thread as the screen. */
 typedef struct {
-  char *dir, *root;
-  MlAccount account;
-  MlDriverHooks hooks;
+  LocalMailbox local;
   MlWorker *worker;
   GPtrArray *events; /* of MlEvent, as they came */
   guint most_a_turn, this_turn;
@@ -29,57 +28,25 @@ on_event(MlEvent *event, gpointer user_data)
 }
 
 static void
-make_maildir(const char *path)
-{
-  static const char *const subs[] = { "cur", "new", "tmp" };
-  for (guint i = 0; i < 3; i++) {
-    g_autofree char *sub = g_build_filename(path, subs[i], NULL);
-    g_assert_cmpint(g_mkdir_with_parents(sub, 0700), ==, 0);
-  }
-}
-
-static void
 deliver(Fixture *f, const char *name, const char *subject)
 {
-  g_autofree char *temporary = g_build_filename(f->root, "tmp", name, NULL);
-  g_autofree char *path = g_build_filename(f->root, "new", name, NULL);
   g_autofree char *text = g_strdup_printf("Subject: %s\n\nBody\n", subject);
-  int fd = open(temporary, O_WRONLY | O_CREAT, 0600);
-  g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
-  close(fd);
-  g_assert_cmpint(g_rename(temporary, path), ==, 0);
+  local_deliver(f->local.path, "new", name, text);
 }
 
 static void
 set_up(Fixture *f, gconstpointer data)
 {
   (void)data;
-  f->dir = g_dir_make_tmp("signet-worker-XXXXXX", NULL);
-  f->root = g_build_filename(f->dir, "Maildir", NULL);
-  make_maildir(f->root);
-  f->account = (MlAccount){ .name = g_strdup("here"), .kind = ML_ACCOUNT_MAILDIR, .path = f->root };
-  f->hooks.state_dir = g_build_filename(f->dir, "state", NULL);
+  local_begin(&f->local, ML_ACCOUNT_MAILDIR, "Maildir");
+  local_make_maildir(f->local.path);
   f->events = g_ptr_array_new_with_free_func((GDestroyNotify)ml_event_free);
 }
 
 static void
 start(Fixture *f)
 {
-  f->worker = ml_worker_new(&f->account, &f->hooks, on_event, f);
-}
-
-static void
-remove_tree(const char *path)
-{
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_file_test(child, G_FILE_TEST_IS_DIR))
-      remove_tree(child);
-    else
-      g_assert_cmpint(g_unlink(child), ==, 0);
-  }
-  g_assert_cmpint(g_rmdir(path), ==, 0);
+  f->worker = ml_worker_new(&f->local.account, &f->local.hooks, on_event, f);
 }
 
 static void
@@ -88,11 +55,7 @@ tear_down(Fixture *f, gconstpointer data)
   (void)data;
   ml_worker_free(f->worker);
   g_ptr_array_unref(f->events);
-  remove_tree(f->dir);
-  g_free((char *)f->hooks.state_dir);
-  g_free(f->account.name);
-  g_free(f->root);
-  g_free(f->dir);
+  local_end(&f->local);
 }
 
 /* The first event of @kind (and @id, unless 0) from @from on; turns the loop until it is there. */
@@ -173,7 +136,7 @@ test_news(Fixture *f, gconstpointer data)
   MlEvent *news = await(f, ML_EVENT_NEW, 0, 0);
   g_assert_cmpuint(news->headers->len, ==, 1);
   g_assert_cmpstr(((MlHeader *)g_ptr_array_index(news->headers, 0))->subject, ==, "fresh");
-  g_autofree char *path = g_build_filename(f->root, "new", "1700000000.m", NULL);
+  g_autofree char *path = g_build_filename(f->local.path, "new", "1700000000.m", NULL);
   guint from = f->events->len;
   g_assert_cmpint(g_unlink(path), ==, 0);
   MlEvent *changes = await(f, ML_EVENT_CHANGES, 0, from);
@@ -184,8 +147,8 @@ static void
 test_commands(Fixture *f, gconstpointer data)
 {
   (void)data;
-  g_autofree char *trash = g_build_filename(f->root, ".Trash", NULL);
-  make_maildir(trash);
+  g_autofree char *trash = g_build_filename(f->local.path, ".Trash", NULL);
+  local_make_maildir(trash);
   fill(f, 3);
   start(f);
   await(f, ML_EVENT_DONE, ml_worker_open(f->worker, "INBOX", 30), 0);
@@ -263,8 +226,8 @@ static void
 test_offline(Fixture *f, gconstpointer data)
 {
   (void)data;
-  g_autofree char *away = g_strconcat(f->root, ".away", NULL);
-  g_assert_cmpint(g_rename(f->root, away), ==, 0);
+  g_autofree char *away = g_strconcat(f->local.path, ".away", NULL);
+  g_assert_cmpint(g_rename(f->local.path, away), ==, 0);
   start(f);
   guint64 open = ml_worker_open(f->worker, "INBOX", 10);
   g_assert_error(await(f, ML_EVENT_DONE, open, 0)->error, ML_ERROR, ML_ERROR_NOT_FOUND);
@@ -274,7 +237,7 @@ test_offline(Fixture *f, gconstpointer data)
       state = g_ptr_array_index(f->events, i);
   g_assert_cmpint(state->state, ==, ML_STATE_OFFLINE);
   g_assert_nonnull(state->error);
-  g_assert_cmpint(g_rename(away, f->root), ==, 0);
+  g_assert_cmpint(g_rename(away, f->local.path), ==, 0);
   for (guint from = f->events->len;; from++) {
     MlEvent *event = await(f, ML_EVENT_STATE, 0, from);
     if (event->state == ML_STATE_ONLINE)
@@ -318,7 +281,7 @@ test_free(Fixture *f, gconstpointer data)
 static void
 replace_inbox(Fixture *f, const char *validity)
 {
-  g_autofree char *path = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *path = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX", NULL);
   g_autofree char *text = NULL;
   g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
   char *at = strstr(text, "\nvalidity ");
@@ -342,8 +305,8 @@ test_replaced(Fixture *f, gconstpointer data)
 {
   (void)data;
   fill(f, 3);
-  g_autofree char *other = g_build_filename(f->root, ".Other", NULL);
-  make_maildir(other);
+  g_autofree char *other = g_build_filename(f->local.path, ".Other", NULL);
+  local_make_maildir(other);
   start(f);
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
   MlEvent *headers = await(f, ML_EVENT_HEADERS, ml_worker_open(f->worker, "INBOX", 30), 0);
