@@ -14,12 +14,16 @@ typedef enum {
   ML_ERROR_PROTOCOL,  /* the server broke the rules; log its words */
   ML_ERROR_STORE,     /* a local file or the local cache failed */
   ML_ERROR_CONFIG,    /* the configuration; the message names file and line */
-  ML_ERROR_NOT_FOUND, /* no such folder, message or file */
+  ML_ERROR_NOT_FOUND, /* no such message, part, file or place */
+  ML_ERROR_NO_FOLDER, /* no such folder in this mailbox: tell what lists them */
   ML_ERROR_MALFORMED, /* not a message, or one beyond our limits */
   ML_ERROR_POLICY,    /* [policy] forbids it; the message names the rule, its file and line */
 } MlError;
 
 #define ML_ERROR ml_error_quark()
 GQuark ml_error_quark(void);
+
+/* What was asked for is not there, be it the folder or what should lie in it. NULL is no error. */
+gboolean ml_error_is_absent(const GError *error);
 
 #endif

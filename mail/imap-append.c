@@ -133,17 +133,6 @@ on_search(MlImapSession *session, const MlResponse *response, gpointer user_data
     *(gboolean *)user_data = TRUE;
 }
 
-/* A NO may also mean that one must not look into it, or cannot now (RFC 9051 7.1): then nothing is known. */
-static gboolean
-is_missing(const MlImapSession *session)
-{
-  static const char *const codes[] = { "NONEXISTENT", "TRYCREATE" };
-  gboolean missing = !session->code;
-  for (gsize i = 0; i < G_N_ELEMENTS(codes) && !missing; i++)
-    missing = g_ascii_strcasecmp(session->code, codes[i]) == 0;
-  return missing;
-}
-
 static void
 on_found(MlImapSession *session, const MlResponse *response, gpointer user_data)
 {
@@ -206,7 +195,7 @@ ml_imap_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   g_autoptr(GError) why = NULL;
   ml_imap_remember(imap);
   if (!ml_imap_session_select(session, folder, NULL, &why)) {
-    if (g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) && is_missing(session))
+    if (g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER))
       return TRUE;
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;

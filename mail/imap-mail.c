@@ -296,7 +296,7 @@ name_target(MlImap *imap, const char *folder, gboolean ok, GError **error)
 {
   if (!ok && imap->session->code && g_ascii_strcasecmp(imap->session->code, "TRYCREATE") == 0 && error) {
     g_clear_error(error);
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no folder \"%s\" on %s.", folder,
+    g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" on %s.", folder,
                 imap->session->host);
   }
   return ok;

@@ -100,7 +100,7 @@ ml_imap_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, G
   MlImap *imap = (MlImap *)driver;
   gboolean over = FALSE;
   if (imap->folder && !imap->session->folder && !ml_imap_need_folder(imap, error)) {
-    if (!error || !g_error_matches(*error, ML_ERROR, ML_ERROR_NOT_FOUND))
+    if (!error || !ml_error_is_absent(*error))
       return FALSE;
     g_clear_error(error);
     changes->reset = TRUE;

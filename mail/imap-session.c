@@ -540,6 +540,18 @@ ml_imap_session_selecting(MlImapSession *session)
   session->changes = ml_changes_new();
 }
 
+/* There is no such folder: said by a code, or by a NO without one. With another code it may also mean that one must not
+ * look into it, or cannot now (RFC 9051 7.1): then nothing is known. */
+static gboolean
+says_missing(const MlImapSession *session)
+{
+  static const char *const codes[] = { "NONEXISTENT", "TRYCREATE" };
+  gboolean missing = !session->code;
+  for (gsize i = 0; i < G_N_ELEMENTS(codes) && !missing; i++)
+    missing = g_ascii_strcasecmp(session->code, codes[i]) == 0;
+  return missing;
+}
+
 gboolean
 ml_imap_session_selected(MlImapSession *session, const char *folder, gboolean ok, GError **error)
 {
@@ -548,8 +560,8 @@ ml_imap_session_selected(MlImapSession *session, const char *folder, gboolean ok
     session->listening = TRUE;
   } else if (session->status == ML_RESPONSE_NO && !session->stream->wire.error) {
     g_clear_error(error);
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "%s does not open the folder \"%s\": %s", session->host, folder,
-                session->words);
+    g_set_error(error, ML_ERROR, says_missing(session) ? ML_ERROR_NO_FOLDER : ML_ERROR_NOT_FOUND,
+                "%s does not open the folder \"%s\": %s", session->host, folder, session->words);
   }
   return ok;
 }
@@ -590,7 +602,7 @@ char *
 ml_imap_session_mailbox(MlImapSession *session, const char *folder, GError **error)
 {
   if (!*folder || strlen(folder) > 1000 || !g_utf8_validate(folder, -1, NULL) || strpbrk(folder, "\r\n")) {
-    g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "This cannot be the name of a folder.");
+    g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "This cannot be the name of a folder.");
     return NULL;
   }
   gboolean deep = strchr(folder, '/') != NULL;

@@ -40,7 +40,7 @@ find_or_make(const char *root, const char *folder, GError **error)
   static const char *const parts[] = { "tmp", "new", "cur" };
   GError *why = NULL;
   char *found = ml_maildir_find(root, folder, &why);
-  if (found || !g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) || !g_file_test(root, G_FILE_TEST_IS_DIR)) {
+  if (found || !g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER)) {
     if (why)
       g_propagate_error(error, why);
     return found;
@@ -138,7 +138,7 @@ ml_maildir_has(MlDriver *driver, const char *folder, const char *message_id, gbo
   GError *why = NULL;
   g_autofree char *path = ml_maildir_find(driver->account->path, folder, &why);
   if (!path) {
-    if (!g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+    if (!g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER)) {
       g_propagate_error(error, why);
       return FALSE;
     }

@@ -125,7 +125,7 @@ ml_maildir_find(const char *root, const char *folder, GError **error)
         return g_strdup(place->path);
     }
   }
-  g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no folder \"%s\" in %s.", folder, root);
+  g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" in %s.", folder, root);
   return NULL;
 }
 

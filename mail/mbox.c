@@ -54,7 +54,7 @@ ml_mbox_folder_path(MlDriver *driver, const char *folder, GError **error)
     if (g_file_test(path, G_FILE_TEST_IS_REGULAR) || g_ascii_strcasecmp(folder, "INBOX") == 0)
       return g_steal_pointer(&path);
   }
-  g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
+  g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER,
               many ? "There is no folder \"%s\" in %s."
                    : "There is no folder \"%s\": %s is a single mbox file. "
                      "Another one is named by its path, /... or ~/....",

@@ -32,7 +32,7 @@ ml_carry_is_for_good(const MlCarry *carry, const GError *why)
 {
   if (is_passing(carry))
     return FALSE;
-  return g_error_matches(why, ML_ERROR, ML_ERROR_FAILED) || g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) ||
+  return g_error_matches(why, ML_ERROR, ML_ERROR_FAILED) || ml_error_is_absent(why) ||
          g_error_matches(why, ML_ERROR, ML_ERROR_MALFORMED) || g_error_matches(why, ML_ERROR, ML_ERROR_POLICY);
 }
 
@@ -299,7 +299,7 @@ carry_out(MlCarry *carry, GError **error)
     return append(carry, error);
   GError *why = NULL;
   if (!ml_carry_select(carry, &why)) {
-    if (carry->entry->kind != ML_PENDING_REMOVE || carry->ours || !g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+    if (carry->entry->kind != ML_PENDING_REMOVE || carry->ours || !ml_error_is_absent(why)) {
       g_propagate_error(error, why);
       return FALSE;
     }

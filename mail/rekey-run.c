@@ -93,7 +93,7 @@ locate(Run *run, guint32 above, gboolean anew, GError **error)
     g_autoptr(GBytes) raw = ml_driver_fetch(run->driver, uid, NULL, NULL, NULL, &why);
     if (raw) {
       match(run->state, uid, raw, anew);
-    } else if (!g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+    } else if (!ml_error_is_absent(why)) {
       g_propagate_error(error, g_steal_pointer(&why));
       return FALSE;
     }
@@ -127,7 +127,7 @@ fetch(MlDriver *driver, guint32 uid, GError **error)
 {
   g_autoptr(GError) why = NULL;
   GBytes *raw = ml_driver_fetch(driver, uid, NULL, NULL, NULL, &why);
-  if (!raw && !g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+  if (!raw && !ml_error_is_absent(why))
     g_propagate_error(error, g_steal_pointer(&why));
   return raw;
 }
@@ -230,7 +230,7 @@ give_flags(Run *run, const MlRekeyEntry *entry, gboolean *there, GError **error)
       ml_driver_flags_as(run->driver, entry->old, entry->copy, &why))
     return TRUE;
   *there = FALSE;
-  if (g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+  if (ml_error_is_absent(why))
     return TRUE; /* another program has taken it away meanwhile */
   g_propagate_error(error, g_steal_pointer(&why));
   return FALSE;
@@ -335,8 +335,9 @@ settle_batch(Work *work, GError **error)
 static gboolean
 is_refusal(const GError *error)
 {
-  return error->domain == ML_ERROR && (error->code == ML_ERROR_FAILED || error->code == ML_ERROR_STORE ||
-                                       error->code == ML_ERROR_MALFORMED || error->code == ML_ERROR_NOT_FOUND);
+  return ml_error_is_absent(error) ||
+         (error->domain == ML_ERROR && (error->code == ML_ERROR_FAILED || error->code == ML_ERROR_STORE ||
+                                        error->code == ML_ERROR_MALFORMED));
 }
 
 static gboolean
@@ -401,7 +402,7 @@ do_one(Work *work, const MlRekeyItem *item, GError **error)
   g_auto(MlRekeyed) made = { .message = NULL };
   MlRekeyOptions options = *work->options;
   g_autoptr(GBytes) raw = ml_driver_fetch(work->run.driver, item->uid, NULL, NULL, NULL, &why);
-  if (!raw && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+  if (!raw && ml_error_is_absent(why))
     return TRUE; /* gone meanwhile */
   options.received = item->received;
   options.uid = item->uid;

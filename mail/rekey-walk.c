@@ -65,7 +65,7 @@ ml_rekey_walk(MlDriver *driver, const char *folder, MlSelected *selected, guint3
     g_autoptr(GError) why = NULL;
     g_auto(MlRekeyLook) look = { .form = ML_REKEY_CLEAR };
     gboolean here = look_at(driver, item, &look, &why);
-    if (!here && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+    if (!here && ml_error_is_absent(why))
       continue; /* gone meanwhile */
     if (!here) {
       g_propagate_error(error, g_steal_pointer(&why));

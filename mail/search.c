@@ -130,7 +130,7 @@ read_local(MlSearchReader *reader, const char *folder, guint32 uidvalidity, guin
     reader->looked |= !known;
     g_autoptr(GError) why = NULL;
     GBytes *bytes = ml_driver_fetch(local, uid, &received, NULL, NULL, &why);
-    if (bytes || reader->looked || !g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND))
+    if (bytes || reader->looked || !ml_error_is_absent(why))
       return bytes;
     g_clear_pointer(&local->at, g_free);
   }

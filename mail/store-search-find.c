@@ -170,7 +170,7 @@ find_hits(Find *find, const MlQuery *query, const char *folder, GError **error)
     gint64 id = ml_store_folder_id(find->search->store, folder, &why);
     if (!id) {
       if (!why)
-        g_set_error(&why, ML_ERROR, ML_ERROR_NOT_FOUND, "There is no folder \"%s\" here that was ever read.", folder);
+        g_set_error(&why, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" here that was ever read.", folder);
       g_propagate_error(error, why);
       return FALSE;
     }

@@ -605,8 +605,7 @@ ml_worker_run_carry(MlWorker *worker, MlCommand *command, GError **error)
         ml_driver_wait_fd(worker->driver, -1, -1, BUSY_STEP_MS) != ML_WAIT_TIMEOUT)
       break;
   }
-  gboolean put_off = !ok && (g_error_matches(*error, ML_ERROR, ML_ERROR_FAILED) ||
-                             g_error_matches(*error, ML_ERROR, ML_ERROR_NOT_FOUND));
+  gboolean put_off = !ok && (g_error_matches(*error, ML_ERROR, ML_ERROR_FAILED) || ml_error_is_absent(*error));
   if (busy || put_off)
     look_again(worker, busy ? AGAIN_MS : PUT_OFF_MS);
   if (!command)

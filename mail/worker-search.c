@@ -106,7 +106,7 @@ ml_worker_run_search(MlWorker *worker, MlCommand *command, GError **error)
     if (search_folder(worker, command, folder, &why))
       continue;
     gboolean broken = ml_worker_is_broken(why);
-    if (!broken && !g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) && !g_error_matches(why, ML_ERROR, ML_ERROR_FAILED)) {
+    if (!broken && !ml_error_is_absent(why) && !g_error_matches(why, ML_ERROR, ML_ERROR_FAILED)) {
       g_propagate_error(error, why);
       return FALSE;
     }

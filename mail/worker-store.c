@@ -235,7 +235,7 @@ ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
                                &synced, &why, error);
   if (why)
     ml_worker_store_failed(worker, why);
-  if (!ok && error && g_error_matches(*error, ML_ERROR, ML_ERROR_NOT_FOUND) && ml_driver_is_local(worker->driver))
+  if (!ok && error && ml_error_is_absent(*error) && ml_driver_is_local(worker->driver))
     forget_folder(worker, command->folder);
   ml_worker_refresh(worker, command->folder);
   if (ok && (opening.broken || ml_worker_cancelled(worker, command))) {

@@ -248,7 +248,7 @@ idle(MlWorker *worker)
     return;
   if (g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)) {
     g_clear_pointer(&worker->selected, g_free);
-  } else if (g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+  } else if (ml_error_is_absent(error)) {
     /* The open folder is gone: say so once, and wait without it. */
     changes = changes ? changes : ml_changes_new();
     changes->reset = TRUE;

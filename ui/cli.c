@@ -44,8 +44,8 @@ ui_cli_exit_for(const GError *error)
       [ML_ERROR_OFFLINE] = UI_EXIT_UNAVAILABLE, [ML_ERROR_AUTH] = UI_EXIT_PERMISSION,
       [ML_ERROR_UNTRUSTED] = UI_EXIT_UNAVAILABLE, [ML_ERROR_PROTOCOL] = UI_EXIT_UNAVAILABLE,
       [ML_ERROR_STORE] = UI_EXIT_IO,          [ML_ERROR_CONFIG] = UI_EXIT_CONFIG,
-      [ML_ERROR_NOT_FOUND] = UI_EXIT_NOINPUT, [ML_ERROR_MALFORMED] = UI_EXIT_DATA,
-      [ML_ERROR_POLICY] = UI_EXIT_PERMISSION,
+      [ML_ERROR_NOT_FOUND] = UI_EXIT_NOINPUT, [ML_ERROR_NO_FOLDER] = UI_EXIT_NOINPUT,
+      [ML_ERROR_MALFORMED] = UI_EXIT_DATA,    [ML_ERROR_POLICY] = UI_EXIT_PERMISSION,
     };
     return error->code >= 0 && error->code < (int)G_N_ELEMENTS(codes) ? codes[error->code] : UI_EXIT_SOFTWARE;
   }
@@ -332,8 +332,7 @@ ui_cli_driver(UiCli *cli, MlAccount *account, int *code)
 int
 ui_cli_mail_error(UiCli *cli, const MlAccount *account, const char *where, const GError *error)
 {
-  /* of a folder that was named, not of a message, and not of the place in signet.conf */
-  if (g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND) && strstr(error->message, " folder \""))
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_NO_FOLDER))
     ui_cli_error(cli, "%s: %s%s signet folders -A %s lists them.", where, error->message,
                  g_str_has_suffix(error->message, ".") ? "" : ".", account->name);
   else

@@ -168,7 +168,7 @@ fetch(Folder *folder, Listed *listed, gboolean *gone, GError **error)
   if (bytes || *error || !folder->driver)
     return bytes;
   bytes = ml_driver_fetch(folder->driver, listed->uid, &listed->received, NULL, NULL, &why);
-  *gone = g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND);
+  *gone = ml_error_is_absent(why);
   if (why && !*gone)
     g_propagate_error(error, g_steal_pointer(&why));
   return bytes;

@@ -201,7 +201,7 @@ ask_folder(UiSearch *search, MlDriver *driver, const char *folder, const GPtrArr
 static gboolean
 is_one_folders(const GError *why)
 {
-  return g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND) || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
+  return ml_error_is_absent(why) || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
 }
 
 static gboolean
@@ -245,7 +245,7 @@ look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
   g_autoptr(MlOpened) opened = ui_search_opened(search, store, index);
   GError *why = NULL;
   g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, &why);
-  if (!found && search->server && !local && g_error_matches(why, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+  if (!found && search->server && !local && g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER)) {
     g_clear_error(&why); /* never read here: the server may have it */
     found = g_ptr_array_new();
   }

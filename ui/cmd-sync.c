@@ -289,7 +289,7 @@ carry_out(Sync *sync, MlPending *pending, MlDriver *driver, MlStore *store)
   if (!ok)
     ui_cli_error(sync->cli, "%s: %s", sync->account->name, error->message);
   int code = ok ? UI_EXIT_OK : ui_cli_exit_for(error);
-  if (g_error_matches(error, ML_ERROR, ML_ERROR_FAILED) || g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND))
+  if (g_error_matches(error, ML_ERROR, ML_ERROR_FAILED) || ml_error_is_absent(error))
     code = UI_EXIT_TEMPFAIL; /* put off: it waits on */
   return code ? code : carrying.failed ? UI_EXIT_NO : UI_EXIT_OK;
 }

@@ -111,7 +111,7 @@ fetched(UiApp *app, const GError *error, gpointer data)
     ui_ops_job(app, CRYPTO_JOB_VERIFY, "Reading the messages", read_one, read_done, piping);
     return;
   }
-  if (!error || g_error_matches(error, ML_ERROR, ML_ERROR_NOT_FOUND)) {
+  if (!error || ml_error_is_absent(error)) {
     piping->gone++;
     next(piping);
     return;

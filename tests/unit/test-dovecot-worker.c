@@ -364,7 +364,7 @@ test_search(void)
   g_assert_error(await(&w, ML_EVENT_DONE, id, 0)->error, ML_ERROR, ML_ERROR_CANCELLED);
   id = ml_worker_search(w.worker, "Nowhere", query, 0);
   g_assert_no_error(await(&w, ML_EVENT_DONE, id, 0)->error);
-  g_assert_error(found_in(&w, id, "Nowhere")->error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(found_in(&w, id, "Nowhere")->error, ML_ERROR, ML_ERROR_NO_FOLDER);
   worker_stop(&w);
 }
 

@@ -190,7 +190,7 @@ test_changes(void)
                    ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FORWARDED);
   g_assert_cmpuint(flags_of(&client, "INBOX", "message 4"), ==, G_MAXUINT);
   g_assert_false(ml_driver_copy(client.driver, first, "No/Such", &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
   g_autoptr(MlChanges) gone = ml_changes_new();
   g_assert_true(ml_driver_poll(other.driver, gone, NULL));
   g_assert_cmpuint(gone->vanished->len, ==, 2);

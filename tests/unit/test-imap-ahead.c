@@ -135,7 +135,7 @@ test_refused(void)
   guint32 lowest;
   Talk *talk = begin(rules, &nothing);
   gboolean ok = take_select(talk, &nothing, earlier, &resynced, &error);
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
   g_assert_false(ok);
   g_assert_cmpint(talk->session->status, ==, ML_RESPONSE_NO);
   g_assert_null(talk->session->folder);

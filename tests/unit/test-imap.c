@@ -60,7 +60,7 @@ test_session(void)
   g_assert_error(error, ML_ERROR, ML_ERROR_FAILED); /* and nothing of it was sent */
   g_clear_error(&error);
   g_assert_false(ml_imap_session_select(session, "a\nb", NULL, &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
   ml_imap_session_free(session);
   g_thread_join(server.thread);
   g_assert_null(strstr(server.heard->str, "DELETE"));

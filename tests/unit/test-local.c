@@ -524,7 +524,7 @@ test_gone(LocalMailbox *f, gconstpointer data)
   for (guint i = 0; i < 2; i++) {
     screen = begin(f);
     await(screen, ml_worker_open(screen->worker, "Sub", 30));
-    g_assert_error(screen->error, ML_ERROR, ML_ERROR_NOT_FOUND);
+    g_assert_error(screen->error, ML_ERROR, ML_ERROR_NO_FOLDER);
     g_assert_cmpuint(screen->read, ==, i == 0 ? 1 : 0);
     g_assert_cmpuint(g_hash_table_size(screen->list), ==, 0);
     end(screen);

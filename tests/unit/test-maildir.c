@@ -246,7 +246,7 @@ test_folders(Fixture *f, gconstpointer data)
   open_folder(f, "Entw\xc3\xbcrfe", 0);
   MlSelected selected;
   g_assert_false(ml_driver_select(f->driver, "../state", &selected, &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
 }
 
 static void
@@ -270,7 +270,7 @@ test_copy_move(Fixture *f, gconstpointer data)
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   g_clear_error(&error);
   g_assert_false(ml_driver_copy(f->driver, first, "Nowhere", &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
   open_folder(f, "Sent", 2);
   g_autoptr(GPtrArray) headers = headers_of(f, 0);
   MlHeader *copied = driver_by_subject(headers, "one");

@@ -105,7 +105,7 @@ test_empty(Fixture *f, gconstpointer data)
   g_assert_error(error, ML_ERROR, ML_ERROR_MALFORMED);
   g_clear_error(&error);
   g_assert_false(ml_driver_select(f->driver, "Sent", &selected, &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
 }
 
 static void

@@ -173,7 +173,7 @@ test_commands(Fixture *f, gconstpointer data)
   MlHeader *moved = g_ptr_array_index(await(f, ML_EVENT_HEADERS, other, 0)->headers, 0);
   g_assert_cmpuint(moved->flags, ==, ML_FLAG_SEEN);
   guint64 nowhere = ml_worker_open(f->worker, "Nowhere", 30);
-  g_assert_error(await(f, ML_EVENT_DONE, nowhere, 0)->error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(await(f, ML_EVENT_DONE, nowhere, 0)->error, ML_ERROR, ML_ERROR_NO_FOLDER);
 }
 
 /* A fetch overtakes a listing: its message is here before the listing's end. */
