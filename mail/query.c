@@ -183,7 +183,7 @@ ml_query_parse(const char *text, gboolean typing, GError **error)
   if (!wanted) {
     g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED,
                         query->terms->len ? "Name a word that is to be found, too: what is only left out finds nothing."
-                                          : "There is no word in it to search for.");
+                                          : "There is no word in it to search for: name one of letters or digits.");
     return NULL;
   }
   return g_steal_pointer(&query);

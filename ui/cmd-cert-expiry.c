@@ -61,7 +61,7 @@ ui_cmd_cert_expiry(UiCli *cli, int argc, char **argv)
     return code;
   gint64 within = span ? parse_span(span) : WITHIN_DAYS * (gint64)DAY;
   if (argc > 1 || within < 0) {
-    ui_cli_error(cli, argc > 1 ? "signet cert expiry takes no names: it looks at all"
+    ui_cli_error(cli, argc > 1 ? "signet cert expiry takes no names: it looks at all that is yours (signet cert --help)"
                                : "--within takes a number of days, or 12h, 30d, 6w, 3m, 1y");
     return UI_EXIT_USAGE;
   }

@@ -154,7 +154,7 @@ ui_cmd_cert_list(UiCli *cli, int argc, char **argv)
   if (code >= 0)
     return code;
   if (argc > 2) {
-    ui_cli_error(cli, "signet cert list takes one word at most");
+    ui_cli_error(cli, "signet cert list takes one word: quote a name with blanks");
     return UI_EXIT_USAGE;
   }
   gboolean any = FALSE;

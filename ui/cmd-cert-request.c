@@ -64,7 +64,7 @@ ui_cmd_cert_request(UiCli *cli, int argc, char **argv)
                       : !ui_cert_request_key(key, &what)         ? "--key takes rsa-3072, rsa-4096, p-256 or p-384"
                       : !choose_purpose(purpose, &what) ? "--for takes sign, encrypt or both"
                       : strlen(what.common_name) > 64 && name
-                          ? "a name has 64 octets at most in a certificate"
+                          ? "a name has 64 octets at most in a certificate: give a shorter --name"
                           : NULL;
   for (int i = 1; i < argc && !wrong; i++)
     if (!ui_cert_request_is_address(argv[i]))

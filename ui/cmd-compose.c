@@ -132,7 +132,7 @@ ui_cmd_compose(UiCli *cli, int argc, char **argv)
     if (g_ascii_strncasecmp(argv[i], "mailto:", 7) != 0)
       continue;
     if (url) {
-      ui_cli_error(cli, "one mailto: URL at a time");
+      ui_cli_error(cli, "one mailto: URL at a time: see signet compose --help");
       return UI_EXIT_USAGE;
     }
     url = argv[i];

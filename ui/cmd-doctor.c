@@ -342,7 +342,7 @@ ui_cmd_doctor(UiCli *cli, int argc, char **argv)
   if (code >= 0)
     return code;
   if (argc > 1) {
-    ui_cli_error(cli, "signet doctor takes no names");
+    ui_cli_error(cli, "signet doctor takes no names: see signet doctor --help");
     return UI_EXIT_USAGE;
   }
   look_at_terminal(&doctor);

@@ -200,7 +200,8 @@ ui_cmd_list(UiCli *cli, int argc, char **argv)
   if (code >= 0)
     return code;
   if (argc > 2 || (limit_word && !g_ascii_string_to_unsigned(limit_word, 10, 1, G_MAXUINT32, &limit, NULL))) {
-    ui_cli_error(cli, argc > 2 ? "signet list takes one folder" : "--limit takes a number from 1");
+    ui_cli_error(cli, argc > 2 ? "signet list takes one folder: signet folders names them; quote one with blanks"
+                               : "--limit takes a number from 1, as --limit 20");
     return UI_EXIT_USAGE;
   }
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;

@@ -196,7 +196,9 @@ ui_cmd_pending(UiCli *cli, int argc, char **argv)
   const char *word = drop_word ? drop_word : raw_word;
   if (argc > 1 || (drop_word && raw_word) ||
       (word && !g_ascii_string_to_unsigned(word, 10, 1, G_MAXINT64, &number, NULL))) {
-    ui_cli_error(cli, argc > 1 ? "signet pending takes no names" : "--drop or --raw takes the number of a change");
+    ui_cli_error(cli, argc > 1                 ? "signet pending takes no names: choose the account by -A"
+                      : drop_word && raw_word ? "--drop and --raw: which of the two?"
+                                              : "--drop and --raw take the number of a change: signet pending lists them");
     return UI_EXIT_USAGE;
   }
   MlAccount *only = ui_cli_account(cli, &code);

@@ -303,7 +303,7 @@ read_options(UiCli *cli, const Options *given, UiSearch *search)
   guint64 limit = 100;
 
   if (given->limit && !g_ascii_string_to_unsigned(given->limit, 10, 0, G_MAXUINT32, &limit, NULL)) {
-    ui_cli_error(cli, "--limit takes a number; 0 is all");
+    ui_cli_error(cli, "--limit takes a number, as --limit 20; 0 is all");
     return FALSE;
   }
   if (given->sort && strcmp(given->sort, "date") && strcmp(given->sort, "rank")) {
@@ -343,13 +343,13 @@ static gboolean
 check_saved(UiCli *cli, const Options *given, int argc)
 {
   if (given->saved && given->list)
-    ui_cli_error(cli, "--saved and --list do not go together");
+    ui_cli_error(cli, "--list names the saved searches, and --saved NAME searches one: which of the two?");
   else if (argc > 1)
-    ui_cli_error(cli, given->list ? "--list takes no words"
+    ui_cli_error(cli, given->list ? "--list takes no words: signet search --saved NAME searches one of them"
                                   : "--saved takes the words that are saved, and no others; quote a name with blanks");
   else if (given->folder || given->sort || given->server || given->reindex ||
            (given->list && (given->limit || given->encrypted)))
-    ui_cli_error(cli, given->list ? "--list goes with no other option"
+    ui_cli_error(cli, given->list ? "--list goes with no other option: say signet search --list"
                                   : "--saved goes with --limit, --encrypted, -A and --json alone");
   else
     return TRUE;
@@ -405,7 +405,7 @@ ui_cmd_search(UiCli *cli, int argc, char **argv)
     return code;
   }
   if (code < 0 && argc < 2)
-    ui_cli_error(cli, "name the words to search for");
+    ui_cli_error(cli, "say which words: signet search WORD..., as signet search from:anna invoice (signet search --help)");
   if (code < 0 && (argc < 2 || !read_options(cli, &given, &search)))
     code = UI_EXIT_USAGE;
   g_autofree char *words = g_strjoinv(" ", argv + 1);

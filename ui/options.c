@@ -109,7 +109,7 @@ parse_long(UiCli *cli, const UiCommand *command, const UiOption *own, const UiOp
     return UI_EXIT_USAGE;
   }
   if (!takes_value(option) && value) {
-    ui_cli_error(cli, "--%s takes no value", option->name);
+    ui_cli_error(cli, "--%s takes no value: see signet %s --help", option->name, command ? command->name : "");
     return UI_EXIT_USAGE;
   }
   if (takes_value(option) && !value) {

@@ -17,6 +17,54 @@ for c in account audit cert decrypt demo doctor folders list outbox send show to
 	exits 2 "$c --batchh is a usage error" "$signet" "$c" --batchh
 	like "$err" 'did you mean --batch\?' "with the nearest match"
 done
+# Whatever is missing or too much, the answer names what to say instead.
+while read -r words <&3; do
+	exits 2 "signet $words is a usage error" "$signet" --profile "$tmp/usage" $words
+	like "$(printf '%s\n' "$err" | sed 's/^signet: //; s/^signet [a-z ]* takes//')" '(signet|say|see|as) [a-z-]+ |--help|[A-Z]{2,}|-A$|quote a name|which of the two' "and says what to say"
+done 3<<'END'
+account
+audit
+audit --csv --json INBOX
+cert
+cert accept
+cert delete
+cert expiry now
+cert export
+cert find
+cert harvest
+cert import
+cert list two words
+cert request
+cert show
+cert trust
+cert use
+decrypt
+doctor all
+encrypt
+folders all
+journal all
+list two folders
+list --limit none
+list --batch=yes
+outbox
+outbox add
+outbox cancel
+pending all
+pending --drop all
+policy
+rekey
+search
+search --limit none x
+search --list words
+search --list --limit 3
+search --list --saved x
+send
+show
+sign
+token
+token add
+verify
+END
 exits 2 "an unknown subcommand is a usage error" "$signet" --profile "$p" verifi x
 like "$err" 'did you mean verify\?' "with the nearest match"
 
