@@ -236,6 +236,7 @@ struct UiBox {
   int heading;            /* where a key has moved since: -1 up, 1 down, 0: nowhere */
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
   gboolean unmoved;       /* no key was pressed since the first screenful set it */
+  gboolean comparing;     /* what is kept was told, and what comes now is what has changed since */
   gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
   guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */
   MlPattern *limit;

@@ -80,11 +80,12 @@ place_cursor(UiBox *box)
   box->placed = box->unmoved = TRUE;
 }
 
-/* A mailbox on this machine is compared within a moment with what was kept of it: what came meanwhile counts as well. */
+/* What is kept of a mailbox is on the screen before it is compared with what is there. Until a key is pressed the first
+ * cursor is set by what came meanwhile as well: it is where it would be had nothing been kept. */
 static gboolean
 comes_again(const UiBox *box)
 {
-  return box->unmoved && box->account->account->kind != ML_ACCOUNT_IMAP;
+  return box->unmoved && (box->comparing || box->account->account->kind != ML_ACCOUNT_IMAP);
 }
 
 /* As the mailbox has them now; a deletion that only waits for $ stays. */
@@ -303,6 +304,7 @@ ui_box_event(UiApp *app, MlEvent *event)
       g_hash_table_remove_all(box->until);
       box->placed = FALSE;
     }
+    box->comparing = same && ui_items_count(box->all);
     box->uidvalidity = event->selected.uidvalidity;
     if (!same && box->lines)
       ui_lines_clear(box->lines, box->uidvalidity);

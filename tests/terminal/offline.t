@@ -76,6 +76,23 @@ wait_for 'Letter 5' 'what is new has come'
 wait_gone 'Letter 2' 'what has gone is gone'
 wait_for 'F .*Letter 1' 'what was flagged is flagged'
 wait_for 'INBOX  5 messages, 1 new' 'and the count is right'
+keys End Enter
+seen 'Text 5'
+keys q
+wait_for '^> *5 ' 'all are read'
+keys q
+wait_for 'ended with 0' 'it ends'
+
+# The first cursor is where it would be had nothing been kept.
+plain 'Letter 6' 6 'Text 6.' | post 1700000006.letter
+start 80 24 --
+wait_for 'INBOX  6 messages, 1 new' 'one came while signet did not run'
+wait_for '^> .*Letter 6' 'and the cursor is on it, though what was kept was there first'
+plain 'Letter 7' 7 'Text 7.' | post 1700000007.letter
+wait_for 'INBOX  7 messages, 2 new' 'another one comes'
+check 'which leaves the cursor where it is' has '^> .*Letter 6'
+rm "$box"/cur/1700000007.letter*
+wait_for 'INBOX  6 messages' 'and goes'
 keys q
 wait_for 'ended with 0' 'it ends'
 
@@ -83,7 +100,7 @@ echo 'no database' >"$LAB/profile/data/store/far.db"
 rm -f "$LAB"/profile/data/store/far.db-*
 start 80 24 NO_COLOR=1 --
 wait_for 'Letter 5' 'a damaged store takes nothing away'
-wait_for '^> .*5 ' 'not a line'
+wait_for '^> .*6 ' 'not a line'
 keys q
 wait_for 'ended with 0' 'it ends'
 done_testing
