@@ -99,10 +99,12 @@ on_event(MlEvent *event, gpointer data)
     break;
   case ML_EVENT_DONE:
     account->left_waiting = event->waiting;
-    if (op)
+    if (op) {
       ui_ops_end(app, op, event->error);
-    else
-      ui_verdicts_kick(app); /* a message may have been fetched ahead */
+      break;
+    }
+    ui_verdicts_kick(app); /* a message may have been fetched ahead */
+    ui_ahead_came(app, account, event->folder, event->uid);
     break;
   case ML_EVENT_KEPT:
     if (event->total)

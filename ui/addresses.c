@@ -24,7 +24,8 @@ static void
 run_job(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Job *job = data;
-  MlPeople *people = ui_app_people(job->app, CRYPTO_JOB_VERIFY);
+  MlPeople *people = job->sent ? ui_app_people(job->app, CRYPTO_JOB_VERIFY)
+                               : ui_app_people_if_any(job->app, CRYPTO_JOB_VERIFY);
 
   if (job->sent && people &&
       !ml_addressbook_note_sent(people, job->sent, g_get_real_time() / G_USEC_PER_SEC, &job->error))

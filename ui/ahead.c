@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "mail/files.h"
 #include "ui/app-private.h"
 
 /* What is likely to be read next, the one at the cursor and the way down and up from it, once the cursor rests: its bytes
@@ -10,7 +11,7 @@ enum { REST_MS = 80, SMALL = 128 * 1024, NEAR = 3 };
 struct UiAhead {
   guint64 life;        /* of the box of the next two */
   guint32 uid;         /* where the cursor was drawn last */
-  guint32 ready[NEAR]; /* are here, and were read if signed; 0: none */
+  guint32 ready[NEAR]; /* are here, and were read if signed, first that at the cursor; 0: none */
   guint source;
 };
 
@@ -19,7 +20,7 @@ typedef struct {
   GPtrArray *mail; /* of GBytes */
 } Warming;
 
-/* No key, no question, no network, and nothing is written down. */
+/* No key, no question, no network, and nothing is written down: where there is no people.db, none is made. */
 static void
 warm(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
@@ -27,11 +28,13 @@ warm(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
   MlReadOptions options = { .at = g_get_real_time() / G_USEC_PER_SEC,
                             .revocation = ml_config_revocation(warming->app->config),
                             .sealed = TRUE,
-                            .people = ui_app_people(warming->app, CRYPTO_JOB_VERIFY) };
+                            .people = ui_app_people_if_any(warming->app, CRYPTO_JOB_VERIFY) };
   g_autofree char *standing = ml_message_standing(options.revocation);
 
-  for (guint i = 0; i < warming->mail->len && !crypto_job_is_awaited(CRYPTO_JOB_VERIFY); i++) {
+  /* The first is the one that is likeliest to be opened, whoever waits. */
+  for (guint i = 0; i < warming->mail->len && (!i || !crypto_job_is_awaited(CRYPTO_JOB_VERIFY)); i++) {
     g_autoptr(MlMessage) message = ml_message_read(warming->mail->pdata[i], &options, cancellable, NULL);
+    ml_files_point("read-ahead");
   }
 }
 
@@ -64,23 +67,49 @@ is_ready(const UiAhead *ahead, guint32 uid)
   return FALSE;
 }
 
-/* Is it here? If not it is fetched: the worker is not asked for what is, since that would end its IDLE. */
+static gboolean
+is_small(UiBox *box, const UiItem *item)
+{
+  const MlHeader *header = ui_box_header(box, item);
+
+  return header->uid && header->size <= SMALL;
+}
+
+/* Is it here? Then, if it is signed, it is one of @mail. */
+static gboolean
+is_here(UiBox *box, const UiItem *item, GPtrArray *mail)
+{
+  gint64 received;
+  g_autoptr(GBytes) bytes = box->lines ? ui_lines_message(box->lines, item->uid, &received) : NULL;
+
+  if (bytes && item->hints & ML_HINT_SIGNED)
+    g_ptr_array_add(mail, g_bytes_ref(bytes));
+  return bytes != NULL;
+}
+
+/* What is not here is fetched; the worker is not asked for what is, since that would end its IDLE. */
 static gboolean
 make_ready(UiBox *box, const UiItem *item, GPtrArray *mail)
 {
-  const MlHeader *header = ui_box_header(box, item);
   const UiAccount *account = box->account;
-  gint64 received;
 
-  if (!header->uid || header->size > SMALL)
+  if (!is_small(box, item))
     return FALSE;
-  GBytes *bytes = box->lines ? ui_lines_message(box->lines, item->uid, &received) : NULL;
-  if (!bytes && account->account->kind == ML_ACCOUNT_IMAP && account->state == ML_STATE_ONLINE)
-    ml_worker_fetch_ahead(account->worker, box->folder, item->uid, header->size);
-  if (bytes && item->hints & ML_HINT_SIGNED)
-    g_ptr_array_add(mail, g_bytes_ref(bytes));
-  g_bytes_unref(bytes);
-  return bytes != NULL;
+  if (is_here(box, item, mail))
+    return TRUE;
+  if (account->account->kind == ML_ACCOUNT_IMAP && account->state == ML_STATE_ONLINE)
+    ml_worker_fetch_ahead(account->worker, box->folder, item->uid, ui_box_header(box, item)->size);
+  return FALSE;
+}
+
+/* Takes @mail. */
+static void
+read_ahead(UiApp *app, GPtrArray *mail)
+{
+  Warming *warming = g_new(Warming, 1);
+
+  *warming = (Warming){ app, mail };
+  ui_ops_job_unseen(app, CRYPTO_JOB_VERIFY, warm, warmed, warming);
 }
 
 void
@@ -101,11 +130,27 @@ ui_ahead_now(UiApp *app)
       ready[i] = item->uid;
   }
   memcpy(app->ahead->ready, ready, sizeof ready);
-  if (!mail->len)
+  if (mail->len)
+    read_ahead(app, g_steal_pointer(&mail));
+}
+
+void
+ui_ahead_came(UiApp *app, const UiAccount *account, const char *folder, guint32 uid)
+{
+  UiAhead *ahead = app->ahead;
+  UiBox *box = app->box;
+  const UiItem *item = ui_box_item(box);
+
+  if (!ahead || ahead->source || !item || app->ending) /* a cursor that does not rest yet is looked at when it does */
     return;
-  Warming *warming = g_new(Warming, 1);
-  *warming = (Warming){ app, g_steal_pointer(&mail) };
-  ui_ops_job_unseen(app, CRYPTO_JOB_VERIFY, warm, warmed, warming);
+  if (box->account != account || g_strcmp0(box->folder, folder) != 0 || item->uid != uid)
+    return;
+  look_into(ahead, box);
+  g_autoptr(GPtrArray) mail = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+  if (!is_ready(ahead, uid) && is_small(box, item) && is_here(box, item, mail))
+    ahead->ready[0] = uid;
+  if (mail->len)
+    read_ahead(app, g_steal_pointer(&mail));
 }
 
 static gboolean

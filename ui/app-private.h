@@ -164,6 +164,7 @@ void ui_app_tick(UiApp *app);                       /* the clock runs while some
 void ui_app_key(UiApp *app, int key);               /* it was pressed */
 void ui_app_watch_keys(UiApp *app, gboolean watch); /* FALSE while another program has the terminal */
 MlPeople *ui_app_people(UiApp *app, CryptoJobThread thread); /* on that thread only; NULL: cannot be opened */
+MlPeople *ui_app_people_if_any(UiApp *app, CryptoJobThread thread); /* for who only looks: none is made */
 
 /* ops.c */
 UiOp *
@@ -355,6 +356,7 @@ void ui_ahead_start(UiApp *app);
 void ui_ahead_stop(UiApp *app); /* before jobs stop */
 void ui_ahead_drawn(UiApp *app); /* the list: soon, if the cursor rests where it is */
 void ui_ahead_now(UiApp *app);   /* the messages at the cursor */
+void ui_ahead_came(UiApp *app, const UiAccount *account, const char *folder, guint32 uid); /* what was fetched ahead */
 
 /* verdicts.c: marks in the list, judged behind the screen */
 void ui_verdicts_start(UiApp *app);

@@ -210,17 +210,31 @@ ui_app_end(UiApp *app)
   g_main_loop_quit(app->loop);
 }
 
+static char *
+people_file(const UiApp *app)
+{
+  return g_build_filename(app->cli->data_dir, "people.db", NULL);
+}
+
 MlPeople *
 ui_app_people(UiApp *app, CryptoJobThread thread)
 {
   if (!app->people[thread]) {
     g_autoptr(GError) error = NULL;
-    g_autofree char *file = g_build_filename(app->cli->data_dir, "people.db", NULL);
+    g_autofree char *file = people_file(app);
     app->people[thread] = ml_people_open(file, &error);
     if (!app->people[thread])
       g_message("%s", error->message);
   }
   return app->people[thread];
+}
+
+MlPeople *
+ui_app_people_if_any(UiApp *app, CryptoJobThread thread)
+{
+  g_autofree char *file = people_file(app);
+
+  return app->people[thread] || g_file_test(file, G_FILE_TEST_EXISTS) ? ui_app_people(app, thread) : NULL;
 }
 
 static gboolean

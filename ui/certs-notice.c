@@ -28,7 +28,7 @@ static void
 run_notice(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Notice *notice = data;
-  MlPeople *people = ui_app_people(notice->app, CRYPTO_JOB_NETWORK);
+  MlPeople *people = ui_app_people_if_any(notice->app, CRYPTO_JOB_NETWORK);
   gint64 now = g_get_real_time() / G_USEC_PER_SEC;
   g_autoptr(GPtrArray) found = crypto_expiry_find(now, UI_CERT_SOON, CRYPTO_EXPIRY_LEAVES, NULL);
 

@@ -29,7 +29,7 @@ store_of(const Step *step)
 static gint64
 first_seen(UiApp *app, GBytes *bytes)
 {
-  MlPeople *people = ui_app_people(app, CRYPTO_JOB_VERIFY);
+  MlPeople *people = ui_app_people_if_any(app, CRYPTO_JOB_VERIFY);
   gsize length;
   const char *data = g_bytes_get_data(bytes, &length);
   MlHeader *header = ml_header_parse(data, length);

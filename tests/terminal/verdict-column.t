@@ -131,7 +131,6 @@ check 'for none of them' has_not ' S\+ '
 keys q
 wait_for 'ended with 0' 'ends'
 check 'nor is it kept' [ "$(stored 2)" = 0 ]
-stop_dovecot "$server"
 
 # --- a card: no PIN is asked for, and none goes to it
 . tests/terminal/card-lib.sh
@@ -164,6 +163,73 @@ check 'nobody asks for a PIN' has_not 'PIN'
 check 'and none goes to the card' [ ! -s "$reader/logins" ]
 keys q
 wait_for 'ended with 0' 'ends'
+
+# --- what the cursor rests on is read ahead once its text is here, however late that comes: by no responder and no PIN, and
+# no file is made for it. A message that whoever opens it asks a responder about, and one around what is encrypted to the card.
+gate=$LAB/gate http=$LAB/http
+mkdir "$gate" "$http"
+mkfifo "$LAB/life" # the server of answers lives as long as the pipe that it reads
+python3 tests/lab/http-server.py "$http" <"$LAB/life" &
+answers=$!
+exec 8>"$LAB/life"
+terminal() { tmux -S "$LAB/tmux$terminals" -f /dev/null "$@" 8>&-; }
+python3 tests/lab/holding.py "$PORT_TLS" "$gate" 'BODY.PEEK[]' "$server/tls/good.pem" "$server/tls/good.key" 8>&- &
+holder=$!
+trap 'kill $holder 2>/dev/null; exec 8>&-; wait $answers 2>/dev/null; stop_dovecot "$server"; finish' EXIT
+until_true test -s "$gate/pid" -a -s "$http/port" || { echo 'Bail out! no proxy, or no server of answers'; exit 1; }
+rm -f "$box"/cur/* "$box"/new/*
+signed() { # signed SUBJECT NUMBER: what stdin has, by Anna
+	{
+		letter "$1" "$2"
+		openssl smime -sign -signer "$http/anna.pem" -inkey "$http/anna.key" 2>/dev/null | grep -v '^MIME-Version:'
+	} >"$box/tmp/170000000$2.y"
+	chown "$MAIL_UID:$MAIL_GID" "$box/tmp/170000000$2.y" 2>/dev/null
+	mv "$box/tmp/170000000$2.y" "$box/cur/170000000$2.y:2,S"
+}
+(
+	cd "$http" || exit 1
+	for each in ca anna; do openssl ecparam -name prime256v1 -genkey -noout -out $each.key; done
+	openssl req -x509 -key ca.key -out ca.pem -days 30 -subj '/CN=Lab CA' -addext 'keyUsage=critical,keyCertSign,cRLSign'
+	printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature\nextendedKeyUsage=emailProtection\n' >ext
+	printf 'authorityInfoAccess=OCSP;URI:http://127.0.0.1:%s/ocsp/none\n' "$(cat port)" >>ext
+	openssl req -new -key anna.key -subj '/CN=Anna' -out csr
+	openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -set_serial 2 -out anna.pem -days 20 -extfile ext
+) >/dev/null 2>&1
+killed() { screen | tr -d '\n' | grep -q 'ended with 137'; } # wherever the line ends
+signed 'Alone' 1 <"$LAB/secret"
+printf '[account anna]\naddress = bob@example.org\nimap = imaps://anna@127.0.0.1:%s\npassword-command = echo secret-anna\n[policy]\nonline = ocsp\n[keys]\nsystem-tokens = no\n' \
+	"$(cat "$gate/port")" >"$LAB/profile/signet.conf"
+signet cert import --tls "$server/tls/ca-good.pem" >/dev/null 2>&1
+signet cert import --trust "$http/ca.pem" >/dev/null 2>&1
+rm -rf "$LAB/profile/data"
+rm -f "$reader/logins"
+touch "$gate/arm"
+start 80 24 SIGNET_TEST_DIE=read-ahead --
+wait_for '^> *1 +S .*Alone' 'a signed message, whose text the server keeps to itself'
+check 'it is asked for' until_true test -e "$gate/held"
+check 'and not judged without' has '^> *1 +S  '
+touch "$gate/go"
+check 'it is read as soon as it is here, with no further key' until_true killed
+check 'nothing is noted of the people' [ ! -e "$LAB/profile/data/people.db" ]
+check 'and no responder asked' [ ! -s "$http/log" ]
+openssl cms -encrypt -aes-256-cbc -in "$LAB/secret" "$LAB/card.pem" 2>/dev/null | signed 'Around' 2
+start 80 24 SIGNET_TEST_DIE=read-ahead --
+check 'one around what is encrypted is read as well' until_true killed
+check 'no PIN went to the card' [ ! -s "$reader/logins" ]
+start 80 24 --
+wait_for '^> *2 .*Around' 'whoever opens it'
+keys Enter
+wait_for 'D decrypts it' 'could do so with the card'
+keys k
+wait_for 'Subject: +Alone' 'and whoever opens the first'
+check 'asks the responder' until_true grep -q ocsp "$http/log"
+keys q
+wait_for '^> *1 ' 'the list again'
+keys q
+wait_for 'ended with 0' 'ends'
+kill $holder
+exec 8>&-
+stop_dovecot "$server"
 
 # --- every message of the corpus: nothing is marked good that verify does not call good
 make_corpus || { echo 'Bail out! no corpus'; exit 1; }
