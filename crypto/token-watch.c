@@ -88,6 +88,16 @@ close_card(const Seen *seen)
   }
 }
 
+/* Has another program taken it, so that NSS takes it to be gone? */
+static gboolean
+is_mute(const Seen *seen)
+{
+  for (guint i = 0; i < seen->slots->len; i++)
+    if (crypto_token_is_mute(seen->slots->pdata[i]))
+      return TRUE;
+  return FALSE;
+}
+
 static gboolean
 tell(GHashTable *from, GHashTable *others, gboolean inserted)
 {
@@ -98,10 +108,11 @@ tell(GHashTable *from, GHashTable *others, gboolean inserted)
   while (g_hash_table_iter_next(&iter, &key, &value)) {
     if (g_hash_table_contains(others, key))
       continue;
+    CryptoCardNews news = inserted ? CRYPTO_CARD_HERE : is_mute(value) ? CRYPTO_CARD_MUTE : CRYPTO_CARD_PULLED;
     if (!inserted)
       close_card(value);
     crypto_keys_forget();
-    watch.func(((Seen *)value)->token, inserted, watch.user_data);
+    watch.func(((Seen *)value)->token, news, watch.user_data);
     told = TRUE;
   }
   return told;

@@ -42,8 +42,13 @@ gboolean crypto_token_change_pin(const char *token, const char *old, const char 
 gboolean crypto_token_unblock(const char *token, const char *so_pin, const char *new,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Tells when a card comes or goes, on a thread of its own, until crypto_token_unwatch(), which waits for it: before
- * crypto_close(). A pulled card is logged out of, and a question about its PIN ends. (crypto/token-watch.c) */
-typedef void (*CryptoTokenEvent)(const char *token, gboolean inserted, gpointer user_data);
+ * crypto_close(). A card that has gone is logged out of, and a question about its PIN ends. (crypto/token-watch.c) */
+typedef enum {
+  CRYPTO_CARD_HERE,
+  CRYPTO_CARD_PULLED,
+  CRYPTO_CARD_MUTE, /* it is in its reader, and its module cannot reach it any more: crypto_token_mute_words() */
+} CryptoCardNews;
+typedef void (*CryptoTokenEvent)(const char *token, CryptoCardNews news, gpointer user_data);
 void crypto_token_watch(CryptoTokenEvent func, gpointer user_data);
 void crypto_token_unwatch(void);
 /* Writes the module into the certificate database, where modutil and others find it too. */

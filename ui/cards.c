@@ -5,7 +5,8 @@
 typedef struct {
   UiApp *app;
   char *token;
-  gboolean inserted;
+  CryptoCardNews news;
+  char *why; /* of one that does not answer; else NULL */
 } Event;
 
 static void
@@ -14,6 +15,7 @@ event_free(gpointer data)
   Event *event = data;
 
   g_free(event->token);
+  g_free(event->why);
   g_free(event);
 }
 
@@ -24,12 +26,14 @@ on_event(gpointer data)
 
   if (event->app->ending)
     return G_SOURCE_REMOVE;
-  if (event->inserted) {
-    ui_app_say(event->app, "The card \"%s\" is here.", event->token);
-  } else {
+  if (event->news != CRYPTO_CARD_HERE)
     ui_idle_forget_secrets(event->app);
+  if (event->news == CRYPTO_CARD_HERE)
+    ui_app_say(event->app, "The card \"%s\" is here.", event->token);
+  else if (event->news == CRYPTO_CARD_PULLED)
     ui_app_say(event->app, "The card \"%s\" was pulled: its PIN is forgotten.", event->token);
-  }
+  else
+    ui_app_say(event->app, "The card \"%s\" does not answer: %s. Its PIN is forgotten.", event->token, event->why);
   ui_app_note(event->app, UI_STYLE_NORMAL, "%s", event->app->status);
   ui_tokens_refresh(event->app);
   return G_SOURCE_REMOVE;
@@ -37,11 +41,11 @@ on_event(gpointer data)
 
 /* On the thread that looks. */
 static void
-on_card(const char *token, gboolean inserted, gpointer data)
+on_card(const char *token, CryptoCardNews news, gpointer data)
 {
   Event *event = g_new(Event, 1);
 
-  *event = (Event){ data, g_strdup(token), inserted };
+  *event = (Event){ data, g_strdup(token), news, news == CRYPTO_CARD_MUTE ? crypto_token_mute_words() : NULL };
   g_idle_add_full(G_PRIORITY_DEFAULT, on_event, event, event_free);
 }
 

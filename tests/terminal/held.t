@@ -95,6 +95,15 @@ for where in 'slot 30' 'token e1' 'session 30'; do
 done
 unset SIGNET_PIN
 
+# The reader is looked at once a second, and a change is told if what was there before it was seen: it may take a second try.
+taken() {
+	held 'slot 30' 'token 30' 'session 30'
+	PATIENCE=5
+	until_true has 'The card .* does not answer' || { rm "$reader/held" && until_true has 'The card .* is here' && false; }
+	took=$?
+	PATIENCE=30
+	return $took
+}
 session() { # session COLUMNS ROWS
 	size="$1x$2"
 	start "$1" "$2" --
@@ -108,7 +117,7 @@ session() { # session COLUMNS ROWS
 	wait_for "gpg's scdaemon \(process [0-9]+\) may hold it" "$size: by whom"
 	wait_for 'gpgconf --kill +scdaemon|gpgconf +--kill' "$size: and what lets it go"
 	to_row '.*does not answer' 'Certificate database'
-	keys l '!' # the log: what is seen of the reader within a second, that the card was pulled, takes the line at the bottom
+	keys l '!' # the log: what is seen of the reader within a second, that it does not answer, takes the line at the bottom
 	wait_for '^ *Log' "$size: the log"
 	wait_for 'The card in this reader does not answer' "$size: it cannot be logged in to"
 	keys q
@@ -137,7 +146,16 @@ session() { # session COLUMNS ROWS
 	until_true has '^PIN of the token|To the key of old'
 	has '^PIN of the token' && { typed $PIN; keys Enter; }
 	wait_for 'To the key of old' "$size: let go, the old key opens the old mail"
-	keys q q
+	keys q
+	seen '^ *INBOX  '
+	check "$size: taken while the list is shown: said at the bottom" eval 'taken || taken || taken'
+	check "$size: by whom, and not that it was pulled" has "^ *The card \"$TOKEN\" does not answer: gpg's scdaemon"
+	rm "$reader/held"
+	wait_for "The card \"$TOKEN\" is here" "$size: let go: said"
+	rm "$reader/present"
+	wait_for "The card \"$TOKEN\" was pulled" "$size: one that was pulled is said to be"
+	touch "$reader/present"
+	keys q
 	wait_for 'ended with 0' "$size: ends"
 }
 session 80 24
