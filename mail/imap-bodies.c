@@ -11,6 +11,8 @@ enum {
   MESSAGES = 200,   /* of any: command lines stay short however thin the numbers lie */
   OCTETS = 1 << 20, /* that a command is meant to bring, and that are handed on together */
   LARGE_TEXT = 1 << 20,
+  LARGE_SPAN = 10 * 1000, /* numbers of which an answer may name each */
+  LARGE_QUESTIONS = 1000,
 };
 
 /* A command, or two: those that are too long are asked only for what a line is made of. */
@@ -25,7 +27,9 @@ typedef struct {
   const GArray *uids;
   gsize most;
   gboolean lines;
-  GArray *large; /* of guint32, ascending; NULL: none is known to be */
+  guint8 *large;   /* for each of @uids; NULL: none is known to be */
+  guint questions; /* that may still be asked about that */
+  gboolean unread; /* an answer to the last of them was too long */
   MlBodiesFunc func;
   gpointer user_data;
   guint left, size; /* of @uids, not asked for yet; messages of the next command */
@@ -54,10 +58,10 @@ first_at(const GArray *uids, guint32 uid)
 }
 
 static gboolean
-has(const GArray *uids, guint32 uid)
+has(const GArray *uids, guint32 uid, guint *at)
 {
-  guint at = first_at(uids, uid);
-  return at < uids->len && g_array_index(uids, guint32, at) == uid;
+  *at = first_at(uids, uid);
+  return *at < uids->len && g_array_index(uids, guint32, *at) == uid;
 }
 
 static void
@@ -83,8 +87,8 @@ awaits(Bodies *all, const MlResponse *response, guint32 *uid)
   if (!ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &number))
     return NULL;
   *uid = (guint32)number;
-  guint at = first_at(all->uids, *uid);
-  if (at == all->uids->len || g_array_index(all->uids, guint32, at) != *uid)
+  guint at;
+  if (!has(all->uids, *uid, &at))
     return NULL;
   for (const GList *link = all->pieces.head; link; link = link->next) {
     Piece *piece = link->data;
@@ -169,7 +173,7 @@ ask(Bodies *all, MlImapSession *session, GError **error)
   g_autoptr(GArray) whole = g_array_new(FALSE, FALSE, sizeof(guint32)), rest = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = piece->from; i < piece->to; i++) {
     guint32 uid = g_array_index(all->uids, guint32, i);
-    g_array_append_val(all->large && has(all->large, uid) ? rest : whole, uid);
+    g_array_append_val(all->large && all->large[i] ? rest : whole, uid);
   }
   session->piping = TRUE;
   gboolean ok = ask_some(session, &piece->text, whole,
@@ -250,35 +254,42 @@ on_large(MlImapSession *session, const MlResponse *response, gpointer user_data)
 {
   (void)session;
   Bodies *all = user_data;
+  all->unread |= response->kind == ML_RESPONSE_MALFORMED;
   for (const MlNode *node = response->kind == ML_RESPONSE_SEARCH ? response->data : NULL; node; node = node->next) {
     guint64 number;
-    if (all->large->len >= all->uids->len || !ml_node_number(node, G_MAXUINT32, &number))
-      continue;
-    guint32 uid = (guint32)number;
-    if (has(all->uids, uid))
-      g_array_append_val(all->large, uid);
+    guint at;
+    if (ml_node_number(node, G_MAXUINT32, &number) && has(all->uids, (guint32)number, &at))
+      all->large[at] = TRUE;
   }
 }
 
-static int
-compare_uids(gconstpointer a, gconstpointer b)
+/* Of the uids from @from to before @to. Where there are more than an answer may hold, the halves are asked for; between few
+ * numbers there cannot be. */
+static gboolean
+find_between(Bodies *all, MlImap *imap, guint from, guint to, GError **error)
 {
-  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
-  return one < other ? -1 : one > other;
+  guint32 low = g_array_index(all->uids, guint32, from), high = g_array_index(all->uids, guint32, to - 1);
+  if (!all->questions)
+    return TRUE; /* whole texts that are too long are cut when they come */
+  all->questions--;
+  all->unread = FALSE;
+  if (!ml_imap_session_command(imap->session, on_large, all, error, "UID SEARCH UID %u:%u LARGER %" G_GSIZE_FORMAT, low, high,
+                               all->most))
+    return FALSE;
+  guint middle = from + (to - from) / 2;
+  return !all->unread || high - low < LARGE_SPAN ||
+         (find_between(all, imap, from, middle, error) && find_between(all, imap, middle, to, error));
 }
 
 static gboolean
 find_large(Bodies *all, MlImap *imap, GError **error)
 {
   MlSieve *sieve = imap->session->stream->sieve;
-  all->large = g_array_new(FALSE, FALSE, sizeof(guint32));
+  all->large = g_malloc0(all->uids->len);
+  all->questions = LARGE_QUESTIONS;
   ml_sieve_set_lenient(sieve, LARGE_TEXT);
-  gboolean ok = ml_imap_session_command(imap->session, on_large, all, error,
-                                        "UID SEARCH UID %u:%u LARGER %" G_GSIZE_FORMAT,
-                                        g_array_index(all->uids, guint32, 0),
-                                        g_array_index(all->uids, guint32, all->uids->len - 1), all->most);
+  gboolean ok = find_between(all, imap, 0, all->uids->len, error);
   ml_sieve_set_lenient(sieve, 0);
-  g_array_sort(all->large, compare_uids);
   return ok;
 }
 
@@ -291,7 +302,7 @@ ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, gboolean lines,
                  .size = FIRST, .pieces = G_QUEUE_INIT };
   if (!ml_imap_need_folder(imap, error) || !ml_imap_ahead_settle(imap->session, error) ||
       (uids->len > MESSAGES && !ml_imap_compress(imap, error)) || (lines && !find_large(&all, imap, error))) {
-    g_clear_pointer(&all.large, g_array_unref);
+    g_clear_pointer(&all.large, g_free);
     return FALSE;
   }
   all.bodies = g_ptr_array_new_with_free_func((GDestroyNotify)ml_body_free);
@@ -303,7 +314,7 @@ ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, gboolean lines,
     g_queue_remove(&imap->session->asked, &piece->line);
     piece_free(piece);
   }
-  g_clear_pointer(&all.large, g_array_unref);
+  g_clear_pointer(&all.large, g_free);
   g_ptr_array_unref(all.bodies);
   return ok;
 }

@@ -244,6 +244,56 @@ test_stopped(void)
   g_autofree char *heard = leave(&client);
 }
 
+static char *
+found_large(guint from, guint to)
+{
+  GString *all = g_string_new("* SEARCH");
+  for (guint uid = from; uid <= to; uid++)
+    g_string_append_printf(all, " %u", uid);
+  g_string_append(all, "\r\n$ OK done\r\n");
+  return g_string_free(all, FALSE);
+}
+
+static gboolean
+on_none(GPtrArray *bodies, guint done, guint total, gpointer data)
+{
+  g_assert_not_reached();
+}
+
+/* More that are too long than an answer may name: they are found by halves, and none is asked for whole. Where the server does
+ * not say it of few numbers either, it is not asked again and again. */
+static void
+test_many_large(void)
+{
+  g_autofree char *all = found_large(1, 30000), *lower = found_large(1, 15000), *upper = found_large(15001, 30000);
+  for (guint i = 0; i < 2; i++) {
+    const Rule rules[] = { ALONE, { "SELECT", "* 30000 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n$ OK [READ-WRITE] done\r\n" },
+                           { "UID 1:30000 LARGER", all }, { "UID 15001:30000 LARGER", upper },
+                           { i ? "LARGER" : "UID 1:15000 LARGER", i ? all : lower },
+                           { "FETCH", "$ OK done\r\n" }, { NULL, NULL } };
+    MlSelected selected;
+    Client client = { .account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP },
+                      .hooks = { .state_dir = "/nonexistent" } };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
+    for (guint32 uid = 1; uid <= 30000; uid++)
+      g_array_append_val(uids, uid);
+    client.imap = (MlImap *)ml_driver_new(&client.account, &client.hooks);
+    client.imap->session = start(&client.server, "* PREAUTH hi\r\n", rules);
+    gboolean ok = ml_imap_session_greet(client.imap->session, &error) &&
+                  ml_imap_session_capability(client.imap->session, &error) &&
+                  ml_driver_select(&client.imap->base, "INBOX", &selected, &error) &&
+                  ml_driver_whole(&client.imap->base, uids, 1000, on_none, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_autofree char *heard = leave(&client);
+    g_auto(GStrv) questions = g_strsplit(heard, "LARGER", -1);
+    g_assert_cmpuint(g_strv_length(questions) - 1, ==, i ? 5 : 3); /* 1:7500 and 7501:15000 are few */
+    g_assert_nonnull(strstr(heard, "29981:30000 (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS"));
+    g_assert_cmpint(strstr(heard, "BODY.PEEK[])") != NULL, ==, i != 0);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -254,5 +304,6 @@ main(int argc, char **argv)
   g_test_add_func("/whole/refused", test_refused);
   g_test_add_func("/whole/broken", test_broken);
   g_test_add_func("/whole/stopped", test_stopped);
+  g_test_add_func("/whole/many-large", test_many_large);
   return g_test_run();
 }
