@@ -210,6 +210,14 @@ void ml_imap_ahead_free(MlImapAhead *ahead);
 char *ml_imap_session_mailbox(MlImapSession *session, const char *folder, GError **error);
 char *ml_imap_quote(const char *text); /* transfer full */
 gboolean ml_imap_session_is_broken(const GError *error);
+gboolean ml_imap_session_refuse(MlImapSession *session, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4); /* "broke the rules of IMAP: ..."; FALSE */
+
+/* ---- imap-slots.c: what a server says of the messages of the selected folder. FALSE: the line is given up. */
+gboolean ml_imap_slots_exists(MlImapSession *session, guint32 number, GError **error);
+gboolean ml_imap_slots_expunge(MlImapSession *session, guint32 number, GError **error);
+void ml_imap_slots_vanished(MlImapSession *session, const MlNode *data);
+void ml_imap_slots_fetch(MlImapSession *session, const MlResponse *response);
 
 /* ---- imap-sasl.c */
 /* What may go before the greeting: it gives no password away, whoever the server is. */

@@ -5,9 +5,8 @@
 #include "mail/line-private.h"
 #include "mail/utf7.h"
 
-enum { EXISTS_MAX = 10 * 1000 * 1000, EARLIER_MAX = 1000 * 1000 };
-
-static gboolean G_GNUC_PRINTF(3, 4) refuse(MlImapSession *session, GError **error, const char *format, ...)
+gboolean
+ml_imap_session_refuse(MlImapSession *session, GError **error, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
@@ -57,95 +56,6 @@ take_capabilities(MlImapSession *session, const MlNode *data)
   }
 }
 
-static gboolean
-take_exists(MlImapSession *session, guint32 number, GError **error)
-{
-  if (number > EXISTS_MAX)
-    return refuse(session, error, "a folder of %u messages", number);
-  guint had = session->slots->len;
-  session->moved += number != had;
-  g_array_set_size(session->slots, number);
-  for (guint i = had; i < number; i++)
-    g_array_index(session->slots, MlImapSlot, i).flags = ML_IMAP_FLAGS_UNKNOWN;
-  if (session->listening && number > had)
-    session->changes->new_mail = TRUE;
-  if (session->listening && number < had)
-    session->changes->reset = TRUE; /* no server may do that */
-  return TRUE;
-}
-
-static gboolean
-take_expunge(MlImapSession *session, guint32 number, GError **error)
-{
-  if (!number || number > session->slots->len)
-    return refuse(session, error, "message %u of %u went", number, session->slots->len);
-  guint32 uid = g_array_index(session->slots, MlImapSlot, number - 1).uid;
-  if (uid && session->listening)
-    g_array_append_val(session->changes->vanished, uid);
-  g_array_remove_index(session->slots, number - 1);
-  session->moved++;
-  return TRUE;
-}
-
-/* What went while we were away is collected for whoever asked. Of what goes now, the slots whose numbers are not known
- * yet cannot be told apart: the folder is read anew then. */
-static void
-take_vanished(MlImapSession *session, const MlNode *data)
-{
-  gboolean earlier = data && data->kind == ML_NODE_LIST && ml_node_is(data->child, "EARLIER");
-  g_autoptr(GArray) ranges = ml_imap_ranges(earlier ? data->next : data);
-  if (!ranges || (earlier && !session->earlier))
-    return;
-  if (earlier) {
-    if (session->earlier->len + ranges->len > EARLIER_MAX)
-      session->earlier = NULL; /* it is quicker to list what is there */
-    else
-      g_array_append_vals(session->earlier, ranges->data, ranges->len);
-    return;
-  }
-  guint64 named = 0;
-  for (guint i = 0; i < ranges->len; i++) {
-    const MlImapRange *range = &g_array_index(ranges, MlImapRange, i);
-    named += (guint64)range->high - range->low + 1;
-  }
-  guint kept = 0, unknown = 0;
-  for (guint i = 0; i < session->slots->len; i++) {
-    MlImapSlot slot = g_array_index(session->slots, MlImapSlot, i);
-    unknown += !slot.uid;
-    if (!slot.uid || !ml_imap_in_ranges(ranges, slot.uid))
-      g_array_index(session->slots, MlImapSlot, kept++) = slot;
-    else if (session->listening)
-      g_array_append_val(session->changes->vanished, slot.uid);
-  }
-  guint gone = session->slots->len - kept;
-  g_array_set_size(session->slots, kept);
-  session->moved += gone > 0;
-  if (unknown && named > gone && session->listening)
-    session->changes->reset = TRUE;
-}
-
-static void
-take_fetch(MlImapSession *session, const MlResponse *response)
-{
-  if (!response->number || response->number > session->slots->len)
-    return;
-  MlImapSlot *slot = &g_array_index(session->slots, MlImapSlot, response->number - 1);
-  guint64 uid;
-  if (ml_node_number(ml_imap_item(response->data, "UID"), G_MAXUINT32, &uid))
-    slot->uid = (guint32)uid;
-  const MlNode *list = ml_imap_item(response->data, "FLAGS");
-  if (!list || list->kind != ML_NODE_LIST)
-    return;
-  guint flags = ml_imap_flags(list);
-  gboolean ours = session->own && g_hash_table_contains(session->own, GUINT_TO_POINTER(slot->uid));
-  if (session->listening && slot->uid && !ours && slot->flags != ML_IMAP_FLAGS_UNKNOWN &&
-      slot->flags != flags) {
-    MlFlagChange change = { slot->uid, flags };
-    g_array_append_val(session->changes->flag_changes, change);
-  }
-  slot->flags = (guint8)flags;
-}
-
 /* libetpan 1.9.4 dies of such shapes; whoever sends one does so on purpose, or has lost his way. */
 static gboolean
 take_code(MlImapSession *session, const MlResponse *response, GError **error)
@@ -154,11 +64,11 @@ take_code(MlImapSession *session, const MlResponse *response, GError **error)
   guint64 number;
   if (response->broken_code && (ml_node_is(code, "PERMANENTFLAGS") || ml_node_is(code, "BADCHARSET") ||
                                 ml_node_is(code, "CAPABILITY")))
-    return refuse(session, error, "a response code that does not end");
+    return ml_imap_session_refuse(session, error, "a response code that does not end");
   if (response->broken_code || !code)
     return TRUE;
   if (ml_node_is(code, "BADCHARSET") && !session->greeted)
-    return refuse(session, error, "its greeting speaks of character sets");
+    return ml_imap_session_refuse(session, error, "its greeting speaks of character sets");
   if (ml_node_is(code, "CAPABILITY") && session->believe && value && response->status != ML_RESPONSE_NO &&
       response->status != ML_RESPONSE_BAD)
     take_capabilities(session, value);
@@ -172,7 +82,7 @@ take_code(MlImapSession *session, const MlResponse *response, GError **error)
     session->keywords = session->forwarded = FALSE;
     for (const MlNode *flag = value ? value->child : NULL; flag; flag = flag->next) {
       if (flag->kind != ML_NODE_ATOM || (memchr(flag->text, '%', flag->length) != NULL))
-        return refuse(session, error, "flags that are none");
+        return ml_imap_session_refuse(session, error, "flags that are none");
       session->keywords |= ml_node_is(flag, "\\*");
       session->forwarded |= ml_node_is(flag, "$Forwarded");
     }
@@ -194,7 +104,7 @@ take_greeting(MlImapSession *session, const MlResponse *response, GError **error
                 response->text);
     return FALSE;
   }
-  return refuse(session, error, "it does not greet");
+  return ml_imap_session_refuse(session, error, "it does not greet");
 }
 
 /* The end of a command that another one was sent behind. */
@@ -216,16 +126,16 @@ take_tagged(MlImapSession *session, const MlResponse *response, GError **error)
 {
   MlImapAsk *ask = session->answered ? g_queue_peek_head(&session->asked) : NULL;
   if (session->answered && !ask)
-    return refuse(session, error, "it answers what was answered already");
+    return ml_imap_session_refuse(session, error, "it answers what was answered already");
   int wanted = ask ? ask->tag : session->tag ? session->tag : session->imap->imap_tag;
   g_autofree char *tag = g_strdup_printf("%d", wanted);
   if (strcmp(tag, response->tag) != 0)
-    return refuse(session, error, "it answers what was not asked");
+    return ml_imap_session_refuse(session, error, "it answers what was not asked");
   if (ask)
     return take_answer(session, ask, response);
   session->answered = TRUE;
   if (session->ask_capability && response->status == ML_RESPONSE_OK && !session->saw_capability)
-    return refuse(session, error, "it does not say what it can do");
+    return ml_imap_session_refuse(session, error, "it does not say what it can do");
   session->status = response->status;
   g_free(session->words);
   g_free(session->code);
@@ -234,6 +144,24 @@ take_tagged(MlImapSession *session, const MlResponse *response, GError **error)
   if (ml_node_is(response->code, "READ-ONLY"))
     session->read_only = TRUE;
   return TRUE;
+}
+
+/* Whom what comes untagged is for, of those that were sent together: the first that is not answered, but an ESEARCH names
+ * its command (RFC 4731 3.1). NULL: nobody. */
+static MlImapAsk *
+meant(MlImapSession *session, const MlResponse *response)
+{
+  const MlNode *correlator = response->kind == ML_RESPONSE_ESEARCH ? response->data : NULL;
+  if (!correlator || correlator->kind != ML_NODE_LIST || !ml_node_is(correlator->child, "TAG"))
+    return g_queue_peek_head(&session->asked);
+  for (const GList *link = session->asked.head; link; link = link->next) {
+    MlImapAsk *ask = link->data;
+    char tag[16];
+    g_snprintf(tag, sizeof tag, "%d", ask->tag);
+    if (ml_node_is(correlator->child->next, tag))
+      return ask;
+  }
+  return NULL;
 }
 
 static gboolean
@@ -261,16 +189,16 @@ on_response(const MlResponse *response, gpointer user_data, GError **error)
     take_capabilities(session, response->data);
     break;
   case ML_RESPONSE_EXISTS:
-    ok = take_exists(session, response->number, error);
+    ok = ml_imap_slots_exists(session, response->number, error);
     break;
   case ML_RESPONSE_EXPUNGE:
-    ok = take_expunge(session, response->number, error);
+    ok = ml_imap_slots_expunge(session, response->number, error);
     break;
   case ML_RESPONSE_FETCH:
-    take_fetch(session, response);
+    ml_imap_slots_fetch(session, response);
     break;
   case ML_RESPONSE_VANISHED:
-    take_vanished(session, response->data);
+    ml_imap_slots_vanished(session, response->data);
     break;
   case ML_RESPONSE_MALFORMED:
     g_debug("%s: a response that cannot be read was left out", session->host);
@@ -278,7 +206,7 @@ on_response(const MlResponse *response, gpointer user_data, GError **error)
   default:
     break;
   }
-  MlImapAsk *ask = session->answered ? g_queue_peek_head(&session->asked) : NULL;
+  MlImapAsk *ask = session->answered ? meant(session, response) : NULL;
   if (ok && session->data)
     session->data(session, response, session->data_user);
   else if (ok && ask && ask->data && response->kind != ML_RESPONSE_TAGGED)
@@ -310,7 +238,7 @@ outcome(MlImapSession *session, int result, const char *what, GError **error)
   if (result == MAILIMAP_ERROR_STREAM || result == MAILIMAP_ERROR_PARSE || result == MAILIMAP_ERROR_FATAL ||
       result == MAILIMAP_ERROR_MEMORY || result == MAILIMAP_ERROR_BAD_STATE) {
     ml_imap_stream_fail(session->stream);
-    return refuse(session, error, "its answer to %s could not be read", what);
+    return ml_imap_session_refuse(session, error, "its answer to %s could not be read", what);
   }
   g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "%s refuses %s: %s", session->host, what,
               session->words && *session->words ? session->words : "no reason given");
@@ -501,7 +429,7 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
   /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
   if (result == MAILIMAP_NO_ERROR && !ml_imap_stream_is_clean(session->stream)) {
     ml_imap_stream_fail(session->stream);
-    return refuse(session, error,
+    return ml_imap_session_refuse(session, error,
                   "it sends data between STARTTLS and the encryption, which may be an attack");
   }
   if (!outcome(session,

@@ -208,8 +208,7 @@ ml_imap_list_all(MlImapSession *session, GError **error)
     return FALSE;
   if (done || !session->slots->len)
     return TRUE;
-  /* Some may have gone meanwhile, perhaps more than the slots tell (VANISHED of what has no number yet), and a place that
-   * is no more may not be asked for. */
+  /* Some may have gone meanwhile, and a place that is no more may not be asked for. */
   return ml_imap_session_command(session, NULL, NULL, error, "UID FETCH 1:* (UID FLAGS)");
 }
 

@@ -244,7 +244,7 @@ test_not_asked(void)
   }
 }
 
-/* Numbers and flags by ESEARCH; what does not come to the server's count is listed message by message. */
+/* Numbers and flags by ESEARCH, each for the command that it names; what does not come to the server's count is listed message by message. */
 static void
 test_esearch(void)
 {
@@ -259,6 +259,10 @@ test_esearch(void)
     { "* SEARCH 10 21\r\n$ OK x\r\n", "* ESEARCH (TAG \"$\") UID\r\n$ OK x\r\n", TRUE },
     { "* ESEARCH (TAG \"$\") UID ALL 10,21:220\r\n* 3 EXPUNGE\r\n* 201 EXISTS\r\n$ OK x\r\n",
       "* ESEARCH (TAG \"$\") UID\r\n$ OK x\r\n", TRUE },
+    /* The fourth command's before the third's, as its tag says; and one of no command. */
+    { "* ESEARCH (TAG \"4\") UID ALL 10,30:35\r\n* ESEARCH (TAG \"99\") UID ALL 1:9\r\n"
+      "* ESEARCH (TAG \"$\") UID ALL 10,21:220\r\n$ OK x\r\n", "$ OK x\r\n", FALSE },
+    { "* ESEARCH UID ALL 10,21:220\r\n$ OK x\r\n", "* ESEARCH UID ALL 10,30:35\r\n$ OK x\r\n", FALSE }, /* without a tag */
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     const Rule rules[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 ESEARCH\r\n$ OK x\r\n" },

@@ -356,6 +356,50 @@ test_resynced(void)
   }
 }
 
+/* Who went has a number that was not listed yet: those beside it say which slot it is, and the count is the server's. */
+static void
+test_vanished(void)
+{
+  static const struct {
+    const char *listed, *vanished;
+    guint32 left[5];
+    guint n;
+    gboolean reset;
+  } cases[] = {
+    { "", "20", { 0, 0, 0, 0 }, 4, TRUE },
+    { "* 1 FETCH (UID 10 FLAGS ())\r\n* 3 FETCH (UID 30 FLAGS ())\r\n", "20", { 10, 30, 0, 0 }, 4, TRUE },
+    { "* 1 FETCH (UID 10 FLAGS ())\r\n* 3 FETCH (UID 30 FLAGS ())\r\n", "30:45", { 10, 0 }, 2, TRUE },
+    { "* 1 FETCH (UID 10 FLAGS ())\r\n* 3 FETCH (UID 30 FLAGS ())\r\n", "20,40,45", { 10, 30 }, 2, TRUE },
+    { "* 3 FETCH (UID 30 FLAGS ())\r\n* 4 FETCH (UID 40 FLAGS ())\r\n* 5 FETCH (UID 50 FLAGS ())\r\n", "40",
+      { 0, 0, 30, 50 }, 4, FALSE },
+    { "* 1 FETCH (UID 10 FLAGS ())\r\n* 2 FETCH (UID 11 FLAGS ())\r\n* 4 FETCH (UID 12 FLAGS ())\r\n", "1:9,11",
+      { 10, 0, 12, 0 }, 4, TRUE }, /* before 10 there is none, and none is between 10 and 12 but 11 */
+    { "* 5 FETCH (UID 50 FLAGS ())\r\n* 1 FETCH (UID 60 FLAGS ())\r\n", "1:70", { 0, 0, 0 }, 3, TRUE }, /* out of order */
+    { "", "1:4294967295", { 0 }, 0, TRUE },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *listed = g_strconcat(cases[i].listed, "$ OK done\r\n", NULL);
+    g_autofree char *vanished = g_strconcat("* VANISHED ", cases[i].vanished, "\r\n$ OK done\r\n", NULL);
+    const Rule rules[] = { QRESYNC_CAPABILITY, { "SELECT", "* 5 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n$ OK done\r\n" },
+                           { "FETCH", listed }, { "NOOP", vanished }, { NULL, NULL } };
+    g_autoptr(GError) error = NULL;
+    Server server;
+    MlImapSession *session = start(&server, "* PREAUTH hi\r\n", rules);
+    gboolean ok = ml_imap_session_greet(session, &error) && ml_imap_session_capability(session, &error) &&
+                  ml_imap_session_select(session, "INBOX", NULL, &error) &&
+                  ml_imap_session_command(session, NULL, NULL, &error, "FETCH 1:* (UID FLAGS)") &&
+                  ml_imap_session_noop(session, &error);
+    g_test_message("%u", i);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_assert_cmpuint(session->slots->len, ==, cases[i].n);
+    for (guint k = 0; k < cases[i].n; k++)
+      g_assert_cmpuint(g_array_index(session->slots, MlImapSlot, k).uid, ==, cases[i].left[k]);
+    g_assert_cmpint(session->changes->reset, ==, cases[i].reset);
+    stop(&server, session);
+  }
+}
+
 /* After a new connection what was told is compared; what the server leaves out of its answer is no change. */
 static void
 test_compared(void)
@@ -657,6 +701,7 @@ main(int argc, char **argv)
   g_test_add_func("/imap/delimiter", test_delimiter);
   g_test_add_func("/imap/not-resynced", test_not_resynced);
   g_test_add_func("/imap/resynced", test_resynced);
+  g_test_add_func("/imap/vanished", test_vanished);
   g_test_add_func("/imap/compared", test_compared);
   g_test_add_func("/imap/unmarked", test_unmarked);
   g_test_add_func("/imap/note", test_note);
