@@ -300,27 +300,30 @@ compare(MlMaildir *maildir, const MlMaildirList *then, const MlMaildirList *now)
   }
 }
 
-/* The keys of what is gone are forgotten some day. */
+/* The keys of what is gone are forgotten some day. @below: the first number that nothing had before the look. */
 static void
-keep_numbers(MlMaildir *maildir, const GArray *files)
+keep_numbers(MlMaildir *maildir, const GArray *files, guint32 below)
 {
   g_autoptr(GError) why = NULL;
   g_autofree guint32 *uids = g_new(guint32, files->len + 1);
   for (guint i = 0; i < files->len; i++)
     uids[i] = g_array_index(files, MlMaildirFile, i).uid;
-  if (!ml_numbers_keep(maildir->numbers, uids, files->len, &why))
+  if (!ml_numbers_keep(maildir->numbers, uids, files->len, below, &why))
     g_debug("old keys of %s stay: %s", maildir->path, why->message);
 }
 
 static gboolean
 look_again(MlMaildir *maildir, Look *look, GError **error)
 {
-  if (!ml_numbers_look(maildir->numbers, error) || !scan(maildir, look, error) || !give_numbers(maildir, look, error))
+  if (!ml_numbers_look(maildir->numbers, error))
+    return FALSE;
+  guint32 below = ml_numbers_next(maildir->numbers), before = ml_numbers_validity(maildir->numbers);
+  if (!scan(maildir, look, error) || !give_numbers(maildir, look, error))
     return FALSE;
   put_in_order(look->list->files);
-  if (look->fresh->len)
-    keep_numbers(maildir, look->list->files);
   guint32 validity = ml_numbers_validity(maildir->numbers);
+  if (look->fresh->len && validity == before)
+    keep_numbers(maildir, look->list->files, below);
   maildir->validity = maildir->validity ? maildir->validity : validity;
   if (maildir->validity == validity) {
     compare(maildir, maildir->list, look->list);

@@ -89,16 +89,17 @@ ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
   for (guint i = 0; i < index->messages->len; i++)
     g_ptr_array_add(keys, g_array_index(index->messages, MlMboxMessage, i).key);
   g_autofree guint32 *uids = g_new(guint32, keys->len + 1);
+  guint32 below = ml_numbers_next(mbox->numbers), before = ml_numbers_validity(mbox->numbers);
   gboolean ok = ml_numbers_assign(mbox->numbers, keys, uids, error);
   for (guint i = 0; ok && i < index->messages->len; i++)
     g_array_index(index->messages, MlMboxMessage, i).uid = uids[i];
-  if (ok) {
+  guint32 validity = ml_numbers_validity(mbox->numbers);
+  if (ok && validity == before) {
     g_autoptr(GError) why = NULL;
     qsort(uids, keys->len, sizeof *uids, compare_uids);
-    if (!ml_numbers_keep(mbox->numbers, uids, keys->len, &why))
+    if (!ml_numbers_keep(mbox->numbers, uids, keys->len, below, &why))
       g_debug("old keys of %s stay: %s", mbox->path, why->message);
   }
-  guint32 validity = ml_numbers_validity(mbox->numbers);
   ml_numbers_rest(mbox->numbers);
   mbox->validity = mbox->validity ? mbox->validity : validity;
   if (ok && mbox->validity != validity) { /* a new number is not what the caller means by it */

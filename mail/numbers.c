@@ -69,6 +69,12 @@ ml_numbers_validity(const MlNumbers *numbers)
   return numbers->validity;
 }
 
+guint32
+ml_numbers_next(const MlNumbers *numbers)
+{
+  return numbers->next;
+}
+
 /* A file's name may hold anything; a line may not. */
 static gboolean
 is_plain(const char *key, gsize length)
@@ -241,9 +247,10 @@ write_down(const MlNumbers *numbers, const GArray *lines)
   return text;
 }
 
-/* Writes the whole table, in order, under a new name and puts it in the old one's place. @keep: ascending; NULL: all. */
+/* Writes the whole table, in order, under a new name and puts it in the old one's place. @keep: ascending, of those below
+ * @below; NULL: all. */
 static gboolean
-rewrite(MlNumbers *numbers, const guint32 *keep, guint n, GError **error)
+rewrite(MlNumbers *numbers, const guint32 *keep, guint n, guint32 below, GError **error)
 {
   g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(Line));
   for (guint i = 0; i < numbers->n_slots; i++) {
@@ -252,7 +259,7 @@ rewrite(MlNumbers *numbers, const guint32 *keep, guint n, GError **error)
     gsize key_length;
     if (line.at &&
         read_line(numbers->text->str + line.at, numbers->text->len - line.at, &line.number, &key, &key_length) &&
-        (!keep || bsearch(&line.number, keep, n, sizeof *keep, compare_numbers)))
+        (!keep || line.number >= below || bsearch(&line.number, keep, n, sizeof *keep, compare_numbers)))
       g_array_append_val(lines, line);
   }
   g_array_sort(lines, compare_numbers); /* a line begins with its number */
@@ -345,12 +352,12 @@ reload(MlNumbers *numbers, GError **error)
     forget(numbers);
     /* Not the time: what others keep by it must not fit a file that is lost and begun anew within a second. */
     numbers->validity = (guint32)g_random_int_range(1, G_MAXINT32);
-    return rewrite(numbers, NULL, 0, error);
+    return rewrite(numbers, NULL, 0, 0, error);
   }
   /* Of another version: in order it can be searched. Where there is no room for that, it is good as it is. */
   guint32 validity = numbers->validity;
   g_autoptr(GError) full = NULL;
-  if (rewrite(numbers, NULL, 0, &full))
+  if (rewrite(numbers, NULL, 0, 0, &full))
     return TRUE;
   if (numbers->fd == fd) /* else it has taken the old one's place, and only the folder is not on the disk */
     numbers->seen = now;
@@ -487,7 +494,7 @@ ml_numbers_assign(MlNumbers *numbers, GPtrArray *keys, guint32 *uids, GError **e
 }
 
 gboolean
-ml_numbers_keep(MlNumbers *numbers, const guint32 *uids, guint n, GError **error)
+ml_numbers_keep(MlNumbers *numbers, const guint32 *uids, guint n, guint32 below, GError **error)
 {
   if (numbers->text && numbers->n_keys <= 2 * n + SPARE)
     return TRUE;
@@ -497,7 +504,7 @@ ml_numbers_keep(MlNumbers *numbers, const guint32 *uids, guint n, GError **error
   guint32 validity = numbers->validity;
   gboolean ok = reload(numbers, error);
   if (ok && numbers->validity == validity && numbers->n_keys > 2 * n + SPARE)
-    ok = rewrite(numbers, uids, n, error);
+    ok = rewrite(numbers, uids, n, below, error);
   close(lock);
   return ok;
 }

@@ -19,6 +19,7 @@ char *ml_numbers_path(const char *state_dir, const char *account, const char *fo
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlNumbers, ml_numbers_free)
 
 guint32 ml_numbers_validity(const MlNumbers *numbers);
+guint32 ml_numbers_next(const MlNumbers *numbers); /* that a new key would have got when the file was read last */
 
 /* Reads what is not at hand, or was changed by others: what ml_numbers_find() answers from, until ml_numbers_rest(). */
 gboolean ml_numbers_look(MlNumbers *numbers, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -29,8 +30,11 @@ void ml_numbers_rest(MlNumbers *numbers);
 gboolean ml_numbers_assign(MlNumbers *numbers, GPtrArray *keys, guint32 *uids, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* These (ascending) are all that are still there: the others' keys are forgotten once they are more. */
-gboolean ml_numbers_keep(MlNumbers *numbers, const guint32 *uids, guint n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* These (ascending) are all that are still there of those below @below, which is what ml_numbers_next() said before the
+ * folder was looked at: the others' keys are forgotten once they are more. What was given to a key since stays, for it may
+ * be that of a message which came behind our look. */
+gboolean ml_numbers_keep(MlNumbers *numbers, const guint32 *uids, guint n, guint32 below, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
 
 /* The key that has this number, read from the file; NULL: none. Quick for numbers that lie side by side. */
 char *ml_numbers_key(MlNumbers *numbers, guint32 uid);
