@@ -35,11 +35,12 @@ new_place(const char *root, const char *folder, GError **error)
 }
 
 static char *
-find_or_make(const char *root, const char *folder, GError **error)
+find_or_make(MlMaildir *maildir, const char *folder, GError **error)
 {
+  const char *root = maildir->base.account->path;
   static const char *const parts[] = { "tmp", "new", "cur" };
   GError *why = NULL;
-  char *found = ml_maildir_find(root, folder, &why);
+  char *found = ml_maildir_find(maildir, folder, &why);
   if (found || !g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER)) {
     if (why)
       g_propagate_error(error, why);
@@ -99,7 +100,7 @@ ml_maildir_append(MlDriver *driver, const char *folder, GBytes *bytes, guint fla
                   guint32 *uid, GError **error)
 {
   (void)uid;
-  g_autofree char *path = find_or_make(driver->account->path, folder, error);
+  g_autofree char *path = find_or_make((MlMaildir *)driver, folder, error);
   if (!path)
     return FALSE;
   g_autoptr(GBytes) text = ml_lines_lf(bytes);
@@ -136,7 +137,7 @@ gboolean
 ml_maildir_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
 {
   GError *why = NULL;
-  g_autofree char *path = ml_maildir_find(driver->account->path, folder, &why);
+  g_autofree char *path = ml_maildir_find((MlMaildir *)driver, folder, &why);
   if (!path) {
     if (!g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER)) {
       g_propagate_error(error, why);

@@ -198,7 +198,7 @@ transfer(MlDriver *driver, GArray *uids, const char *folder, EntryFunc work, con
   MlMaildir *maildir = (MlMaildir *)driver;
   if (!ml_maildir_need_folder(maildir, error))
     return FALSE;
-  g_autofree char *path = ml_maildir_find(driver->account->path, folder, error);
+  g_autofree char *path = ml_maildir_find((MlMaildir *)driver, folder, error);
   if (!path)
     return FALSE;
   if (work == move_entry && strcmp(path, maildir->path) == 0)

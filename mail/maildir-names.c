@@ -29,20 +29,23 @@ is_maildir(const char *path)
   return g_file_test(cur, G_FILE_TEST_IS_DIR) && g_file_test(new, G_FILE_TEST_IS_DIR);
 }
 
-/* Takes @path. The first of two folders with one name stays. */
+typedef struct {
+  GPtrArray *places;
+  GHashTable *paths; /* of their names */
+} Walk;
+
+/* The first of two folders with one name stays. */
 static void
-add_place(GPtrArray *places, const char *name, char *path)
+add_place(Walk *all, const char *name, const char *path)
 {
-  for (guint i = 0; i < places->len; i++) {
-    if (strcmp(((MlMaildirPlace *)g_ptr_array_index(places, i))->name, name) == 0) {
-      g_free(path);
-      return;
-    }
-  }
+  g_autofree char *valid = g_utf8_make_valid(name, -1);
+  if (g_hash_table_contains(all->paths, valid))
+    return;
   MlMaildirPlace *place = g_new0(MlMaildirPlace, 1);
-  place->name = g_utf8_make_valid(name, -1);
-  place->path = path;
-  g_ptr_array_add(places, place);
+  g_hash_table_insert(all->paths, g_strdup(valid), g_strdup(path));
+  place->name = g_steal_pointer(&valid);
+  place->path = g_strdup(path);
+  g_ptr_array_add(all->places, place);
 }
 
 /* Servers write modified UTF-7 on disk, others UTF-8; a level's name never brings a slash of its own. */
@@ -72,11 +75,11 @@ plus_name(const char *on_disk)
 }
 
 static void
-walk(GPtrArray *places, const char *path, const char *prefix, guint depth)
+walk(Walk *all, const char *path, const char *prefix, guint depth)
 {
   g_autoptr(GDir) dir = depth < MAX_DEPTH ? g_dir_open(path, 0, NULL) : NULL;
   const char *entry;
-  while (dir && (entry = g_dir_read_name(dir)) && places->len < MAX_PLACES) {
+  while (dir && (entry = g_dir_read_name(dir)) && all->places->len < MAX_PLACES) {
     if (strcmp(entry, "cur") == 0 || strcmp(entry, "new") == 0 || strcmp(entry, "tmp") == 0)
       continue;
     g_autofree char *child = g_build_filename(path, entry, NULL);
@@ -90,31 +93,38 @@ walk(GPtrArray *places, const char *path, const char *prefix, guint depth)
       continue;
     g_autofree char *name = *prefix ? g_strconcat(prefix, "/", level, NULL) : g_strdup(level);
     if (is_maildir(child))
-      add_place(places, name, g_strdup(child));
+      add_place(all, name, child);
     if (!plus)
-      walk(places, child, name, depth + 1);
+      walk(all, child, name, depth + 1);
   }
 }
 
 GPtrArray *
-ml_maildir_places(const char *root, GError **error)
+ml_maildir_places(MlMaildir *maildir, GError **error)
 {
+  const char *root = maildir->base.account->path;
   if (!g_file_test(root, G_FILE_TEST_IS_DIR)) {
     g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND,
                 "%s is no folder: look at maildir = in signet.conf, or make the Maildir there.", root);
     return NULL;
   }
-  GPtrArray *places = g_ptr_array_new_with_free_func(place_free);
+  Walk all = { g_ptr_array_new_with_free_func(place_free), g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free) };
   if (is_maildir(root))
-    add_place(places, "INBOX", g_strdup(root));
-  walk(places, root, "", 0);
-  return places;
+    add_place(&all, "INBOX", root);
+  walk(&all, root, "", 0);
+  g_clear_pointer(&maildir->places, g_hash_table_unref);
+  maildir->places = all.paths;
+  return all.places;
 }
 
 char *
-ml_maildir_find(const char *root, const char *folder, GError **error)
+ml_maildir_find(MlMaildir *maildir, const char *folder, GError **error)
 {
-  g_autoptr(GPtrArray) places = ml_maildir_places(root, error);
+  /* Who asks for one folder after the other does not have the tree walked each time. */
+  const char *known = maildir->places ? g_hash_table_lookup(maildir->places, folder) : NULL;
+  if (known && is_maildir(known))
+    return g_strdup(known);
+  g_autoptr(GPtrArray) places = ml_maildir_places(maildir, error);
   if (!places)
     return NULL;
   for (guint pass = 0; pass < 2; pass++) {
@@ -125,7 +135,8 @@ ml_maildir_find(const char *root, const char *folder, GError **error)
         return g_strdup(place->path);
     }
   }
-  g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" in %s.", folder, root);
+  g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" in %s.", folder,
+              maildir->base.account->path);
   return NULL;
 }
 

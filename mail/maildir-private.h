@@ -11,8 +11,6 @@ typedef struct {
   char *path; /* absolute */
 } MlMaildirPlace;
 
-GPtrArray *ml_maildir_places(const char *root, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of MlMaildirPlace */
-char *ml_maildir_find(const char *root, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_maildir_count(const char *path, int *total, int *unseen);
 
 /* "1700000000.M1P2.host:2,FS" and what it says. Names of messages never hold a slash. */
@@ -58,7 +56,13 @@ typedef struct {
   guint32 validity;      /* of the numbers that were told; 0: none yet */
   MlChanges *pending;    /* found while something else was done; told by the next wait() */
   int inotify;
+  GHashTable *places;    /* name -> path of each folder, as the tree was walked last; NULL: never */
 } MlMaildir;
+
+/* Array of MlMaildirPlace; the tree is walked for it. */
+GPtrArray *ml_maildir_places(MlMaildir *maildir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* One of them; where it was the last time, if it is there still. Transfer full. */
+char *ml_maildir_find(MlMaildir *maildir, const char *folder, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* maildir.c */
 gboolean ml_maildir_need_folder(MlMaildir *maildir, GError **error);

@@ -46,7 +46,7 @@ maildir_select(MlDriver *driver, const char *folder, MlSelected *selected, GErro
 {
   MlMaildir *maildir = (MlMaildir *)driver;
   unselect(maildir);
-  g_autofree char *path = ml_maildir_find(driver->account->path, folder, error);
+  g_autofree char *path = ml_maildir_find(maildir, folder, error);
   if (!path)
     return FALSE;
   maildir->numbers = ml_numbers_open(driver->hooks->state_dir, driver->account->name, folder, path, error);
@@ -198,7 +198,7 @@ maildir_uids(MlDriver *driver, GArray *uids, GError **error)
 static gboolean
 maildir_parts(MlDriver *driver, const char *folder, GPtrArray *parts)
 {
-  g_autofree char *path = ml_maildir_find(driver->account->path, folder, NULL);
+  g_autofree char *path = ml_maildir_find((MlMaildir *)driver, folder, NULL);
   if (!path)
     return FALSE;
   g_ptr_array_add(parts, g_build_filename(path, "new", NULL));
@@ -356,7 +356,7 @@ maildir_wait(MlDriver *driver, int wake_fd, gboolean once, MlChanges *changes, G
 static GPtrArray *
 maildir_folders(MlDriver *driver, gboolean counts, GError **error)
 {
-  g_autoptr(GPtrArray) places = ml_maildir_places(driver->account->path, error);
+  g_autoptr(GPtrArray) places = ml_maildir_places((MlMaildir *)driver, error);
   if (!places)
     return NULL;
   GPtrArray *folders = g_ptr_array_new_with_free_func((GDestroyNotify)ml_folder_free);
@@ -400,6 +400,7 @@ static void
 maildir_free(MlDriver *driver)
 {
   unselect((MlMaildir *)driver);
+  g_clear_pointer(&((MlMaildir *)driver)->places, g_hash_table_unref);
   g_free(driver);
 }
 

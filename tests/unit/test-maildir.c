@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -247,6 +248,54 @@ test_folders(Fixture *f, gconstpointer data)
   MlSelected selected;
   g_assert_false(ml_driver_select(f->driver, "../state", &selected, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
+}
+
+/* How often a directory was opened since the last look; events that wait and are equal are told once. */
+static guint
+openings(int inotify)
+{
+  char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+  guint count = 0;
+  for (ssize_t n; (n = read(inotify, buffer, sizeof buffer)) > 0;)
+    for (char *p = buffer; p < buffer + n; p += sizeof(struct inotify_event) + ((struct inotify_event *)p)->len)
+      count += !((struct inotify_event *)p)->len;
+  return count;
+}
+
+/* Of many folders, one after the other, none has the tree walked: what is where is known. What has moved since is found. */
+static void
+test_places(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  for (guint i = 0; i < 20; i++) {
+    g_autofree char *name = g_strdup_printf(".box%u", i), *path = g_build_filename(f->root, name, NULL);
+    make_maildir(path);
+  }
+  int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  g_assert_cmpint(inotify_add_watch(inotify, f->root, IN_OPEN | IN_ONLYDIR), >=, 0);
+  g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, FALSE, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(folders->len, ==, 21);
+  g_assert_cmpuint(openings(inotify), >, 0);
+  MlSelected selected;
+  for (guint i = 0; i < folders->len; i++) {
+    const MlFolder *folder = folders->pdata[i];
+    (void)ml_driver_mark(f->driver, folder->name);
+    g_assert_true(ml_driver_select(f->driver, folder->name, &selected, &error));
+  }
+  g_assert_cmpuint(openings(inotify), ==, 0);
+  g_autofree char *old = g_build_filename(f->root, ".box3", NULL), *nested = g_build_filename(f->root, "box3", NULL);
+  g_assert_cmpint(g_rename(old, nested), ==, 0);
+  g_assert_true(ml_driver_select(f->driver, "box3", &selected, &error));
+  g_assert_cmpuint(openings(inotify), >, 0);
+  remove_tree(nested);
+  g_assert_false(ml_driver_select(f->driver, "box3", &selected, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_clear_error(&error);
+  make_maildir(old);
+  g_assert_true(ml_driver_select(f->driver, "box3", &selected, &error));
+  close(inotify);
 }
 
 static void
@@ -495,6 +544,7 @@ main(int argc, char **argv)
   ADD("fetch-moved", test_fetch_moved);
   ADD("flags-expunge", test_flags_expunge);
   ADD("folders", test_folders);
+  ADD("places", test_places);
   ADD("copy-move", test_copy_move);
   ADD("race", test_race);
   ADD("names", test_names);
