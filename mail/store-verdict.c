@@ -28,7 +28,7 @@ ml_store_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const
   g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
       store,
       "SELECT id & 4294967295, mark, until FROM verdict WHERE id >= " THE_FOLDER " << 32 AND id < (" THE_FOLDER
-      " + 1) << 32 AND " CURRENT " AND until >= ?4 ORDER BY id",
+      " + 1) << 32 AND " CURRENT " AND until >= ?4 AND digest IS NULL ORDER BY id",
       error);
   if (!statement)
     return NULL;
@@ -47,6 +47,31 @@ ml_store_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const
     return g_steal_pointer(&verdicts);
   ml_store_fail(store, error);
   return NULL;
+}
+
+#define THE_MESSAGE "(" THE_FOLDER " << 32) + ?4"
+
+gboolean
+ml_store_verdict_of(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing, gint64 now, guint32 uid,
+                    const char *digest, MlStoreVerdict *verdict, GError **error)
+{
+  *verdict = (MlStoreVerdict){ .uid = uid, .mark = ML_MARK_UNJUDGED };
+  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store,
+                                                       "SELECT mark, until FROM verdict WHERE id = " THE_MESSAGE " AND " CURRENT
+                                                       " AND until >= ?5 AND digest = ?6",
+                                                       error);
+  if (!statement)
+    return FALSE;
+  bind_folder(statement, folder, uidvalidity, standing);
+  sqlite3_bind_int64(statement, 4, uid);
+  sqlite3_bind_int64(statement, 5, now);
+  sqlite3_bind_text(statement, 6, digest, -1, SQLITE_STATIC);
+  int code = sqlite3_step(statement);
+  if (code == SQLITE_ROW && is_mark(sqlite3_column_int(statement, 0))) {
+    verdict->mark = (MlMark)sqlite3_column_int(statement, 0);
+    verdict->until = sqlite3_column_int64(statement, 1);
+  }
+  return code == SQLITE_ROW || code == SQLITE_DONE || ml_store_fail(store, error);
 }
 
 static void
@@ -125,12 +150,12 @@ set_standing(MlStore *store, const char *standing, GError **error)
   return ml_store_step(store, put, error);
 }
 
-#define PUT "INSERT OR REPLACE INTO verdict(id, mark, until) "
-#define THE_MESSAGE "(" THE_FOLDER " << 32) + ?4"
-static const char put_kept[] = PUT "SELECT body.id, ?5, ?6 FROM body WHERE body.id = " THE_MESSAGE " AND " CURRENT;
+#define PUT "INSERT OR REPLACE INTO verdict(id, mark, until, digest) "
+static const char put_kept[] = PUT "SELECT body.id, ?5, ?6, NULL FROM body WHERE body.id = " THE_MESSAGE " AND " CURRENT;
 /* A file that is edited gets a new line, and the verdict on the old one goes with the old line. */
-static const char put_file[] = PUT "SELECT message.id, ?5, ?6 FROM message WHERE message.id = " THE_MESSAGE " AND " CURRENT
+static const char put_file[] = PUT "SELECT message.id, ?5, ?6, NULL FROM message WHERE message.id = " THE_MESSAGE " AND " CURRENT
                                    " AND message.received = ?7 AND message.size = ?8";
+static const char put_digest[] = PUT "SELECT message.id, ?5, ?6, ?9 FROM message WHERE message.id = " THE_MESSAGE " AND " CURRENT;
 
 gboolean
 ml_store_put_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing,
@@ -141,17 +166,20 @@ ml_store_put_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, c
   gboolean ok = set_standing(store, standing, error);
   g_autoptr(sqlite3_stmt) kept = ok ? ml_store_prepare(store, put_kept, error) : NULL;
   g_autoptr(sqlite3_stmt) file = kept ? ml_store_prepare(store, put_file, error) : NULL;
-  ok = file != NULL;
+  g_autoptr(sqlite3_stmt) digest = file ? ml_store_prepare(store, put_digest, error) : NULL;
+  ok = digest != NULL;
   for (guint i = 0; ok && i < verdicts->len; i++) {
     const MlStoreVerdict *one = &g_array_index(verdicts, MlStoreVerdict, i);
-    sqlite3_stmt *statement = one->size ? file : kept;
+    sqlite3_stmt *statement = one->digest ? digest : one->size ? file : kept;
     if (!is_mark((int)one->mark))
       continue;
     bind_folder(statement, folder, uidvalidity, standing);
     sqlite3_bind_int64(statement, 4, one->uid);
     sqlite3_bind_int(statement, 5, (int)one->mark);
     sqlite3_bind_int64(statement, 6, one->until);
-    if (one->size) {
+    if (one->digest) {
+      sqlite3_bind_text(statement, 9, one->digest, -1, SQLITE_STATIC);
+    } else if (one->size) {
       sqlite3_bind_int64(statement, 7, one->received);
       sqlite3_bind_int64(statement, 8, (gint64)one->size);
     }

@@ -7,7 +7,7 @@
 #include "mail/files.h"
 #include "mail/store-private.h"
 
-enum { SCHEMA = 6, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
+enum { SCHEMA = 7, BUSY_MS = 5000, LENGTH_MAX = 16 * 1024 * 1024 };
 
 /* A message's id is its folder's number and its own: (folder << 32) | uid. So the lines of a folder lie side by side
  * in the order in which they are read, and no index beside the table is needed. How many a folder has is kept with it,
@@ -44,12 +44,13 @@ G_STATIC_ASSERT(ML_FLAG_SEEN == 1);
   " kept = kept + 1, kept_unseen = kept_unseen + " UNSEEN("new") " WHERE id = new.id >> 32;"                           \
   " INSERT OR REPLACE INTO touched VALUES(new.id, random()); END;"
 
-/* A verdict is on the octets that are kept; the standing is what all of them were judged by. (mail/store-verdict.c) */
+/* A verdict is on the octets that are kept, or on those that the digest is of; the standing is what all of them were judged by. (mail/store-verdict.c) */
 #define VERDICTS                                                                                                       \
   "CREATE TABLE verdict(id INTEGER PRIMARY KEY, mark INTEGER NOT NULL, until INTEGER NOT NULL);"                       \
   "CREATE TABLE standing(word TEXT NOT NULL);"                                                                         \
   "CREATE TRIGGER verdict_body AFTER INSERT ON body BEGIN DELETE FROM verdict WHERE id = new.id; END;"                 \
   "CREATE TRIGGER verdict_gone AFTER DELETE ON message BEGIN DELETE FROM verdict WHERE id = old.id; END;"
+#define DIGESTS "ALTER TABLE verdict ADD COLUMN digest TEXT;"
 
 static const char schema[] =
     "CREATE TABLE about(identity TEXT NOT NULL, capabilities TEXT NOT NULL DEFAULT '');"
@@ -63,7 +64,7 @@ static const char schema[] =
     " sender_name TEXT NOT NULL, sender_address TEXT NOT NULL, recipient TEXT NOT NULL, cc TEXT NOT NULL,"
     " subject TEXT NOT NULL, message_id TEXT NOT NULL, refs TEXT NOT NULL);"
     "CREATE TABLE body(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, received INTEGER NOT NULL, bytes BLOB NOT NULL);"
-    COUNTING TOUCHED SHOWN VERDICTS "PRAGMA user_version = 6;";
+    COUNTING TOUCHED SHOWN VERDICTS DIGESTS "PRAGMA user_version = 7;";
 
 /* What makes a file of the version before one of this version. */
 static const char *const steps[SCHEMA + 1] = {
@@ -76,6 +77,7 @@ static const char *const steps[SCHEMA + 1] = {
   [4] = TOUCHED "INSERT INTO touched SELECT id, random() FROM message; PRAGMA user_version = 4;",
   [5] = SHOWN "PRAGMA user_version = 5;",
   [6] = VERDICTS "PRAGMA user_version = 6;",
+  [7] = DIGESTS "PRAGMA user_version = 7;",
 };
 
 static const MlStoreKind lists = {

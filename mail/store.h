@@ -125,10 +125,15 @@ typedef struct {
   gint64 until; /* Unix seconds, that one included */
   gint64 received;
   guint64 size; /* of the file that was judged: it is put in only where the line says the same. 0: of what is kept here */
+  const char *digest; /* instead of those two, where nothing would tell that a text is another one: of all that was judged. NULL */
 } MlStoreVerdict;
-/* Those that still hold at @now, ascending: array of MlStoreVerdict. */
+/* Those that still hold at @now, ascending: array of MlStoreVerdict. None that was put in with a digest. */
 GArray *ml_store_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing, gint64 now,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The one with this digest, if it still holds; else its mark is ML_MARK_UNJUDGED. */
+gboolean ml_store_verdict_of(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing, gint64 now,
+                             guint32 uid, const char *digest, MlStoreVerdict *verdict,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What is of another standing goes. Nothing is put in of a message that is not kept whole, nor of a file that is another
  * one than its line speaks of. */
 gboolean ml_store_put_verdicts(MlStore *store, const char *folder, guint32 uidvalidity, const char *standing,

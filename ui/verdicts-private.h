@@ -36,6 +36,7 @@ typedef struct {
   char *from, *subject; /* as its line of the list has them */
   gint64 received;
   GBytes *bytes;
+  char *digest; /* of all of these, where they lie in an mbox */
 } UiVerdictsMail;
 
 /* One step: filled by the UI thread, worked through by the verify thread, taken in by the UI thread. */

@@ -134,33 +134,84 @@ run_kept(Step *step, GCancellable *cancellable)
     g_array_append_vals(step->found, known->data, known->len);
 }
 
-/* Of a Maildir what was judged stays, since a file that is written anew is noticed; in an mbox nothing would tell. */
+/* Of all that the mark rests on but the time and the standing: the octets themselves, when they came, and what the row
+ * says. */
+static char *
+digest_of(const Mail *mail, gint64 received)
+{
+  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+  g_autofree char *when = g_strdup_printf("%" G_GINT64_FORMAT, received);
+  const char *words[] = { when, mail->from, mail->subject };
+  for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+    g_checksum_update(sum, (const guchar *)words[i], (gssize)strlen(words[i]) + 1); /* with the NUL that parts them */
+  gsize length;
+  const guchar *data = g_bytes_get_data(mail->bytes, &length);
+  g_checksum_update(sum, data, (gssize)length);
+  return g_strdup(g_checksum_get_string(sum));
+}
+
+/* TRUE: these very octets were judged before, and what was found holds. */
+static gboolean
+recall(Step *step, MlStore *store, Mail *mail, gint64 received)
+{
+  g_autoptr(GError) error = NULL;
+  MlStoreVerdict verdict;
+  mail->digest = digest_of(mail, received);
+  if (!store || !ml_store_verdict_of(store, step->folder, step->uidvalidity, step->standing,
+                                     g_get_real_time() / G_USEC_PER_SEC, mail->uid, mail->digest, &verdict, &error)) {
+    if (error)
+      g_message("%s", error->message);
+    return FALSE;
+  }
+  if (verdict.mark == ML_MARK_UNJUDGED)
+    return FALSE;
+  g_array_append_val(step->found, verdict);
+  return TRUE;
+}
+
+/* What is found now goes to @fresh as well. */
+static void
+judge_file(Step *step, MlStore *store, Mail *mail, GArray *fresh, GCancellable *cancellable)
+{
+  gboolean mbox = step->account->kind == ML_ACCOUNT_MBOX;
+  gint64 received = mail->received ? mail->received : first_seen(step->verdicts->app, mail->bytes);
+  guint before = step->found->len;
+  if (mbox && recall(step, store, mail, received))
+    return;
+  judge(step, mail->uid, mail->from, mail->subject, received, mail->bytes, cancellable);
+  if (step->found->len == before)
+    return;
+  MlStoreVerdict verdict = g_array_index(step->found, MlStoreVerdict, before);
+  verdict.received = mail->received;
+  verdict.size = g_bytes_get_size(mail->bytes);
+  verdict.digest = mail->digest;
+  g_array_append_val(fresh, verdict);
+}
+
+/* What was judged stays. A Maildir's file that is written anew is noticed, so that all is there at once; in an mbox nothing
+ * tells that a text is another one, so that each is read, and what was found counts for the very octets that were judged. */
 static void
 run_files(Step *step, GCancellable *cancellable)
 {
   g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) fresh = g_array_new(FALSE, TRUE, sizeof(MlStoreVerdict));
+  MlStore *store = step->mail->len || step->load ? store_of(step) : NULL;
   for (guint i = 0; i < step->mail->len; i++) {
-    const Mail *mail = step->mail->pdata[i];
-    guint before = step->found->len;
+    Mail *mail = step->mail->pdata[i];
     if (mail->bytes)
-      judge(step, mail->uid, mail->from, mail->subject, mail->received, mail->bytes, cancellable);
-    if (step->found->len == before)
-      continue;
-    MlStoreVerdict *verdict = &g_array_index(step->found, MlStoreVerdict, before);
-    verdict->received = mail->received;
-    verdict->size = g_bytes_get_size(mail->bytes);
+      judge_file(step, store, mail, fresh, cancellable);
   }
-  MlStore *store = step->account->kind == ML_ACCOUNT_MAILDIR && (step->found->len || step->load) ? store_of(step) : NULL;
-  if (store && step->found->len &&
-      !ml_store_put_verdicts(store, step->folder, step->uidvalidity, step->standing, step->found, &error))
+  if (store && fresh->len &&
+      !ml_store_put_verdicts(store, step->folder, step->uidvalidity, step->standing, fresh, &error))
     g_message("%s", error->message);
   if (!step->load)
     return;
   g_clear_error(&error);
   step->more = TRUE; /* then what it does not have */
-  g_autoptr(GArray) known = store ? ml_store_verdicts(store, step->folder, step->uidvalidity, step->standing,
-                                                      g_get_real_time() / G_USEC_PER_SEC, &error)
-                                  : NULL;
+  g_autoptr(GArray) known = store && step->account->kind == ML_ACCOUNT_MAILDIR
+                                ? ml_store_verdicts(store, step->folder, step->uidvalidity, step->standing,
+                                                    g_get_real_time() / G_USEC_PER_SEC, &error)
+                                : NULL;
   if (known)
     g_array_append_vals(step->found, known->data, known->len);
 }

@@ -23,6 +23,7 @@ mail_free(gpointer data)
   Mail *mail = data;
   g_free(mail->from);
   g_free(mail->subject);
+  g_free(mail->digest);
   g_clear_pointer(&mail->bytes, g_bytes_unref);
   g_free(mail);
 }

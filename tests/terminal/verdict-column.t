@@ -73,6 +73,55 @@ wait_for '^[> ] *17 +S\+ ' 'another is what it was'
 keys q
 wait_for 'ended with 0' 'ends'
 
+# --- an mbox: what was judged is there for the very octets alone
+python3 - "$LAB/box" "$LAB"/mails/* <<'EOF'
+import re, sys
+with open(sys.argv[1], "wb") as box:
+    for name in sys.argv[2:]:
+        text = open(name, "rb").read().replace(b"\r\n", b"\n")
+        box.write(b"From anna@demo.example Sun Nov 22 00:04:05 2026\n" + re.sub(rb"(?m)^(>*From )", rb">\1", text) + b"\n")
+EOF
+mv "$LAB/profile/signet.conf" "$LAB/signet.conf.maildir"
+printf '[account box]\naddress = you@demo.example\nmbox = %s\n[keys]\nsystem-tokens = no\n' "$LAB/box" \
+	>"$LAB/profile/signet.conf"
+in_box() { python3 - "$LAB/profile/data/store/box.db" "$1" <<'EOF'
+import sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+print((store.execute(sys.argv[2]).fetchone() or [""])[0])
+store.commit()
+EOF
+}
+judged_in_box() { [ "$(in_box 'SELECT count(*) FROM verdict WHERE mark = 2 AND length(digest) = 64')" -ge 2 ] 2>/dev/null; }
+start 120 40 --
+wait_for ' S\+ .*Minutes of Thursday' 'a good signature in an mbox'
+wait_for ' S\+ .*Signed with RSA-PSS' 'another'
+check 'both are kept, with what they are of' until_true judged_in_box
+keys q
+wait_for 'ended with 0' 'ends'
+in_box "UPDATE verdict SET mark = 4 WHERE id = (SELECT id FROM message WHERE subject LIKE '%Signed with RSA-PSS%')" >/dev/null
+start 120 40 --
+wait_for ' S! .*Signed with RSA-PSS' 'at the next start it is said, not judged again'
+wait_for ' S\+ .*Minutes of Thursday' 'of the other one too'
+keys q
+wait_for 'ended with 0' 'ends'
+in_box "UPDATE verdict SET mark = 2 WHERE id = (SELECT id FROM message WHERE subject LIKE '%Signed with RSA-PSS%')" >/dev/null
+python3 - "$LAB/box" <<'EOF'
+import os, sys
+before = os.stat(sys.argv[1])
+with open(sys.argv[1], "r+b") as box:
+    text = box.read()
+    box.seek(text.index(b"Travel: postponed") + len(b"Travel: "))
+    box.write(b"q")
+os.utime(sys.argv[1], ns=(before.st_atime_ns, before.st_mtime_ns))
+EOF
+check 'one octet of the text is another one' grep -q 'Travel: qostponed' "$LAB/box"
+start 120 40 --
+wait_for ' S! .*Minutes of Thursday' 'of that message nothing good is said any more'
+wait_for ' S\+ .*Signed with RSA-PSS' 'of another what was said before'
+keys q
+wait_for 'ended with 0' 'ends'
+mv "$LAB/signet.conf.maildir" "$LAB/profile/signet.conf"
+
 # --- a server: out of what is kept here, and what was judged is there at once
 sh tests/lab/dovecot.sh start "$server" >/dev/null || { echo "Bail out! no server"; exit 1; }
 . "$server/env"

@@ -281,6 +281,51 @@ test_file(Fixture *fixture, gconstpointer data)
   g_assert_cmpstr(after, ==, "");
 }
 
+static MlMark
+verdict_of(Fixture *fixture, guint32 uid, const char *standing, gint64 now, const char *digest)
+{
+  g_autoptr(GError) error = NULL;
+  MlStoreVerdict verdict;
+  g_assert_true(ml_store_verdict_of(fixture->store, "INBOX", 9, standing, now, uid, digest, &verdict, &error));
+  g_assert_no_error(error);
+  g_assert_cmpuint(verdict.uid, ==, uid);
+  return verdict.mark;
+}
+
+/* A verdict on the message of an mbox is there for those alone who have the very octets. */
+static void
+test_digest(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  fill(fixture, "INBOX", 9, 4);
+  g_autoptr(GArray) all = g_array_new(FALSE, TRUE, sizeof(MlStoreVerdict));
+  for (guint32 uid = 1; uid <= 5; uid++) {
+    const MlStoreVerdict one = { .uid = uid, .mark = ML_MARK_GOOD, .until = 100, .received = 1, .size = 1, .digest = "ab" };
+    g_array_append_val(all, one);
+  }
+  g_assert_true(ml_store_put_verdicts(fixture->store, "INBOX", 9, "a", all, &error));
+  g_assert_cmpint(verdict_of(fixture, 1, "a", 100, "ab"), ==, ML_MARK_GOOD);
+  g_assert_cmpint(verdict_of(fixture, 1, "a", 101, "ab"), ==, ML_MARK_UNJUDGED);
+  g_assert_cmpint(verdict_of(fixture, 1, "a", 100, "ac"), ==, ML_MARK_UNJUDGED);
+  g_assert_cmpint(verdict_of(fixture, 1, "a", 100, ""), ==, ML_MARK_UNJUDGED);
+  g_assert_cmpint(verdict_of(fixture, 1, "b", 100, "ab"), ==, ML_MARK_UNJUDGED);
+  g_assert_cmpint(verdict_of(fixture, 5, "a", 100, "ab"), ==, ML_MARK_UNJUDGED); /* no line speaks of it */
+  g_autofree char *listed = verdicts(fixture, "INBOX", 9, "a", 50);
+  g_assert_cmpstr(listed, ==, ""); /* nobody has looked at the octets */
+  put(fixture, "INBOX", 9, "a", 1, ML_MARK_WARN, 100);
+  g_assert_cmpint(verdict_of(fixture, 1, "a", 100, "ab"), ==, ML_MARK_UNJUDGED); /* that is on others */
+  run_sql(fixture, "UPDATE verdict SET mark = 77 WHERE id & 4294967295 = 2");
+  g_assert_cmpint(verdict_of(fixture, 2, "a", 100, "ab"), ==, ML_MARK_UNJUDGED);
+  const guint32 third = 3;
+  g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof third);
+  g_array_append_val(gone, third);
+  const MlStoreStep step = { .uidvalidity = 9, .vanished = gone };
+  g_assert_true(ml_store_apply(fixture->store, "INBOX", &step, &error));
+  g_assert_cmpint(verdict_of(fixture, 3, "a", 100, "ab"), ==, ML_MARK_UNJUDGED);
+  fill(fixture, "INBOX", 10, 4);
+  g_assert_cmpint(verdict_of(fixture, 4, "a", 100, "ab"), ==, ML_MARK_UNJUDGED); /* of another folder */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -293,5 +338,6 @@ main(int argc, char **argv)
   ADD("damaged", test_damaged);
   ADD("two", test_two);
   ADD("file", test_file);
+  ADD("digest", test_digest);
   return g_test_run();
 }
