@@ -151,11 +151,12 @@ ml_mbox_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   if (!lock || (write && !ml_mbox_recover(lock, journal, error)))
     return FALSE;
   g_autoptr(MlMboxIndex) index = ml_mbox_scan(driver, lock->fd, path, error);
-  for (guint i = 0; index && !*found && i < index->messages->len; i++) {
-    MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
-    gsize length = (gsize)MIN(message->body - message->header, ML_HEADER_MAX);
+  for (guint i = 0; index && !*found && i < ml_mbox_count(index); i++) {
+    MlMboxMessage message;
+    ml_mbox_at(index, i, &message);
+    gsize length = (gsize)MIN(message.body - message.header, ML_HEADER_MAX);
     g_autofree char *block = g_malloc(length + 1);
-    gssize n = ml_files_pread(lock->fd, block, length, message->header, path, error);
+    gssize n = ml_files_pread(lock->fd, block, length, message.header, path, error);
     if (n < 0)
       return FALSE;
     g_autofree char *value = ml_header_value(block, (gsize)n, "Message-ID");

@@ -75,7 +75,7 @@ is_removed(const Change *change, const MlMboxMessage *message)
 }
 
 static gboolean
-add_pieces(MlMbox *mbox, MlMboxLock *lock, const Change *change, MlMboxMessage *message, GArray *pieces,
+add_pieces(MlMbox *mbox, MlMboxLock *lock, const Change *change, const MlMboxMessage *message, GArray *pieces,
            goffset *kept, GError **error)
 {
   guint flags = (message->flags | change->add) & ~change->remove & ~(guint)ML_FLAG_RECENT;
@@ -120,14 +120,15 @@ apply(MlMbox *mbox, const Change *change, GError **error)
   g_array_set_clear_func(pieces, piece_clear);
   goffset from = -1, kept = 0;
   guint found = 0;
-  for (guint i = 0; lock && i < mbox->index->messages->len; i++) {
-    MlMboxMessage *message = &g_array_index(mbox->index->messages, MlMboxMessage, i);
-    if (!g_hash_table_contains(change->uids, GUINT_TO_POINTER(message->uid)))
+  for (guint i = 0; lock && i < mbox->index->uids->len; i++) {
+    if (!g_hash_table_contains(change->uids, GUINT_TO_POINTER(g_array_index(mbox->index->uids, guint32, i))))
       continue;
+    MlMboxMessage message;
+    ml_mbox_at(mbox->index, i, &message);
     found++;
     if (from < 0)
-      from = kept = message->start;
-    if (!add_pieces(mbox, lock, change, message, pieces, &kept, error))
+      from = kept = message.start;
+    if (!add_pieces(mbox, lock, change, &message, pieces, &kept, error))
       return FALSE;
   }
   if (from >= 0 && kept > from) {
@@ -178,10 +179,11 @@ ml_mbox_flags_as(MlDriver *driver, guint32 from, guint32 to, GError **error)
   MlMboxLock *held;
   if (!ml_mbox_look(mbox, FALSE, &held, error))
     return FALSE;
-  const MlMboxMessage *message = held ? ml_mbox_message_by_uid(mbox, from) : NULL;
-  guint flags = message ? message->flags : 0;
+  MlMboxMessage message;
+  gboolean found = held && ml_mbox_find(mbox->index, from, &message);
+  guint flags = found ? message.flags : 0;
   ml_mbox_unlock(held);
-  if (!message) {
+  if (!found) {
     g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "The message is no longer in this folder.");
     return FALSE;
   }
@@ -215,13 +217,14 @@ append(MlMbox *mbox, MlMboxLock *from, MlMboxLock *to, GHashTable *uids, GError 
   at += (goffset)strlen(gap);
   g_autofree char *buffer = g_malloc(256 * 1024);
   char newline = '\n';
-  for (guint i = 0; ok && i < mbox->index->messages->len; i++) {
-    MlMboxMessage *message = &g_array_index(mbox->index->messages, MlMboxMessage, i);
-    if (!g_hash_table_contains(uids, GUINT_TO_POINTER(message->uid)))
+  for (guint i = 0; ok && i < mbox->index->uids->len; i++) {
+    if (!g_hash_table_contains(uids, GUINT_TO_POINTER(g_array_index(mbox->index->uids, guint32, i))))
       continue;
+    MlMboxMessage message;
+    ml_mbox_at(mbox->index, i, &message);
     char end = '\n';
-    for (goffset position = message->start; ok && position < message->end;) {
-      gssize n = ml_files_pread(from->fd, buffer, (gsize)MIN(message->end - position, 256 * 1024), position,
+    for (goffset position = message.start; ok && position < message.end;) {
+      gssize n = ml_files_pread(from->fd, buffer, (gsize)MIN(message.end - position, 256 * 1024), position,
                                 from->path, error);
       ok = n > 0 && ml_files_pwrite_all(to->fd, buffer, (gsize)n, at, to->path, error);
       if (n > 0)
@@ -259,8 +262,9 @@ ml_mbox_copy(MlDriver *driver, GArray *uids, const char *folder, GError **error)
     return FALSE;
   g_autoptr(GHashTable) set = uid_set(uids);
   guint found = 0;
+  MlMboxMessage any;
   for (guint i = 0; i < uids->len; i++)
-    found += ml_mbox_message_by_uid(mbox, g_array_index(uids, guint32, i)) != NULL;
+    found += ml_mbox_find(mbox->index, g_array_index(uids, guint32, i), &any);
   if (!from || found < uids->len) {
     g_set_error(error, ML_ERROR, ML_ERROR_NOT_FOUND, "Some of the messages are no longer in this folder.");
     return FALSE;

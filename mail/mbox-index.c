@@ -6,13 +6,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "crypto/mapping.h"
 #include "mail/files.h"
 
 /* What was found in an mbox file the last time, so that it need not be read from front to back again. The file is other
  * programs': what is kept is believed as far as it is held against the file's marks of change, or its headers. */
 
-#define MAGIC "signet-mbox 1\n"
-enum { HEADER_MOST = 1024 * 1024, MESSAGES_MOST = 2000000 };
+#define MAGIC "signet-mbox 2\n"
+enum { HEADER_MOST = 1024 * 1024, MESSAGES_MOST = 2000000, BLOCK = 1024 };
 
 typedef struct {
   char magic[16];
@@ -20,16 +21,9 @@ typedef struct {
   gint64 size, changed[2], modified[2]; /* seconds, nanoseconds */
   MlSipKey sip;
   guint32 count, young;
-  guint64 sum; /* of the records */
+  guint64 sum; /* of the records, which follow */
 } Front;
-
-typedef struct {
-  gint64 start, end, received;
-  guint64 hash;
-  guint32 header, body; /* behind start */
-  guint32 flags, spare;
-  char key[48];
-} Record;
+G_STATIC_ASSERT(sizeof(Front) % sizeof(gint64) == 0 && sizeof(MlMboxRecord) == 64);
 
 static gboolean
 same_inode(const struct stat *a, const struct stat *b)
@@ -53,7 +47,7 @@ static int
 open_alone(const char *path)
 {
   struct stat ours, there;
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &ours) < 0 || stat(path, &there) < 0 ||
                   !same_inode(&ours, &there) || ftruncate(fd, 0) < 0)) {
     close(fd);
@@ -62,53 +56,82 @@ open_alone(const char *path)
   return fd;
 }
 
-gboolean
-ml_mbox_index_save(const MlMboxIndex *index, const char *file)
+/* The sum goes from block to block, so that they need not lie in one piece. @fd -1: nothing is written. */
+static gboolean
+write_records(const MlMboxIndex *index, int fd, const char *path, guint64 *sum)
 {
+  g_autofree MlMboxRecord *block = g_new0(MlMboxRecord, BLOCK);
+  guint n, total = ml_mbox_count(index);
+  gboolean ok = TRUE;
+  *sum = 0;
+  for (guint done = 0; ok && done < total; done += n) {
+    n = MIN(total - done, BLOCK);
+    for (guint i = 0; i < n; i++)
+      block[i] = *ml_mbox_record(index, done + i);
+    const guint64 both[] = { *sum, ml_siphash(&index->sip, (const char *)block, n * sizeof *block) };
+    *sum = ml_siphash(&index->sip, (const char *)both, sizeof both);
+    ok = fd < 0 || ml_files_write_all(fd, block, n * sizeof *block, path, NULL);
+  }
+  return ok;
+}
+
+/* What is in the file need not be in memory: nobody writes to it any more, for the next one gets its name. */
+static gboolean
+take_file(MlMboxIndex *index, int fd, guint count)
+{
+  GBytes *file = crypto_mapping_new(fd, NULL);
+  if (!file || g_bytes_get_size(file) != sizeof(Front) + (gsize)count * sizeof(MlMboxRecord)) {
+    g_clear_pointer(&file, g_bytes_unref);
+    return FALSE;
+  }
+  g_clear_pointer(&index->file, g_bytes_unref);
+  index->file = file;
+  index->records = sizeof(Front);
+  index->in_file = count;
+  g_array_unref(index->tail);
+  index->tail = g_array_new(FALSE, FALSE, sizeof(MlMboxRecord));
+  return TRUE;
+}
+
+gboolean
+ml_mbox_index_save(MlMboxIndex *index, const char *file)
+{
+  guint count = ml_mbox_count(index);
   Front front = { .device = (guint64)index->about.st_dev, .inode = (guint64)index->about.st_ino,
                   .size = index->about.st_size,
                   .changed = { index->about.st_ctim.tv_sec, index->about.st_ctim.tv_nsec },
                   .modified = { index->about.st_mtim.tv_sec, index->about.st_mtim.tv_nsec },
-                  .sip = index->sip, .count = index->messages->len, .young = index->young };
+                  .sip = index->sip, .count = count, .young = index->young };
   memcpy(front.magic, MAGIC, sizeof MAGIC);
-  g_autoptr(GArray) records = g_array_sized_new(FALSE, TRUE, sizeof(Record), index->messages->len);
-  for (guint i = 0; i < index->messages->len; i++) {
-    const MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
-    if (message->body - message->start > G_MAXUINT32)
-      return FALSE;
-    Record record = { .start = message->start, .end = message->end, .received = message->received,
-                      .hash = message->hash, .header = (guint32)(message->header - message->start),
-                      .body = (guint32)(message->body - message->start), .flags = message->flags };
-    memcpy(record.key, message->key, sizeof record.key);
-    g_array_append_val(records, record);
-  }
-  front.sum = ml_siphash(&front.sip, records->data ? records->data : "", records->len * sizeof(Record));
   g_autofree char *temporary = g_strconcat(file, ".new", NULL);
   int fd = open_alone(temporary);
   if (fd < 0)
     return FALSE;
   /* No fsync: what a power cut leaves of it does not have its sum, and the mailbox is read instead. */
   gboolean ok = ml_files_write_all(fd, &front, sizeof front, temporary, NULL) &&
-                ml_files_write_all(fd, records->data, records->len * sizeof(Record), temporary, NULL);
+                write_records(index, fd, temporary, &front.sum) &&
+                ml_files_pwrite_all(fd, &front, sizeof front, 0, temporary, NULL);
   ok = ok && rename(temporary, file) == 0;
   if (!ok)
     unlink(temporary);
+  else if (!take_file(index, fd, count))
+    g_debug("%s stays in memory", file);
   close(fd); /* and with it the lock */
   return ok;
 }
 
+/* One behind the other, within the mailbox. */
 static gboolean
-take_record(MlMboxIndex *index, const Record *record, goffset next)
+is_sound(const MlMboxIndex *index)
 {
-  MlMboxMessage message = { .start = record->start, .header = record->start + record->header,
-                            .body = record->start + record->body, .end = record->end, .next = next,
-                            .flags = record->flags, .received = record->received, .hash = record->hash };
-  memcpy(message.key, record->key, sizeof message.key);
-  if (message.start < 0 || message.header <= message.start || message.body < message.header ||
-      message.end < message.body || message.next < message.end || !memchr(message.key, '\0', sizeof message.key) ||
-      strspn(message.key, "0123456789abcdef") != ML_MBOX_DIGEST)
-    return FALSE;
-  g_array_append_val(index->messages, message);
+  guint n = ml_mbox_count(index);
+  for (guint i = 0; i < n; i++) {
+    MlMboxMessage message;
+    ml_mbox_at(index, i, &message);
+    if (message.start < 0 || message.header <= message.start || message.body < message.header ||
+        message.end < message.body || message.next < message.end || !message.twin)
+      return FALSE;
+  }
   return TRUE;
 }
 
@@ -120,18 +143,14 @@ load(const char *file)
   Front front;
   if (fd < 0)
     return NULL;
+  g_autoptr(MlMboxIndex) index = ml_mbox_index_new();
   gboolean ok = fstat(fd, &about) == 0 && S_ISREG(about.st_mode) &&
                 ml_files_pread(fd, &front, sizeof front, 0, file, NULL) == sizeof front &&
                 memcmp(front.magic, MAGIC, sizeof MAGIC) == 0 && front.count <= MESSAGES_MOST &&
-                about.st_size == (goffset)(sizeof front + front.count * sizeof(Record));
-  gsize length = ok ? front.count * sizeof(Record) : 0;
-  g_autofree Record *records = g_malloc(length + 1);
-  ok = ok && ml_files_pread(fd, records, length, sizeof front, file, NULL) == (gssize)length &&
-       ml_siphash(&front.sip, (const char *)records, length) == front.sum;
+                take_file(index, fd, front.count);
   close(fd);
   if (!ok)
     return NULL;
-  g_autoptr(MlMboxIndex) index = ml_mbox_index_new();
   index->about.st_dev = (dev_t)front.device;
   index->about.st_ino = (ino_t)front.inode;
   index->about.st_size = front.size;
@@ -139,8 +158,8 @@ load(const char *file)
   index->about.st_mtim = (struct timespec){ front.modified[0], front.modified[1] };
   index->sip = front.sip;
   index->young = front.young != 0;
-  for (guint i = 0; ok && i < front.count; i++)
-    ok = take_record(index, &records[i], i + 1 < front.count ? records[i + 1].start : front.size);
+  guint64 sum;
+  ok = write_records(index, -1, NULL, &sum) && sum == front.sum && is_sound(index);
   return ok ? g_steal_pointer(&index) : NULL;
 }
 
@@ -151,8 +170,8 @@ static gboolean
 headers_hold(MlDriver *driver, const MlMboxIndex *index, guint first, int fd, const char *path)
 {
   g_autofree char *buffer = g_malloc(HEADER_MOST);
-  for (guint i = first; i < index->messages->len; i++) {
-    const MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
+  for (guint i = first, n = ml_mbox_count(index); i < n; i++) {
+    const MlMboxRecord *message = ml_mbox_record(index, i);
     gsize length = (gsize)(message->body - message->start);
     if (length > HEADER_MOST || !message->hash || ml_driver_interrupted(driver) ||
         ml_files_pread(fd, buffer, length, message->start, path, NULL) != (gssize)length ||
@@ -165,15 +184,15 @@ headers_hold(MlDriver *driver, const MlMboxIndex *index, guint first, int fd, co
 MlMboxIndex *
 ml_mbox_read(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, const char *file, GError **error)
 {
-  g_autoptr(MlMboxIndex) kept = known && known->messages->len ? NULL : load(file);
+  g_autoptr(MlMboxIndex) kept = known && ml_mbox_count(known) ? NULL : load(file);
   const MlMboxIndex *old = kept ? kept : known;
   g_autoptr(MlMboxIndex) index = ml_mbox_index_at(fd, path, error);
   if (!index)
     return NULL;
   const struct stat now = index->about; /* what is written from here on makes it another file */
-  gboolean usable = old && old->messages->len && same_inode(&old->about, &now);
+  gboolean usable = old && ml_mbox_count(old) && same_inode(&old->about, &now);
   if (usable && kept && !kept->young && ml_mbox_same_file(&kept->about, &now) &&
-      headers_hold(driver, kept, kept->messages->len - 1, fd, path)) {
+      headers_hold(driver, kept, ml_mbox_count(kept) - 1, fd, path)) {
     kept->about = now;
     kept->saved = TRUE;
     return g_steal_pointer(&kept);

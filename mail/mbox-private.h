@@ -18,22 +18,52 @@ typedef struct {
   goffset next;   /* where the next message begins, or the end of the file */
   guint flags;    /* MlFlags, from Status, X-Status and X-Keywords */
   gint64 received;
-  guint32 uid;
+  guint32 uid;    /* 0: it has none yet */
   guint64 hash;   /* of all before the body; 0: not known */
-  char key[48];   /* digest of what no program changes; the second of two equal ones has "-2" at its end */
+  guint8 digest[16]; /* of what no program changes */
+  guint32 twin;   /* 2: the second of two with one digest */
 } MlMboxMessage;
 
-enum { ML_MBOX_DIGEST = 32 }; /* letters of a key before "-2" */
-
+/* What is kept of it, in memory or in a file. */
 typedef struct {
-  GArray *messages; /* of MlMboxMessage, in file order */
+  gint64 start, body, end, received;
+  guint64 hash;
+  guint8 digest[16];
+  guint32 twin;
+  guint16 flags, header; /* behind start */
+} MlMboxRecord;
+
+/* Of a large mailbox, a number is all that memory has of a message: the rest is in the file in which the index is kept. */
+typedef struct {
+  GBytes *file;   /* that file as it was when it was written: records of the first messages. NULL: none */
+  guint in_file;
+  gsize records;  /* where they begin in it */
+  GArray *tail;   /* of MlMboxRecord: those behind them */
+  GArray *uids;   /* of guint32, in file order; fewer: the others have no number yet */
+  GArray *sorted; /* of guint32: their places in ascending order of the numbers; NULL: they ascend */
   struct stat about;
   MlSipKey sip;   /* of the hashes */
   gboolean sure;  /* all of the file was read for it; else a message is held against the file when it is asked for */
   gboolean young; /* the file was written to so shortly before that its time would not tell of a write after that */
   gboolean saved; /* as ml_mbox_index_save() does it */
 } MlMboxIndex;
+
+/* mbox-list.c */
 MlMboxIndex *ml_mbox_index_new(void);
+void ml_mbox_index_free(MlMboxIndex *index);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMboxIndex, ml_mbox_index_free)
+guint ml_mbox_count(const MlMboxIndex *index);
+void ml_mbox_at(const MlMboxIndex *index, guint place, MlMboxMessage *message);
+const MlMboxRecord *ml_mbox_record(const MlMboxIndex *index, guint place); /* until it grows or is saved */
+gboolean ml_mbox_find(const MlMboxIndex *index, guint32 uid, MlMboxMessage *message); /* FALSE: it is not there */
+void ml_mbox_add(MlMboxIndex *index, const MlMboxMessage *message);
+void ml_mbox_take_first(MlMboxIndex *index, const MlMboxIndex *from, guint n); /* into an empty one */
+void ml_mbox_take_uids(MlMboxIndex *index, const guint32 *uids);
+void ml_mbox_clear(MlMboxIndex *index); /* no messages */
+enum { ML_MBOX_KEY = 48 };
+void ml_mbox_key(const MlMboxMessage *message, char key[ML_MBOX_KEY]); /* the second of two has "-2" at its end */
+
+/* mbox-scan.c */
 MlMboxIndex *ml_mbox_scan(MlDriver *driver, int fd, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The same in two steps. An empty one of the file as it is now, before anything of it is looked at. */
 MlMboxIndex *ml_mbox_index_at(int fd, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -46,10 +76,8 @@ gboolean ml_mbox_holds(MlDriver *driver, int fd, const char *path, const MlMboxM
 /* mbox-index.c. The same for as little as will do, by what is known already: @known (may be NULL), or what is kept in @file. */
 MlMboxIndex *ml_mbox_read(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, const char *file,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean ml_mbox_index_save(const MlMboxIndex *index, const char *file); /* FALSE: it is read again the next time */
+gboolean ml_mbox_index_save(MlMboxIndex *index, const char *file); /* FALSE: it is read again the next time */
 gboolean ml_mbox_same_file(const struct stat *a, const struct stat *b);
-void ml_mbox_index_free(MlMboxIndex *index);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlMboxIndex, ml_mbox_index_free)
 
 /* Both locks that other programs look at: fcntl's and FILE.lock, taken by short tries for some seconds,
  * never by waiting inside the kernel. Where the folder cannot be written, the system's dotlockfile makes
@@ -89,7 +117,6 @@ typedef struct {
   MlDriver base;
   char *folder, *path, *journal; /* the selected one; NULL: none */
   MlMboxIndex *index;            /* as of the last look; never NULL while selected */
-  GHashTable *by_uid;            /* number -> position in index->messages + 1 */
   MlNumbers *numbers;
   guint32 validity; /* of the numbers, as the folder was opened; 0: not known yet */
   MlChanges *pending;
@@ -103,10 +130,10 @@ char *ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error);
 gboolean ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error);
 /* After that, before anything is written by offsets: all of the file was read under this lock, or since it changed last. */
 gboolean ml_mbox_make_sure(MlMbox *mbox, MlMboxLock *lock, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Leaves it empty where the numbers are no longer those that the folder was opened with. */
-gboolean ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error);
 void ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index);
-MlMboxMessage *ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid);
+
+/* mbox-numbers.c. Leaves it empty where the numbers are no longer those that the folder was opened with. */
+gboolean ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* mbox-change.c */
 gboolean ml_mbox_flags(MlDriver *driver, GArray *uids, guint add, guint remove, GError **error);

@@ -175,9 +175,35 @@ typedef struct {
   GChecksum *sum;
   goffset
       text_end; /* behind the last line that is not empty: an appender may put more empty lines after it */
-  GHashTable *keys; /* how often each was seen */
+  guint32 *twins;   /* by its digest, the last message that has it, and 1; 0: free */
+  guint n_twins;
   GString *head;    /* from the From line to the body */
 } Scan;
+
+/* A sender may choose digests, but knows nothing of the key of the hash. */
+static guint32 *
+twin_of(const Scan *scan, const guint8 *digest)
+{
+  guint mask = scan->n_twins - 1;
+  guint at = (guint)ml_siphash(&scan->index->sip, (const char *)digest, sizeof scan->now.digest) & mask;
+  while (scan->twins[at] && memcmp(ml_mbox_record(scan->index, scan->twins[at] - 1)->digest, digest,
+                                   sizeof scan->now.digest) != 0)
+    at = (at + 1) & mask;
+  return &scan->twins[at];
+}
+
+/* With room for @n messages, and as many again. */
+static void
+find_twins(Scan *scan, guint n)
+{
+  scan->n_twins = 1024;
+  while (scan->n_twins < 4 * (guint64)n)
+    scan->n_twins *= 2;
+  g_free(scan->twins);
+  scan->twins = g_new0(guint32, scan->n_twins);
+  for (guint32 i = 0, count = ml_mbox_count(scan->index); i < count; i++)
+    *twin_of(scan, ml_mbox_record(scan->index, i)->digest) = i + 1;
+}
 
 static void
 close_message(Scan *scan, goffset next)
@@ -193,15 +219,17 @@ close_message(Scan *scan, goffset next)
   g_autofree char *length =
       g_strdup_printf("%" G_GINT64_FORMAT, (gint64)(MAX(scan->text_end, now->body) - now->body));
   g_checksum_update(scan->sum, (const guchar *)length, -1);
-  const char *digest = g_checksum_get_string(scan->sum);
-  g_autofree char *key = g_strndup(digest, ML_MBOX_DIGEST);
-  guint count = GPOINTER_TO_UINT(g_hash_table_lookup(scan->keys, key)) + 1;
-  if (count > 1)
-    g_snprintf(now->key, sizeof now->key, "%s-%u", key, count);
-  else
-    g_strlcpy(now->key, key, sizeof now->key);
-  g_hash_table_insert(scan->keys, g_steal_pointer(&key), GUINT_TO_POINTER(count));
-  g_array_append_val(scan->index->messages, *now);
+  guint8 digest[32];
+  gsize size = sizeof digest;
+  g_checksum_get_digest(scan->sum, digest, &size);
+  memcpy(now->digest, digest, sizeof now->digest);
+  guint count = ml_mbox_count(scan->index);
+  if (scan->n_twins < 2 * (count + 1))
+    find_twins(scan, count + 1);
+  guint32 *twin = twin_of(scan, now->digest);
+  now->twin = *twin ? ml_mbox_record(scan->index, *twin - 1)->twin + 1 : 1;
+  ml_mbox_add(scan->index, now);
+  *twin = count + 1;
   scan->open = FALSE;
 }
 
@@ -273,7 +301,7 @@ scan_lines(Scan *scan, MlDriver *driver, Lines *lines, GError **error)
       g_set_error(error, ML_ERROR, ML_ERROR_CANCELLED, "Cancelled.");
       return FALSE;
     }
-    if (scan->index->messages->len >= MAX_MESSAGES) {
+    if (ml_mbox_count(scan->index) >= MAX_MESSAGES) {
       g_set_error(error, ML_ERROR, ML_ERROR_STORE, "%s holds more than %d messages.", lines->path,
                   MAX_MESSAGES);
       return FALSE;
@@ -283,38 +311,17 @@ scan_lines(Scan *scan, MlDriver *driver, Lines *lines, GError **error)
   return result == 0;
 }
 
-void
-ml_mbox_index_free(MlMboxIndex *index)
-{
-  if (!index)
-    return;
-  g_array_unref(index->messages);
-  g_free(index);
-}
-
-MlMboxIndex *
-ml_mbox_index_new(void)
-{
-  MlMboxIndex *index = g_new0(MlMboxIndex, 1);
-  index->messages = g_array_new(FALSE, FALSE, sizeof(MlMboxMessage));
-  index->sip = ml_siphash_key();
-  return index;
-}
-
-/* From @from to @to, behind what @index has already. */
+/* From @from to @to, behind what @index has already. *reached: the end of the file, where that comes before. */
 static gboolean
-scan_range(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, goffset from, goffset to, GError **error)
+scan_range(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, goffset from, goffset to, goffset *reached,
+           GError **error)
 {
   Lines lines = { .fd = fd, .path = path, .buffer = g_malloc(BUFFER), .base = from, .size = to };
   Scan scan = { .index = index, .sum = g_checksum_new(G_CHECKSUM_SHA256), .head = g_string_new(NULL) };
-  scan.keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  for (guint i = 0; i < index->messages->len; i++) {
-    const char *key = g_array_index(index->messages, MlMboxMessage, i).key;
-    guint count = key[ML_MBOX_DIGEST] == '-' ? (guint)g_ascii_strtoull(key + ML_MBOX_DIGEST + 1, NULL, 10) : 1;
-    g_hash_table_insert(scan.keys, g_strndup(key, ML_MBOX_DIGEST), GUINT_TO_POINTER(count));
-  }
+  find_twins(&scan, ml_mbox_count(index));
   gboolean ok = scan_lines(&scan, driver, &lines, error);
-  g_hash_table_unref(scan.keys);
+  *reached = lines.base + (goffset)lines.have;
+  g_free(scan.twins);
   g_checksum_free(scan.sum);
   g_string_free(scan.head, TRUE);
   g_free(lines.buffer);
@@ -337,16 +344,17 @@ gboolean
 ml_mbox_index_fill(MlMboxIndex *index, MlDriver *driver, int fd, const char *path, const MlMboxIndex *known,
                    GError **error)
 {
-  goffset from = 0;
+  goffset from = 0, reached;
   index->sure = !known;
-  if (known && known->messages->len) {
-    index->sip = known->sip;
-    g_array_append_vals(index->messages, known->messages->data, known->messages->len - 1);
-    from = g_array_index(known->messages, MlMboxMessage, known->messages->len - 1).start;
+  if (known && ml_mbox_count(known)) {
+    guint last = ml_mbox_count(known) - 1;
+    ml_mbox_take_first(index, known, last);
+    from = ml_mbox_record(known, last)->start;
   }
-  if (!scan_range(index, driver, fd, path, from, index->about.st_size, error))
+  if (!scan_range(index, driver, fd, path, from, index->about.st_size, &reached, error))
     return FALSE;
-  if (!index->messages->len && index->about.st_size > 1) {
+  index->about.st_size = MIN(index->about.st_size, reached); /* shorter meanwhile: it is another file at the next look */
+  if (!ml_mbox_count(index) && index->about.st_size > 1) {
     g_set_error(error, ML_ERROR, ML_ERROR_MALFORMED,
                 "%s is no mbox file: it does not begin with a \"From \" line.", path);
     return FALSE;
@@ -365,10 +373,12 @@ gboolean
 ml_mbox_holds(MlDriver *driver, int fd, const char *path, const MlMboxMessage *message)
 {
   g_autoptr(MlMboxIndex) index = ml_mbox_index_new();
-  if (!scan_range(index, driver, fd, path, message->start, message->next, NULL) || index->messages->len != 1)
+  goffset reached;
+  if (!scan_range(index, driver, fd, path, message->start, message->next, &reached, NULL) || ml_mbox_count(index) != 1)
     return FALSE;
-  const MlMboxMessage *now = &g_array_index(index->messages, MlMboxMessage, 0);
-  return now->start == message->start && now->header == message->header && now->body == message->body &&
-         now->end == message->end && now->next == message->next && now->flags == message->flags &&
-         strncmp(now->key, message->key, ML_MBOX_DIGEST) == 0;
+  MlMboxMessage now;
+  ml_mbox_at(index, 0, &now);
+  return reached == message->next && now.start == message->start && now.header == message->header &&
+         now.body == message->body && now.end == message->end && now.flags == message->flags &&
+         memcmp(now.digest, message->digest, sizeof now.digest) == 0;
 }

@@ -21,7 +21,6 @@ unselect(MlMbox *mbox)
   g_clear_pointer(&mbox->path, g_free);
   g_clear_pointer(&mbox->journal, g_free);
   g_clear_pointer(&mbox->index, ml_mbox_index_free);
-  g_clear_pointer(&mbox->by_uid, g_hash_table_unref);
   g_clear_pointer(&mbox->numbers, ml_numbers_free);
   g_clear_pointer(&mbox->pending, ml_changes_free);
   mbox->validity = 0;
@@ -75,72 +74,27 @@ ml_mbox_journal_path(MlDriver *driver, const char *path, GError **error)
   return g_build_filename(dir, name, NULL);
 }
 
-static int
-compare_uids(const void *a, const void *b)
-{
-  guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
-  return one < other ? -1 : one > other;
-}
-
-gboolean
-ml_mbox_number_index(MlMbox *mbox, MlMboxIndex *index, GError **error)
-{
-  g_autoptr(GPtrArray) keys = g_ptr_array_sized_new(index->messages->len + 1);
-  for (guint i = 0; i < index->messages->len; i++)
-    g_ptr_array_add(keys, g_array_index(index->messages, MlMboxMessage, i).key);
-  g_autofree guint32 *uids = g_new(guint32, keys->len + 1);
-  guint32 below = ml_numbers_next(mbox->numbers), before = ml_numbers_validity(mbox->numbers);
-  gboolean ok = ml_numbers_assign(mbox->numbers, keys, uids, error);
-  for (guint i = 0; ok && i < index->messages->len; i++)
-    g_array_index(index->messages, MlMboxMessage, i).uid = uids[i];
-  guint32 validity = ml_numbers_validity(mbox->numbers);
-  if (ok && validity == before) {
-    g_autoptr(GError) why = NULL;
-    qsort(uids, keys->len, sizeof *uids, compare_uids);
-    if (!ml_numbers_keep(mbox->numbers, uids, keys->len, below, &why))
-      g_debug("old keys of %s stay: %s", mbox->path, why->message);
-  }
-  ml_numbers_rest(mbox->numbers);
-  mbox->validity = mbox->validity ? mbox->validity : validity;
-  if (ok && mbox->validity != validity) { /* a new number is not what the caller means by it */
-    mbox->pending->reset = TRUE;
-    g_array_set_size(index->messages, 0);
-  }
-  return ok;
-}
-
-MlMboxMessage *
-ml_mbox_message_by_uid(MlMbox *mbox, guint32 uid)
-{
-  guint position = GPOINTER_TO_UINT(g_hash_table_lookup(mbox->by_uid, GUINT_TO_POINTER(uid)));
-  return position ? &g_array_index(mbox->index->messages, MlMboxMessage, position - 1) : NULL;
-}
-
 /* Takes @index; the differences from the old one go to mbox->pending. */
 void
 ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index)
 {
-  GHashTable *by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
-  for (guint i = 0; i < index->messages->len; i++) {
-    MlMboxMessage *message = &g_array_index(index->messages, MlMboxMessage, i);
-    MlMboxMessage *old = ml_mbox_message_by_uid(mbox, message->uid);
-    g_hash_table_insert(by_uid, GUINT_TO_POINTER(message->uid), GUINT_TO_POINTER(i + 1));
-    if (!old) {
+  MlMboxMessage message, other;
+  for (guint i = 0, n = ml_mbox_count(index); i < n; i++) {
+    ml_mbox_at(index, i, &message);
+    if (!ml_mbox_find(mbox->index, message.uid, &other)) {
       mbox->pending->new_mail = TRUE;
-      g_array_append_val(mbox->pending->arrived, message->uid);
-    } else if (old->flags != message->flags) {
-      MlFlagChange change = { message->uid, message->flags };
+      g_array_append_val(mbox->pending->arrived, message.uid);
+    } else if (other.flags != message.flags) {
+      MlFlagChange change = { message.uid, message.flags };
       g_array_append_val(mbox->pending->flag_changes, change);
     }
   }
-  for (guint i = 0; i < mbox->index->messages->len; i++) {
-    guint32 uid = g_array_index(mbox->index->messages, MlMboxMessage, i).uid;
-    if (!mbox->pending->reset && !g_hash_table_contains(by_uid, GUINT_TO_POINTER(uid)))
+  for (guint i = 0; i < mbox->index->uids->len; i++) {
+    guint32 uid = g_array_index(mbox->index->uids, guint32, i);
+    if (!mbox->pending->reset && !ml_mbox_find(index, uid, &other))
       g_array_append_val(mbox->pending->vanished, uid);
   }
-  g_hash_table_unref(mbox->by_uid);
   ml_mbox_index_free(mbox->index);
-  mbox->by_uid = by_uid;
   mbox->index = index;
 }
 
@@ -156,7 +110,7 @@ save_index(MlMbox *mbox)
 {
   g_autofree char *file = index_file(mbox->journal);
   mbox->index->saved = TRUE;
-  if (mbox->index->messages->len && !ml_mbox_index_save(mbox->index, file))
+  if (ml_mbox_count(mbox->index) && !ml_mbox_index_save(mbox->index, file))
     g_debug("%s was not kept", file);
 }
 
@@ -229,7 +183,6 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
   mbox->folder = g_strdup(folder);
   mbox->path = g_steal_pointer(&path);
   mbox->index = ml_mbox_index_new();
-  mbox->by_uid = g_hash_table_new(g_direct_hash, g_direct_equal);
   mbox->pending = ml_changes_new();
   mbox->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   g_autofree char *dir = g_path_get_dirname(mbox->path);
@@ -251,21 +204,20 @@ mbox_select(MlDriver *driver, const char *folder, MlSelected *selected, GError *
   ml_changes_free(mbox->pending);
   mbox->pending = ml_changes_new();
   selected->uidvalidity = ml_numbers_validity(mbox->numbers);
-  selected->total = mbox->index->messages->len;
+  selected->total = ml_mbox_count(mbox->index);
   return TRUE;
 }
 
-/* What the file says of this message at this moment: an index that is not sure is not believed. NULL with no error: there
+/* What the file says of this message at this moment: an index that is not sure is not believed. FALSE with no error: there
  * is none. */
-static const MlMboxMessage *
-look_up(MlMbox *mbox, MlMboxLock *lock, guint32 uid, GError **error)
+static gboolean
+look_up(MlMbox *mbox, MlMboxLock *lock, guint32 uid, MlMboxMessage *message, GError **error)
 {
-  const MlMboxMessage *message = ml_mbox_message_by_uid(mbox, uid);
-  if (!message || mbox->index->sure || ml_mbox_holds(&mbox->base, lock->fd, mbox->path, message))
-    return message;
-  if (!ml_mbox_make_sure(mbox, lock, error))
-    return NULL;
-  return ml_mbox_message_by_uid(mbox, uid);
+  if (!ml_mbox_find(mbox->index, uid, message))
+    return FALSE;
+  if (mbox->index->sure || ml_mbox_holds(&mbox->base, lock->fd, mbox->path, message))
+    return TRUE;
+  return ml_mbox_make_sure(mbox, lock, error) && ml_mbox_find(mbox->index, uid, message);
 }
 
 static MlHeader *
@@ -306,8 +258,10 @@ tell_headers(MlDriver *driver, const GArray *uids, guint first, MlHeadersFunc fu
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     for (; lock && i < uids->len && headers->len < chunk && !ml_driver_interrupted(driver); i++) {
       GError *why = NULL;
-      const MlMboxMessage *message = look_up(mbox, lock, g_array_index(uids, guint32, i), &why);
-      MlHeader *header = message ? read_header(mbox, lock, message, buffer, &why) : NULL;
+      MlMboxMessage message;
+      MlHeader *header = look_up(mbox, lock, g_array_index(uids, guint32, i), &message, &why)
+                             ? read_header(mbox, lock, &message, buffer, &why)
+                             : NULL;
       if (header)
         g_ptr_array_add(headers, header);
       else if (why) {
@@ -341,9 +295,8 @@ mbox_uids(MlDriver *driver, GArray *uids, GError **error)
   if (!ml_mbox_look(mbox, FALSE, &lock, error))
     return FALSE;
   ml_mbox_unlock(lock);
-  for (guint i = 0; i < mbox->index->messages->len; i++) {
-    const MlMboxMessage *message = &g_array_index(mbox->index->messages, MlMboxMessage, i);
-    MlFlagChange one = { message->uid, message->flags };
+  for (guint i = 0; i < mbox->index->uids->len; i++) {
+    MlFlagChange one = { g_array_index(mbox->index->uids, guint32, i), ml_mbox_record(mbox->index, i)->flags };
     g_array_append_val(uids, one);
   }
   return TRUE;
@@ -369,8 +322,8 @@ mbox_headers(MlDriver *driver, guint32 above, guint first, MlHeadersFunc func, g
     return FALSE;
   ml_mbox_unlock(lock);
   g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  for (guint i = 0; i < mbox->index->messages->len; i++) {
-    guint32 uid = g_array_index(mbox->index->messages, MlMboxMessage, i).uid;
+  for (guint i = 0; i < mbox->index->uids->len; i++) {
+    guint32 uid = g_array_index(mbox->index->uids, guint32, i);
     if (uid > above)
       g_array_append_val(uids, uid);
   }
@@ -457,7 +410,8 @@ mbox_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func,
     return NULL;
   g_autoptr(MlMboxLock) lock = held;
   GError *why = NULL;
-  const MlMboxMessage *message = lock ? look_up(mbox, lock, uid, &why) : NULL;
+  MlMboxMessage at;
+  const MlMboxMessage *message = lock && look_up(mbox, lock, uid, &at, &why) ? &at : NULL;
   if (!message) {
     if (why)
       g_propagate_error(error, why);
@@ -557,9 +511,9 @@ count(MlDriver *driver, MlFolder *folder, const char *path, GError **error)
                                       : ml_mbox_scan(driver, lock->fd, path, error);
   if (!index)
     return FALSE;
-  folder->total = (int)index->messages->len;
-  for (guint i = 0; i < index->messages->len; i++)
-    folder->unseen += !(g_array_index(index->messages, MlMboxMessage, i).flags & ML_FLAG_SEEN);
+  folder->total = (int)ml_mbox_count(index);
+  for (guint i = 0, n = ml_mbox_count(index); i < n; i++)
+    folder->unseen += !(ml_mbox_record(index, i)->flags & ML_FLAG_SEEN);
   return TRUE;
 }
 
