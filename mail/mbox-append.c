@@ -137,6 +137,25 @@ ml_mbox_append(MlDriver *driver, const char *folder, GBytes *bytes, guint flags,
   return FALSE;
 }
 
+/* The first whose Message-ID has it in it. */
+static gboolean
+find_id(const MlMboxIndex *index, int fd, const char *path, const char *message_id, MlMboxMessage *message, gboolean *found,
+        GError **error)
+{
+  g_autofree char *block = g_malloc(ML_HEADER_MAX);
+  for (guint i = 0; !*found && i < ml_mbox_count(index); i++) {
+    ml_mbox_at(index, i, message);
+    gsize length = (gsize)MIN(message->body - message->header, ML_HEADER_MAX);
+    gssize n = ml_files_pread(fd, block, length, message->header, path, error);
+    if (n < 0)
+      return FALSE;
+    g_autofree char *value = ml_header_value(block, (gsize)n, "Message-ID");
+    *found = value && strstr(value, message_id) != NULL;
+  }
+  return TRUE;
+}
+
+/* By what is known of the file, as far as that may be believed; what is found by it is held against the file. */
 gboolean
 ml_mbox_has(MlDriver *driver, const char *folder, const char *message_id, gboolean *found, GError **error)
 {
@@ -150,17 +169,14 @@ ml_mbox_has(MlDriver *driver, const char *folder, const char *message_id, gboole
   g_autoptr(MlMboxLock) lock = ml_mbox_lock(driver, path, write, error);
   if (!lock || (write && !ml_mbox_recover(lock, journal, error)))
     return FALSE;
-  g_autoptr(MlMboxIndex) index = ml_mbox_scan(driver, lock->fd, path, error);
-  for (guint i = 0; index && !*found && i < ml_mbox_count(index); i++) {
-    MlMboxMessage message;
-    ml_mbox_at(index, i, &message);
-    gsize length = (gsize)MIN(message.body - message.header, ML_HEADER_MAX);
-    g_autofree char *block = g_malloc(length + 1);
-    gssize n = ml_files_pread(lock->fd, block, length, message.header, path, error);
-    if (n < 0)
-      return FALSE;
-    g_autofree char *value = ml_header_value(block, (gsize)n, "Message-ID");
-    *found = value && strstr(value, message_id) != NULL;
-  }
-  return index != NULL;
+  g_autofree char *file = ml_mbox_index_file(journal);
+  g_autoptr(MlMboxIndex) index = ml_mbox_read(driver, lock->fd, path, NULL, file, error);
+  MlMboxMessage message;
+  if (!index || !find_id(index, lock->fd, path, message_id, &message, found, error))
+    return FALSE;
+  if (!*found || index->sure || ml_mbox_holds(driver, lock->fd, path, &message))
+    return TRUE;
+  *found = FALSE;
+  g_autoptr(MlMboxIndex) all = ml_mbox_scan(driver, lock->fd, path, error);
+  return all && find_id(all, lock->fd, path, message_id, &message, found, error);
 }

@@ -138,6 +138,8 @@ apply(MlMbox *mbox, const Change *change, GError **error)
     if (!ml_mbox_replace(lock, mbox->journal, from, pieces, error))
       return FALSE;
     g_autoptr(MlMboxIndex) index = ml_mbox_scan(&mbox->base, lock->fd, mbox->path, error);
+    if (index) /* nobody else writes before we let go of the lock, and what is written then has another time */
+      index->young = ml_files_is_young(&index->about);
     if (!index || !ml_mbox_number_index(mbox, index, error))
       return FALSE;
     /* What we did ourselves is no news, but for what is gone. */

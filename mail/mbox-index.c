@@ -42,6 +42,12 @@ ml_mbox_same_file(const struct stat *a, const struct stat *b)
 
 /* ---- in a file */
 
+char *
+ml_mbox_index_file(const char *journal)
+{
+  return g_strconcat(journal, ".index", NULL);
+}
+
 /* Several drivers may look at one mailbox, and one of them will do. -1: another is at it. */
 static int
 open_alone(const char *path)

@@ -77,6 +77,7 @@ gboolean ml_mbox_holds(MlDriver *driver, int fd, const char *path, const MlMboxM
 MlMboxIndex *ml_mbox_read(MlDriver *driver, int fd, const char *path, const MlMboxIndex *known, const char *file,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_mbox_index_save(MlMboxIndex *index, const char *file); /* FALSE: it is read again the next time */
+char *ml_mbox_index_file(const char *journal); /* where that is. Transfer full */
 gboolean ml_mbox_same_file(const struct stat *a, const struct stat *b);
 
 /* Both locks that other programs look at: fcntl's and FILE.lock, taken by short tries for some seconds,

@@ -98,17 +98,11 @@ ml_mbox_take_index(MlMbox *mbox, MlMboxIndex *index)
   mbox->index = index;
 }
 
-static char *
-index_file(const char *journal)
-{
-  return g_strconcat(journal, ".index", NULL);
-}
-
 /* A file that grows is kept once it is left: few lines more are quickly read again. */
 static void
 save_index(MlMbox *mbox)
 {
-  g_autofree char *file = index_file(mbox->journal);
+  g_autofree char *file = ml_mbox_index_file(mbox->journal);
   mbox->index->saved = TRUE;
   if (ml_mbox_count(mbox->index) && !ml_mbox_index_save(mbox->index, file))
     g_debug("%s was not kept", file);
@@ -130,6 +124,14 @@ gboolean
 ml_mbox_make_sure(MlMbox *mbox, MlMboxLock *lock, GError **error)
 {
   return mbox->index->sure || scan_all(mbox, lock, error);
+}
+
+/* A write within the tick of the clock in which the file was read leaves its times as they were: what was read then is
+ * believed once it was looked at again. */
+static gboolean
+is_another(const MlMbox *mbox, const struct stat *now)
+{
+  return mbox->index->young || !ml_mbox_same_file(now, &mbox->index->about);
 }
 
 /* Locks the selected file, finishes what a killed run left, and makes the index true. A file that is not
@@ -155,8 +157,8 @@ ml_mbox_look(MlMbox *mbox, gboolean write, MlMboxLock **lock, GError **error)
     ml_files_error(error, errno, "read", mbox->path);
     return FALSE;
   }
-  if (!ml_mbox_same_file(&now, &mbox->index->about)) {
-    g_autofree char *file = index_file(mbox->journal);
+  if (is_another(mbox, &now)) {
+    g_autofree char *file = ml_mbox_index_file(mbox->journal);
     g_autoptr(MlMboxIndex) index = ml_mbox_read(&mbox->base, held->fd, mbox->path, mbox->index, file, error);
     if (!index || !ml_mbox_number_index(mbox, index, error))
       return FALSE;
@@ -462,7 +464,7 @@ look_if_changed(MlMbox *mbox, GError **error)
     ml_files_error(error, errno, "read", mbox->path);
     return FALSE;
   }
-  if (ml_mbox_same_file(&now, &mbox->index->about))
+  if (!is_another(mbox, &now))
     return TRUE;
   MlMboxLock *lock;
   gboolean ok = ml_mbox_look(mbox, FALSE, &lock, error);
@@ -506,7 +508,7 @@ count(MlDriver *driver, MlFolder *folder, const char *path, GError **error)
   if (!lock)
     return FALSE;
   g_autofree char *journal = ml_mbox_journal_path(driver, path, NULL);
-  g_autofree char *file = journal ? index_file(journal) : NULL;
+  g_autofree char *file = journal ? ml_mbox_index_file(journal) : NULL;
   g_autoptr(MlMboxIndex) index = file ? ml_mbox_read(driver, lock->fd, path, NULL, file, error)
                                       : ml_mbox_scan(driver, lock->fd, path, error);
   if (!index)

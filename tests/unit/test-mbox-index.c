@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mail/driver.h"
 #include "mail/mbox-private.h"
 #include "tests/unit/driver-lab.h"
 #include "tests/unit/local-lab.h"
@@ -213,6 +212,35 @@ test_meanwhile(LocalMailbox *f, gconstpointer data)
   }
 }
 
+/* A write in the same tick of the clock as the one before our look, as long as before: the file has the very times that were
+ * seen, which is why a file that was young then is looked at again. */
+static void
+test_same_tick(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  static const guint marks[] = { ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FLAGGED, ML_FLAG_ANSWERED | ML_FLAG_FLAGGED };
+  const char *const texts[] = { ONE TWO THREE, named("another mark")->text };
+  g_autofree char *dir = g_build_filename(f->dir, "kept", NULL);
+  const MlDriverHooks hooks = { .state_dir = dir };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
+  MlSelected selected;
+  write_text(f->file, texts[0], O_TRUNC);
+  g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
+  for (guint i = 1; i < 5; i++) {
+    MlMboxIndex *index = ((MlMbox *)driver)->index;
+    write_text(f->file, texts[i % 2], 0);
+    g_assert_cmpint(stat(f->file, &index->about), ==, 0);
+    index->young = TRUE;
+    g_autoptr(MlChanges) news = ml_changes_new();
+    g_assert_true(ml_driver_poll(driver, news, &error));
+    g_autoptr(GArray) uids = ml_driver_uids(driver, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(uids->len, ==, 3);
+    g_assert_cmpuint(g_array_index(uids, MlFlagChange, 1).flags & ~(guint)ML_FLAG_RECENT, ==, marks[i % 2]);
+  }
+}
+
 /* What is deleted is what was meant, and nothing else, whatever the index says. */
 static void
 test_delete(LocalMailbox *f, gconstpointer data)
@@ -308,6 +336,7 @@ test_read(LocalMailbox *f, gconstpointer data)
     g_autofree char *dir = g_build_filename(f->dir, "kept", NULL);
     const MlDriverHooks hooks = { .state_dir = dir };
     MlSelected selected;
+    gboolean found = FALSE;
     if (i)
       local_write(f->path, FROM "Subject: small\n\nSmall\n\n", O_APPEND);
     g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
@@ -315,6 +344,10 @@ test_read(LocalMailbox *f, gconstpointer data)
     g_assert_true(ml_driver_select(driver, "INBOX", &selected, NULL));
     g_assert_cmpuint(octets_read() - before, <, i ? LARGE / 2 : LARGE / 8);
     g_assert_cmpuint(selected.total, ==, 4 + i);
+    before = octets_read();
+    g_assert_true(ml_driver_has(driver, "INBOX", "<nowhere@x>", &found, NULL));
+    g_assert_false(found);
+    g_assert_cmpuint(octets_read() - before, <, LARGE / 2);
   }
   g_autofree char *kept = told(f, "kept", 1), *fresh = told(f, "fresh", 1);
   g_assert_cmpstr(kept, ==, fresh);
@@ -328,6 +361,7 @@ main(int argc, char **argv)
   g_test_add_func("/mbox-index/sizes", test_sizes);
   ADD("changes", test_changes);
   ADD("meanwhile", test_meanwhile);
+  ADD("same-tick", test_same_tick);
   ADD("delete", test_delete);
   ADD("damage", test_damage);
   ADD("read", test_read);
