@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mail/driver.h"
@@ -17,6 +18,19 @@ typedef struct {
   LocalMailbox local;
   MlDriver *driver;
 } Fixture;
+
+/* In the place of libc's: a disk that does not take the names in a folder. */
+static gboolean no_folder_sync;
+
+int
+fsync(int fd)
+{
+  struct stat about;
+  if (!no_folder_sync || fstat(fd, &about) != 0 || !S_ISDIR(about.st_mode))
+    return (int)syscall(SYS_fsync, fd);
+  errno = EIO;
+  return -1;
+}
 
 static void
 set_up(Fixture *f, gconstpointer data)
@@ -476,6 +490,59 @@ test_lost(Fixture *f, gconstpointer data)
   g_assert_cmpuint(driver_by_subject(headers, "two")->uid, ==, 2);
 }
 
+/* The same where the look in which they were found lost fails: another signet has numbered the messages meanwhile, and what
+ * we had by a number is no message of ours any more. */
+static void
+test_lost_unseen(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  open_folder(f, "INBOX", 1);
+  put(f, "cur", "1700000001.a:2,S", MAIL("one"));
+  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *cur = g_build_filename(f->root, "cur", NULL), *away = g_build_filename(f->root, "away", NULL);
+  g_assert_cmpint(g_unlink(file), ==, 0);
+  g_assert_cmpint(g_rename(cur, away), ==, 0);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_false(ml_driver_poll(f->driver, changes, &error));
+  g_assert_nonnull(error);
+  g_clear_error(&error);
+  g_assert_cmpint(g_rename(away, cur), ==, 0);
+  g_autoptr(MlDriver) other = ml_driver_new(&f->account, &f->hooks);
+  MlSelected selected;
+  g_assert_true(ml_driver_select(other, "INBOX", &selected, &error)); /* there "one" is 1 */
+  g_autoptr(GArray) uids = one(1);
+  g_assert_false(ml_driver_delete(f->driver, uids, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_clear_error(&error);
+  g_assert_true(exists(f, "cur", "1700000001.a:2,S"));
+  g_assert_true(exists(f, "cur", "1700000002.b:2,S"));
+  g_assert_true(ml_driver_poll(f->driver, changes, &error));
+  g_assert_true(changes->reset);
+}
+
+/* Where the name of a message is not on the disk it is taken back: whoever is told that it failed may do it again. */
+static void
+test_not_synced(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GBytes) bytes = g_bytes_new_static("Subject: x\r\n\r\nText.\r\n", 21);
+  for (guint i = 0; i < 4; i++) {
+    const guint flags = i % 2 ? ML_FLAG_SEEN : 0;
+    g_autoptr(GError) error = NULL;
+    no_folder_sync = i < 2;
+    gboolean ok = ml_driver_append(f->driver, "INBOX", bytes, flags, 1700000000, NULL, &error);
+    no_folder_sync = FALSE;
+    g_assert_cmpint(ok, ==, i >= 2);
+    if (!ok)
+      g_assert_error(error, ML_ERROR, ML_ERROR_STORE);
+    MlSelected selected;
+    g_assert_true(ml_driver_select(f->driver, "INBOX", &selected, NULL));
+    g_assert_cmpuint(selected.total, ==, i < 2 ? 0 : i - 1);
+  }
+}
+
 static gpointer
 deliver_later(gpointer data)
 {
@@ -550,6 +617,8 @@ main(int argc, char **argv)
   ADD("names", test_names);
   ADD("back", test_back);
   ADD("lost", test_lost);
+  ADD("lost-unseen", test_lost_unseen);
+  ADD("not-synced", test_not_synced);
   ADD("wait", test_wait);
   ADD("interrupt", test_interrupt);
   return g_test_run();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mail/mbox-private.h"
@@ -241,6 +242,51 @@ test_same_tick(Fixture *f, gconstpointer data)
   }
 }
 
+/* In the place of libc's: another program writes into the mailbox behind the first look into it. */
+static const char *written_behind, *mailbox;
+
+ssize_t read_and_write(int fd, void *buffer, size_t length, off_t at) __asm__("pread");
+
+ssize_t
+read_and_write(int fd, void *buffer, size_t length, off_t at)
+{
+  ssize_t n = syscall(SYS_pread64, fd, buffer, length, at);
+  struct stat here, there;
+  if (!written_behind || fstat(fd, &here) != 0 || stat(mailbox, &there) != 0 || here.st_ino != there.st_ino)
+    return n;
+  const struct timespec times[2] = { there.st_atim, there.st_mtim };
+  write_text(mailbox, g_steal_pointer(&written_behind), 0);
+  g_assert_cmpint(utimensat(AT_FDCWD, mailbox, times, 0), ==, 0);
+  return n;
+}
+
+/* What the file was is asked before anything in it is read, with an index and without: a write between the two is no part of
+ * what was read, and makes it another file. */
+static void
+test_written_behind(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  for (guint i = 0; i < 2; i++) {
+    g_autofree char *dir = g_build_filename(f->dir, i ? "none" : "kept", NULL);
+    const MlDriverHooks hooks = { .state_dir = dir };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
+    MlSelected selected;
+    write_text(f->file, ONE TWO THREE, O_TRUNC);
+    keep(f, TRUE);
+    mailbox = f->file;
+    written_behind = named("another mark")->text;
+    g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
+    g_assert_null(written_behind);
+    g_autoptr(MlChanges) news = ml_changes_new();
+    g_assert_true(ml_driver_poll(driver, news, &error));
+    g_autoptr(GArray) uids = ml_driver_uids(driver, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(uids->len, ==, 3);
+    g_assert_cmpuint(g_array_index(uids, MlFlagChange, 1).flags & ML_FLAG_SEEN, ==, 0);
+  }
+}
+
 /* What is deleted is what was meant, and nothing else, whatever the index says. */
 static void
 test_delete(LocalMailbox *f, gconstpointer data)
@@ -362,6 +408,7 @@ main(int argc, char **argv)
   ADD("changes", test_changes);
   ADD("meanwhile", test_meanwhile);
   ADD("same-tick", test_same_tick);
+  ADD("written-behind", test_written_behind);
   ADD("delete", test_delete);
   ADD("damage", test_damage);
   ADD("read", test_read);

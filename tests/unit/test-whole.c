@@ -32,6 +32,8 @@ typedef struct {
   guint seen[ALL + 1], texts[ALL + 1];
   guint calls, stop_after; /* 0: never */
   gboolean lines;
+  MlBodiesFunc func; /* instead of on_bodies(); NULL */
+  gpointer data;
 } Taken;
 
 static gboolean
@@ -85,7 +87,8 @@ pull(Client *client, const Rule *rules, Taken *taken, GError **error)
                 ml_imap_session_capability(client->imap->session, error) &&
                 ml_driver_select(&client->imap->base, "INBOX", &selected, error);
   g_assert_true(ok);
-  return (taken->lines ? ml_driver_whole : ml_driver_bodies)(&client->imap->base, uids, 1000, on_bodies, taken, error);
+  return (taken->lines ? ml_driver_whole : ml_driver_bodies)(&client->imap->base, uids, 1000, taken->func ? taken->func : on_bodies,
+                                                             taken->func ? taken->data : taken, error);
 }
 
 /* What it heard; transfer full. */
@@ -244,6 +247,66 @@ test_stopped(void)
   g_autofree char *heard = leave(&client);
 }
 
+/* Both commands of one piece are refused: one of the two is told, and the line is in step. */
+static void
+test_refused_twice(void)
+{
+  g_autofree char *newest = messages(26, 45, "$ OK done\r\n"), *oldest = messages(1, 5, "$ OK done\r\n");
+  const Rule rules[] = { ALONE, SELECTED, { "LARGER", "* SEARCH 25\r\n$ OK done\r\n" }, { NEWEST, newest },
+                         { "UID FETCH 6:24 (UID FLAGS", "$ NO not the texts\r\n" },
+                         { "UID FETCH 25 (UID FLAGS", "$ NO nor the line\r\n" }, { OLDEST, oldest },
+                         { "NOOP", "$ OK done\r\n" }, { NULL, NULL } };
+  Client client;
+  Taken taken = { .lines = TRUE };
+  g_autoptr(GError) error = NULL;
+  g_assert_false(pull(&client, rules, &taken, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_nonnull(strstr(error->message, "nor the line"));
+  g_clear_error(&error);
+  expect(&taken, 26, 45, 1, 1);
+  expect(&taken, 6, 25, 0, 0);
+  expect(&taken, 1, 5, 1, 1);
+  g_autoptr(MlChanges) changes = ml_changes_new();
+  g_assert_true(ml_driver_poll(&client.imap->base, changes, &error));
+  g_autofree char *heard = leave(&client);
+}
+
+typedef struct {
+  Client client;
+  guint calls;
+} Dying;
+
+static gboolean
+on_dying(GPtrArray *bodies, guint done, guint total, gpointer data)
+{
+  Dying *dying = data;
+  g_ptr_array_unref(bodies);
+  if (!dying->calls++)
+    g_set_error(&dying->client.imap->session->stream->wire.error, ML_ERROR, ML_ERROR_FAILED, "The line is of no use.");
+  return TRUE;
+}
+
+/* The line dies of something that is none of the words for it, while three commands are on their way: that is no answer to
+ * any of them, and nothing waits for one any more. */
+static void
+test_dead(void)
+{
+  g_autofree char *newest = messages(26, 45, "$ OK done\r\n"), *middle = messages(6, 25, "$ OK done\r\n");
+  g_autofree char *oldest = messages(1, 5, "$ OK done\r\n");
+  const Rule rules[] = { ALONE, SELECTED, { "LARGER", "$ OK done\r\n" }, { NEWEST, newest }, { MIDDLE, middle },
+                         { OLDEST, oldest }, { NULL, NULL } };
+  Dying dying = { .calls = 0 };
+  Client *client = &dying.client;
+  Taken taken = { .lines = TRUE, .func = on_dying, .data = &dying };
+  g_autoptr(GError) error = NULL;
+  g_assert_false(pull(client, rules, &taken, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_FAILED);
+  g_assert_nonnull(strstr(error->message, "The line is of no use."));
+  g_assert_cmpuint(dying.calls, ==, 1);
+  g_assert_true(g_queue_is_empty(&client->imap->session->asked));
+  g_autofree char *heard = leave(client);
+}
+
 static char *
 found_large(guint from, guint to)
 {
@@ -305,5 +368,7 @@ main(int argc, char **argv)
   g_test_add_func("/whole/broken", test_broken);
   g_test_add_func("/whole/stopped", test_stopped);
   g_test_add_func("/whole/many-large", test_many_large);
+  g_test_add_func("/whole/refused-twice", test_refused_twice);
+  g_test_add_func("/whole/dead", test_dead);
   return g_test_run();
 }
