@@ -8,10 +8,14 @@
  * itself is thrown away: what is shown is judged when it is opened, by what holds then. */
 enum { REST_MS = 80, SMALL = 128 * 1024, NEAR = 3 };
 
+typedef struct {
+  guint64 life; /* of its box: a number of another folder is another message */
+  guint32 uid;  /* 0: none */
+} Place;
+
 struct UiAhead {
-  guint64 life;        /* of the box of the next two */
-  guint32 uid;         /* where the cursor was drawn last */
-  guint32 ready[NEAR]; /* are here, and were read if signed, first that at the cursor; 0: none */
+  Place drawn;       /* where the cursor was drawn last */
+  Place ready[NEAR]; /* are here, and were read if signed, first that at the cursor */
   guint source;
 };
 
@@ -47,22 +51,11 @@ warmed(UiApp *app, gboolean cancelled, gpointer data)
   g_free(warming);
 }
 
-/* A number of another folder is another message. */
-static void
-look_into(UiAhead *ahead, const UiBox *box)
-{
-  if (ahead->life == box->life)
-    return;
-  ahead->life = box->life;
-  ahead->uid = 0;
-  memset(ahead->ready, 0, sizeof ahead->ready);
-}
-
 static gboolean
-is_ready(const UiAhead *ahead, guint32 uid)
+is_ready(const UiAhead *ahead, const UiBox *box, const UiItem *item)
 {
   for (guint i = 0; i < NEAR; i++)
-    if (ahead->ready[i] == uid)
+    if (ahead->ready[i].life == box->life && ahead->ready[i].uid == item->uid)
       return TRUE;
   return FALSE;
 }
@@ -87,9 +80,10 @@ is_here(UiBox *box, const UiItem *item, GPtrArray *mail)
   return bytes != NULL;
 }
 
-/* What is not here is fetched; the worker is not asked for what is, since that would end its IDLE. */
+/* What is not here is fetched: the worker is not asked for what is, since that would end its IDLE, nor for messages of several
+ * folders, which the line would have to open one after the other. */
 static gboolean
-make_ready(UiBox *box, const UiItem *item, GPtrArray *mail)
+make_ready(const UiApp *app, UiBox *box, const UiItem *item, GPtrArray *mail)
 {
   const UiAccount *account = box->account;
 
@@ -97,7 +91,7 @@ make_ready(UiBox *box, const UiItem *item, GPtrArray *mail)
     return FALSE;
   if (is_here(box, item, mail))
     return TRUE;
-  if (account->account->kind == ML_ACCOUNT_IMAP && account->state == ML_STATE_ONLINE)
+  if (!app->hits && account->account->kind == ML_ACCOUNT_IMAP && account->state == ML_STATE_ONLINE)
     ml_worker_fetch_ahead(account->worker, box->folder, item->uid, ui_box_header(box, item)->size);
   return FALSE;
 }
@@ -115,19 +109,17 @@ read_ahead(UiApp *app, GPtrArray *mail)
 void
 ui_ahead_now(UiApp *app)
 {
-  static const int steps[NEAR] = { 0, -1, 1 };
-  UiBox *box = app->box;
-  guint32 ready[NEAR] = { 0 };
+  static const int steps[NEAR] = { 0, 1, -1 };
+  Place ready[NEAR] = { { 0 } };
+  UiBox *box;
 
-  if (!app->ahead || !box || app->ending)
+  if (!app->ahead || app->ending)
     return;
-  look_into(app->ahead, box);
   g_autoptr(GPtrArray) mail = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   for (guint i = 0; i < NEAR; i++) {
-    int at = box->cursor + steps[i];
-    const UiItem *item = at >= 0 && at < (int)ui_box_rows(box) ? ui_box_row(box, (guint)at) : NULL;
-    if (item && (is_ready(app->ahead, item->uid) || make_ready(box, item, mail)))
-      ready[i] = item->uid;
+    const UiItem *item = ui_window_item(app, ui_window_cursor(app) + steps[i], &box);
+    if (item && (is_ready(app->ahead, box, item) || make_ready(app, box, item, mail)))
+      ready[i] = (Place){ box->life, item->uid };
   }
   memcpy(app->ahead->ready, ready, sizeof ready);
   if (mail->len)
@@ -138,17 +130,16 @@ void
 ui_ahead_came(UiApp *app, const UiAccount *account, const char *folder, guint32 uid)
 {
   UiAhead *ahead = app->ahead;
-  UiBox *box = app->box;
-  const UiItem *item = ui_box_item(box);
+  UiBox *box;
+  const UiItem *item = ui_window_item(app, ui_window_cursor(app), &box);
 
   if (!ahead || ahead->source || !item || app->ending) /* a cursor that does not rest yet is looked at when it does */
     return;
   if (box->account != account || g_strcmp0(box->folder, folder) != 0 || item->uid != uid)
     return;
-  look_into(ahead, box);
   g_autoptr(GPtrArray) mail = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-  if (!is_ready(ahead, uid) && is_small(box, item) && is_here(box, item, mail))
-    ahead->ready[0] = uid;
+  if (!is_ready(ahead, box, item) && is_small(box, item) && is_here(box, item, mail))
+    ahead->ready[0] = (Place){ box->life, uid };
   if (mail->len)
     read_ahead(app, g_steal_pointer(&mail));
 }
@@ -169,15 +160,12 @@ void
 ui_ahead_drawn(UiApp *app)
 {
   UiAhead *ahead = app->ahead;
-  const UiBox *box = app->box;
-  const UiItem *item = ui_box_item(box);
+  UiBox *box;
+  const UiItem *item = ui_window_item(app, ui_window_cursor(app), &box);
 
-  if (!ahead || !item || app->ending)
+  if (!ahead || !item || app->ending || (ahead->drawn.life == box->life && ahead->drawn.uid == item->uid))
     return;
-  look_into(ahead, box);
-  if (ahead->uid == item->uid)
-    return;
-  ahead->uid = item->uid;
+  ahead->drawn = (Place){ box->life, item->uid };
   if (!ahead->source)
     ahead->source = g_timeout_add(REST_MS, on_rest, app);
 }

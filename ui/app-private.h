@@ -203,6 +203,24 @@ gboolean ui_account_still(const UiAccount *account, const char *folder, guint32 
 char *ui_account_next_unread(UiApp *app);
 char *ui_account_complete(const char *typed, gpointer app); /* a UiPromptComplete over all folders */
 
+/* window.c: what of the list of messages is on the screen, of the open folder or of what a search has found. Lines are
+ * counted from the top of all. */
+typedef struct {
+  int top, rows; /* the first visible line, and how many */
+  int drawn;     /* top, as it was drawn last */
+  int heading;   /* where a key has moved since: -1 up, 1 down, 0: nowhere */
+} UiWindow;
+UiItem *ui_window_item(const UiApp *app, int line, UiBox **box); /* NULL: there is no such line */
+int ui_window_cursor(const UiApp *app); /* its line; -1: there is none */
+void ui_window_prefetch(UiApp *app, int from, int to); /* what these lines say, from the store in one go a folder */
+/* @line is looked at as the @step-th of a search through them: those that come next are read with it, now and then. */
+void ui_window_read_on(UiApp *app, int line, int step, gboolean up);
+gboolean ui_window_move(UiWindow *window, UiMove move, int n, int *line); /* @n lines in all. FALSE: there was no further to go */
+/* Before the @n lines of the list are drawn below a title: reads what will be seen, and has the screen written anew where
+ * most of it is other lines. The line at the top. */
+int ui_window_draw(UiApp *app, int rows, int n);
+void ui_window_drawn(UiApp *app); /* after: the page where heading goes is read once nothing else is to be done */
+
 /* box.c: the open folder */
 enum {
   UI_PATTERNS = ML_PATTERN_FLAGS | ML_PATTERN_SCREEN | ML_PATTERN_VERDICT | ML_PATTERN_NUMBERS | ML_PATTERN_HEADER |
@@ -232,9 +250,7 @@ struct UiBox {
   GArray *numbers;        /* dates and sizes of all, while they are the order (ui/order.c); else NULL */
   guint unarranged;       /* messages of all that shown does not know of yet */
   int cursor;             /* a row */
-  int top, rows;          /* of the view: the first visible line, and how many */
-  int drawn;              /* top, as it was drawn last */
-  int heading;            /* where a key has moved since: -1 up, 1 down, 0: nowhere */
+  UiWindow window;
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
   gboolean unmoved;       /* no key was pressed since the first screenful set it */
   gboolean comparing;     /* what is kept was told, and what comes now is what has changed since */
@@ -292,8 +308,6 @@ gboolean ui_box_find(UiBox *box, const MlPattern *pattern);
 void ui_box_fit(UiBox *box);                            /* sets fits where it is due */
 void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text or numbers count */
 gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */
-void ui_box_prefetch(UiBox *box, int from, int to);     /* of shown */
-void ui_box_read_near(UiApp *app); /* after drawing: the page where heading goes, once nothing else is to be done */
 void ui_box_mend(UiApp *app);                           /* after drawing: reads the list again if lines were missing */
 UiPlace ui_box_place(const UiBox *box, const UiItem *item);
 /* FALSE where @header (as ui_box_header() tells it, or NULL) does not say what the pattern asks for. */

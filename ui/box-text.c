@@ -231,48 +231,7 @@ ui_box_within(gpointer item, gpointer box)
   return !((const UiBox *)box)->limit || ((const UiItem *)item)->fits;
 }
 
-/* ---- the window */
-
-/* Those from @from to @to of shown are about to be drawn. */
-void
-ui_box_prefetch(UiBox *box, int from, int to)
-{
-  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-
-  if (!box->lines)
-    return;
-  for (int i = MAX(from, 0); i <= to && i < (int)ui_box_rows(box); i++) {
-    const UiItem *item = ui_box_row(box, (guint)i);
-    if (!ui_box_kept(box, item->uid))
-      g_array_append_val(uids, item->uid);
-  }
-  ui_lines_prefetch(box->lines, uids);
-}
-
-static gboolean
-read_near(gpointer data)
-{
-  UiApp *app = data;
-  UiBox *box = app->box;
-
-  app->near_source = 0;
-  if (!box || app->hits)
-    return G_SOURCE_REMOVE;
-  int oldest = (int)ui_box_rows(box) - 1 - box->top, newest = oldest - box->rows + 1; /* of those in sight */
-  if (box->heading > 0)
-    ui_box_prefetch(box, newest - box->rows, newest - 1);
-  else if (box->heading < 0)
-    ui_box_prefetch(box, oldest + 1, oldest + box->rows);
-  box->heading = 0;
-  return G_SOURCE_REMOVE;
-}
-
-void
-ui_box_read_near(UiApp *app)
-{
-  if (app->box->heading && !app->near_source && !app->ending)
-    app->near_source = g_idle_add_full(G_PRIORITY_LOW, read_near, app, NULL);
-}
+/* ---- lines that were missing */
 
 static gboolean
 mend(gpointer data)

@@ -5,19 +5,13 @@
 /* What keys do to several messages of several folders, and what they cannot do there. What a key does to one message, or
  * to those of one folder, is done as anywhere: app->box is that folder's. */
 
-static const UiHitsRow *
-row_at(const UiHits *found, int at)
-{
-  return at >= 0 && at < (int)found->shown->len ? &g_array_index(found->shown, UiHitsRow, at) : NULL;
-}
-
 UiItem *
 ui_hits_step(UiApp *app, gboolean down, gboolean deleted_too)
 {
   UiHits *found = app->hits;
 
-  for (int at = found->cursor + (down ? 1 : -1); row_at(found, at); at += down ? 1 : -1) {
-    if (!deleted_too && row_at(found, at)->item->deleted)
+  for (int at = found->cursor + (down ? 1 : -1); ui_hits_row(found, at); at += down ? 1 : -1) {
+    if (!deleted_too && ui_hits_row(found, at)->item->deleted)
       continue;
     ui_hits_go(found, at);
     return ui_hits_current(found);
@@ -134,8 +128,8 @@ go_to_tagged(UiHits *found, const GPtrArray *boxes)
     ui_app_say(found->app, "The tagged messages lie in %u folders: that works for those of one.", boxes->len);
     return FALSE;
   }
-  for (int at = 0; boxes->len && row_at(found, at); at++)
-    if (row_at(found, at)->box == boxes->pdata[0] && row_at(found, at)->item->tagged) {
+  for (int at = 0; boxes->len && ui_hits_row(found, at); at++)
+    if (ui_hits_row(found, at)->box == boxes->pdata[0] && ui_hits_row(found, at)->item->tagged) {
       ui_hits_go(found, at);
       return TRUE;
     }
@@ -228,8 +222,8 @@ mark_asked(UiHits *found, MlPattern *pattern, gpointer data)
   UiApp *app = found->app;
   guint n = 0;
 
-  for (int at = 0; row_at(found, at); at++) {
-    const UiHitsRow *row = row_at(found, at);
+  for (int at = 0; ui_hits_row(found, at); at++) {
+    const UiHitsRow *row = ui_hits_row(found, at);
     if (!row->item->found)
       continue;
     if (mark == TAG || mark == UNTAG)
@@ -335,7 +329,7 @@ next_unread(UiHits *found)
   }
   for (int i = 1; i <= n; i++) {
     int at = (found->cursor + i) % n;
-    const UiItem *item = row_at(found, at)->item;
+    const UiItem *item = ui_hits_row(found, at)->item;
     if (item->deleted || item->flags & ML_FLAG_SEEN || (reader && at == found->cursor))
       continue;
     if (at < found->cursor)

@@ -19,7 +19,8 @@ struct UiHits {
   UiBox *home;      /* the folder that was open; NULL: none was */
   GPtrArray *boxes; /* of UiBox; none is freed before the list is closed */
   GHashTable *left; /* "box uid" of messages that have gone out of the list: told again by their folder alone */
-  GArray *all, *shown; /* of UiHitsRow, newest first; shown: those within the limit */
+  GArray *all;      /* of UiHitsRow, newest first */
+  GArray *shown;    /* of guint: places in all, ascending, of those within the limit. ui_hits_row() */
   GArray *fresh;    /* of UiHitsRow: found, and not among all yet */
   MlPattern *limit;
   char *limit_words;
@@ -27,7 +28,8 @@ struct UiHits {
   GArray *waiting;  /* of int: keys that were pressed meanwhile, and act on what comes of it */
   gboolean fit_due; /* there are messages that were not held against the limit yet, and are not shown */
   gboolean refit; /* the limit is new: what is under the cursor has to fit it too */
-  int cursor, top, rows; /* of shown; rows: on the screen */
+  int cursor;       /* of shown */
+  UiWindow window;
   guint account;    /* of the app's: it is searched just now */
   guint64 again;    /* bit i: account i is to be searched (once more) */
   guint64 prune;    /* bit i: and what is not found by that goes out of the list */
@@ -39,6 +41,7 @@ struct UiHits {
 };
 
 /* hits.c */
+const UiHitsRow *ui_hits_row(const UiHits *found, int at); /* the @at-th that is shown; NULL: there is none */
 void ui_hits_settle(UiHits *found, const UiItem *current); /* the lists are made anew, with the cursor there; NULL: where it is */
 void ui_hits_go(UiHits *found, int at); /* the cursor, and app->box with it */
 UiItem *ui_hits_current(const UiHits *found); /* NULL: none */

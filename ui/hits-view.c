@@ -46,7 +46,7 @@ draw_title(const UiHits *found, int columns)
 static void
 draw_row(const UiHits *found, int row, int columns, int at, gint64 now)
 {
-  const UiHitsRow *shown = &g_array_index(found->shown, UiHitsRow, at);
+  const UiHitsRow *shown = ui_hits_row(found, at);
   const UiItem *item = shown->item;
   gboolean current = at == found->cursor, narrow = columns < 60;
   int place_width = narrow ? 0 : columns < 100 ? 16 : 26;
@@ -92,50 +92,26 @@ ui_hits_draw(UiHits *found, int rows, int columns)
   int n = (int)found->shown->len;
 
   draw_title(found, columns);
-  found->rows = MAX(rows - 1, 1);
   if (!n) {
     if (rows > 5)
       draw_empty(found, columns);
     return;
   }
-  if (found->cursor < found->top || found->cursor >= found->top + found->rows)
-    found->top = found->cursor < found->top ? found->cursor : found->cursor - found->rows + 1;
-  found->top = CLAMP(found->top, 0, MAX(n - found->rows, 0));
+  int top = ui_window_draw(found->app, rows, n);
   ui_verdicts_drawn(found->app);
-  for (int i = 0; i < found->rows && found->top + i < n; i++)
-    draw_row(found, 1 + i, columns, found->top + i, now);
+  for (int i = 0; i < found->window.rows && top + i < n; i++)
+    draw_row(found, 1 + i, columns, top + i, now);
+  ui_window_drawn(found->app);
 }
 
 gboolean
 ui_hits_move(UiHits *found, UiMove move)
 {
-  int before = found->cursor, at = before, n = (int)found->shown->len;
+  int line = found->cursor;
+  gboolean moved = ui_window_move(&found->window, move, (int)found->shown->len, &line);
 
-  switch (move) {
-  case UI_MOVE_UP:
-    at--;
-    break;
-  case UI_MOVE_DOWN:
-    at++;
-    break;
-  case UI_MOVE_PAGE_UP:
-    at -= found->rows;
-    found->top -= found->rows;
-    break;
-  case UI_MOVE_PAGE_DOWN:
-    at += found->rows;
-    found->top += found->rows;
-    break;
-  case UI_MOVE_FIRST:
-    at = 0;
-    break;
-  case UI_MOVE_LAST:
-    at = n - 1;
-    break;
-  }
-  found->top = CLAMP(found->top, 0, MAX(n - MAX(found->rows, 1), 0));
-  ui_hits_go(found, at);
-  return found->cursor != before;
+  ui_hits_go(found, line);
+  return moved;
 }
 
 static int
@@ -160,7 +136,7 @@ search_asked(UiHits *found, MlPattern *pattern, gpointer backwards)
 {
   for (int i = 1; i <= (int)found->shown->len; i++) {
     int at = next_of(found, i, backwards != NULL);
-    if (!g_array_index(found->shown, UiHitsRow, at).item->found)
+    if (!ui_hits_row(found, at)->item->found)
       continue;
     go_round(found, at, backwards != NULL);
     return;
@@ -180,7 +156,9 @@ ui_hits_search(UiHits *found, const char *words, gboolean backwards)
     return TRUE; /* which was said */
   for (int i = 1; i <= (int)found->shown->len; i++) {
     int at = next_of(found, i, backwards);
-    if (ui_hits_fits(&g_array_index(found->shown, UiHitsRow, at), pattern)) {
+    if (ui_hits_reads(pattern))
+      ui_window_read_on(found->app, at, i, backwards);
+    if (ui_hits_fits(ui_hits_row(found, at), pattern)) {
       go_round(found, at, backwards);
       return TRUE;
     }
@@ -202,11 +180,11 @@ char *
 ui_hits_place(UiApp *app, const UiItem *item)
 {
   const UiHits *found = app->hits;
-  guint at = 0;
+  int at = 0;
 
-  while (at < found->shown->len && g_array_index(found->shown, UiHitsRow, at).item != item)
+  while (ui_hits_row(found, at) && ui_hits_row(found, at)->item != item)
     at++;
   g_autofree char *where = ui_account_join(app, app->box->account, app->box->folder), *name = ui_text_line(found->name);
-  return g_strdup_printf(" %s  \"%s\" %u of %u%s ", where, name, at + 1, found->shown->len,
+  return g_strdup_printf(" %s  \"%s\" %d of %u%s ", where, name, at + 1, found->shown->len,
                          item->deleted ? ", to be deleted" : "");
 }

@@ -5,12 +5,20 @@
 
 enum { PIECE_US = 15000, SETTLE = 4, FEW = 20 };
 
+const UiHitsRow *
+ui_hits_row(const UiHits *found, int at)
+{
+  return at >= 0 && at < (int)found->shown->len
+             ? &g_array_index(found->all, UiHitsRow, g_array_index(found->shown, guint, at))
+             : NULL;
+}
+
 UiItem *
 ui_hits_current(const UiHits *found)
 {
-  return found->cursor >= 0 && found->cursor < (int)found->shown->len
-             ? g_array_index(found->shown, UiHitsRow, found->cursor).item
-             : NULL;
+  const UiHitsRow *row = ui_hits_row(found, found->cursor);
+
+  return row ? row->item : NULL;
 }
 
 /* Where nothing is shown the last folder stays: what was asked about it may still have to be answered. */
@@ -22,7 +30,7 @@ ui_hits_go(UiHits *found, int at)
   found->cursor = CLAMP(at, 0, MAX((int)found->shown->len - 1, 0));
   if (!found->shown->len)
     return;
-  const UiHitsRow *row = &g_array_index(found->shown, UiHitsRow, found->cursor);
+  const UiHitsRow *row = ui_hits_row(found, found->cursor);
   gboolean other = app->box != row->box;
   app->box = row->box;
   ui_box_seek(row->box, row->item);
@@ -109,7 +117,7 @@ void
 ui_hits_settle(UiHits *found, const UiItem *current)
 {
   const UiItem *keep = current ? current : found->placed ? ui_hits_current(found) : NULL;
-  int before = found->cursor, top = found->cursor - found->top;
+  int before = found->cursor, top = found->cursor - found->window.top;
 
   if (found->fresh->len) {
     fit_fresh(found);
@@ -125,31 +133,38 @@ ui_hits_settle(UiHits *found, const UiItem *current)
       continue;
     if (row->item == keep)
       found->cursor = (int)n;
-    g_array_index(found->shown, UiHitsRow, n++) = *row;
+    g_array_index(found->shown, guint, n++) = i;
   }
   g_array_set_size(found->shown, n);
   found->refit = FALSE;
   ui_hits_go(found, found->cursor >= 0 ? found->cursor : found->placed ? before : 0);
-  found->top = found->cursor - top;
+  found->window.top = found->cursor - top;
   ui_app_dirty(found->app);
 }
 
+/* Out of @rows, and of the places in it that are shown: those that follow move up. TRUE: one that was shown went. */
 static gboolean
-drop_gone(GArray *rows, int *cursor)
+drop_gone(UiHits *found, GArray *rows)
 {
-  guint kept = 0;
-  int before = cursor ? *cursor : 0;
+  GArray *shown = rows == found->all ? found->shown : NULL;
+  guint kept = 0, places = 0, at = 0, n = shown ? shown->len : 0;
+  int before = found->cursor;
 
   for (guint i = 0; i < rows->len; i++) {
     UiHitsRow row = g_array_index(rows, UiHitsRow, i);
-    if (!row.item->gone)
+    gboolean was_shown = at < n && g_array_index(shown, guint, at) == i;
+    if (!row.item->gone) {
+      if (was_shown)
+        g_array_index(shown, guint, places++) = kept;
       g_array_index(rows, UiHitsRow, kept++) = row;
-    else if (cursor && (int)i < before)
-      --*cursor;
+    } else if (was_shown && (int)at < before)
+      found->cursor--;
+    at += was_shown;
   }
-  gboolean any = kept < rows->len;
   g_array_set_size(rows, kept);
-  return any;
+  if (shown)
+    g_array_set_size(shown, places);
+  return places < n;
 }
 
 static char *
@@ -163,9 +178,8 @@ ui_hits_dropped(UiHits *found, const UiBox *box, const GArray *uids)
 {
   for (guint i = 0; i < uids->len; i++)
     g_hash_table_add(found->left, key_of(box, g_array_index(uids, guint32, i)));
-  drop_gone(found->all, NULL);
-  drop_gone(found->fresh, NULL);
-  if (drop_gone(found->shown, &found->cursor))
+  (void)drop_gone(found, found->fresh);
+  if (drop_gone(found, found->all))
     ui_hits_go(found, found->cursor);
 }
 
@@ -490,7 +504,7 @@ ui_hits_open(UiApp *app, const MlSaved *saved)
   found->boxes = g_ptr_array_new();
   found->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   found->all = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
-  found->shown = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
+  found->shown = g_array_new(FALSE, FALSE, sizeof(guint));
   found->fresh = g_array_new(FALSE, FALSE, sizeof(UiHitsRow));
   found->waiting = g_array_new(FALSE, FALSE, sizeof(int));
   app->hits = found;

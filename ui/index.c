@@ -248,21 +248,12 @@ draw(UiApp *app, UiView *view, int rows, int columns)
     ui_box_mend(app); /* what fits may be what could not be read */
     return;
   }
-  int n = (int)ui_box_rows(box), line = n - 1 - box->cursor;
-  box->rows = MAX(rows - 1, 1);
-  if (line < box->top || line >= box->top + box->rows)
-    box->top = line < box->top && box->top - line == 1 ? line : line - box->rows * 2 / 3;
-  box->top = CLAMP(box->top, 0, MAX(n - box->rows, 0));
-  ui_box_prefetch(box, n - box->top - box->rows, n - 1 - box->top);
-  if (ABS(box->top - box->drawn) > box->rows / 2)
-    ui_screen_renew(1, box->rows);
-  box->drawn = box->top;
+  int n = (int)ui_box_rows(box), top = ui_window_draw(app, rows, n);
   ui_verdicts_drawn(app);
-  for (int i = 0; i < box->rows && box->top + i < n; i++)
-    draw_item(box, 1 + i, columns, (guint)(n - 1 - box->top - i), now);
+  for (int i = 0; i < box->window.rows && top + i < n; i++)
+    draw_item(box, 1 + i, columns, (guint)(n - 1 - top - i), now);
   ui_box_mend(app);
-  ui_box_read_near(app);
-  ui_ahead_drawn(app);
+  ui_window_drawn(app);
 }
 
 static gboolean
@@ -276,49 +267,23 @@ move(UiApp *app, UiView *view, UiMove move)
     box->placed = box->to_first = TRUE; /* nothing is there yet */
   if (!box || !ui_box_rows(box))
     return FALSE;
-  int n = (int)ui_box_rows(box), line = n - 1 - box->cursor, before = line;
-  switch (move) {
-  case UI_MOVE_UP:
-    line--;
-    break;
-  case UI_MOVE_DOWN:
-    line++;
-    break;
-  case UI_MOVE_PAGE_UP:
-    line -= box->rows;
-    box->top -= box->rows;
-    break;
-  case UI_MOVE_PAGE_DOWN:
-    line += box->rows;
-    box->top += box->rows;
-    break;
-  case UI_MOVE_FIRST:
-    line = 0;
-    break;
-  case UI_MOVE_LAST:
-    line = n - 1;
-    break;
-  }
+  int n = (int)ui_box_rows(box), line = n - 1 - box->cursor;
+  gboolean moved = ui_window_move(&box->window, move, n, &line);
   box->to_first = move == UI_MOVE_FIRST && box->loading;
-  box->heading = move == UI_MOVE_UP || move == UI_MOVE_PAGE_UP || move == UI_MOVE_LAST ? -1 : 1;
-  line = CLAMP(line, 0, n - 1);
-  box->top = CLAMP(box->top, 0, MAX(n - MAX(box->rows, 1), 0));
-  if (line == box->top + box->rows)
-    box->top++;
   box->cursor = n - 1 - line;
   box->placed = TRUE;
-  return line != before;
+  return moved;
 }
 
 /* The @step-th that is looked at. What is near is read as the screen reads it; farther away all are read once. */
 static gboolean
-is_hit(UiBox *box, const MlPattern *pattern, int at, int step, gboolean backwards)
+is_hit(UiApp *app, const MlPattern *pattern, int at, int step, gboolean backwards)
 {
-  enum { NEAR = 300, WINDOW = 60 };
+  enum { NEAR = 300 };
+  UiBox *box = app->box;
 
   if (step <= NEAR && ml_pattern_needs(pattern) & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS)) {
-    if (step % WINDOW == 1)
-      ui_box_prefetch(box, backwards ? at : at - WINDOW + 1, backwards ? at + WINDOW - 1 : at);
+    ui_window_read_on(app, (int)ui_box_rows(box) - 1 - at, step, backwards);
     const UiItem *item = ui_box_row(box, (guint)at);
     return ui_box_matches(box, item, ui_box_header(box, item), pattern);
   }
@@ -344,7 +309,7 @@ seek_looked(UiApp *app, MlPattern *pattern, gpointer data)
     return;
   for (int i = 1; i <= n && !seeking->found; i++) { /* down the screen is towards the newest */
     int at = ((box->cursor + (seeking->backwards ? i : -i)) % n + n) % n;
-    if (!is_hit(box, pattern, at, i, seeking->backwards))
+    if (!is_hit(app, pattern, at, i, seeking->backwards))
       continue;
     if (seeking->backwards ? at < box->cursor : at > box->cursor)
       ui_app_say(app, "Search went round.");

@@ -361,10 +361,10 @@ static void
 choose(Verdicts *verdicts, GPtrArray *wanted, guint most, gboolean rest)
 {
   const UiBox *box = verdicts->app->box;
-  int top = (int)ui_box_rows(box) - 1 - box->top, bottom = top - box->rows + 1;
+  int top = (int)ui_box_rows(box) - 1 - box->window.top, bottom = top - box->window.rows + 1;
   choose_between(box, wanted, most, bottom, top);
-  choose_between(box, wanted, most, bottom - box->rows, bottom - 1);
-  choose_between(box, wanted, most, top + 1, top + box->rows);
+  choose_between(box, wanted, most, bottom - box->window.rows, bottom - 1);
+  choose_between(box, wanted, most, top + 1, top + box->window.rows);
   for (guint looked = 0; rest && verdicts->at < ui_items_count(box->all) && looked < SCAN && wanted->len < most;
        verdicts->at++, looked++)
     if (is_wanted(ui_items_at(box->all, verdicts->at)) && !g_ptr_array_find(wanted, ui_items_at(box->all, verdicts->at), NULL))
@@ -507,12 +507,12 @@ ui_verdicts_drawn(UiApp *app)
     return;
   if (verdicts->expires < g_get_real_time() / G_USEC_PER_SEC && forget_expired(verdicts, FALSE))
     ui_verdicts_kick(app);
-  if (verdicts->top == box->top && verdicts->cursor == box->cursor && verdicts->rows == box->rows &&
+  if (verdicts->top == box->window.top && verdicts->cursor == box->cursor && verdicts->rows == box->window.rows &&
       verdicts->shown == ui_box_rows(box))
     return;
-  verdicts->top = box->top;
+  verdicts->top = box->window.top;
   verdicts->cursor = box->cursor;
-  verdicts->rows = box->rows;
+  verdicts->rows = box->window.rows;
   verdicts->shown = ui_box_rows(box);
   ui_verdicts_kick(app);
 }

@@ -3,7 +3,7 @@
 once all are there, and what a hit takes of memory. No peer has such a thing; the floor is a curses program that draws a
 page (tui.floor_page).
 
-saved.py [--build DIR] [--count N] [--profile DIR]   DIR is made and kept; without it a temp folder is, and removed."""
+saved.py [--build DIR] [--count N] [--profile DIR] [--pages]   DIR is made and kept; without it a temp folder is, and removed."""
 import argparse, os, shutil, statistics, subprocess, sys, tempfile, time
 
 import tui
@@ -12,6 +12,7 @@ ap = argparse.ArgumentParser()
 ap.add_argument("--build", default="build")
 ap.add_argument("--count", type=int, default=100000)
 ap.add_argument("--profile")
+ap.add_argument("--pages", action="store_true", help="only a page in the folder and one in what was found, by turns")
 args = ap.parse_args()
 signet = os.path.abspath(args.build) + "/signet"
 directory = args.profile or tempfile.mkdtemp(prefix="signet-saved-bench-")
@@ -39,6 +40,11 @@ def make():
     print(f"indexed {N} messages in {time.perf_counter() - then:.1f} s", flush=True)
 
 
+def report(name, waits):
+    print(f"{name:38} {len(waits):4} keys  median {statistics.median(waits):6.1f} ms  95% {sorted(waits)[int(len(waits) * 0.95) - 1 if len(waits) > 1 else 0]:6.1f}  "
+          f"worst {max(waits):7.1f}", flush=True)
+
+
 def keys(app, name, key, n, done=None):
     """Milliseconds until something has changed on the screen, for each of n keys."""
     waits = []
@@ -50,8 +56,7 @@ def keys(app, name, key, n, done=None):
         if done and done(app.text()):
             break
     if waits:
-        print(f"{name:38} {len(waits):4} keys  median {statistics.median(waits):6.1f} ms  95% "
-              f"{sorted(waits)[int(len(waits) * 0.95) - 1 if len(waits) > 1 else 0]:6.1f}  worst {max(waits):7.1f}", flush=True)
+        report(name, waits)
     else:
         print(f"{name:38} nothing changed", flush=True)
 
@@ -65,10 +70,43 @@ def answer(app, name, key, words, wanted):
     print(f"{name:38} {'never' if took is None else f'{took * 1000:.1f} ms'}", flush=True)
 
 
+def pages(tm, turns=60):
+    """A page up from the newest, by turns in the folder and in what was found of it (in the folder that is up, in the other
+    down): milliseconds until the page is there whole."""
+    folder = tui.App(tm, [signet, "--profile", profile, "near/INBOX"], env={"TERM": "tmux-256color"})
+    search = tui.App(tm, [signet, "--profile", profile, "near/Other"], env={"TERM": "tmux-256color"})
+    folder.wait(f"letter {N - 1} of many")
+    search.wait("other")
+    search.key("y")
+    search.wait("Folders")
+    search.key("End")
+    search.wait(">   all")
+    search.key("Enter")
+    search.wait(lambda text: f'Search "all"  {N} messages' in text.split("\n")[0] and "searching" not in text.split("\n")[0], timeout=300)
+    for app, key in (folder, "End"), (search, "Home"):
+        before = app.text()
+        app.settle(before, app.key(key), quiet=0.5, timeout=2)
+    waits = {"a page in the folder": [], "a page in what was found": []}
+    for _ in range(turns):
+        for (name, some), app, key in zip(waits.items(), (folder, search), ("PPage", "NPage")):
+            before = app.text()
+            first, last = app.settle(before, app.key(key), quiet=0.05, timeout=5)
+            if last is not None:
+                some.append(last * 1000)
+    for name, some in waits.items():
+        report(name, some)
+    folder.stop()
+    search.stop()
+
+
 def main():
     if not os.path.exists(profile):
         make()
     tm = tui.Tmux()
+    if args.pages:
+        pages(tm)
+        tm.close()
+        return
     app = tui.App(tm, [signet, "--profile", profile, "near/Other"], env={"TERM": "tmux-256color"})
     app.wait("other")
     keys(app, "a key in a short list (for comparison)", "y", 1)

@@ -36,6 +36,15 @@ seen '^>   Letters'
 keys Enter
 wait_for '^ Search "Letters"  3002 messages +' 'all are found, in both folders'
 wait_for '^>.* Archive +Writer [0-9] +letter 5099 of few' 'the newest first'
+# a page is written whole, as in a folder: nothing is kept of the lines that stood there, alike as they are
+terminal pipe-pane "exec tee '$LAB/wrote' >'$LAB/pulse'"
+keys NPage
+wait_gone 'letter 2999 of many' 'a page down'
+page_written() { [ "$(tr '\r\033' '\n\n' <"$LAB/wrote" | grep -c 'of many')" -ge 20 ]; }
+check 'each of its lines is written' until_true page_written
+watch_pane
+keys Home
+seen '^>.* letter 5099 of few'
 keys Down Down
 wait_for '^>.* INBOX +Writer [0-9] +letter 2999 of many' 'a line further down'
 answer l 'Show messages with:' '~s "5 of many"'
