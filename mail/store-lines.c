@@ -175,13 +175,6 @@ lend_header(sqlite3_stmt *statement, GPtrArray *mended)
 }
 
 gboolean
-ml_store_each(MlStore *store, const char *folder, guint32 uidvalidity, MlStoreEach func, gpointer user_data,
-              GError **error)
-{
-  return ml_store_some(store, folder, uidvalidity, 0, 0, func, user_data, error);
-}
-
-gboolean
 ml_store_some(MlStore *store, const char *folder, guint32 uidvalidity, guint32 below, guint most, MlStoreEach func,
               gpointer user_data, GError **error)
 {

@@ -50,11 +50,9 @@ GArray *ml_store_lines(MlStore *store, const char *folder, guint32 uidvalidity, 
  * names it (0: any): array of MlHeader. */
 GPtrArray *ml_store_headers_of(MlStore *store, const char *folder, guint32 uidvalidity, const GArray *uids,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Every line once, newest first; @func borrows it. The text is read as it passes, so that no memory is taken. */
+/* At most @most lines (0: all) with a number below @below (0: any) once, newest first; @func borrows them. The text is
+ * read as it passes, so that no memory is taken. */
 typedef void (*MlStoreEach)(const MlHeader *header, gpointer user_data);
-gboolean ml_store_each(MlStore *store, const char *folder, guint32 uidvalidity, MlStoreEach func, gpointer user_data,
-                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The same for at most @most of them (0: all), with a number below @below (0: any). */
 gboolean ml_store_some(MlStore *store, const char *folder, guint32 uidvalidity, guint32 below, guint most,
                        MlStoreEach func, gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -303,8 +303,12 @@ gboolean ui_box_is_lost(const UiBox *box, const UiItem *item); /* it has no text
  * of it has to be there. */
 typedef void (*UiBoxEach)(UiBox *box, UiItem *item, const MlHeader *header, gpointer data);
 void ui_box_each(UiBox *box, guint needs, UiBoxEach func, gpointer data);
+/* The same for those with a number below @below (0: all), until about @most lines were read (0: whatever it takes). Where
+ * to go on; 0: that was the last. */
+guint32 ui_box_some(UiBox *box, guint needs, guint32 below, guint most, UiBoxEach func, gpointer data);
 /* Sets found of every one. FALSE: some could not be read, and are not found. */
 gboolean ui_box_find(UiBox *box, const MlPattern *pattern);
+guint32 ui_box_find_some(UiBox *box, const MlPattern *pattern, guint32 below, guint most); /* as ui_box_some() */
 void ui_box_fit(UiBox *box);                            /* sets fits where it is due */
 void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text or numbers count */
 gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */

@@ -3,9 +3,8 @@
 #include "ui/hits-private.h"
 
 /* Which of the messages that were found fit a pattern. Where that is in their headers these are read from the store, some
- * milliseconds at a time between keys: folder after folder in the order in which it lies on the disk, which takes a
- * hundredth of the time that looking for each takes; or a hundred at once, where a search has found few of many. */
-enum { TURN_US = 6000, CHUNK = 200, FEW = 100, THIN = 20, WAITING = 1000 };
+ * milliseconds at a time between keys, folder after folder. */
+enum { TURN_US = 6000, CHUNK = 200, WAITING = 1000 };
 
 struct UiHitsAsk {
   UiHits *found;
@@ -14,8 +13,7 @@ struct UiHitsAsk {
   gpointer data;
   GDestroyNotify free_data;
   guint at;      /* of the boxes */
-  guint32 below; /* in it, where it is read as it lies; 0: from its top */
-  guint next;    /* of its messages, where they are looked for */
+  guint32 below; /* in it: those above were asked; 0: none was */
   guint source;
   UiOp *op;
   GCancellable *cancellable;
@@ -64,70 +62,6 @@ ask_free(UiHitsAsk *ask)
   ml_pattern_free(ask->pattern);
   g_object_unref(ask->cancellable);
   g_free(ask);
-}
-
-static void
-answer(const UiBox *box, UiItem *item, const MlHeader *header, const MlPattern *pattern)
-{
-  item->found = ui_box_matches(box, item, header, pattern);
-}
-
-typedef struct {
-  UiBox *box;
-  const MlPattern *pattern;
-  guint32 last;
-  guint n;
-} Walk;
-
-static void
-on_line(const MlHeader *header, gpointer data)
-{
-  Walk *walk = data;
-  UiItem *item = ui_box_by_uid(walk->box, header->uid);
-
-  if (item)
-    answer(walk->box, item, header, walk->pattern);
-  walk->last = header->uid;
-  walk->n++;
-}
-
-/* FALSE: that was the last of this folder. */
-static gboolean
-read_lines(UiHitsAsk *ask, UiBox *box)
-{
-  const UiItem *first = ui_items_at(box->all, 0), *last = ui_items_at(box->all, ui_items_count(box->all) - 1);
-  Walk walk = { box, ask->pattern, 0, 0 };
-
-  if (!ask->below)
-    ask->below = first->uid < G_MAXUINT32 ? first->uid + 1 : 0;
-  ui_lines_some(box->lines, ask->below, CHUNK, on_line, &walk);
-  ask->below = walk.last;
-  return walk.n == CHUNK && walk.last > last->uid;
-}
-
-static gboolean
-look_up(UiHitsAsk *ask, UiBox *box)
-{
-  g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  guint end = MIN(ask->next + FEW, ui_items_count(box->all));
-
-  for (guint i = ask->next; i < end; i++)
-    g_array_append_val(uids, ui_items_at(box->all, i)->uid);
-  ui_lines_prefetch(box->lines, uids);
-  for (; ask->next < end; ask->next++) {
-    UiItem *item = ui_items_at(box->all, ask->next);
-    answer(box, item, ui_box_header(box, item), ask->pattern);
-  }
-  return end < ui_items_count(box->all);
-}
-
-static gboolean
-is_thin(const UiBox *box)
-{
-  guint n = ui_items_count(box->all);
-  guint32 newest = ui_items_at(box->all, 0)->uid, oldest = ui_items_at(box->all, n - 1)->uid;
-
-  return (guint64)n * THIN < newest - oldest;
 }
 
 /* ---- keys that are pressed meanwhile */
@@ -203,12 +137,8 @@ on_turn(gpointer data)
     return G_SOURCE_CONTINUE; /* it was removed */
   }
   while (ask->at < boxes->len && g_get_monotonic_time() < until) {
-    UiBox *box = boxes->pdata[ask->at];
-    gboolean more = ui_items_count(box->all) && box->uidvalidity && (is_thin(box) ? look_up(ask, box) : read_lines(ask, box));
-    if (more)
-      continue;
-    ask->at++;
-    ask->below = ask->next = 0;
+    ask->below = ui_box_find_some(boxes->pdata[ask->at], ask->pattern, ask->below, CHUNK);
+    ask->at += !ask->below;
   }
   ask->op->done = ask->at;
   ask->op->total = boxes->len;
@@ -236,16 +166,9 @@ ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, 
   gboolean header = ui_hits_reads(pattern);
 
   ui_hits_ask_stop(found);
-  for (guint i = 0; i < found->boxes->len; i++) {
-    UiBox *box = found->boxes->pdata[i];
-    for (guint k = 0; k < ui_items_count(box->all); k++) {
-      UiItem *item = ui_items_at(box->all, k);
-      item->found = FALSE;
-      if (!header)
-        answer(box, item, NULL, pattern);
-    }
-  }
   if (!header) {
+    for (guint i = 0; i < found->boxes->len; i++)
+      (void)ui_box_find(found->boxes->pdata[i], pattern);
     then(found, pattern, data);
     if (free_data)
       free_data(data);

@@ -244,62 +244,53 @@ ui_lines_get(UiLines *lines, guint32 uid)
 }
 
 static gboolean
-read_each(UiLines *lines, MlStoreEach func, gpointer user_data)
+read_each(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data)
 {
   GError *why = NULL;
 
   if (!is_open(lines))
     return FALSE;
-  if (ml_store_each(lines->store, lines->folder, lines->uidvalidity, func, user_data, &why))
+  if (ml_store_some(lines->store, lines->folder, lines->uidvalidity, below, most, func, user_data, &why))
     return TRUE;
   fail(lines, why);
   return FALSE;
 }
 
 void
-ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data)
+ui_lines_each(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data)
 {
-  if (!read_each(lines, func, user_data) && open_anew(lines))
-    (void)read_each(lines, func, user_data);
+  if (!read_each(lines, below, most, func, user_data) && open_anew(lines))
+    (void)read_each(lines, below, most, func, user_data);
 }
 
 static gboolean
-read_numbers(UiLines *lines, UiLinesNumbers func, gpointer user_data)
+read_numbers(UiLines *lines, guint32 below, guint most, UiLinesNumbers func, gpointer user_data)
 {
   enum { CHUNK = 4096 };
   GError *why = NULL;
-  guint32 below = 0;
 
-  while (is_open(lines)) {
-    g_autoptr(GArray) some = ml_store_lines(lines->store, lines->folder, lines->uidvalidity, below, CHUNK, &why);
+  for (guint left = most ? most : G_MAXUINT; is_open(lines);) {
+    guint chunk = MIN(left, CHUNK);
+    g_autoptr(GArray) some = ml_store_lines(lines->store, lines->folder, lines->uidvalidity, below, chunk, &why);
     for (guint i = 0; some && i < some->len; i++)
       func(&g_array_index(some, MlLine, i), user_data);
-    if (some && some->len < CHUNK)
-      return TRUE;
     if (!some) {
       fail(lines, why);
       return FALSE;
     }
+    if (some->len < chunk || chunk == left)
+      return TRUE;
+    left -= most ? chunk : 0;
     below = g_array_index(some, MlLine, some->len - 1).uid;
   }
   return FALSE;
 }
 
 void
-ui_lines_numbers(UiLines *lines, UiLinesNumbers func, gpointer user_data)
+ui_lines_numbers(UiLines *lines, guint32 below, guint most, UiLinesNumbers func, gpointer user_data)
 {
-  if (!read_numbers(lines, func, user_data) && open_anew(lines))
-    (void)read_numbers(lines, func, user_data);
-}
-
-void
-ui_lines_some(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data)
-{
-  GError *why = NULL;
-
-  if (is_open(lines) &&
-      !ml_store_some(lines->store, lines->folder, lines->uidvalidity, below, most, func, user_data, &why))
-    fail(lines, why);
+  if (!read_numbers(lines, below, most, func, user_data) && open_anew(lines))
+    (void)read_numbers(lines, below, most, func, user_data);
 }
 
 gboolean

@@ -20,13 +20,12 @@ void ui_lines_prefetch(UiLines *lines, const GArray *uids);
 /* NULL: the store does not have it any more. Borrowed until five others were asked for. */
 const MlHeader *ui_lines_get(UiLines *lines, guint32 uid);
 const MlHeader *ui_lines_at_hand(const UiLines *lines, guint32 uid); /* without reading; NULL: it is not */
-/* Downwards. What cannot be read is left out; from where the file ended, another one in its place may begin again. */
-void ui_lines_each(UiLines *lines, MlStoreEach func, gpointer user_data);
+/* At most @most of them (0: all) with a number below @below (0: any), downwards. What cannot be read is left out; from
+ * where the file ended, another one in its place may begin again. */
+void ui_lines_each(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data);
 /* The same without their text, many times faster. */
 typedef void (*UiLinesNumbers)(const MlLine *line, gpointer user_data);
-void ui_lines_numbers(UiLines *lines, UiLinesNumbers func, gpointer user_data);
-/* The next of them, at most @most, from the one below @below on (0: the newest). */
-void ui_lines_some(UiLines *lines, guint32 below, guint most, MlStoreEach func, gpointer user_data);
+void ui_lines_numbers(UiLines *lines, guint32 below, guint most, UiLinesNumbers func, gpointer user_data);
 void ui_lines_again(UiLines *lines); /* what was not found may be there now */
 void ui_lines_miss(UiLines *lines); /* one was left out that should be there: ui_lines_missed() */
 /* The whole message, where it is kept (ML_STORE_BODY octets at most), without waiting for the worker, which may have to

@@ -184,9 +184,9 @@ test_window(Fixture *fixture, gconstpointer data)
   g_assert_cmpuint(none->len, ==, 0);
 
   g_autoptr(GArray) passed = g_array_new(FALSE, FALSE, sizeof(guint32));
-  g_assert_true(ml_store_each(store, "INBOX", 10, add_uid, passed, &error));
+  g_assert_true(ml_store_some(store, "INBOX", 10, 0, 0, add_uid, passed, &error));
   g_assert_cmpuint(passed->len, ==, 0);
-  g_assert_true(ml_store_each(store, "INBOX", 9, add_uid, passed, &error));
+  g_assert_true(ml_store_some(store, "INBOX", 9, 0, 0, add_uid, passed, &error));
   g_assert_no_error(error);
   g_assert_cmpuint(passed->len, ==, 50);
   g_assert_cmpuint(g_array_index(passed, guint32, 0), ==, 50);
