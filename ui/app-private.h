@@ -336,6 +336,8 @@ void ui_hits_again(UiApp *app); /* searches once more */
 void ui_hits_news(UiApp *app, const UiAccount *account); /* its lists or its index have changed */
 void ui_hits_event(UiApp *app, const UiAccount *account, const MlEvent *event);
 void ui_hits_dropped(UiHits *found, const UiBox *box, const GArray *uids); /* they are gone, and about to be freed */
+/* Subjects say something else than when they were held against the limit. @now: it is not to wait for the next search. */
+void ui_hits_reworded(UiHits *found, gboolean now);
 gboolean ui_hits_has(const UiApp *app, const UiBox *box);
 UiBox *ui_app_folder(const UiApp *app); /* the open folder, whatever is shown; NULL: none */
 UiBox *ui_app_box(const UiApp *app, guint64 life); /* that is one of ours still; NULL */

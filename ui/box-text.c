@@ -58,6 +58,8 @@ ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message)
 
   ui_subjects_note(box->subjects, &place, subject, hidden);
   box->fitted = FALSE;
+  if (box->hits)
+    ui_hits_reworded(box->hits, FALSE);
 }
 
 MlPatternFacts

@@ -25,6 +25,8 @@ ui_box_free(UiBox *box)
 static void
 arrange_again(UiBox *box, gpointer data)
 {
+  if (box->hits)
+    ui_hits_reworded(box->hits, TRUE);
   if (!box->limit && box->order.by != UI_ORDER_SUBJECT)
     return;
   box->fitted = FALSE;

@@ -206,7 +206,7 @@ limit_answered(const char *answer, gpointer data)
   if (!answer || !found || (!all && !limit))
     return;
   if (limit)
-    ui_hits_ask(found, limit, set_limit, g_strdup(answer), g_free);
+    ui_hits_ask_limit(found, limit, set_limit, g_strdup(answer), g_free);
   else {
     ui_hits_ask_stop(found); /* by the old limit nothing is to be held any more */
     set_limit(found, NULL, (gpointer)answer);

@@ -12,6 +12,7 @@ struct UiHitsAsk {
   UiHitsAsked then;
   gpointer data;
   GDestroyNotify free_data;
+  gboolean noted; /* note_states() */
   guint at;      /* of the boxes */
   guint32 below; /* in it: those above were asked; 0: none was */
   guint source;
@@ -20,6 +21,56 @@ struct UiHitsAsk {
 };
 
 /* ---- the limit */
+
+/* What changes of a message while it lies there, and a pattern may ask for. */
+static guint32
+state_of(const UiItem *item)
+{
+  return item->flags | (guint32)item->tagged << 8 | (guint32)item->deleted << 9 | (guint32)item->judged << 10 |
+         (guint32)item->mark << 11;
+}
+
+/* By both, what changes and what has to be read: neither can tell alone. */
+static gboolean
+is_mixed(const MlPattern *pattern)
+{
+  return ui_hits_reads(pattern) &&
+         ml_pattern_needs(pattern) & (ML_PATTERN_FLAGS | ML_PATTERN_SCREEN | ML_PATTERN_VERDICT);
+}
+
+void
+ui_hits_fit_row(const UiHits *found, UiHitsRow *row)
+{
+  row->item->fits = ui_hits_fits(row, found->limit);
+  row->judged_as = state_of(row->item);
+}
+
+void
+ui_hits_fit_changed(UiHits *found)
+{
+  UiHitsRow *rows = (UiHitsRow *)(gpointer)found->all->data;
+  guint changed = 0;
+
+  if (!found->limit || !is_mixed(found->limit))
+    return;
+  for (guint i = 0; i < found->all->len && changed <= UI_HITS_FEW; i++)
+    changed += rows[i].judged_as != state_of(rows[i].item);
+  gboolean now = changed <= UI_HITS_FEW && !found->ask; /* what is being asked is older, and would be believed */
+  found->fit_due |= changed && !now;
+  for (guint i = 0; changed && now && i < found->all->len; i++)
+    if (rows[i].judged_as != state_of(rows[i].item))
+      ui_hits_fit_row(found, &rows[i]);
+}
+
+/* Before they are read: what changes meanwhile is seen by that. */
+static void
+note_states(UiHits *found)
+{
+  for (guint i = 0; i < found->all->len; i++) {
+    UiHitsRow *row = &g_array_index(found->all, UiHitsRow, i);
+    row->judged_as = state_of(row->item);
+  }
+}
 
 void
 ui_hits_take_fits(UiHits *found)
@@ -47,7 +98,17 @@ ui_hits_refit(UiHits *found)
 {
   found->fit_due = FALSE;
   if (found->limit)
-    ui_hits_ask(found, found->limit, refitted, NULL, NULL);
+    ui_hits_ask_limit(found, found->limit, refitted, NULL, NULL);
+}
+
+void
+ui_hits_reworded(UiHits *found, gboolean now)
+{
+  if (!found->limit || !(ml_pattern_needs(found->limit) & ML_PATTERN_HEADER))
+    return;
+  found->fit_due = TRUE;
+  if (now && !found->ask && !found->running)
+    ui_hits_refit(found);
 }
 
 /* ---- asking */
@@ -156,7 +217,7 @@ ui_hits_ask_stop(UiHits *found)
 
   if (!ask)
     return;
-  found->fit_due |= ask->then == refitted;
+  found->fit_due |= ask->noted; /* of a limit that stays, perhaps */
   ask_free(ask);
 }
 
@@ -182,4 +243,15 @@ ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, 
   ask->source = g_idle_add(on_turn, ask);
   found->ask = ask;
 }
+
+void
+ui_hits_ask_limit(UiHits *found, MlPattern *limit, UiHitsAsked then, gpointer data, GDestroyNotify free_data)
+{
+  ui_hits_ask_stop(found);
+  note_states(found);
+  ui_hits_ask(found, limit, then, data, free_data);
+  if (found->ask)
+    found->ask->noted = TRUE;
+}
+
 

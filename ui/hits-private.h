@@ -11,6 +11,7 @@ typedef struct {
   UiBox *box; /* one of boxes */
   UiItem *item;
   gint64 date;
+  guint32 judged_as; /* its flags and marks, as they were held against a limit that asks for text as well */
 } UiHitsRow;
 typedef struct UiHitsAsk UiHitsAsk; /* hits-fit.c */
 struct UiHits {
@@ -51,14 +52,21 @@ gboolean ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern);
 gboolean ui_hits_reads(const MlPattern *pattern); /* the lines have to be read for it */
 MlPattern *ui_hits_pattern(UiApp *app, const char *words); /* NULL: it is none, which is said */
 
+enum { UI_HITS_FEW = 20 }; /* so many headers are read at once where a key waits */
+
 /* hits-fit.c: sets found of every message as it fits @pattern, then calls @then: at once where no header has to be read,
  * else when they were; not at all if that is cancelled, or another pattern is asked. Keys that act on what comes of it wait:
  * ui_hits_wait(). */
 typedef void (*UiHitsAsked)(UiHits *found, MlPattern *pattern, gpointer data);
 void ui_hits_ask(UiHits *found, MlPattern *pattern, UiHitsAsked then, gpointer data, GDestroyNotify free_data);
+/* The same where it becomes the limit, or is: what changes of a message meanwhile is seen when they are settled. */
+void ui_hits_ask_limit(UiHits *found, MlPattern *limit, UiHitsAsked then, gpointer data, GDestroyNotify free_data);
 void ui_hits_ask_stop(UiHits *found);
 void ui_hits_take_fits(UiHits *found); /* what was found is within the limit */
 void ui_hits_refit(UiHits *found); /* holds all against the limit anew */
+void ui_hits_fit_row(const UiHits *found, UiHitsRow *row); /* this one, now: its header is read */
+/* Those whose flags or marks are others than when they were held against the limit: a few now; else fit_due. */
+void ui_hits_fit_changed(UiHits *found);
 
 /* hits-view.c: the list of messages, while something found stands in it */
 void ui_hits_draw(UiHits *found, int rows, int columns);

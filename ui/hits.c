@@ -3,7 +3,7 @@
 #include "ui/finder-private.h"
 #include "ui/hits-private.h"
 
-enum { PIECE_US = 15000, SETTLE = 4, FEW = 20 };
+enum { PIECE_US = 15000, SETTLE = 4 };
 
 const UiHitsRow *
 ui_hits_row(const UiHits *found, int at)
@@ -106,11 +106,9 @@ fit_fresh(UiHits *found)
 {
   if (!found->limit || !ui_hits_reads(found->limit))
     return;
-  found->fit_due |= found->fresh->len > FEW;
-  for (guint i = 0; i < found->fresh->len && found->fresh->len <= FEW; i++) {
-    const UiHitsRow *row = &g_array_index(found->fresh, UiHitsRow, i);
-    row->item->fits = ui_hits_fits(row, found->limit);
-  }
+  found->fit_due |= found->fresh->len > UI_HITS_FEW;
+  for (guint i = 0; i < found->fresh->len && found->fresh->len <= UI_HITS_FEW; i++)
+    ui_hits_fit_row(found, &g_array_index(found->fresh, UiHitsRow, i));
 }
 
 void
@@ -123,6 +121,7 @@ ui_hits_settle(UiHits *found, const UiItem *current)
     fit_fresh(found);
     merge(found);
   }
+  ui_hits_fit_changed(found);
   g_array_set_size(found->shown, found->all->len);
   guint n = 0;
   found->cursor = -1;
@@ -256,7 +255,7 @@ need_box(UiHits *found, UiAccount *account, const char *folder, guint32 uidvalid
 static void
 add_item(UiHits *found, UiBox *box, UiItem *item, gint64 date)
 {
-  const UiHitsRow row = { box, item, date };
+  const UiHitsRow row = { box, item, date, 0 };
 
   found->fit_due |= found->ask != NULL;
   g_array_append_val(found->fresh, row);

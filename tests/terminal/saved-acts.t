@@ -42,6 +42,35 @@ wait_for '^>.*Second report' 'back in the list it is there'
 keys Escape
 wait_for '^ N .*Report of Bob' 'Esc shows all'
 
+# ---- a limit by flags and by what lines say is held against both again when the search has looked again
+keys Home F
+wait_for '^> F .*Second report' 'one has a flag'
+keys Down F
+wait_for '^> F .*Other report' 'and another'
+keys l
+wait_for 'Show messages with:' 'a limit'
+typed '~F | ~z >100K | (~U ~s near)'
+keys Enter
+wait_for '~s near\): 2\]' 'to those'
+keys Home F
+wait_for '^>   .*Second report' 'the flag goes, and the line is still there'
+keys Down
+wait_for '^> F .*Other report' 'down'
+mv "$(file_of "$near" 'Near report')" "$near/cur/1700000011.x:2," # somebody else makes it unread
+post "$near/.Archive" 20 S 'A late one' 'No hit, and the search looks again.'
+wait_for '^ O .*Near report' 'what fits by now is there'
+wait_gone 'Second report' 'what does not has gone'
+wait_for '~s near\): 2\]' 'and that is all'
+keys Home
+wait_for '^> F .*Other report' 'to the other'
+keys F
+wait_for '^>   .*Other report' 'without its flag'
+check 'nothing is flagged' until_true only_flagged ''
+keys Escape
+wait_for '^ N .*Report of Bob' 'Esc shows all'
+mv "$(file_of "$near" 'Near report')" "$near/cur/1700000011.x:2,S"
+wait_for '^   +Nov .*Near report' 'as it was'
+
 # ---- `;`
 keys T
 wait_for 'Tag messages with:' 'T'
