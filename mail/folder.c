@@ -38,6 +38,19 @@ ml_folder_copy(const MlFolder *folder)
   return copy;
 }
 
+gboolean
+ml_folder_is_aside(const GPtrArray *folders, const MlFolder *folder)
+{
+  for (guint i = 0; i < folders->len; i++) {
+    const MlFolder *one = folders->pdata[i];
+    gsize length = strlen(one->name);
+    if ((one->role == ML_ROLE_TRASH || one->role == ML_ROLE_JUNK) && g_str_has_prefix(folder->name, one->name) &&
+        (!folder->name[length] || folder->name[length] == '/'))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static int
 compare_folders(gconstpointer a, gconstpointer b)
 {

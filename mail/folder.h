@@ -24,6 +24,9 @@ typedef struct {
 } MlFolder;
 void ml_folder_free(MlFolder *folder);
 MlFolder *ml_folder_copy(const MlFolder *folder);
+/* Is it Trash or Junk, or does it lie below one of them? Searches over all folders leave these out unless they are asked for
+ * them. @folders: array of MlFolder, all of its account. */
+gboolean ml_folder_is_aside(const GPtrArray *folders, const MlFolder *folder);
 
 typedef enum {
   ML_FLAG_SEEN = 1 << 0,

@@ -377,6 +377,8 @@ imap_folders(MlDriver *driver, gboolean counts, GError **error)
     MlFolder *folder = g_ptr_array_index(folders, i);
     if (!folder->role && !any)
       folder->role = ml_folder_guess_role(driver->account, folder->name);
+    else if (!folder->role && g_strcmp0(folder->name, driver->account->trash) == 0)
+      folder->role = ML_ROLE_TRASH; /* deleted mail goes there, whatever the server calls it */
   }
   return g_steal_pointer(&folders);
 }

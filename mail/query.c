@@ -36,6 +36,7 @@ MlQuery *
 ml_query_copy(const MlQuery *query)
 {
   MlQuery *copy = query_new();
+  copy->anywhere = query->anywhere;
   for (guint i = 0; i < query->terms->len; i++) {
     const MlQueryTerm *from = query->terms->pdata[i];
     MlQueryTerm *to = g_memdup2(from, sizeof *from);
@@ -133,6 +134,19 @@ field_at(const char **at)
   return ML_QUERY_ALL;
 }
 
+gboolean
+ml_query_anywhere(const char **text)
+{
+  static const char words[] = "in:anywhere";
+  const char *at = *text + strlen(words);
+  if (g_ascii_strncasecmp(*text, words, strlen(words)) != 0 || (*at && !g_unichar_isspace(g_utf8_get_char(at))))
+    return FALSE;
+  while (*at && g_unichar_isspace(g_utf8_get_char(at)))
+    at = g_utf8_next_char(at);
+  *text = at;
+  return TRUE;
+}
+
 /* One term from @at on, which is no space; returns where the next may begin. */
 static const char *
 read_term(const char *at, gboolean typing, MlQueryTerm **term)
@@ -167,6 +181,10 @@ ml_query_parse(const char *text, gboolean typing, GError **error)
   for (const char *at = valid; *at;) {
     if (g_unichar_isspace(g_utf8_get_char(at))) {
       at = g_utf8_next_char(at);
+      continue;
+    }
+    if (ml_query_anywhere(&at)) {
+      query->anywhere = TRUE;
       continue;
     }
     MlQueryTerm *term;

@@ -4,7 +4,7 @@
 #include "mail/words.h"
 
 /* What somebody searches for: words that must all be there, "a phrase", begin*, -not, and from:, to:, subject:, body:
- * before one of these. Nothing else has a meaning, and nothing of it is taken for SQL. */
+ * before one of these; in:anywhere, for Trash and Junk too. Nothing else has a meaning, and nothing of it is taken for SQL. */
 typedef enum {
   ML_QUERY_FROM = 1 << 0,
   ML_QUERY_TO = 1 << 1, /* Cc too */
@@ -20,9 +20,12 @@ typedef struct {
 } MlQueryTerm;
 typedef struct {
   GPtrArray *terms; /* of MlQueryTerm; one at least is not negated */
+  gboolean anywhere; /* Trash and Junk are not left out (ml_folder_is_aside()) */
 } MlQuery;
 /* @typing: it is being typed, so that the last word is only the beginning of one. NULL: FAILED, in a sentence. */
 MlQuery *ml_query_parse(const char *text, gboolean typing, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Does what stands at *@text say so? Then *@text is behind it, and behind the blanks that follow. */
+gboolean ml_query_anywhere(const char **text);
 MlQuery *ml_query_copy(const MlQuery *query);
 /* @text as it stands, in @field: for ml_driver_search() alone, as it has no words. */
 MlQuery *ml_query_literal(MlQueryField field, const char *text);

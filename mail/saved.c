@@ -23,10 +23,23 @@ ml_saved_free(MlSaved *saved)
   g_free(saved);
 }
 
-static gboolean
-is_pattern(const char *text)
+gboolean
+ml_saved_is_pattern(const char *text)
 {
+  (void)ml_query_anywhere(&text);
   return *text && strchr("~!(=", *text);
+}
+
+/* One of them, and NULL for the other; both NULL: it cannot be read. *@anywhere: as MlQuery has it. */
+static gboolean
+parse(const char *text, MlPattern **pattern, MlQuery **query, gboolean *anywhere, GError **error)
+{
+  gboolean is_pattern = ml_saved_is_pattern(text);
+  *anywhere = is_pattern && ml_query_anywhere(&text);
+  *pattern = is_pattern ? ml_pattern_parse(text, PATTERNS, 0, error) : NULL;
+  *query = is_pattern ? NULL : ml_query_parse(text, FALSE, error);
+  *anywhere |= *query && (*query)->anywhere;
+  return *pattern || *query;
 }
 
 static gboolean
@@ -46,12 +59,10 @@ is_name(const char *name)
 gboolean
 ml_saved_check(const char *text, GError **error)
 {
-  if (is_pattern(text)) {
-    g_autoptr(MlPattern) pattern = ml_pattern_parse(text, PATTERNS, 0, error);
-    return pattern != NULL;
-  }
-  g_autoptr(MlQuery) query = ml_query_parse(text, FALSE, error);
-  return query != NULL;
+  g_autoptr(MlPattern) pattern = NULL;
+  g_autoptr(MlQuery) query = NULL;
+  gboolean anywhere;
+  return parse(text, &pattern, &query, &anywhere, error);
 }
 
 gboolean
@@ -95,6 +106,7 @@ struct MlSavedRun {
   MlStoreSearch *index;
   MlPattern *pattern; /* or else query */
   MlQuery *query;
+  gboolean anywhere;  /* Trash and Junk too */
   GHashTable *hits;   /* of the query: folder -> GArray of guint32, ascending; NULL: not asked yet */
   GPtrArray *folders; /* of MlFolder; NULL: not asked yet */
   guint at;           /* of folders */
@@ -117,11 +129,13 @@ MlSavedRun *
 ml_saved_run_new(const char *text, const MlAccount *account, const MlDriverHooks *hooks, MlStore *store,
                  MlStoreSearch *index, GError **error)
 {
-  g_autoptr(MlPattern) pattern = is_pattern(text) ? ml_pattern_parse(text, PATTERNS, 0, error) : NULL;
-  g_autoptr(MlQuery) query = is_pattern(text) ? NULL : ml_query_parse(text, FALSE, error);
-  if (!pattern && !query)
+  g_autoptr(MlPattern) pattern = NULL;
+  g_autoptr(MlQuery) query = NULL;
+  gboolean anywhere;
+  if (!parse(text, &pattern, &query, &anywhere, error))
     return NULL;
   MlSavedRun *run = g_new0(MlSavedRun, 1);
+  run->anywhere = anywhere;
   run->account = account;
   run->hooks = *hooks;
   run->store = store;
@@ -293,7 +307,7 @@ look_on(MlSavedRun *run, gint64 until, GCancellable *cancellable, MlSavedFound *
   const MlFolder *folder = run->folders->pdata[run->at];
   guint32 now = 0;
   gboolean end = FALSE, ok;
-  if (!folder->selectable) {
+  if (!folder->selectable || (!run->anywhere && ml_folder_is_aside(run->folders, folder))) {
     next_folder(run);
     return TRUE;
   }

@@ -6,13 +6,15 @@
 
 /* Searches that have a name ([searches] of signet.conf), over all that is kept of an account. What begins with ~ ! ( or =
  * is a pattern (mail/pattern.h), asked of the lists; anything else is words (mail/query.h), asked of the index. Both are
- * looked up in the store, so that nothing waits for a server; whoever runs one keeps the store up to date. */
+ * looked up in the store, so that nothing waits for a server; whoever runs one keeps the store up to date. With
+ * in:anywhere before the one or the other Trash and Junk are searched too. */
 
 /* Up to 40 letters and digits, with . _ - @ + and single blanks between. FAILED with a sentence: no such name or search. */
 enum { ML_SAVED_NAME = 40 };
 gboolean ml_saved_add(GPtrArray *searches, const char *name, const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ml_saved_free(MlSaved *saved);
 const MlSaved *ml_saved_find(const GPtrArray *searches, const char *name); /* borrowed; NULL: there is none */
+gboolean ml_saved_is_pattern(const char *text);
 gboolean ml_saved_check(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Some of what was found, in one folder. */

@@ -216,7 +216,7 @@ ml_search_words_in(MlSearchReader *reader, const char *folder, guint32 uidvalidi
     MlQueryTerm *term = query->terms->pdata[i];
     g_autoptr(GPtrArray) only = g_ptr_array_new();
     g_ptr_array_add(only, term);
-    gboolean fits = ml_query_fits(&(MlQuery){ only }, &text), unknown = (term->fields & ML_QUERY_BODY) != 0;
+    gboolean fits = ml_query_fits(&(MlQuery){ .terms = only }, &text), unknown = (term->fields & ML_QUERY_BODY) != 0;
     if (!fits && (term->negated || !unknown))
       return ML_NO;
     open = open || (unknown && fits == term->negated);

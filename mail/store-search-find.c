@@ -199,6 +199,43 @@ best_first(gconstpointer a, gconstpointer b)
   return one->score != other->score ? (one->score > other->score ? 1 : -1) : newest_first(a, b);
 }
 
+static gboolean
+is_aside(const GArray *aside, gint64 folder)
+{
+  for (guint i = 0; i < aside->len; i++)
+    if (g_array_index(aside, gint64, i) == folder)
+      return TRUE;
+  return FALSE;
+}
+
+/* Out of @hits. How many they were, in *@n. */
+static gboolean
+leave_aside(MlStoreSearch *search, GArray *hits, guint *n, GError **error)
+{
+  g_autoptr(GArray) aside = g_array_new(FALSE, FALSE, sizeof(gint64));
+  g_autoptr(GPtrArray) folders = ml_store_folders(search->store, error);
+  guint kept = 0;
+  for (guint i = 0; folders && i < folders->len; i++) {
+    const MlFolder *folder = folders->pdata[i];
+    GError *why = NULL;
+    gint64 id = ml_folder_is_aside(folders, folder) ? ml_store_folder_id(search->store, folder->name, &why) : 0;
+    if (id)
+      g_array_append_val(aside, id);
+    if (why) {
+      g_propagate_error(error, why);
+      return FALSE;
+    }
+  }
+  for (guint i = 0; aside->len && i < hits->len; i++)
+    if (!is_aside(aside, g_array_index(hits, Hit, i).id >> 32))
+      g_array_index(hits, Hit, kept++) = g_array_index(hits, Hit, i);
+  if (aside->len) {
+    *n = hits->len - kept;
+    g_array_set_size(hits, kept);
+  }
+  return folders != NULL;
+}
+
 GPtrArray *
 ml_store_search_find(MlStoreSearch *search, const MlQuery *query, const MlFindOptions *options, guint *total,
                      GError **error)
@@ -208,8 +245,11 @@ ml_store_search_find(MlStoreSearch *search, const MlQuery *query, const MlFindOp
   g_autoptr(GArray) hits = find.hits;
   g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)ml_found_free);
   g_autoptr(GError) why = NULL;
-  if (!ok)
+  guint aside = 0;
+  if (!ok || (!options->folder && !query->anywhere && !leave_aside(search, hits, &aside, error)))
     return NULL;
+  if (options->aside)
+    *options->aside = aside;
   g_array_sort(hits, options->by_rank ? best_first : newest_first);
   *total = hits->len;
   for (guint i = 0; i < hits->len && !why && (!options->limit || found->len < options->limit); i++) {

@@ -55,6 +55,7 @@ typedef struct {
   guint limit;
   gboolean by_rank;   /* else by date, newest first */
   GCancellable *cancellable; /* any thread may; may be NULL */
+  guint *aside;       /* how many were left out, as they lie in Trash or Junk (ml_folder_is_aside()); NULL is fine */
 } MlFindOptions;
 typedef struct {
   char *folder;
@@ -64,7 +65,8 @@ typedef struct {
   double score;  /* by_rank: smaller is better */
 } MlFound;
 void ml_found_free(MlFound *found);
-/* Array of MlFound, best or newest first. *@total: how many there are in all. */
+/* Array of MlFound, best or newest first. *@total: how many there are in all. Those in Trash and Junk are left out, unless
+ * the query says in:anywhere, or a folder is named. */
 GPtrArray *ml_store_search_find(MlStoreSearch *search, const MlQuery *query, const MlFindOptions *options,
                                 guint *total, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The numbers in one folder of all messages that fit, ascending: array of guint32. *@complete: the text of every one of

@@ -57,12 +57,12 @@ leave_out(MlWorker *worker, const MlCommand *command, const char *folder, GError
 }
 
 static GPtrArray *
-names_of(const GPtrArray *folders)
+names_of(const GPtrArray *folders, gboolean anywhere)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
   for (guint i = 0; i < folders->len; i++) {
     const MlFolder *folder = folders->pdata[i];
-    if (folder->selectable)
+    if (folder->selectable && (anywhere || !ml_folder_is_aside(folders, folder)))
       g_ptr_array_add(names, g_strdup(folder->name));
   }
   return names;
@@ -79,7 +79,7 @@ list_folders(MlWorker *worker, MlCommand *command, GError **error)
     return TRUE;
   }
   g_autoptr(GPtrArray) folders = ml_driver_folders(worker->driver, FALSE, error);
-  command->folders = folders ? names_of(folders) : NULL;
+  command->folders = folders ? names_of(folders, command->query->anywhere) : NULL;
   return folders != NULL;
 }
 

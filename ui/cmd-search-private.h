@@ -19,6 +19,7 @@ typedef struct {
   gint64 now;
   UiBar bar;
   guint found, total;
+  guint aside; /* left out, in Trash or Junk */
   guint before; /* found in other accounts */
   MlSearchState state;
 } UiSearch;

@@ -24,7 +24,8 @@ const char ui_cmd_search_help[] =
     "\n"
     "All words must be there, in any order, in the header or the text; case and accents do not count. word* is the\n"
     "beginning of one, \"some words\" stand side by side, -word must not be there (after --, as it looks like an\n"
-    "option), and from:, to:, subject: or body: before one of these say where. Encrypted text is searched where the\n"
+    "option), and from:, to:, subject: or body: before one of these say where. Trash and Junk are left out, unless\n"
+    "in:anywhere stands among the words or --folder names one. Encrypted text is searched where the\n"
     "account says index-encrypted = yes, once the message was decrypted; without --encrypted only where that needs no\n"
     "PIN, and else it is told how many messages were not searched.\n"
     "\n"
@@ -135,6 +136,9 @@ print_sum(const UiSearch *search)
 
   if (!search->cli->verbose && (search->cli->json || !isatty(STDERR_FILENO)))
     return;
+  if (search->aside)
+    fprintf(stderr, "%u more %s in Trash or Junk: in:anywhere among the words shows %s too.\n", search->aside,
+            search->aside == 1 ? "lies" : "lie", search->aside == 1 ? "it" : "them");
   if (search->found < search->total)
     fprintf(stderr, "%u of %u are shown: --limit 0 shows all.\n", search->found, search->total);
   if (state->bodies < state->messages)
@@ -219,7 +223,8 @@ ask_server(UiSearch *search, const GPtrArray *told, GError **error)
   for (guint i = 0; folders && i < folders->len; i++) {
     const MlFolder *folder = folders->pdata[i];
     g_autoptr(GError) why = NULL;
-    if (!folder->selectable || ask_folder(search, driver, folder->name, told, &why))
+    if (!folder->selectable || (!search->query->anywhere && ml_folder_is_aside(folders, folder)) ||
+        ask_folder(search, driver, folder->name, told, &why))
       continue;
     if (!is_one_folders(why)) {
       g_propagate_error(error, g_steal_pointer(&why));
@@ -236,7 +241,8 @@ ask_server(UiSearch *search, const GPtrArray *told, GError **error)
 static gboolean
 look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
 {
-  guint total = 0;
+  guint total = 0, aside = 0;
+  MlFindOptions options = search->find;
   MlSearchState state = { 0 };
   g_autoptr(MlStoreSearch) index = ml_store_search_open(store, error);
 
@@ -244,7 +250,8 @@ look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
     return FALSE;
   g_autoptr(MlOpened) opened = ui_search_opened(search, store, index);
   GError *why = NULL;
-  g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &search->find, &total, &why);
+  options.aside = &aside;
+  g_autoptr(GPtrArray) found = ml_store_search_find(index, search->query, &options, &total, &why);
   if (!found && search->server && !local && g_error_matches(why, ML_ERROR, ML_ERROR_NO_FOLDER)) {
     g_clear_error(&why); /* never read here: the server may have it */
     found = g_ptr_array_new();
@@ -261,6 +268,7 @@ look(UiSearch *search, MlStore *store, MlDriver *local, GError **error)
     ui_search_print(search, found->pdata[i], FALSE);
   search->found += found->len;
   search->total += total;
+  search->aside += aside;
   search->state.messages += state.messages;
   search->state.bodies += state.bodies;
   ui_search_print_closed(search);
@@ -311,7 +319,7 @@ read_options(UiCli *cli, const Options *given, UiSearch *search)
     return FALSE;
   }
   search->find = (MlFindOptions){ given->folder, (guint)limit, given->sort && !strcmp(given->sort, "rank"),
-                                  cli->cancellable };
+                                  cli->cancellable, NULL };
   search->reindex = given->reindex;
   search->server = given->server;
   search->encrypted = given->encrypted;

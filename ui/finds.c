@@ -119,7 +119,7 @@ set_title(UiApp *app, Finds *finds)
   g_free(list->note);
   list->note = note_words(app, finds);
   list->empty = finds->job     ? "Searching..."
-                : !finds->empty ? "No message that is here has all these words."
+                : !finds->empty ? "No message that is here has all these words (in:anywhere: Trash and Junk too)."
                                 : "Words in the header or the text of mail that is here.";
   ui_app_dirty(app);
 }
@@ -458,7 +458,8 @@ static void
 ask_words(UiApp *app, const char *initial)
 {
   static const char *const explanation[] = {
-    "Words that must all be there;  begin*  \"some words\"  -not  from:  to:  subject:  body:", NULL
+    "Words that must all be there;  begin*  \"some words\"  -not  from:  to:  subject:  body:",
+    "in:anywhere: Trash and Junk too", NULL
   };
 
   app->typing = on_typing;
@@ -622,7 +623,7 @@ ui_action_find_keep(UiApp *app)
 
   if (finds->empty)
     ui_app_say(app, "There are no words yet to be kept: Q.");
-  else if (strchr("~!(=", *finds->words))
+  else if (ml_saved_is_pattern(finds->words))
     ui_app_say(app, "Kept words that begin with ~ ! ( or = would be a pattern: begin with another one.");
   else
     ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, "Keep this search under the name", NULL, NULL, name_answered, app);

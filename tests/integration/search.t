@@ -124,6 +124,22 @@ exits 0 "letters beyond ASCII reach the server" signet -A far --json search --se
 is "$(found)" "INBOX/1 " "in literals"
 exits 1 "words left out, too" signet -A far search --server -- stegosaurus -from:Müller
 exits 1 "quotes and backslashes are letters" signet -A far search --server 'x\"y)' stegosaurus
+mkdir -p "$far/.Trash/cur" "$far/.Trash/new" "$far/.Trash/tmp"
+chown -R "$MAIL_UID:$MAIL_GID" "$far/.Trash" 2>/dev/null
+post "$far/.Trash" 'Thrown away' 'stegosaurus'
+exits 0 "Trash" signet -A far --json search --server stegosaurus
+is "$(found)" "INBOX/1 " "is left out"
+exits 0 "in:anywhere" signet -A far --json search --server stegosaurus in:anywhere
+is "$(found)" "INBOX/1 Trash/1 " "asks there too"
+exits 0 "the folder itself" signet -A far --json search --server --folder Trash stegosaurus
+is "$(found)" "Trash/1 " "is never left out"
+signet -A far sync >/dev/null 2>&1
+exits 1 "what is here of it" signet -v -A far --offline search thrown
+like "$err" '1 more lies in Trash or Junk: in:anywhere' "is counted"
+exits 0 "and found" signet -A far --offline --json search in:anywhere thrown
+is "$(found)" "Trash/1 " "if asked for"
+rm -r "$far/.Trash"
+signet -A far sync >/dev/null 2>&1
 exits 66 "a folder that the server does not have" signet -A far search --server --folder Nowhere x
 mkdir -p "$far/.Unread/cur" "$far/.Unread/new" "$far/.Unread/tmp"
 chown -R "$MAIL_UID:$MAIL_GID" "$far/.Unread" 2>/dev/null

@@ -33,6 +33,8 @@ echo 'An older quagga.' | post .Lists 05 'Older one'
 	echo
 	echo 'Behind all that stands a quagga.'
 } | post .Lists 12 'Large one'
+folder .Trash
+echo 'A quagga that was thrown away, and is not asked for.' | post .Trash 13 'Deleted one'
 own
 signet -A anna sync >/dev/null 2>&1
 signet -A near search nothing-at-all >/dev/null 2>&1
@@ -55,7 +57,7 @@ typed quagga
 wait_for '^ Search anna: 1 found' 'one is found here'
 keys Enter
 wait_gone 'Search all folders for:' 'Enter ends the question'
-wait_for '^ 3 messages are not here in full: a asks the server' 'what is not here is counted, folders that were never read too'
+wait_for '^ 4 messages are not here in full: a asks the server' 'what is not here is counted, folders that were never read too'
 wait_for '^ Enter open  a ask the server ' 'and the key is told'
 check 'the cursor is on what is here' has '^> 2023-11-10 INBOX +Jo +Small one'
 keys a

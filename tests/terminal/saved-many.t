@@ -5,6 +5,7 @@
 make_profile
 cat >>"$LAB/profile/signet.conf" <<-END
 	[searches]
+	All of them = in:anywhere letter
 	Letters = letter
 END
 python3 - "$LAB/profile/mail" <<-'END'
@@ -118,4 +119,16 @@ at_once D 'Delete messages with:' '~f w3@' '$'
 in_trash() { [ "$(ls "$LAB/profile/mail/.Trash/cur" "$LAB/profile/mail/.Trash/new" | grep -c host)" = "$1" ]; }
 check '$ until all are marked' until_true in_trash 430
 wait_gone 'deletions pending' 'and none is left'
+# in the Trash they are not found again, but by a search that asks for them
+plain 'letter 2 of few' 2 'The search looks again for it.' | deliver later 900000001
+wait_for '^ Search "Letters"  2614 messages' 'what was moved to the trash is not found there'
+keys C-r
+wait_gone 'searching' 'nor by the next search'
+check 'at all' has '^ Search "Letters"  2614 messages'
+keys y
+seen '^ Folders'
+keys End Up
+seen '^>   All of them'
+keys Enter
+wait_for '^ Search "All of them"  3044 messages' 'in:anywhere finds all'
 done_testing

@@ -43,7 +43,7 @@ static void
 test_texts(void)
 {
   static const char *const good[] = { "report", "from:anna \"annual report\"", "~F", "!~R", "(~f anna | ~f eve) ~d <2w", "=f anna",
-                                      "~b budget ~g", "x ~y" };
+                                      "~b budget ~g", "x ~y", "in:anywhere report", "in:anywhere ~F" };
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_true(ml_saved_check(good[i], &error));
@@ -53,6 +53,8 @@ test_texts(void)
   expect_refused("a", "-report", "the search \"a\" cannot be read");
   expect_refused("a", "\"\"", "no word in it");
   expect_refused("a", "~f", "at character");
+  expect_refused("a", "in:anywhere", "no word in it");
+  expect_refused("a", "in:anywhere ~f", "at character");
   expect_refused("a", "(~F", "parenthesis");
   expect_refused("a", "~T", "~T"); /* nothing is tagged in it yet */
   expect_refused("a", "~V good", "~V");
@@ -107,14 +109,15 @@ apply(Fixture *fixture, const char *folder, const MlStoreStep *step)
 static void
 begin(Fixture *fixture, guint32 uidvalidity)
 {
-  static char *const names[] = { (char *)"INBOX", (char *)"branch", (char *)"Sent" };
+  static char *const names[] = { (char *)"INBOX", (char *)"branch", (char *)"Sent", (char *)"branch/Spam", (char *)"Bin" };
+  static const MlFolderRole roles[] = { ML_ROLE_INBOX, ML_ROLE_NONE, ML_ROLE_SENT, ML_ROLE_JUNK, ML_ROLE_TRASH };
   g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func(g_free);
   for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-    const MlFolder folder = { names[i], ML_ROLE_NONE, i != 1, -1, -1 };
+    const MlFolder folder = { names[i], roles[i], i != 1, -1, -1 };
     g_ptr_array_add(folders, g_memdup2(&folder, sizeof folder));
   }
   g_assert_true(ml_store_set_folders(fixture->store, folders, NULL));
-  for (guint i = 0; i < G_N_ELEMENTS(names); i += 2) {
+  for (guint i = 0; i < G_N_ELEMENTS(names); i += i ? 1 : 2) {
     const MlSyncPoint point = { uidvalidity, 1, 0 };
     const MlStoreStep step = { .uidvalidity = uidvalidity, .reset = TRUE, .point = &point };
     apply(fixture, names[i], &step);
@@ -199,6 +202,13 @@ test_find(Fixture *fixture, gconstpointer data)
   expect(fixture, "~s report !~F", "INBOX:2 1");
   expect(fixture, "~f jo ~F", "INBOX:3 Sent:2");
   expect(fixture, "~z >1M", "");
+  add(fixture, "Bin", 7, 8, 8, ML_FLAG_FLAGGED, "Old report");
+  add(fixture, "branch/Spam", 7, 9, 9, ML_FLAG_FLAGGED, "Report now");
+  expect(fixture, "report", "INBOX:2 1 Sent:2"); /* Trash and Junk are left out */
+  expect(fixture, "~F", "INBOX:3 Sent:2");
+  expect(fixture, "in:anywhere report", "INBOX:2 1 Sent:2 branch/Spam:9 Bin:8");
+  expect(fixture, "report in:anywhere", "INBOX:2 1 Sent:2 branch/Spam:9 Bin:8");
+  expect(fixture, "in:anywhere ~F", "INBOX:3 Sent:2 branch/Spam:9 Bin:8");
   expect(fixture, "~b budget", " ?4");
   g_autoptr(GBytes) text = g_bytes_new_static("Subject: Lunch\n\nthe budget\n", 27);
   g_assert_true(ml_store_put(fixture->store, "INBOX", 7, 3, 1, text, NULL));

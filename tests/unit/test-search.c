@@ -117,6 +117,9 @@ test_query(void)
   expect_query("", "");
   expect_query("-only -not", "");
   expect_query("!!! \"\" - *", "");
+  expect_query("anna In:Anywhere report", "anna|report"); /* says where, and is no word */
+  expect_query("in:anywhere", "");
+  expect_query("in:anywhere* in:trash", "in anywhere*|in trash");
   g_autofree char *typing = describe("annual re", TRUE), *done = describe("annual re ", TRUE);
   g_autofree char *quoted = describe("\"annual re", TRUE), *one = describe("a", TRUE);
   g_assert_cmpstr(typing, ==, "annual|re*");
@@ -274,6 +277,33 @@ expect(Fixture *fixture, const char *words, const char *expected)
 {
   g_autofree char *found = find(fixture, words, &(MlFindOptions){ NULL });
   g_assert_cmpstr(found, ==, expected);
+}
+
+/* Searches over all folders leave Trash and Junk out, and what lies below them. */
+static void
+test_aside(Fixture *fixture, gconstpointer data)
+{
+  static const MlFolder all[] = { { (char *)"INBOX", ML_ROLE_INBOX, TRUE, -1, -1 }, { (char *)"Bin", ML_ROLE_TRASH, TRUE, -1, -1 },
+                                  { (char *)"Bin/2020", ML_ROLE_NONE, TRUE, -1, -1 }, { (char *)"Binder", ML_ROLE_NONE, TRUE, -1, -1 },
+                                  { (char *)"Spam", ML_ROLE_JUNK, TRUE, -1, -1 } };
+  g_autoptr(GPtrArray) folders = g_ptr_array_new();
+  for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+    g_ptr_array_add(folders, (gpointer)&all[i]);
+  g_assert_true(ml_store_set_folders(fixture->store, folders, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+    begin_folder(fixture, all[i].name);
+    add(fixture, all[i].name, i + 1, "Annual report");
+  }
+  update(fixture);
+  guint aside = 0;
+  g_autofree char *found = find(fixture, "report", &(MlFindOptions){ .aside = &aside });
+  g_assert_cmpstr(found, ==, "4 1");
+  g_assert_cmpuint(aside, ==, 3);
+  g_autofree char *anywhere = find(fixture, "report in:anywhere", &(MlFindOptions){ .aside = &aside });
+  g_assert_cmpstr(anywhere, ==, "5 4 3 2 1");
+  g_assert_cmpuint(aside, ==, 0);
+  g_autofree char *named = find(fixture, "report", &(MlFindOptions){ .folder = "Bin" });
+  g_assert_cmpstr(named, ==, "2");
 }
 
 static void
@@ -568,6 +598,7 @@ main(int argc, char **argv)
   g_test_add_func("/search/query", test_query);
   g_test_add_func("/search/fits", test_fits);
   TEST("find", test_find);
+  TEST("aside", test_aside);
   TEST("languages", test_languages);
   TEST("hostile", test_hostile);
   TEST("removed", test_removed);
