@@ -193,12 +193,20 @@ ui_account_special(const UiAccount *account, MlFolderRole role)
   return NULL;
 }
 
+UiAccount *
+ui_account_in_use(const UiApp *app)
+{
+  const UiBox *box = app->box ? app->box : ui_app_folder(app); /* a search that has found nothing has no box */
+
+  return box ? box->account : app->accounts->len ? app->accounts->pdata[0] : NULL;
+}
+
 gboolean
 ui_account_split(UiApp *app, const char *name, UiAccount **account, char **folder)
 {
   const char *slash = strchr(name, '/');
   g_autofree char *first = slash ? g_strndup(name, (gsize)(slash - name)) : g_strdup(name);
-  UiAccount *current = app->box ? app->box->account : app->accounts->len ? app->accounts->pdata[0] : NULL;
+  UiAccount *current = ui_account_in_use(app);
   UiAccount *named = ui_account_find(app, first);
 
   if (!current)

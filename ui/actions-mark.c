@@ -183,17 +183,17 @@ ui_action_clear_flag(UiApp *app)
   ask_flag(app, FALSE);
 }
 
-/* Of the account that is open: what waits for the line is given up, what was carried out is reversed. */
+/* Of the account in use: what waits for the line is given up, what was carried out is reversed. */
 void
 ui_action_undo(UiApp *app)
 {
-  if (!app->box)
-    return;
-  if (app->box->account->account->kind != ML_ACCOUNT_IMAP) {
+  const UiAccount *account = ui_account_in_use(app);
+
+  if (account->account->kind != ML_ACCOUNT_IMAP) {
     ui_app_say(app, "Alt-z takes back what a server was told. Here u undeletes before $, and s moves back.");
     return;
   }
-  g_autofree char *said = ml_worker_undo(app->box->account->worker);
+  g_autofree char *said = ml_worker_undo(account->worker);
   ui_app_say(app, "%s", said);
 }
 

@@ -123,7 +123,7 @@ ui_action_help(UiApp *app)
 {
   UiView *view = ui_app_top(app);
   const UiAccount *searched = view->type->context == UI_IN_FINDS ? ui_finds_account(app) : NULL;
-  const UiAccount *account = searched ? searched : app->box ? app->box->account : NULL;
+  const UiAccount *account = searched ? searched : ui_account_in_use(app);
   gboolean server = account && account->account->kind == ML_ACCOUNT_IMAP;
 
   ui_app_push(app, ui_help_new(view->type->context, view->type->name, server));

@@ -189,6 +189,8 @@ void ui_ops_job_unseen(UiApp *app, CryptoJobThread thread, CryptoJobFunc run, Ui
 void ui_account_start(UiApp *app, const MlAccount *account);
 void ui_account_free(UiAccount *account);
 UiAccount *ui_account_find(UiApp *app, const char *name);
+/* Of the message under the cursor, or of the folder in which there is none; the first where none is open. NULL: there is none. */
+UiAccount *ui_account_in_use(const UiApp *app);
 const MlFolder *ui_account_folder(const UiAccount *account, const char *name); /* NULL: not known */
 const char *ui_account_special(const UiAccount *account, MlFolderRole role);   /* its name; NULL: none */
 /* "account/folder", or a folder of the account in use. FALSE: no such account. *folder: transfer full. */

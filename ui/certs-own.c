@@ -381,7 +381,7 @@ ui_action_certs_request(UiApp *app)
   Request *request = g_new0(Request, 1);
 
   request->app = app;
-  request->account = app->box ? app->box->account->account : app->config->accounts->pdata[0];
+  request->account = ui_account_in_use(app)->account;
   request->tokens = g_ptr_array_new_with_free_func(g_free);
   ui_ops_job(app, CRYPTO_JOB_KEYS, "Looking for tokens", run_tokens, tokens_done, request);
 }

@@ -50,7 +50,7 @@ to_answered(const char *answer, gpointer data)
 void
 ui_compose_begin(UiApp *app)
 {
-  const UiAccount *account = app->box ? app->box->account : app->accounts->pdata[0];
+  const UiAccount *account = ui_account_in_use(app);
   Beginning *beginning = g_new0(Beginning, 1);
 
   ui_addresses_refresh(app);

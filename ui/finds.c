@@ -550,7 +550,7 @@ open_row(UiApp *app, UiList *list, guint row)
 void
 ui_action_find(UiApp *app)
 {
-  UiAccount *account = app->box ? app->box->account : app->accounts->pdata[0];
+  UiAccount *account = NULL;
   UiList *list = finds_list(app);
 
   if (list) {
@@ -559,6 +559,10 @@ ui_action_find(UiApp *app)
     ask_words(app, ((Finds *)list->data)->words);
     return;
   }
+  if (ui_app_top(app)->type->context == UI_IN_FOLDERS)
+    (void)ui_folders_current(app, &account); /* a line of an account */
+  if (!account)
+    account = ui_account_in_use(app);
   Finds *finds = g_new0(Finds, 1);
   gboolean server = account->account->kind == ML_ACCOUNT_IMAP;
   list = ui_list_new(UI_IN_FINDS, "the search", "Search",

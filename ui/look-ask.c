@@ -184,7 +184,12 @@ ui_action_ask(UiApp *app)
     ui_app_say(app, "All mail of %s is on this machine: there is no server to ask.", box->account->account->name);
     return;
   }
-  if (app->hits || !box || !box->limit || !(ml_pattern_needs(box->limit) & ML_PATTERN_TEXT)) {
+  if (app->hits && box) {
+    ui_app_say(app, "A limit here does not look into messages: open the folder for that, or Q for words in all folders of %s.",
+               box->account->account->name);
+    return;
+  }
+  if (!box || !box->limit || !(ml_pattern_needs(box->limit) & ML_PATTERN_TEXT)) {
     ui_app_say(app, "Nothing to ask the server: l with ~b or ~B first, or Q for words in all folders.");
     return;
   }

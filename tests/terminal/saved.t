@@ -21,6 +21,24 @@ check 'in the order of their dates' sh -c '[ "$1" = "Second Other Bob Listed Ann
 	"$(rows 2 8 | sed -E 's/.*(Second|Other|Listed|Archived|Near) report.*/\1/; s/.*Report of (Bob|Anna).*/\1/' | tr '\n' ' ')"
 wait_for '7 messages, 1 new +bob/Other' 'the title says where the message at the cursor lies'
 
+# ---- what is for an account is for that of the message
+keys Q
+wait_for '^ Search bob' 'Q is for the account of the message'
+keys Escape
+wait_for '^>.* bob/Other +Jo +Second report' 'back'
+keys a
+wait_for 'words in all folders of bob' 'a says why it cannot ask here, and where'
+keys End
+wait_for '^>.* near/INBOX +Jo +Near report' 'another account'
+keys a
+wait_for 'All mail of near is on this machine' 'has no server'
+keys Q
+wait_for '^ Search near' 'and Q is for that one'
+keys Escape
+wait_for '^>.* near/INBOX +Jo +Near report' 'back again'
+keys Home
+wait_for '^>.* bob/Other +Jo +Second report' 'to the first'
+
 # ---- reading: over folders and accounts, each message where it lies
 keys Down Down Enter
 wait_for 'The text of Bob' 'Enter reads'
@@ -155,6 +173,35 @@ keys End
 wait_for '^>   Odd ones +subject:stranger' 'end with it'
 keys Enter
 wait_for '^ Search "Odd ones"' 'it opens'
+keys q
+wait_gone '^ Search "Odd ones"' 'q leaves it'
+keys Escape y
+seen '^ Folders'
+typed /lists
+keys Enter
+seen '^>.* Lists'
+keys Q
+wait_for '^ Search anna' 'Q in the list of folders is for the account of the line'
+keys Escape
+unseen '^ Search anna'
+keys q y
+seen '^ Folders'
+typed /lists
+keys Enter
+seen '^>.* Lists'
+keys Enter
+wait_for '^>.* Another' 'a folder of Anna is open'
+keys y
+seen '^ Folders'
+typed /flagged
+keys Enter
+seen '^>   flagged'
+keys Enter
+wait_for 'Nothing that is kept here is found' 'a search that finds nothing'
+keys Q
+wait_for '^ Search anna' 'Q there is for the account of the folder below'
+keys Escape
+wait_for 'Nothing that is kept here is found' 'back'
 keys q q
 wait_for 'ended with 0' 'q leaves it, then signet'
 done_testing
