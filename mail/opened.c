@@ -140,9 +140,9 @@ is_newer(GBytes *octets)
 }
 
 /* Whoever has the certificate can write one, so nothing in it is taken on trust, and no more than the @most messages that
- * it is said to have. *@whole FALSE: there was no room for some. */
+ * it is said to have, with these numbers. *@whole FALSE: there was no room for some. */
 static gboolean
-unpack(MlOpened *opened, GBytes *octets, guint most, gboolean *whole, GError **error)
+unpack(MlOpened *opened, GBytes *octets, const guint64 *numbers, guint most, gboolean *whole, GError **error)
 {
   g_autoptr(GVariant) raw = g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(TYPE), octets, FALSE));
   g_autoptr(GVariant) all = little_endian(raw);
@@ -153,12 +153,15 @@ unpack(MlOpened *opened, GBytes *octets, guint most, gboolean *whole, GError **e
   g_variant_get(all, TYPE, &format, &iter);
   if (format != FORMAT)
     return TRUE; /* no signet's */
-  while (most-- && g_variant_iter_next(iter, "(&suu&sx&s&s&s&s)", &text.folder, &text.uidvalidity, &text.uid, &text.message_id,
-                             &text.lost, &text.from, &text.to, &text.subject, &text.text)) {
+  for (guint i = 0; i < most && g_variant_iter_next(iter, "(&suu&sx&s&s&s&s)", &text.folder, &text.uidvalidity, &text.uid,
+                                                    &text.message_id, &text.lost, &text.from, &text.to, &text.subject,
+                                                    &text.text); i++) {
     gboolean fits = *text.folder && strlen(text.folder) <= PLACE_MAX && strlen(text.message_id) <= PLACE_MAX &&
                     strlen(text.from) <= FIELD_MAX && strlen(text.to) <= FIELD_MAX &&
                     strlen(text.subject) <= FIELD_MAX && strlen(text.text) <= ML_SEARCH_TEXT;
-    if (!fits || ml_store_opened_has(opened->index, number_of(&text)))
+    guint64 number = number_of(&text);
+    text.guessed = numbers[i] == ~number;
+    if (!fits || ml_store_opened_has(opened->index, text.guessed ? ~number : number))
       continue;
     if (!has_room(opened)) {
       *whole = FALSE;
@@ -203,7 +206,8 @@ numbers_of(const GPtrArray *texts)
 {
   GArray *numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
   for (guint i = 0; i < texts->len; i++) {
-    guint64 number = number_of(texts->pdata[i]);
+    const MlOpenedText *text = texts->pdata[i];
+    guint64 number = text->guessed ? ~number_of(text) : number_of(text); /* what is read there has another, and gets in */
     g_array_append_val(numbers, number);
   }
   return numbers;
@@ -387,8 +391,8 @@ open_one(MlOpened *opened, guint i, CryptoPinSource *pin, MlOpenedState *state, 
     note_newer(opened, i, state);
     return PIECE_CLOSED;
   }
-  ml_pieces_ids(opened->pieces, i, &n);
-  if (octets && !unpack(opened, octets, n, &whole, error))
+  const guint64 *numbers = ml_pieces_ids(opened->pieces, i, &n);
+  if (octets && !unpack(opened, octets, numbers, n, &whole, error))
     return PIECE_FAILED;
   if (octets) {
     state->full |= !whole;

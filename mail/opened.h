@@ -14,6 +14,7 @@
 typedef struct MlOpenedText {
   char *folder;
   guint32 uidvalidity, uid;
+  gboolean guessed; /* that it lies there: its Message-ID says so, and nobody has read it there */
   char *message_id; /* without angle brackets; "": none. By it a message is found again that was moved */
   gint64 lost;      /* Unix seconds: since when no list has it; 0: one has */
   char *from, *to, *subject, *text; /* as they were protected; to: Cc too */

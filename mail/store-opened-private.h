@@ -10,9 +10,10 @@ typedef struct MlStoreOpened MlStoreOpened;
 MlStoreOpened *ml_store_opened_new(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void ml_store_opened_free(MlStoreOpened *opened);
 guint ml_store_opened_count(const MlStoreOpened *opened);
-/* The number of a message in the file of pieces. */
+/* The number of a message in the file of pieces, if it says itself that this is its place; of one that was moved there by its
+ * Message-ID it is the complement, so that what is read there gets in all the same. */
 guint64 ml_store_opened_number(const char *folder, guint32 uidvalidity, guint32 uid);
-/* Does one say itself that this is its place? One that was moved there by its Message-ID does not, until that is written. */
+/* Is the one with this number there? */
 gboolean ml_store_opened_has(const MlStoreOpened *opened, guint64 number);
 /* One that is there already is left as it is. */
 gboolean ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text,
@@ -23,7 +24,7 @@ gboolean ml_store_opened_place(MlStoreOpened *opened, MlStore *store, gint64 now
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Is any of them lost, found or moved since, other than its text in the file says? */
 gboolean ml_store_opened_changed(const MlStoreOpened *opened);
-void ml_store_opened_written(MlStoreOpened *opened); /* the file says it now */
+void ml_store_opened_written(MlStoreOpened *opened); /* the file says now where each lies, and since when it does not */
 /* The @i-th with the place where it is now, or was last; @date as the list has it, 0: none has. NULL: error. */
 MlOpenedText *ml_store_opened_get(MlStoreOpened *opened, guint i, gint64 *date, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;

@@ -14,16 +14,19 @@ typedef struct {
   gint64 id, date; /* in the lists; id 0: it is in none */
   gboolean leaves; /* just now */
   gint64 written;  /* `lost`, as the file has it */
-  gboolean moved;  /* by its Message-ID: the file has another place, and this one is not its own word */
-  char *home;      /* of one that was moved: what the file has */
+  gboolean moved;  /* by its Message-ID: this place is not its own word */
+  gboolean nowhere; /* it was, and another says itself that it lies there */
+  char *home;      /* of one that was moved: what the file has; NULL: this place */
   guint32 home_validity, home_uid;
+  gboolean home_moved; /* it was moved there */
 } Doc;
 
 struct MlStoreOpened {
   sqlite3 *db;
   GPtrArray *docs;     /* of Doc, ascending by row */
   gint64 rows;         /* so many were ever given */
-  GHashTable *numbers; /* number, as gint64 -> the Doc that says itself that this is its place */
+  GHashTable *numbers; /* number, as gint64 -> the Doc that says itself that this is its place; or the complement, as the file
+                        * has it for one that was moved there */
   GHashTable *places;  /* number, as gint64 -> the Doc that lies there by the lists */
   GHashTable *ids;     /* id -> Doc */
   guint placed;        /* so many were looked for in the lists, when these were what state says */
@@ -130,10 +133,10 @@ number_of(const Doc *doc)
 }
 
 static void
-name(GHashTable *numbers, Doc *doc)
+name(GHashTable *numbers, guint64 number, Doc *doc)
 {
-  gint64 number = (gint64)number_of(doc);
-  g_hash_table_replace(numbers, g_memdup2(&number, sizeof number), doc);
+  gint64 key = (gint64)number;
+  g_hash_table_replace(numbers, g_memdup2(&key, sizeof key), doc);
 }
 
 static sqlite3_stmt *
@@ -148,7 +151,11 @@ prepare(MlStoreOpened *opened, const char *sql, GError **error)
 gboolean
 ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text, GError **error)
 {
-  if (ml_store_opened_has(opened, ml_store_opened_number(text->folder, text->uidvalidity, text->uid)))
+  guint64 number = ml_store_opened_number(text->folder, text->uidvalidity, text->uid);
+  Doc *there = by_number(opened->numbers, number);
+  if (there && text->guessed)
+    name(opened->numbers, ~number, there); /* known by both, so that the file is not opened for it again */
+  if (there || (text->guessed && ml_store_opened_has(opened, ~number)))
     return TRUE;
   g_autoptr(sqlite3_stmt) insert =
       prepare(opened, "INSERT INTO t(rowid, sender, recipient, subject, body) VALUES(?1, ?2, ?3, ?4, ?5)", error);
@@ -162,9 +169,10 @@ ml_store_opened_add(MlStoreOpened *opened, const MlOpenedText *text, GError **er
     return fail(opened, error);
   Doc *doc = g_new0(Doc, 1);
   *doc = (Doc){ .row = ++opened->rows, .folder = g_strdup(text->folder), .message_id = g_strdup(text->message_id),
-                .lost = text->lost, .written = text->lost, .uidvalidity = text->uidvalidity, .uid = text->uid };
+                .lost = text->lost, .written = text->lost, .uidvalidity = text->uidvalidity, .uid = text->uid,
+                .moved = text->guessed };
   g_ptr_array_add(opened->docs, doc);
-  name(opened->numbers, doc);
+  name(opened->numbers, text->guessed ? ~number : number, doc);
   return TRUE;
 }
 
@@ -275,13 +283,13 @@ static void
 lies(MlStoreOpened *opened, Doc *doc)
 {
   g_hash_table_insert(opened->ids, &doc->id, doc);
-  name(opened->places, doc);
+  name(opened->places, number_of(doc), doc);
 }
 
 static gboolean
 place_one(MlStoreOpened *opened, MlStore *store, sqlite3_stmt *find, const Folder *folder, Doc *doc, GError **error)
 {
-  gint64 id = folder && folder->uidvalidity == doc->uidvalidity ? folder->id << 32 | doc->uid : 0;
+  gint64 id = folder && !doc->nowhere && folder->uidvalidity == doc->uidvalidity ? folder->id << 32 | doc->uid : 0;
   doc->id = 0;
   if (!id)
     return TRUE;
@@ -313,12 +321,14 @@ move(MlStoreOpened *opened, Doc *doc, const GPtrArray *folders, gint64 id, gint6
     const Folder *folder = folders->pdata[i];
     if (folder->id != id >> 32)
       continue;
-    if (!doc->moved) {
+    if (!doc->home) {
       doc->home = g_steal_pointer(&doc->folder);
       doc->home_validity = doc->uidvalidity;
       doc->home_uid = doc->uid;
-      doc->moved = TRUE;
+      doc->home_moved = doc->moved;
     }
+    doc->moved = TRUE;
+    doc->nowhere = FALSE;
     g_free(doc->folder);
     doc->folder = g_strdup(folder->name);
     doc->uidvalidity = folder->uidvalidity;
@@ -330,17 +340,25 @@ move(MlStoreOpened *opened, Doc *doc, const GPtrArray *folders, gint64 id, gint6
   }
 }
 
-/* The text that came since says itself that it is that message's. */
+/* Has a text come that says itself that it is that message's? */
+static gboolean
+is_taken(const MlStoreOpened *opened, const Doc *doc)
+{
+  const Doc *own = doc->moved ? by_number(opened->numbers, number_of(doc)) : NULL;
+  return own && own != doc;
+}
+
 static void
 give_way(const MlStoreOpened *opened, Doc *doc)
 {
-  if (!doc->moved || !ml_store_opened_has(opened, number_of(doc)))
-    return;
-  g_free(doc->folder);
-  doc->folder = g_steal_pointer(&doc->home);
-  doc->uidvalidity = doc->home_validity;
-  doc->uid = doc->home_uid;
-  doc->moved = FALSE;
+  if (is_taken(opened, doc) && doc->home) {
+    g_free(doc->folder);
+    doc->folder = g_steal_pointer(&doc->home);
+    doc->uidvalidity = doc->home_validity;
+    doc->uid = doc->home_uid;
+    doc->moved = doc->home_moved;
+  }
+  doc->nowhere = is_taken(opened, doc);
 }
 
 /* May the message be its? Anybody can send one with another's Message-ID; so its author must be the same, and its date,
@@ -453,7 +471,7 @@ ml_store_opened_changed(const MlStoreOpened *opened)
 {
   for (guint i = 0; i < opened->docs->len; i++) {
     const Doc *doc = opened->docs->pdata[i];
-    if (doc->moved || !doc->lost != !doc->written)
+    if (doc->home || !doc->lost != !doc->written)
       return TRUE;
   }
   return FALSE;
@@ -464,9 +482,8 @@ ml_store_opened_written(MlStoreOpened *opened)
 {
   for (guint i = 0; i < opened->docs->len; i++) {
     Doc *doc = opened->docs->pdata[i];
-    if (doc->moved)
-      name(opened->numbers, doc);
-    doc->moved = FALSE;
+    if (doc->home)
+      name(opened->numbers, ~number_of(doc), doc);
     g_clear_pointer(&doc->home, g_free);
     doc->written = doc->lost;
   }
@@ -525,7 +542,7 @@ ml_store_opened_get(MlStoreOpened *opened, guint i, gint64 *date, GError **error
   }
   MlOpenedText *text = g_new0(MlOpenedText, 1);
   *text = (MlOpenedText){ .folder = g_strdup(doc->folder), .uidvalidity = doc->uidvalidity, .uid = doc->uid,
-                          .message_id = g_strdup(doc->message_id), .lost = doc->lost };
+                          .guessed = doc->moved, .message_id = g_strdup(doc->message_id), .lost = doc->lost };
   text->from = ml_store_text(statement, 0);
   text->to = ml_store_text(statement, 1);
   text->subject = ml_store_text(statement, 2);

@@ -117,6 +117,40 @@ test_own_word(Fixture *fixture, gconstpointer data)
   expect(fixture, "pterodactyl", "Archive/4");
 }
 
+/* Nor once the file has the place where it was thought to be. */
+static void
+test_own_word_written(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(MlOpened) before = load_and_lose(fixture);
+  list(fixture, "Archive", 7, 4, "1@x", sealed_type);
+  keep(fixture, "Archive", 9, "lost"); /* a second piece, so that one is made of them */
+  g_autoptr(MlOpened) opened = load(fixture, 2, 0);
+  expect(fixture, "quetzalcoatlus", "Archive/4");
+  tidy(fixture, opened);
+  MlOpenedText *written = inside(fixture, 0);
+  g_assert_cmpstr(written->folder, ==, "Archive");
+  ml_opened_text_free(written);
+  expect_placed(fixture, opened, "quetzalcoatlus", "Archive/4");
+  g_autoptr(MlOpened) again = load(fixture, 2, 0);
+  expect_placed(fixture, again, "quetzalcoatlus", "Archive/4");
+  keep(fixture, "Archive", 4, "pterodactyl");
+  load_more(fixture, again, 3, 0, FALSE);
+  expect(fixture, "pterodactyl", "Archive/4");
+  expect(fixture, "quetzalcoatlus", "");
+  expect_text(again, 4, "pterodactyl");
+  load_more(fixture, opened, 3, 0, FALSE); /* who has not loaded it anew sees it, too */
+  expect(fixture, "pterodactyl", "Archive/4");
+  expect(fixture, "quetzalcoatlus", "");
+  list(fixture, "Archive", 7, 5, "1@x", sealed_type);
+  expect_placed(fixture, opened, "quetzalcoatlus", "Archive/5");
+  expect(fixture, "pterodactyl", "Archive/4");
+  keep(fixture, "Archive", 5, "plesiosaur"); /* back where it is taken as well: it lies nowhere */
+  load_more(fixture, opened, 4, 0, FALSE);
+  expect(fixture, "plesiosaur", "Archive/5");
+  expect(fixture, "pterodactyl", "Archive/4");
+  expect(fixture, "quetzalcoatlus", "");
+}
+
 static void
 test_lost(Fixture *fixture, gconstpointer data)
 {
@@ -187,6 +221,7 @@ main(int argc, char **argv)
   ADD("moved", test_moved);
   ADD("same-id", test_same_id);
   ADD("own-word", test_own_word);
+  ADD("own-word-written", test_own_word_written);
   ADD("lost", test_lost);
   ADD("ages", test_ages);
   return lab_run();
