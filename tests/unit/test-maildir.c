@@ -283,11 +283,11 @@ test_places(Fixture *f, gconstpointer data)
   (void)data;
   g_autoptr(GError) error = NULL;
   for (guint i = 0; i < 20; i++) {
-    g_autofree char *name = g_strdup_printf(".box%u", i), *path = g_build_filename(f->root, name, NULL);
-    make_maildir(path);
+    g_autofree char *name = g_strdup_printf(".box%u", i), *path = g_build_filename(f->local.path, name, NULL);
+    local_make_maildir(path);
   }
   int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  g_assert_cmpint(inotify_add_watch(inotify, f->root, IN_OPEN | IN_ONLYDIR), >=, 0);
+  g_assert_cmpint(inotify_add_watch(inotify, f->local.path, IN_OPEN | IN_ONLYDIR), >=, 0);
   g_autoptr(GPtrArray) folders = ml_driver_folders(f->driver, FALSE, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(folders->len, ==, 21);
@@ -299,15 +299,15 @@ test_places(Fixture *f, gconstpointer data)
     g_assert_true(ml_driver_select(f->driver, folder->name, &selected, &error));
   }
   g_assert_cmpuint(openings(inotify), ==, 0);
-  g_autofree char *old = g_build_filename(f->root, ".box3", NULL), *nested = g_build_filename(f->root, "box3", NULL);
+  g_autofree char *old = g_build_filename(f->local.path, ".box3", NULL), *nested = g_build_filename(f->local.path, "box3", NULL);
   g_assert_cmpint(g_rename(old, nested), ==, 0);
   g_assert_true(ml_driver_select(f->driver, "box3", &selected, &error));
   g_assert_cmpuint(openings(inotify), >, 0);
-  remove_tree(nested);
+  tree_remove(nested);
   g_assert_false(ml_driver_select(f->driver, "box3", &selected, &error));
-  g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
+  g_assert_error(error, ML_ERROR, ML_ERROR_NO_FOLDER);
   g_clear_error(&error);
-  make_maildir(old);
+  local_make_maildir(old);
   g_assert_true(ml_driver_select(f->driver, "box3", &selected, &error));
   close(inotify);
 }
@@ -497,11 +497,11 @@ test_lost_unseen(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  put(f, "cur", "1700000002.b:2,S", MAIL("two"));
+  local_deliver(f->local.path, "cur", "1700000002.b:2,S", MAIL("two"));
   open_folder(f, "INBOX", 1);
-  put(f, "cur", "1700000001.a:2,S", MAIL("one"));
-  g_autofree char *file = g_build_filename(f->hooks.state_dir, "numbers", "here", "INBOX", NULL);
-  g_autofree char *cur = g_build_filename(f->root, "cur", NULL), *away = g_build_filename(f->root, "away", NULL);
+  local_deliver(f->local.path, "cur", "1700000001.a:2,S", MAIL("one"));
+  g_autofree char *file = g_build_filename(f->local.hooks.state_dir, "numbers", "here", "INBOX", NULL);
+  g_autofree char *cur = g_build_filename(f->local.path, "cur", NULL), *away = g_build_filename(f->local.path, "away", NULL);
   g_assert_cmpint(g_unlink(file), ==, 0);
   g_assert_cmpint(g_rename(cur, away), ==, 0);
   g_autoptr(MlChanges) changes = ml_changes_new();
@@ -509,10 +509,10 @@ test_lost_unseen(Fixture *f, gconstpointer data)
   g_assert_nonnull(error);
   g_clear_error(&error);
   g_assert_cmpint(g_rename(away, cur), ==, 0);
-  g_autoptr(MlDriver) other = ml_driver_new(&f->account, &f->hooks);
+  g_autoptr(MlDriver) other = ml_driver_new(&f->local.account, &f->local.hooks);
   MlSelected selected;
   g_assert_true(ml_driver_select(other, "INBOX", &selected, &error)); /* there "one" is 1 */
-  g_autoptr(GArray) uids = one(1);
+  g_autoptr(GArray) uids = driver_one(1);
   g_assert_false(ml_driver_delete(f->driver, uids, &error));
   g_assert_error(error, ML_ERROR, ML_ERROR_NOT_FOUND);
   g_clear_error(&error);

@@ -216,7 +216,7 @@ test_meanwhile(LocalMailbox *f, gconstpointer data)
 /* A write in the same tick of the clock as the one before our look, as long as before: the file has the very times that were
  * seen, which is why a file that was young then is looked at again. */
 static void
-test_same_tick(Fixture *f, gconstpointer data)
+test_same_tick(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   static const guint marks[] = { ML_FLAG_SEEN | ML_FLAG_ANSWERED | ML_FLAG_FLAGGED, ML_FLAG_ANSWERED | ML_FLAG_FLAGGED };
@@ -226,12 +226,12 @@ test_same_tick(Fixture *f, gconstpointer data)
   g_autoptr(GError) error = NULL;
   g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
   MlSelected selected;
-  write_text(f->file, texts[0], O_TRUNC);
+  local_write(f->path, texts[0], O_TRUNC);
   g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
   for (guint i = 1; i < 5; i++) {
     MlMboxIndex *index = ((MlMbox *)driver)->index;
-    write_text(f->file, texts[i % 2], 0);
-    g_assert_cmpint(stat(f->file, &index->about), ==, 0);
+    local_write(f->path, texts[i % 2], 0);
+    g_assert_cmpint(stat(f->path, &index->about), ==, 0);
     index->young = TRUE;
     g_autoptr(MlChanges) news = ml_changes_new();
     g_assert_true(ml_driver_poll(driver, news, &error));
@@ -255,7 +255,7 @@ read_and_write(int fd, void *buffer, size_t length, off_t at)
   if (!written_behind || fstat(fd, &here) != 0 || stat(mailbox, &there) != 0 || here.st_ino != there.st_ino)
     return n;
   const struct timespec times[2] = { there.st_atim, there.st_mtim };
-  write_text(mailbox, g_steal_pointer(&written_behind), 0);
+  local_write(mailbox, g_steal_pointer(&written_behind), 0);
   g_assert_cmpint(utimensat(AT_FDCWD, mailbox, times, 0), ==, 0);
   return n;
 }
@@ -263,7 +263,7 @@ read_and_write(int fd, void *buffer, size_t length, off_t at)
 /* What the file was is asked before anything in it is read, with an index and without: a write between the two is no part of
  * what was read, and makes it another file. */
 static void
-test_written_behind(Fixture *f, gconstpointer data)
+test_written_behind(LocalMailbox *f, gconstpointer data)
 {
   (void)data;
   for (guint i = 0; i < 2; i++) {
@@ -272,9 +272,9 @@ test_written_behind(Fixture *f, gconstpointer data)
     g_autoptr(GError) error = NULL;
     g_autoptr(MlDriver) driver = ml_driver_new(&f->account, &hooks);
     MlSelected selected;
-    write_text(f->file, ONE TWO THREE, O_TRUNC);
+    local_write(f->path, ONE TWO THREE, O_TRUNC);
     keep(f, TRUE);
-    mailbox = f->file;
+    mailbox = f->path;
     written_behind = named("another mark")->text;
     g_assert_true(ml_driver_select(driver, "INBOX", &selected, &error));
     g_assert_null(written_behind);
