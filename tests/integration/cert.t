@@ -25,10 +25,10 @@ field() { # field NAME: its value in the first object of out
 }
 quiet() { "$@" >/dev/null 2>&1; }
 
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj '/O=House/CN=Test Root' \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 99 -subj '/O=House/CN=Test Root' \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 leaf() { # leaf NAME SAN SUBJECT
-  quiet openssl req -utf8 -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "$3"
+  rsa_key "$1.key" && quiet openssl req -new -utf8 -key "$1.key" -out "$1.csr" -subj "$3"
   printf 'subjectAltName=%s\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\n' "$2" >"$1.ext"
   quiet openssl x509 -req -in "$1.csr" -CA root.pem -CAkey root.key -CAcreateserial -days 9 -out "$1.pem" -extfile "$1.ext"
 }

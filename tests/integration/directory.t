@@ -33,12 +33,12 @@ count() { grep -c -- "$1" "$2"; }
 print_of() { openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//' | tr -d : | tr A-F a-f; }
 
 # --- people and their certificates
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj '/O=House/CN=Test Root' \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 99 -subj '/O=House/CN=Test Root' \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
-quiet openssl req -new -newkey rsa:2048 -nodes -keyout mid.key -out mid.csr -subj '/O=House/CN=Middle'
+rsa_key mid.key && quiet openssl req -new -key mid.key -out mid.csr -subj '/O=House/CN=Middle'
 printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n' >mid.ext
 quiet openssl x509 -req -in mid.csr -CA root.pem -CAkey root.key -CAcreateserial -days 90 -extfile mid.ext -out mid.pem
-quiet openssl req -newkey rsa:2048 -nodes -keyout one.key -out one.csr -subj '/CN=One'
+rsa_key one.key && quiet openssl req -new -key one.key -out one.csr -subj '/CN=One'
 leaf() { # leaf NAME ADDRESS COMMON-NAME [CA] [USAGE] [DAYS]
   printf 'subjectAltName=email:%s\nkeyUsage=%s\nextendedKeyUsage=emailProtection\n' "$2" "${5:-digitalSignature,keyEncipherment}" >"$1.ext"
   quiet openssl req -new -key one.key -subj "/CN=$3" -out "$1.csr"

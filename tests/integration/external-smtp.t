@@ -7,10 +7,10 @@ cd "$(dirname "$0")/../.." || exit 1
 trap 'smtp_end; tap_cleanup' EXIT
 p=$tmp/p
 mkdir -p "$p/Mail/cur" "$p/Mail/new" "$p/Mail/tmp"
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -out "$tmp/ca.pem" -days 30 -subj '/CN=client authority' \
+rsa_key "$tmp/ca.key" && openssl req -x509 -key "$tmp/ca.key" -out "$tmp/ca.pem" -days 30 -subj '/CN=client authority' \
 	-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign' 2>/dev/null
 for who in anna mallory; do
-	openssl req -new -newkey rsa:2048 -nodes -keyout "$tmp/$who.key" -subj "/CN=$who" -out "$tmp/$who.csr" 2>/dev/null
+	rsa_key "$tmp/$who.key" && openssl req -new -key "$tmp/$who.key" -subj "/CN=$who" -out "$tmp/$who.csr" 2>/dev/null
 	printf 'extendedKeyUsage=clientAuth,emailProtection\nkeyUsage=digitalSignature\nsubjectAltName=email:%s@example.org\n' $who >"$tmp/$who.ext"
 	openssl x509 -req -in "$tmp/$who.csr" -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -CAcreateserial -days 20 \
 		-extfile "$tmp/$who.ext" -out "$tmp/$who.pem" 2>/dev/null

@@ -13,10 +13,10 @@ ok $? "a Dovecot starts" "$(cat "$tmp/start")"
 
 # An authority for clients, and anna's certificate from it.
 cd "$tmp" || exit 1
-openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj '/CN=client authority' \
+rsa_key ca.key && openssl req -x509 -key ca.key -out ca.pem -days 30 -subj '/CN=client authority' \
 	-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign' 2>/dev/null
 for who in anna mallory; do
-	openssl req -new -newkey rsa:2048 -nodes -keyout $who.key -subj "/CN=$who" -out $who.csr 2>/dev/null
+	rsa_key $who.key && openssl req -new -key $who.key -subj "/CN=$who" -out $who.csr 2>/dev/null
 	printf 'extendedKeyUsage=clientAuth,emailProtection\nkeyUsage=digitalSignature\nsubjectAltName=email:%s@example.org\n' $who >$who.ext
 	openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 20 -extfile $who.ext -out $who.pem 2>/dev/null
 	openssl pkcs12 -export -in $who.pem -inkey $who.key -out $who.p12 -passout pass:test

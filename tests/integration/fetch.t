@@ -7,11 +7,11 @@ lab=$tmp/lab profile=$tmp/profile
 mkdir "$lab" "$profile"
 printf '[keys]\nsystem-tokens = no\n[policy]\ninternal-hosts = localhost 127.0.0.1\n' >"$profile/signet.conf"
 authority() { # authority NAME
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$lab/$1.key" -out "$lab/$1.pem" -days 30 -subj "/CN=$1" \
+	rsa_key "$lab/$1.key" && openssl req -x509 -key "$lab/$1.key" -out "$lab/$1.pem" -days 30 -subj "/CN=$1" \
 		-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign' 2>/dev/null
 }
 cert() { # cert NAME ISSUER SERIAL EXTENSIONS
-	openssl req -new -newkey rsa:2048 -nodes -keyout "$lab/$1.key" -subj "/CN=$1" -out "$lab/$1.csr" 2>/dev/null
+	rsa_key "$lab/$1.key" && openssl req -new -key "$lab/$1.key" -subj "/CN=$1" -out "$lab/$1.csr" 2>/dev/null
 	printf '%b\n' "$4" >"$lab/$1.ext"
 	openssl x509 -req -in "$lab/$1.csr" -CA "$lab/$2.pem" -CAkey "$lab/$2.key" -set_serial "$3" -days 20 -extfile "$lab/$1.ext" \
 		-out "$lab/$1.pem" 2>/dev/null

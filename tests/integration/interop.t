@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 cd "$tmp" || exit 1
 mkdir signed sealed
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 30 -subj "/CN=Root" \
+rsa_key root.key && openssl req -x509 -key root.key -out root.pem -days 30 -subj "/CN=Root" \
 	-addext "keyUsage=critical,keyCertSign" 2>/dev/null
 person() { # person NAME KEYOPTIONS...
 	who=$1

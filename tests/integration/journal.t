@@ -54,10 +54,10 @@ settings() {
   printf '%s\n' "$@" >>"$profile/signet.conf"
 }
 
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj /CN=Root \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 99 -subj /CN=Root \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 person() {
-  quiet openssl req -new -newkey rsa:2048 -nodes -keyout "$1.key" -out csr -subj "/CN=$1"
+  rsa_key "$1.key" && quiet openssl req -new -key "$1.key" -out csr -subj "/CN=$1"
   printf 'subjectAltName=email:%s@example.org\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection,clientAuth\n' "$1" >ext
   quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days 9 -out "$1.pem" -extfile ext
   quiet openssl pkcs12 -export -in "$1.pem" -inkey "$1.key" -passout pass:secret -out "$1.p12" -name "$1"
@@ -133,7 +133,7 @@ while True:
     except OSError:
         pass
 END
-quiet openssl req -new -newkey rsa:2048 -nodes -keyout web.key -out csr -subj /CN=localhost
+rsa_key web.key && quiet openssl req -new -key web.key -out csr -subj /CN=localhost
 printf 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n' >ext
 quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days 9 -out web.pem -extfile ext
 python3 server.py >port &

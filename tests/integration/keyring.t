@@ -26,8 +26,8 @@ mkdir -p "\$p/Mail/cur" "\$p/Mail/new" "\$p/Mail/tmp" "\$p/nssdb"
 printf 'right horse' >"$tmp/pw"
 certutil -N -d "sql:\$p/nssdb" -f "$tmp/pw"
 printf '[account x]\naddress = anna@example.org\nmaildir = Mail\nsign = always\nsendmail = $tmp/mta.sh\n' >"\$p/signet.conf"
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -out "$tmp/ca" -days 9 -subj /CN=ca 2>/dev/null
-openssl req -newkey rsa:2048 -nodes -keyout "$tmp/k" -out "$tmp/csr" -subj /CN=anna 2>/dev/null
+sh "$rsa_key_script" "$tmp/ca.key" && openssl req -x509 -key "$tmp/ca.key" -out "$tmp/ca" -days 9 -subj /CN=ca 2>/dev/null
+sh "$rsa_key_script" "$tmp/k" && openssl req -new -key "$tmp/k" -out "$tmp/csr" -subj /CN=anna 2>/dev/null
 printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature\n' >"$tmp/ext"
 openssl x509 -req -in "$tmp/csr" -CA "$tmp/ca" -CAkey "$tmp/ca.key" -CAcreateserial -days 9 -extfile "$tmp/ext" -out "$tmp/c" 2>/dev/null
 openssl pkcs12 -export -in "$tmp/c" -inkey "$tmp/k" -out "$tmp/p12" -passout pass:x

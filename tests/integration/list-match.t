@@ -76,7 +76,7 @@ fits '!~b word3 ~f anna' '1 5'
 exits 0 "messages are looked into" signet list --match '~b word'
 is "$err" '' "all of them"
 # One that is signed is read by NSS, which nothing else has opened for mail on this machine.
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/key" -out "$tmp/cert" -days 9 -subj /CN=Eve -addext subjectAltName=email:eve@example.org >/dev/null 2>&1
+rsa_key "$tmp/key" && openssl req -x509 -key "$tmp/key" -out "$tmp/cert" -days 9 -subj /CN=Eve -addext subjectAltName=email:eve@example.org >/dev/null 2>&1
 printf 'A trilobite.\n' | openssl smime -sign -text -signer "$tmp/cert" -inkey "$tmp/key" -from 'Eve <eve@example.org>' -to bob@example.org -subject signed >"$p/Mail/cur/1006.m:2,S"
 exits 0 "a signed message is looked into" signet list --match '~b trilobite'
 like "$out" ' S .* Eve ' "and found"

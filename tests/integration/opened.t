@@ -8,10 +8,10 @@ mkdir -p "$p/nssdb" "$box/cur" "$box/new" "$box/tmp" "$box/.Sent/cur" "$box/.Sen
 cd "$tmp" || exit 1
 signet() { "$signet" --profile "$p" --batch "$@"; }
 quiet() { "$@" >/dev/null 2>&1; }
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj /CN=Root \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 99 -subj /CN=Root \
 	-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 person() { # person NAME DAYS
-	quiet openssl req -new -newkey rsa:2048 -nodes -keyout "$1.key" -out csr -subj "/CN=$1"
+	rsa_key "$1.key" && quiet openssl req -new -key "$1.key" -out csr -subj "/CN=$1"
 	printf 'subjectAltName=email:anna@example.org\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\n' >ext
 	quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days "$2" -out "$1.pem" -extfile ext
 	quiet openssl pkcs12 -export -in "$1.pem" -inkey "$1.key" -passout pass:secret -out "$1.p12" -name "$1"

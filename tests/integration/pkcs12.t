@@ -10,9 +10,9 @@ printf 'pass-wörd 1\n' >password # not ASCII: every form of deriving from it is
 secret=$(cat password)
 
 # A root, one below it, and three people: RSA with two addresses, P-256, P-384.
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj '/O=House/CN=Test Root' \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 99 -subj '/O=House/CN=Test Root' \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
-quiet openssl req -newkey rsa:2048 -nodes -keyout sub.key -out sub.csr -subj '/O=House/CN=Test Client CA G3'
+rsa_key sub.key && quiet openssl req -new -key sub.key -out sub.csr -subj '/O=House/CN=Test Client CA G3'
 printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n' >sub.ext
 quiet openssl x509 -req -in sub.csr -CA root.pem -CAkey root.key -CAcreateserial -days 50 -out sub.pem -extfile sub.ext
 leaf() { # leaf NAME KEY-OPTIONS SAN

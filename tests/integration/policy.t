@@ -2,6 +2,8 @@
 # [policy] and [rule NAME] of the user and of the system, held by every subcommand that lets mail out.
 BUILD=${BUILD:-build}
 signet=$(cd "$BUILD" && pwd)/signet
+rsa_key_script=$(cd "$(dirname "$0")/../lab" && pwd)/rsa-key.sh
+rsa_key() { sh "$rsa_key_script" "$@"; } # rsa_key FILE [BITS]
 . "$(dirname "$0")/../lab/own-etc.sh"
 system=/etc/signet/policy.conf
 place=$top/place profile=$top/place/profile
@@ -24,14 +26,14 @@ complains() { grep -qF -- "$1" err || { echo "# does not say: $1"; return 1; }; 
 says() { grep -qF -- "$1" out || { echo "# does not print: $1"; return 1; }; }
 quiet() { "$@" >out 2>err; }
 person() { # person NAME BITS
-  quiet openssl req -new -newkey "rsa:$2" -nodes -keyout "$1.key" -out csr -subj "/CN=$1" &&
+  rsa_key "$1.key" "$2" && quiet openssl req -new -key "$1.key" -out csr -subj "/CN=$1" &&
   printf 'subjectAltName=email:%s@example.org\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' "$1" >ext &&
   quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days 365 -out "$1.pem" -extfile ext
 }
 fingerprint() { openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//'; }
 print_of() { fingerprint "$1" | tr -d : | tr A-F a-f; }
 
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 3650 -subj '/O=Test House/CN=Root' \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 3650 -subj '/O=Test House/CN=Root' \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 person anna 2048
 person bob 2048

@@ -94,10 +94,10 @@ wait_until 60 sh -c "grep -rq 'Subject: .PATCH. A patch by mail' '$tmp/dovecot/m
 is "$(count bob '.PATCH. A patch by mail')" 1 "arrives"
 
 # Signed, encrypted
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/ca.key" -out "$tmp/ca.pem" -days 30 -subj "/CN=mail ca" \
+rsa_key "$tmp/ca.key" && openssl req -x509 -key "$tmp/ca.key" -out "$tmp/ca.pem" -days 30 -subj "/CN=mail ca" \
 	-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
 for name in anna bob; do
-	openssl req -newkey rsa:2048 -nodes -keyout "$tmp/$name.key" -subj "/CN=$name" -out "$tmp/$name.csr" 2>/dev/null
+	rsa_key "$tmp/$name.key" && openssl req -new -key "$tmp/$name.key" -subj "/CN=$name" -out "$tmp/$name.csr" 2>/dev/null
 	printf 'subjectAltName=email:%s@example.org\nextendedKeyUsage=emailProtection\nkeyUsage=digitalSignature,keyEncipherment\n' $name >"$tmp/ext"
 	openssl x509 -req -in "$tmp/$name.csr" -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" -CAcreateserial -days 20 -extfile "$tmp/ext" -out "$tmp/$name.pem" 2>/dev/null
 done

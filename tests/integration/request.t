@@ -14,7 +14,7 @@ export SOFTHSM2_CONF
 softhsm2-util --init-token --free --label Karte --so-pin 12345678 --pin 1234 >/dev/null
 echo 1234 >pin
 echo 4321 >wrong
-openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj /CN=Root \
+rsa_key root.key && openssl req -x509 -key root.key -out root.pem -days 99 -subj /CN=Root \
   -addext basicConstraints=critical,CA:TRUE 2>/dev/null
 run() { "$signet" --profile "$profile" --batch "$@" >out 2>err </dev/null; }
 did() { ok $? "$1" "$(cat out err)"; }

@@ -16,12 +16,12 @@ softhsm2-util --module "$module" --init-token --free --label PIV --pin 1234 --so
 touch reader/present
 
 {
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -subj '/O=Lab/CN=Lab CA' \
+  rsa_key ca.key && openssl req -x509 -key ca.key -out ca.pem -days 3650 -subj '/O=Lab/CN=Lab CA' \
     -addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign'
   # the retired ones are valid longer than the one in use, and made for all: only their place says what they are
   for name in now:400 opensc:700 yubico:800 lost:900; do
     days=${name#*:} name=${name%:*}
-    openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj "/CN=Bob $name"
+    rsa_key $name.key && openssl req -new -key $name.key -out $name.csr -subj "/CN=Bob $name"
     printf 'subjectAltName=email:bob@example.org\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n' >ext
     openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $name.pem -days $days -extfile ext
     openssl pkcs8 -topk8 -nocrypt -in $name.key -out $name.p8

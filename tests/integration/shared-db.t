@@ -10,9 +10,9 @@ each=${SHARED_DB_EACH:-50} # acts of each process: every second one writes; 250 
 writes=$((each / 2))
 
 # One key, many certificates: what is shared here is the database.
-openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj '/CN=Shared Root' \
+rsa_key root.key && openssl req -x509 -key root.key -out root.pem -days 99 -subj '/CN=Shared Root' \
   -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
-openssl req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf 2>/dev/null
+rsa_key leaf.key && openssl req -new -key leaf.key -out leaf.csr -subj /CN=leaf 2>/dev/null
 "$signet" --profile "$profile" cert import root.pem --trust >out 2>&1
 ok $? 'the database is made' "$(cat out)"
 for who in a b c d; do

@@ -28,7 +28,7 @@ mkdir tokens
 printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$work" >softhsm2.conf
 export SOFTHSM2_CONF="$work/softhsm2.conf"
 quiet softhsm2-util --module "$module" --init-token --free --label 'Karte Ä' --pin 1234 --so-pin 12345678
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert.pem -days 9 -subj /CN=Anna -addext subjectAltName=email:anna@example.org
+rsa_key key && quiet openssl req -x509 -key key -out cert.pem -days 9 -subj /CN=Anna -addext subjectAltName=email:anna@example.org
 quiet openssl pkcs8 -topk8 -nocrypt -in key -out p8
 quiet openssl x509 -in cert.pem -outform DER -out cert.der
 quiet softhsm2-util --module "$module" --import p8 --token 'Karte Ä' --label anna --id 01 --pin 1234

@@ -5,9 +5,9 @@ cd "$(dirname "$0")/../.." || exit 1
 
 (
 	cd "$tmp" || exit 1
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj '/CN=Lab CA' \
+	rsa_key ca.key && openssl req -x509 -key ca.key -out ca.pem -days 30 -subj '/CN=Lab CA' \
 		-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign'
-	openssl req -newkey rsa:2048 -nodes -keyout anna.key -out anna.csr -subj '/CN=Anna'
+	rsa_key anna.key && openssl req -new -key anna.key -out anna.csr -subj '/CN=Anna'
 	printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature\nextendedKeyUsage=emailProtection\n' >anna.ext
 	openssl x509 -req -in anna.csr -CA ca.pem -CAkey ca.key -set_serial 2 -out anna.pem -days 20 -extfile anna.ext
 ) >/dev/null 2>&1

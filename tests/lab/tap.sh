@@ -1,6 +1,8 @@
 # TAP for shell tests: source it, use ok/is/like/exits, end with done_testing. A temp folder $tmp is removed at the end.
 BUILD=${BUILD:-build}
 signet=$PWD/$BUILD/signet
+rsa_key_script=$PWD/tests/lab/rsa-key.sh
+rsa_key() { sh "$rsa_key_script" "$@"; } # rsa_key FILE [BITS]
 tmp=$(mktemp -d)
 chmod 700 "$tmp"
 tap_number=0

@@ -10,7 +10,7 @@ make_profile
 mkdir -p "$pki"
 (
 	cd "$pki" || exit 1
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout bob.key -out bob.pem -days 700 -subj '/CN=Bob Lab' \
+	rsa_key bob.key && openssl req -x509 -key bob.key -out bob.pem -days 700 -subj '/CN=Bob Lab' \
 		-addext 'subjectAltName=email:bob@example.org' -addext 'keyUsage=digitalSignature,keyEncipherment' \
 		-addext 'basicConstraints=CA:FALSE'
 	on_card bob

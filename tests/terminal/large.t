@@ -9,9 +9,9 @@ PATIENCE=${PATIENCE:-120}
 make_profile
 top=$PWD
 cd "$LAB" || exit 1
-openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 30 -subj "/CN=Root" \
+rsa_key root.key && openssl req -x509 -key root.key -out root.pem -days 30 -subj "/CN=Root" \
 	-addext "keyUsage=critical,keyCertSign" 2>/dev/null
-openssl req -newkey rsa:2048 -nodes -keyout anna.key -out anna.csr -subj "/CN=Anna" 2>/dev/null
+rsa_key anna.key && openssl req -new -key anna.key -out anna.csr -subj "/CN=Anna" 2>/dev/null
 printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\n' >ext
 openssl x509 -req -in anna.csr -CA root.pem -CAkey root.key -days 30 -extfile ext -out anna.pem 2>/dev/null
 openssl pkcs12 -export -in anna.pem -inkey anna.key -passout pass:secret -out anna.p12

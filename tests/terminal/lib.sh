@@ -3,6 +3,8 @@
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=$(cd "${BUILD:-build}" && pwd) || exit 1
 SIGNET=${SIGNET:-$BUILD/signet}
+rsa_key_script=$PWD/tests/lab/rsa-key.sh
+rsa_key() { sh "$rsa_key_script" "$@"; } # rsa_key FILE [BITS]
 LAB=$(mktemp -d "${TMPDIR:-/tmp}/signet-screen-XXXXXX") || exit 1
 export LC_ALL=C.UTF-8 TZ=UTC
 unset NO_COLOR DISPLAY WAYLAND_DISPLAY BROWSER DBUS_SESSION_BUS_ADDRESS SIGNET_PASSWORD SIGNET_PIN SIGNET_CONFIG TMUX

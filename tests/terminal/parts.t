@@ -12,9 +12,9 @@ post() { # post NAME: takes a message from stdin, as a delivery agent would
 }
 # An authority for mail, with one person.
 make_people() {
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$LAB/ca.key" -out "$LAB/ca.pem" -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
+	rsa_key "$LAB/ca.key" && openssl req -x509 -key "$LAB/ca.key" -out "$LAB/ca.pem" -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
 		-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign'
-	openssl req -newkey rsa:2048 -nodes -keyout "$LAB/anna.key" -out "$LAB/anna.csr" -subj '/CN=Anna Lab'
+	rsa_key "$LAB/anna.key" && openssl req -new -key "$LAB/anna.key" -out "$LAB/anna.csr" -subj '/CN=Anna Lab'
 	printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature\nextendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n' >"$LAB/anna.ext"
 	openssl x509 -req -in "$LAB/anna.csr" -CA "$LAB/ca.pem" -CAkey "$LAB/ca.key" -CAcreateserial -out "$LAB/anna.pem" -days 700 -extfile "$LAB/anna.ext"
 	certutil -A -d "sql:$LAB/profile/nssdb" -n lab -t ,C, -i "$LAB/ca.pem"

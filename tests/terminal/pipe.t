@@ -5,7 +5,7 @@
 make_profile
 plain 'First' 1 'One swallow.' | deliver a 1
 plain 'Second' 2 'Two doves.' | deliver b 2
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$LAB/other.key" -out "$LAB/other.pem" -days 30 -subj '/CN=Other' 2>/dev/null
+rsa_key "$LAB/other.key" && openssl req -x509 -key "$LAB/other.key" -out "$LAB/other.pem" -days 30 -subj '/CN=Other' 2>/dev/null
 {
 	letter 'Third' 3
 	printf 'Content-Type: text/plain\n\nThree geese.\n' | openssl cms -encrypt -aes-256-cbc "$LAB/other.pem" 2>/dev/null | grep -v '^MIME-Version:'

@@ -5,10 +5,10 @@ cd "$(dirname "$0")/../.." || exit 1
 make_profile
 cd "$LAB" || exit 1
 quiet() { "$@" >/dev/null 2>&1; }
-quiet openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -days 99 -subj /CN=Root \
+rsa_key root.key && quiet openssl req -x509 -key root.key -out root.pem -days 99 -subj /CN=Root \
 	-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 for name in old new; do
-	quiet openssl req -new -newkey rsa:2048 -nodes -keyout $name.key -out csr -subj "/CN=Bob $name"
+	rsa_key $name.key && quiet openssl req -new -key $name.key -out csr -subj "/CN=Bob $name"
 	printf 'subjectAltName=email:bob@example.org\nkeyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\n' >ext
 	quiet openssl x509 -req -in csr -CA root.pem -CAkey root.key -CAcreateserial -days 9 -out $name.pem -extfile ext
 	quiet openssl pkcs12 -export -in $name.pem -inkey $name.key -passout pass:secret -out $name.p12

@@ -9,10 +9,10 @@ make_people() {
 	mkdir -p "$pki"
 	(
 		cd "$pki" || exit 1
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
+		rsa_key ca.key && openssl req -x509 -key ca.key -out ca.pem -days 3650 -subj '/O=Lab/CN=Lab Mail CA' \
 			-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign'
 		for name in anna bob mallory; do
-			openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj "/CN=$name Lab"
+			rsa_key $name.key && openssl req -new -key $name.key -out $name.csr -subj "/CN=$name Lab"
 			printf 'subjectAltName=email:%s@example.org\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n' $name >$name.ext
 			openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $name.pem -days 700 -extfile $name.ext
 		done

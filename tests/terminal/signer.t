@@ -5,12 +5,12 @@
 
 pki=$LAB/pki
 make_authority() { # make_authority NAME COMMON_NAME
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$pki/$1.key" -out "$pki/$1.pem" -days 3650 -subj "/O=Lab/CN=$2" \
+	rsa_key "$pki/$1.key" && openssl req -x509 -key "$pki/$1.key" -out "$pki/$1.pem" -days 3650 -subj "/O=Lab/CN=$2" \
 		-addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign,cRLSign' 2>/dev/null
 	certutil -A -d "sql:$LAB/profile/nssdb" -n "$1" -t ,C, -i "$pki/$1.pem"
 }
 make_anna() { # make_anna NAME AUTHORITY
-	openssl req -newkey rsa:2048 -nodes -keyout "$pki/$1.key" -out "$pki/$1.csr" -subj "/CN=Anna Keller" 2>/dev/null
+	rsa_key "$pki/$1.key" && openssl req -new -key "$pki/$1.key" -out "$pki/$1.csr" -subj "/CN=Anna Keller" 2>/dev/null
 	printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature\nextendedKeyUsage=emailProtection\n' >"$pki/$1.ext"
 	openssl x509 -req -in "$pki/$1.csr" -CA "$pki/$2.pem" -CAkey "$pki/$2.key" -CAcreateserial -out "$pki/$1.pem" \
 		-days 700 -extfile "$pki/$1.ext" 2>/dev/null

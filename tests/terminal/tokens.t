@@ -10,7 +10,7 @@ make_profile
 mkdir -p "$pki"
 # person NAME TOKEN: an RSA key and its certificate on that token
 person() {
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout $1.key -out $1.pem -days 700 -subj "/CN=$1 Lab" \
+	rsa_key $1.key && openssl req -x509 -key $1.key -out $1.pem -days 700 -subj "/CN=$1 Lab" \
 		-addext "subjectAltName=email:$1@example.org" -addext 'keyUsage=digitalSignature,keyEncipherment' \
 		-addext 'basicConstraints=CA:FALSE'
 	on_card "$1" "$2" "$1"

@@ -187,7 +187,7 @@ removable_card
 touch "$reader/present"
 (
 	cd "$LAB" || exit 1
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout card.key -out card.pem -days 700 -subj '/CN=Bob Lab' \
+	rsa_key card.key && openssl req -x509 -key card.key -out card.pem -days 700 -subj '/CN=Bob Lab' \
 		-addext 'subjectAltName=email:bob@example.org' -addext 'keyUsage=digitalSignature,keyEncipherment' \
 		-addext 'basicConstraints=CA:FALSE'
 	on_card card
