@@ -61,7 +61,7 @@ ml_imap_server_words(const MlImapServer *server)
   if (server->scram)
     g_string_append(words, " scram");
   if (server->late)
-    g_string_append(words, " late");
+    g_string_append_printf(words, " late=%u", server->late);
   if (server->delimiter)
     g_string_append_printf(words, " delimiter=%c", server->delimiter);
   for (guint i = 0; i < G_N_ELEMENTS(remembered); i++)
@@ -78,13 +78,14 @@ ml_imap_server_read(const char *words, MlImapServer *server)
   const struct {
     const char *word;
     gboolean *is;
-  } ways[] = { { "told", &server->told }, { "stepwise", &server->stepwise }, { "scram", &server->scram },
-               { "late", &server->late } };
+  } ways[] = { { "told", &server->told }, { "stepwise", &server->stepwise }, { "scram", &server->scram } };
   for (guint i = 0; i < G_N_ELEMENTS(ways); i++)
     *ways[i].is = g_strv_contains((const char *const *)each, ways[i].word);
   for (guint i = 0; each[i]; i++) {
     if (g_str_has_prefix(each[i], "delimiter=") && strlen(each[i]) == 11 && g_ascii_ispunct(each[i][10]))
       server->delimiter = each[i][10];
+    if (g_str_has_prefix(each[i], "late="))
+      server->late = (guint)g_ascii_strtoull(each[i] + 5, NULL, 10);
     for (guint j = 0; j < G_N_ELEMENTS(remembered); j++)
       if (strcmp(each[i], remembered[j].word) == 0)
         server->caps |= remembered[j].cap;

@@ -12,7 +12,7 @@ enum {
   OCTETS = 1 << 20, /* that a command is meant to bring, and that are handed on together */
   LARGE_TEXT = 1 << 20,
   LARGE_SPAN = 10 * 1000, /* numbers of which an answer may name each */
-  LARGE_QUESTIONS = 1000,
+  LARGE_QUESTIONS = 200,
 };
 
 /* A command, or two: those that are too long are asked only for what a line is made of. */

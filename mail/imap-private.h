@@ -3,6 +3,7 @@
 
 #include "mail/driver-private.h"
 #include "mail/imap-sieve.h"
+#include "mail/line-private.h"
 #include "mail/wire-private.h"
 
 /* ---- imap-stream.c: libetpan's low stream over crypto's TLS, with the sieve between */
@@ -106,6 +107,8 @@ struct MlImapSession {
   gboolean proved_along; /* and SCRAM's proof went with its empty last word and with ahead */
   /* AUTHENTICATE goes before the greeting is read: it will, it did, and is not answered yet */
   enum { ML_IMAP_IN_TURN, ML_IMAP_EARLY, ML_IMAP_EARLY_SENT } early;
+  gint64 began;          /* monotonic: when it was connected */
+  gboolean turned_away;  /* its greeting was BYE */
   gboolean compressed;   /* or asked for, and refused */
   gint64 answer_us;      /* how long the server's first answer on the encrypted line took */
   gboolean refused;      /* the login was, and what was sent behind it; the line may have gone with them */
@@ -186,7 +189,7 @@ typedef struct {
   gboolean told;     /* it says after the login what it can do, without being asked */
   gboolean stepwise; /* it does not bear what is sent before the login is answered */
   gboolean scram;    /* it lets us in by SCRAM, under implicit TLS */
-  gboolean late;     /* but not before it has greeted */
+  guint late;        /* the day, since 1970, when it did not before it had greeted; 0: it did */
 } MlImapServer;
 char *ml_imap_server_words(const MlImapServer *server); /* transfer full */
 void ml_imap_server_read(const char *words, MlImapServer *server);
@@ -226,7 +229,7 @@ void ml_imap_slots_fetch(MlImapSession *session, const MlResponse *response);
 /* Logs in by the best mechanism that the server offers and the account allows. Nothing is sent before the
  * connection is encrypted. A wrong password is asked for again, three times in all. */
 gboolean ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
-                       GCancellable *cancellable, char **mechanism, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                       GCancellable *cancellable, MlSaslTries *tries, char **mechanism, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* ---- imap-parse.c: pure */
 guint ml_imap_flags(const MlNode *list);
@@ -260,7 +263,8 @@ typedef struct {
   guint32 unstructured;   /* a message whose BODYSTRUCTURE broke the line; 0: none */
   MlImapExpected expected;
   enum { ML_IMAP_TOGETHER, ML_IMAP_STEPWISE, ML_IMAP_STEPWISE_KEPT } stepwise; /* it did not bear more behind a login */
-  gboolean late;          /* nor a login before it had greeted */
+  guint late;             /* nor a login before it had greeted: MlImapServer's */
+  MlSaslTries tries;      /* of the connecting under way */
   char *server;           /* ml_driver_server() */
 } MlImap;
 

@@ -4,6 +4,7 @@
 #include "mail/line-private.h"
 
 /* AUTHENTICATE (RFC 3501 6.2.2, RFC 4959) and LOGIN, for mail/sasl.c. Secrets go straight to the stream. */
+enum { EARLY_US = 2 * G_USEC_PER_SEC }; /* by then a greeting has come */
 
 static gboolean
 offers(gpointer user_data, const char *mechanism)
@@ -67,6 +68,27 @@ finish_last(MlImapSession *session, gboolean *go_on, char **challenge, GError **
   return !ml_wire_is_dead(&session->stream->wire, error);
 }
 
+static gboolean
+knows_us(const MlImapSession *session, GError **error)
+{
+  if (session->preauth)
+    g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "%s knows us already.", session->host);
+  return session->preauth;
+}
+
+/* The password was long in coming: the greeting is here. */
+static gboolean
+greet_first(MlImapSession *session, GError **error)
+{
+  gboolean believe = session->believe;
+  session->early = ML_IMAP_IN_TURN;
+  if (!ml_imap_session_greet(session, error))
+    return FALSE;
+  session->believe = believe;
+  session->saw_capability = FALSE;
+  return !knows_us(session, error);
+}
+
 /* Before the greeting, under TLS: it is read now, and what it can do before a login is of no interest any more. */
 static gboolean
 begin_early(MlImapSession *session, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
@@ -74,16 +96,13 @@ begin_early(MlImapSession *session, const char *mechanism, const char *text, gbo
 {
   session->early = ML_IMAP_EARLY_SENT;
   g_autofree char *command = g_strconcat("AUTHENTICATE ", mechanism, " ", text, NULL);
-  if (!ml_imap_session_send_early(session, command, error))
+  gint64 start = g_get_monotonic_time();
+  if (!ml_imap_session_send_early(session, command, error) || knows_us(session, error) ||
+      !finish(session, go_on, challenge, error))
     return FALSE;
-  if (session->preauth) {
-    g_set_error(error, ML_ERROR, ML_ERROR_PROTOCOL, "%s knows us already.", session->host);
-    return FALSE;
-  }
-  gboolean ok = finish(session, go_on, challenge, error);
-  if (ok)
-    session->early = ML_IMAP_IN_TURN;
-  return ok;
+  session->answer_us = g_get_monotonic_time() - start; /* of the challenge: the greeting may have been here */
+  session->early = ML_IMAP_IN_TURN;
+  return TRUE;
 }
 
 static gboolean
@@ -91,6 +110,8 @@ begin(gpointer user_data, const char *mechanism, const char *text, gboolean *go_
       GError **error)
 {
   MlImapSession *session = user_data;
+  if (session->early && g_get_monotonic_time() - session->began > EARLY_US && !greet_first(session, error))
+    return FALSE;
   if (session->early)
     return begin_early(session, mechanism, text, go_on, challenge, error);
   char *command = g_strconcat("AUTHENTICATE ", mechanism, text ? " " : "", text, NULL);
@@ -139,12 +160,16 @@ last(gpointer user_data, gboolean *go_on, char **challenge, GError **error)
   return finish_last(session, go_on, challenge, error);
 }
 
-/* "*" ends it, and the tagged BAD is awaited; where the last word is said already, only the line is left to end. */
+/* "*" ends it, and the tagged BAD is awaited. Where the last word is said already, a server that refuses says so by itself;
+ * with one that has not proved itself only the line is left to end. It is not what went along that was too much for it. */
 static gboolean
-give_up(gpointer user_data)
+give_up(gpointer user_data, gboolean refused)
 {
   MlImapSession *session = user_data;
   if (session->proved_along) {
+    session->along = FALSE;
+    if (refused && !finish(session, NULL, NULL, NULL) && session->refused)
+      return TRUE;
     ml_imap_stream_fail(session->stream);
     return FALSE;
   }
@@ -191,9 +216,16 @@ refused(gpointer user_data, const char **words, gboolean *passing)
   return session->status == ML_RESPONSE_NO && (session->refused || !session->stream->wire.error);
 }
 
+static gboolean
+is_over(gpointer user_data)
+{
+  const MlImapSession *session = user_data;
+  return session->stream->wire.error != NULL;
+}
+
 gboolean
 ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHooks *hooks,
-              GCancellable *cancellable, char **mechanism, GError **error)
+              GCancellable *cancellable, MlSaslTries *tries, char **mechanism, GError **error)
 {
   if (!crypto_tls_is_encrypted(session->stream->wire.tls)) {
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
@@ -211,8 +243,9 @@ ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHo
                             .last = last,
                             .give_up = give_up,
                             .command = session->early || session->caps & ML_IMAP_LOGINDISABLED ? NULL : run_command,
-                            .refused = refused };
-  if (!ml_sasl_login(&line, account, &account->imap, hooks, cancellable, mechanism, error))
+                            .refused = refused,
+                            .is_over = is_over };
+  if (!ml_sasl_login(&line, account, &account->imap, hooks, cancellable, tries, mechanism, error))
     return FALSE;
   session->imap->imap_state = MAILIMAP_STATE_AUTHENTICATED;
   return TRUE;

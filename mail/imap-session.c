@@ -99,7 +99,8 @@ take_greeting(MlImapSession *session, const MlResponse *response, GError **error
   session->preauth = response->kind == ML_RESPONSE_PREAUTH;
   if (response->kind == ML_RESPONSE_OK || response->kind == ML_RESPONSE_PREAUTH)
     return TRUE;
-  if (response->kind == ML_RESPONSE_BYE) {
+  session->turned_away = response->kind == ML_RESPONSE_BYE;
+  if (session->turned_away) {
     g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "%s refuses connections just now: %s", session->host,
                 response->text);
     return FALSE;
@@ -376,10 +377,8 @@ ml_imap_session_send_early(MlImapSession *session, const char *command, GError *
   session->tag = TAG;
   if (!ml_imap_stream_write(session->stream, line, strlen(line), error))
     return FALSE;
-  gint64 start = g_get_monotonic_time();
   if (!ml_imap_session_greet(session, error))
     return FALSE;
-  session->answer_us = g_get_monotonic_time() - start;
   session->imap->imap_tag = TAG;
   session->believe = believe;
   session->saw_capability = FALSE;
@@ -561,6 +560,7 @@ ml_imap_session_new(CryptoTls *tls, const char *host)
 {
   MlImapSession *session = g_new0(MlImapSession, 1);
   session->host = g_strdup(host);
+  session->began = g_get_monotonic_time();
   session->auths = g_ptr_array_new_with_free_func(g_free);
   session->slots = g_array_new(FALSE, TRUE, sizeof(MlImapSlot));
   session->changes = ml_changes_new();

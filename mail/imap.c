@@ -8,6 +8,7 @@
 enum {
   FOLDERS_MAX = 20000,
   NOOP_MS = 60 * 1000,
+  LATE_DAYS = 30,
 };
 
 /* ---- the connection */
@@ -44,7 +45,7 @@ suspect(MlImap *imap)
 {
   const MlImapSession *session = imap->session;
   const GError *why = session->stream->wire.error;
-  if (!session->along || !session->ahead || !why || g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED))
+  if (!session->along || !session->ahead || session->refused || !why || g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED))
     return;
   gboolean sure = session->logged_in || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL);
   imap->stepwise = MAX(imap->stepwise, sure ? ML_IMAP_STEPWISE_KEPT : ML_IMAP_STEPWISE);
@@ -121,6 +122,12 @@ secure(MlImap *imap, GError **error)
   return ml_imap_session_capability(session, error) && ml_imap_session_starttls(session, error);
 }
 
+static guint
+today(void)
+{
+  return (guint)(g_get_real_time() / G_USEC_PER_SEC / (24 * 60 * 60));
+}
+
 /* What is known of the server from the last time, or, of one that is not known, what any can do that says so much to a
  * stranger: ENABLE may name what there is not (RFC 5161 3.1). */
 static void
@@ -135,7 +142,8 @@ recall(MlImap *imap, MlImapServer *server)
   ml_imap_server_read(imap->expected.server, server);
   if (server->stepwise)
     imap->stepwise = ML_IMAP_STEPWISE_KEPT;
-  imap->late |= server->late;
+  if (!imap->late && today() - server->late < LATE_DAYS) /* then it is tried again: the line may have been at fault */
+    imap->late = server->late;
 }
 
 /* May the login begin before the server has greeted? By what gives nothing away, to one that took it so the last time. */
@@ -223,14 +231,14 @@ log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GErro
     return FALSE;
   *at = "login";
   recall(imap, &known);
-  session->together = !known.stepwise && !imap->stepwise;
+  session->together = !known.stepwise && !imap->stepwise && !imap->tries.count;
   g_autofree char *mechanism = NULL;
   session->saw_capability = session->preauth && session->saw_capability;
   session->believe = TRUE;
   session->follow = follow;
   session->follow_user = imap;
   gboolean ok = session->preauth || ml_imap_login(session, driver->account, driver->hooks, ml_driver_cancellable(driver),
-                                                  &mechanism, error);
+                                                  &imap->tries, &mechanism, error);
   session->believe = FALSE;
   session->follow = NULL;
   session->logged_in = ok;
@@ -242,10 +250,20 @@ log_in(MlImap *imap, MlStepFunc step, gpointer user_data, const char **at, GErro
   return TRUE;
 }
 
+/* Is it its haste that the login failed by, and not the server's or somebody's wish? */
 static gboolean
-imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error)
+was_hasty(const MlImap *imap, const GError *why)
 {
-  MlImap *imap = (MlImap *)driver;
+  const MlImapSession *session = imap->session;
+  return session && session->early == ML_IMAP_EARLY_SENT && !session->turned_away &&
+         !g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED);
+}
+
+/* Once more, in turn, where a server did not bear what came before its answers, or has hung up over a wrong password. */
+static gboolean
+dial(MlImap *imap, MlStepFunc step, gpointer user_data, GError **error)
+{
+  MlDriver *driver = &imap->base;
   gboolean together = !imap->stepwise;
   const MlServer *server = &driver->account->imap;
   imap_disconnect(driver);
@@ -253,7 +271,7 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
   const char *at = "connect";
   gboolean ok = open_session(imap, &why);
   if (ok) {
-    if (!step && begins_early(imap)) /* who watches the steps wants to see each */
+    if (!step && !imap->tries.count && begins_early(imap)) /* who watches the steps wants to see each */
       imap->session->early = ML_IMAP_EARLY;
     g_autofree char *where = g_strdup_printf("%s, port %u", server->host, server->port);
     tell(step, user_data, at, where);
@@ -266,15 +284,27 @@ imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **err
   }
   if (ok)
     return TRUE;
-  gboolean hasty = imap->session && imap->session->early == ML_IMAP_EARLY_SENT;
-  imap->late |= hasty;
+  gboolean hasty = was_hasty(imap, why) && !ml_driver_interrupted(driver);
+  if (hasty)
+    imap->late = today();
   imap_disconnect(driver);
-  if (((together && imap->stepwise) || hasty) && !ml_driver_interrupted(driver))
-    return imap_connect(driver, step, user_data, error);
+  gboolean anew = imap->tries.refusal && g_error_matches(why, ML_ERROR, ML_ERROR_AUTH);
+  if (((together && imap->stepwise) || hasty || anew) && !ml_driver_interrupted(driver))
+    return dial(imap, step, user_data, error);
   if (step)
     step(at, FALSE, why->message, user_data);
   g_propagate_error(error, g_steal_pointer(&why));
   return FALSE;
+}
+
+static gboolean
+imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error)
+{
+  MlImap *imap = (MlImap *)driver;
+  imap->tries.count = 0;
+  gboolean ok = dial(imap, step, user_data, error);
+  g_clear_error(&imap->tries.refusal);
+  return ok;
 }
 
 static void

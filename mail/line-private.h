@@ -31,18 +31,26 @@ typedef struct {
   gboolean (*prove)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
   /* An empty answer, behind which no secret and no question is left; NULL: as any other. */
   gboolean (*last)(gpointer user_data, gboolean *go_on, char **challenge, GError **error);
-  gboolean (*give_up)(gpointer user_data); /* "*" */
+  /* "*". @refused: the server has said no, and ends it by itself where it has heard the last word already. */
+  gboolean (*give_up)(gpointer user_data, gboolean refused);
   /* IMAP's own LOGIN command, where the server takes it; or NULL */
   gboolean (*command)(gpointer user_data, const char *user, const char *password, GError **error);
   /* After FAILED: did the server refuse the login itself (its words in *words), for a reason that will pass? */
   gboolean (*refused)(gpointer user_data, const char **words, gboolean *passing);
+  gboolean (*is_over)(gpointer user_data); /* the line has gone: another password needs another line. NULL: never */
 } MlSaslLine;
+
+/* How often a password was refused, over all lines of one connecting. Zeroed to begin with. */
+typedef struct {
+  guint count;
+  GError *refusal; /* behind a login that failed: another line is wanted, for another password; owned */
+} MlSaslTries;
 
 /* By the best mechanism that the server offers and the account allows; the caller has seen to encryption. A wrong
  * password is asked for again, three times in all. */
 gboolean ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *server,
-                       const MlDriverHooks *hooks, GCancellable *cancellable, char **mechanism, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+                       const MlDriverHooks *hooks, GCancellable *cancellable, MlSaslTries *tries, char **mechanism,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* SCRAM (RFC 5802, RFC 7677), apart for its tests: message by message, with the nonce given. */
 typedef struct MlScram MlScram;

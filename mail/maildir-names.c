@@ -122,7 +122,9 @@ ml_maildir_find(MlMaildir *maildir, const char *folder, GError **error)
 {
   /* Who asks for one folder after the other does not have the tree walked each time. */
   const char *known = maildir->places ? g_hash_table_lookup(maildir->places, folder) : NULL;
-  if (known && is_maildir(known))
+  const char *root = maildir->base.account->path;
+  gboolean inbox = strcmp(folder, "INBOX") == 0; /* the root's name, if the root is one by now */
+  if (known && is_maildir(known) && (!inbox || strcmp(known, root) == 0 || !is_maildir(root)))
     return g_strdup(known);
   g_autoptr(GPtrArray) places = ml_maildir_places(maildir, error);
   if (!places)
@@ -135,8 +137,7 @@ ml_maildir_find(MlMaildir *maildir, const char *folder, GError **error)
         return g_strdup(place->path);
     }
   }
-  g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" in %s.", folder,
-              maildir->base.account->path);
+  g_set_error(error, ML_ERROR, ML_ERROR_NO_FOLDER, "There is no folder \"%s\" in %s.", folder, root);
   return NULL;
 }
 

@@ -1,9 +1,11 @@
 #include "mail/mbox-private.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "crypto/mapping.h"
@@ -81,11 +83,29 @@ write_records(const MlMboxIndex *index, int fd, const char *path, guint64 *sum)
   return ok;
 }
 
+/* Whole in memory, of a file that another machine may take away, or that is served by a program: a page of it that could not
+ * be read would kill us. NULL: it was not to be read. */
+static GBytes *
+bytes_of(int fd, gsize length)
+{
+  static const guint remote[] = { NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, FUSE_SUPER_MAGIC,
+                                  V9FS_MAGIC, AFS_SUPER_MAGIC, CODA_SUPER_MAGIC };
+  struct statfs about;
+  gboolean local = fstatfs(fd, &about) == 0;
+  for (guint i = 0; local && i < G_N_ELEMENTS(remote); i++)
+    local = (guint)about.f_type != remote[i];
+  if (local)
+    return crypto_mapping_new(fd, NULL);
+  g_autofree char *text = g_try_malloc(length);
+  gboolean ok = text && ml_files_pread(fd, text, length, 0, "", NULL) == (gssize)length;
+  return ok ? g_bytes_new_take(g_steal_pointer(&text), length) : NULL;
+}
+
 /* What is in the file need not be in memory: nobody writes to it any more, for the next one gets its name. */
 static gboolean
 take_file(MlMboxIndex *index, int fd, guint count)
 {
-  GBytes *file = crypto_mapping_new(fd, NULL);
+  GBytes *file = bytes_of(fd, sizeof(Front) + (gsize)count * sizeof(MlMboxRecord));
   if (!file || g_bytes_get_size(file) != sizeof(Front) + (gsize)count * sizeof(MlMboxRecord)) {
     g_clear_pointer(&file, g_bytes_unref);
     return FALSE;

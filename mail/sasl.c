@@ -74,7 +74,7 @@ begin(const MlSaslLine *line, Mechanism m, const char *first, gsize length, gboo
 static gboolean
 give_up(const MlSaslLine *line, GError *why, GError **error)
 {
-  (void)!line->give_up(line->user_data);
+  (void)!line->give_up(line->user_data, g_error_matches(why, ML_ERROR, ML_ERROR_AUTH));
   g_propagate_error(error, why);
   return FALSE;
 }
@@ -233,7 +233,7 @@ ask_password(const MlAccount *account, const MlServer *server, const MlDriverHoo
 
 gboolean
 ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *server, const MlDriverHooks *hooks,
-              GCancellable *cancellable, char **mechanism, GError **error)
+              GCancellable *cancellable, MlSaslTries *tries, char **mechanism, GError **error)
 {
   Mechanism m = choose(line, account, error);
   if (m == NONE)
@@ -246,27 +246,30 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
     return FALSE;
   }
   *mechanism = g_strdup(mechanisms[m].name);
-  g_autoptr(GError) refusal = NULL;
-  for (guint tries = 0;; tries++) {
+  for (;;) {
     char *password = m == EXTERNAL ? NULL
-                                   : ask_password(account, server, hooks, tries > 0, cancellable,
-                                                  refusal ? NULL : error);
+                                   : ask_password(account, server, hooks, tries->count > 0, cancellable,
+                                                  tries->refusal ? NULL : error);
     if (m != EXTERNAL && !password) {
-      if (refusal) /* nobody gave a better one: the server's words say more */
-        g_propagate_error(error, g_steal_pointer(&refusal));
+      if (tries->refusal) /* nobody gave a better one: the server's words say more */
+        g_propagate_error(error, g_steal_pointer(&tries->refusal));
       return FALSE;
     }
     GError *why = NULL;
     gboolean ok = run(line, m, user, password, &why);
     crypto_pin_wipe(password);
+    g_clear_error(&tries->refusal);
     if (ok)
       return TRUE;
     name_refusal(line, account, server, m, &why);
-    if (m == EXTERNAL || tries + 1 == TRIES || !g_error_matches(why, ML_ERROR, ML_ERROR_AUTH)) {
+    if (m == EXTERNAL || !g_error_matches(why, ML_ERROR, ML_ERROR_AUTH) || ++tries->count == TRIES) {
       g_propagate_error(error, why);
       return FALSE;
     }
-    g_clear_error(&refusal);
-    refusal = why;
+    tries->refusal = why;
+    if (line->is_over && line->is_over(line->user_data)) {
+      g_propagate_error(error, g_error_copy(why));
+      return FALSE;
+    }
   }
 }

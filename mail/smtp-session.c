@@ -284,9 +284,10 @@ answer(gpointer user_data, const char *text, gboolean *go_on, char **challenge, 
 }
 
 static gboolean
-give_up(gpointer user_data)
+give_up(gpointer user_data, gboolean refused)
 {
   MlSmtpSession *session = user_data;
+  (void)refused;
   return ml_smtp_session_write(session, "*\r\n", 3, NULL) &&
          ml_smtp_session_reply(session, session->patience_ms, NULL) != 0;
 }
@@ -318,5 +319,8 @@ ml_smtp_session_login(MlSmtpSession *session, const MlAccount *account, const Ml
                             .answer = answer,
                             .give_up = give_up,
                             .refused = auth_refused };
-  return ml_sasl_login(&line, account, &account->smtp, hooks, cancellable, mechanism, error);
+  MlSaslTries tries = { 0 };
+  gboolean ok = ml_sasl_login(&line, account, &account->smtp, hooks, cancellable, &tries, mechanism, error);
+  g_clear_error(&tries.refusal);
+  return ok;
 }

@@ -94,6 +94,14 @@ between forge
 exits 69 "SCRAM, a server that does not know the password" signet --json sync INBOX
 like "$err" 'does not prove that it knows your password' "is what is told"
 is "$(kept)" 0 "and nothing of what it answered is kept"
+is "$(logins)" "together " "and it is not tried again"
+for what in tell slam; do
+	between $what
+	config "$(cat "$lab/steps.port")" wrong
+	exits 77 "SCRAM, $what: a wrong password" signet --json sync INBOX
+	like "$err" 'refuses the login' "$what: is what is told"
+	is "$(logins)" "together " "$what: and it was tried once"
+done
 
 # One that let us in so the last time is told who comes before it has greeted, unless it does not bear that.
 between hold

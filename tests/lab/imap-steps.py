@@ -10,6 +10,8 @@ imap-steps.py DIR WHAT: in front of the Dovecot that runs in DIR (tests/lab/dove
   mute    as pass, and it never tells the numbers of copies (COPYUID)
   silent  as pass, and it tells what it can do only when it is asked
   forge   as pass, and its own proof in SCRAM is not the one that the password makes
+  tell    as pass, and a refusal comes as the words of SCRAM first (RFC 5802 7)
+  slam    as pass, and it hangs up with a refusal
   hold    as pass, and it greets only when something has come, or after some seconds without: "early" or "greeted" in the log
   shy     as hold, but where something came before its greeting it hangs up
   count   nothing, whatever passes; the log gets the octets that came from the server, at the end of a connection"""
@@ -76,17 +78,24 @@ def forged(line):
     return b"+ " + base64.b64encode(b"v=" + other) + b"\r\n"
 
 
-def down(server, client, closes):
+def down(server, client, closes, proved):
     """What the server says, line by line; literals pass as lines too, since nothing in them is looked for."""
     try:
         for line in server.lines():
+            no = re.match(rb"\S+ NO .*AUTHENTICATIONFAILED", line)
             if what == "forge":
                 line = forged(line)
+            if what == "tell" and no:
+                client.sendall(b"+ " + base64.b64encode(b"e=invalid-proof") + b"\r\n")
             if what == "silent":
                 line = re.sub(rb"\[CAPABILITY [^]]*\] ?", b"", line)
             if what == "mute":
                 line = re.sub(rb"\[COPYUID [^]]*\] ?", b"", line)
             client.sendall(line)
+            if line.startswith(b"+ dj0"): # "v="
+                proved.set()
+            if what == "slam" and no:
+                break
             if closes and re.match(rb"\S+ OK .*[Ll]ogged in", line):
                 break
     except OSError:
@@ -119,7 +128,7 @@ def serve(raw):
         threading.Thread(target=count, args=(client, server, False), daemon=True).start()
         count(server, client, True)
         return
-    closes = []
+    closes, proved = [], threading.Event()
     if what in ("hold", "shy"):
         early = more_comes(client, b"")
         note("early" if early else "greeted")
@@ -127,7 +136,7 @@ def serve(raw):
             server.end()
             client.end()
             return
-    threading.Thread(target=down, args=(server, client, closes), daemon=True).start()
+    threading.Thread(target=down, args=(server, client, closes, proved), daemon=True).start()
     data, scram, more = b"", 0, False # scram: lines to come, of its proof and of its last, empty word
     try:
         while True:
@@ -146,6 +155,8 @@ def serve(raw):
                 note("together" if more else "alone")
             if last or login and not scram:
                 if more and what == "plus":
+                    if last:
+                        proved.wait(5)
                     client.sendall(b"+ \r\n")
                     continue
                 if more and what == "close":

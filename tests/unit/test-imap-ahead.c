@@ -290,11 +290,12 @@ test_words(void)
   g_assert_cmpint(known.delimiter, ==, '.');
   g_assert_true(known.told && known.scram);
   g_assert_false(known.stepwise || known.late);
-  ml_imap_server_read("stepwise late STARTTLS LOGINDISABLED AUTH=PLAIN SASL-IR delimiter= delimiter=\n QRESYNCS scrams",
+  ml_imap_server_read("stepwise late=20 STARTTLS LOGINDISABLED AUTH=PLAIN SASL-IR delimiter= delimiter=\n QRESYNCS scrams",
                       &known);
   g_assert_cmpuint(known.caps, ==, 0);
   g_assert_cmpint(known.delimiter, ==, '\0');
-  g_assert_true(known.stepwise && known.late);
+  g_assert_true(known.stepwise);
+  g_assert_cmpuint(known.late, ==, 20);
   g_assert_false(known.told || known.scram);
   stop(&server, session);
 }
