@@ -219,7 +219,9 @@ refused(gpointer user_data, const char **words, gboolean *passing)
 static gboolean
 is_over(gpointer user_data)
 {
-  const MlImapSession *session = user_data;
+  MlImapSession *session = user_data;
+  while (ml_imap_stream_ready(session->stream, NULL))
+    ; /* its words of parting */
   return session->stream->wire.error != NULL;
 }
 

@@ -288,7 +288,7 @@ dial(MlImap *imap, MlStepFunc step, gpointer user_data, GError **error)
   if (hasty)
     imap->late = today();
   imap_disconnect(driver);
-  gboolean anew = imap->tries.refusal && g_error_matches(why, ML_ERROR, ML_ERROR_AUTH);
+  gboolean anew = imap->tries.given && g_error_matches(why, ML_ERROR, ML_ERROR_AUTH);
   if (((together && imap->stepwise) || hasty || anew) && !ml_driver_interrupted(driver))
     return dial(imap, step, user_data, error);
   if (step)
@@ -301,9 +301,8 @@ static gboolean
 imap_connect(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error)
 {
   MlImap *imap = (MlImap *)driver;
-  imap->tries.count = 0;
   gboolean ok = dial(imap, step, user_data, error);
-  g_clear_error(&imap->tries.refusal);
+  ml_sasl_tries_clear(&imap->tries);
   return ok;
 }
 

@@ -37,14 +37,17 @@ typedef struct {
   gboolean (*command)(gpointer user_data, const char *user, const char *password, GError **error);
   /* After FAILED: did the server refuse the login itself (its words in *words), for a reason that will pass? */
   gboolean (*refused)(gpointer user_data, const char **words, gboolean *passing);
-  gboolean (*is_over)(gpointer user_data); /* the line has gone: another password needs another line. NULL: never */
+  /* Has the line gone, as far as can be told without waiting? Then another password needs another one. NULL: never. */
+  gboolean (*is_over)(gpointer user_data);
 } MlSaslLine;
 
 /* How often a password was refused, over all lines of one connecting. Zeroed to begin with. */
 typedef struct {
   guint count;
-  GError *refusal; /* behind a login that failed: another line is wanted, for another password; owned */
+  GError *refusal; /* of the last one; owned */
+  char *given;     /* the next one, for which another line is wanted; owned */
 } MlSaslTries;
+void ml_sasl_tries_clear(MlSaslTries *tries);
 
 /* By the best mechanism that the server offers and the account allows; the caller has seen to encryption. A wrong
  * password is asked for again, three times in all. */

@@ -246,13 +246,18 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
     return FALSE;
   }
   *mechanism = g_strdup(mechanisms[m].name);
-  for (;;) {
-    char *password = m == EXTERNAL ? NULL
-                                   : ask_password(account, server, hooks, tries->count > 0, cancellable,
-                                                  tries->refusal ? NULL : error);
+  for (gboolean here = FALSE;; here = TRUE) { /* here: a password was refused on this line */
+    char *password = m == EXTERNAL ? NULL : g_steal_pointer(&tries->given);
+    if (!password && m != EXTERNAL)
+      password = ask_password(account, server, hooks, tries->count > 0, cancellable, tries->refusal ? NULL : error);
     if (m != EXTERNAL && !password) {
       if (tries->refusal) /* nobody gave a better one: the server's words say more */
         g_propagate_error(error, g_steal_pointer(&tries->refusal));
+      return FALSE;
+    }
+    if (here && line->is_over && line->is_over(line->user_data)) {
+      tries->given = password;
+      g_propagate_error(error, g_error_copy(tries->refusal));
       return FALSE;
     }
     GError *why = NULL;
@@ -267,9 +272,13 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
       return FALSE;
     }
     tries->refusal = why;
-    if (line->is_over && line->is_over(line->user_data)) {
-      g_propagate_error(error, g_error_copy(why));
-      return FALSE;
-    }
   }
+}
+
+void
+ml_sasl_tries_clear(MlSaslTries *tries)
+{
+  crypto_pin_wipe(tries->given);
+  g_clear_error(&tries->refusal);
+  *tries = (MlSaslTries){ 0 };
 }

@@ -321,6 +321,6 @@ ml_smtp_session_login(MlSmtpSession *session, const MlAccount *account, const Ml
                             .refused = auth_refused };
   MlSaslTries tries = { 0 };
   gboolean ok = ml_sasl_login(&line, account, &account->smtp, hooks, cancellable, &tries, mechanism, error);
-  g_clear_error(&tries.refusal);
+  ml_sasl_tries_clear(&tries);
   return ok;
 }
