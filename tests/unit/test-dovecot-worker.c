@@ -261,13 +261,16 @@ test_store(void)
 
 /* ---- a server is asked for words */
 
+/* Those that are asked. */
 static guint
-folders_of(Worker *w)
+folders_of(Worker *w, gboolean anywhere)
 {
   MlEvent *told = await(w, ML_EVENT_FOLDERS, ml_worker_folders(w->worker, FALSE), 0);
   guint n = 0;
-  for (guint i = 0; i < told->folders->len; i++)
-    n += ((const MlFolder *)g_ptr_array_index(told->folders, i))->selectable;
+  for (guint i = 0; i < told->folders->len; i++) {
+    const MlFolder *folder = g_ptr_array_index(told->folders, i);
+    n += folder->selectable && (anywhere || (folder->role != ML_ROLE_TRASH && folder->role != ML_ROLE_JUNK));
+  }
   return n;
 }
 
@@ -314,6 +317,7 @@ test_search(void)
   Worker w;
   guint left_out;
   g_autoptr(MlQuery) query = query_of("hippogriff body:\"a h\303\274ppogriff\" -griffin");
+  g_autoptr(MlQuery) anywhere = query_of("hippogriff body:\"a h\303\274ppogriff\" -griffin in:anywhere");
   g_autofree char *shut = g_build_filename(lab, "mail", "bob", "Maildir", ".Shut", NULL);
   deliver("bob", ".Words", "1500000001.a.lab", "Subject: one\n\nHere is a h\303\274ppogriff, or hippogriff.\n");
   deliver("bob", ".Words", "1500000002.b.lab",
@@ -322,9 +326,11 @@ test_search(void)
           "Subject: three\nContent-Type: text/plain; charset=utf-8\n\nA h\303\274ppogriff, a hippogriff, a griffin.\n");
   deliver("bob", ".Words", "1500000004.d.lab",
           "Subject: four\nContent-Type: text/plain; charset=utf-8\n\nHippogriffs? Yes, a h\303\274ppogriff.\n");
+  deliver("bob", ".Trash", "1500000001.a.lab", "Subject: deleted\n\nA hippogriff, a h\303\274ppogriff.\n");
   deliver("bob", ".Shut", "1500000001.a.lab", "Subject: shut\n\nA hippogriff.\n");
   worker_start(&w, "bob");
-  guint folders = folders_of(&w);
+  guint folders = folders_of(&w, FALSE);
+  g_assert_cmpuint(folders_of(&w, TRUE), >, folders);
   g_assert_cmpint(g_chmod(shut, 0), ==, 0);
   guint64 id = ml_worker_search(w.worker, NULL, query, 1);
   g_assert_no_error(await(&w, ML_EVENT_DONE, id, 0)->error);
@@ -338,10 +344,19 @@ test_search(void)
   g_assert_cmpuint(found->headers->len, ==, 1);
   g_assert_cmpstr(((MlHeader *)g_ptr_array_index(found->headers, 0))->subject, ==, "four");
   g_assert_cmpuint(found_in(&w, id, "INBOX")->headers->len, ==, 0);
+  g_assert_null(found_in(&w, id, "Trash"));
   const MlEvent *progress = await(&w, ML_EVENT_PROGRESS, id, 0);
   g_assert_cmpuint(progress->done, ==, 0);
   g_assert_cmpuint(progress->total, ==, folders);
   g_assert_cmpstr(progress->folder, ==, "INBOX");
+
+  guint64 everywhere = ml_worker_search(w.worker, NULL, anywhere, 1);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, everywhere, 0)->error);
+  g_autoptr(GHashTable) all = told_of(&w, everywhere, 0, &left_out);
+  g_assert_cmpuint(g_hash_table_size(all), ==, folders_of(&w, TRUE));
+  found = found_in(&w, everywhere, "Trash");
+  g_assert_no_error(found->error);
+  g_assert_cmpuint(found->uids->len, ==, 1);
 
   for (guint i = 0; i < 20; i++) {
     guint from = w.events->len;
