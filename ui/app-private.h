@@ -254,7 +254,7 @@ struct UiBox {
   int cursor;             /* a row */
   UiWindow window;
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
-  gboolean unmoved;       /* no key was pressed since the first screenful set it */
+  gint64 unmoved_since;   /* monotonic: the first screenful set it, and no key was pressed since; 0 */
   gboolean comparing;     /* what is kept was told, and what comes now is what has changed since */
   gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
   guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */

@@ -266,7 +266,7 @@ handle_key(UiApp *app, int key)
     return;
   app->keys++;
   if (app->box)
-    app->box->unmoved = FALSE;
+    app->box->unmoved_since = 0;
   ui_app_release(app);
   if (app->rest_source)
     start_rest(app);

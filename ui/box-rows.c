@@ -53,6 +53,7 @@ ui_box_seek(UiBox *box, const UiItem *item)
     return FALSE;
   box->cursor = (int)at;
   box->placed = TRUE;
+  box->unmoved_since = 0;
   box->to_first = FALSE;
   return TRUE;
 }

@@ -79,15 +79,20 @@ place_cursor(UiBox *box)
       break;
     box->cursor = (int)i;
   }
-  box->placed = box->unmoved = TRUE;
+  if (!box->placed)
+    box->unmoved_since = g_get_monotonic_time();
+  box->placed = TRUE;
 }
 
 /* What is kept of a mailbox is on the screen before it is compared with what is there. Until a key is pressed the first
- * cursor is set by what came meanwhile as well: it is where it would be had nothing been kept. */
+ * cursor is set by what came meanwhile as well: it is where it would be had nothing been kept. Not for long: whoever has
+ * seen where it stands presses a key for the message there. */
 static gboolean
 comes_again(const UiBox *box)
 {
-  return box->unmoved && (box->comparing || box->account->account->kind != ML_ACCOUNT_IMAP);
+  enum { SEEN_US = 2 * G_USEC_PER_SEC };
+
+  return box->unmoved_since && g_get_monotonic_time() - box->unmoved_since < SEEN_US && (box->comparing || box->account->account->kind != ML_ACCOUNT_IMAP);
 }
 
 /* As the mailbox has them now; a deletion that only waits for $ stays. */
@@ -358,6 +363,7 @@ opened(UiApp *app, const GError *error, gpointer data)
     ui_verdicts_folder(app); /* what the store has judged is asked for again */
   box->unmarked = FALSE;
   if (error) {
+    box->unmoved_since = 0;
     ui_app_error(app, error);
     return;
   }
@@ -375,7 +381,7 @@ opened(UiApp *app, const GError *error, gpointer data)
   settle(box);
   if (comes_again(box))
     place_cursor(box);
-  box->unmoved = FALSE;
+  box->unmoved_since = 0;
   if (ui_items_count(box->all) < box->total)
     box->total = ui_items_count(box->all);
   if (box == app->box)

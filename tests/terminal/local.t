@@ -36,10 +36,15 @@ mv "$mail.away" "$mail"
 rm "$mail/cur/1700000002.letter2.host:2,S"
 mv "$mail/cur/1700000003.letter3.host:2,S" "$mail/cur/1700000003.letter3.host:2,FS"
 plain 'Letter 6' 6 'Text 6.' | deliver letter6 6 ''
+began=$(date +%s%3N)
 start 80 24 --
 wait_shown 'what came and what went meanwhile' 1 3 4 5 6
 wait_for 'F .*Letter 3' 'a mark that was set meanwhile'
-wait_for '^>.*Letter 6' 'the cursor is on the new one'
+if has '^>.*Letter 6' || [ $(($(date +%s%3N) - began)) -lt 2000 ]; then
+	wait_for '^>.*Letter 6' 'the cursor is on the new one'
+else # it stays where somebody has seen it for two seconds
+	pass 'the cursor would be on the new one # SKIP the machine is too slow'
+fi
 check 'which is unread' has '[NO] .*Letter 6'
 keys End Enter
 wait_for 'Text 6\.' 'the new one is what it says'
