@@ -29,7 +29,8 @@ void ui_finds_rows_free(UiFindsRows *found);
 void ui_finds_rows_clear(UiFindsRows *found, UiFindsBy by);
 /* In the order in which they rank. @snippet: some words around what was found; NULL. FALSE: there are enough. */
 gboolean ui_finds_rows_add(UiFindsRows *found, UiFindsBy by, UiAccount *account, const MlFound *one, const char *snippet);
-void ui_finds_rows_snippets(UiFindsRows *found, const GPtrArray *snippets); /* of the first rows of the index of words */
+/* Of the first rows of the index of words; the others have none, and no place for one. */
+void ui_finds_rows_snippets(UiFindsRows *found, const GPtrArray *snippets);
 /* All that the index of words finds: more than are rows. Folder -> GArray of guint32, ascending; takes it; NULL: no more than
  * the rows. */
 void ui_finds_rows_here(UiFindsRows *found, GHashTable *here);

@@ -95,10 +95,10 @@ ui_finds_rows_snippets(UiFindsRows *found, const GPtrArray *snippets)
   int rows, columns;
 
   ui_screen_size(&rows, &columns);
-  for (guint i = 0; i < MIN(snippets->len, found->rows[UI_FINDS_HERE]->len); i++) {
+  for (guint i = 0; i < found->rows[UI_FINDS_HERE]->len; i++) {
     UiFindsRow *row = found->rows[UI_FINDS_HERE]->pdata[i];
     g_free(row->more);
-    row->more = more_of(snippets->pdata[i], columns);
+    row->more = i < snippets->len ? more_of(snippets->pdata[i], columns) : NULL;
   }
 }
 

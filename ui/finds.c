@@ -23,6 +23,7 @@ typedef struct {
   GCancellable *job; /* of the question under way; NULL */
   UiFindsRows *found;
   guint total;      /* in the index */
+  guint aside;      /* left out, in Trash or Junk */
   guint closed;     /* encrypted messages that were not searched */
   gboolean locked;  /* as a PIN is missing */
   guint changes; /* of the index, when it was asked last */
@@ -89,18 +90,31 @@ elsewhere_words(UiApp *app, const Finds *finds)
   return g_strdup_printf("%u message%s not here in full: a asks the server", missing, missing == 1 ? " is" : "s are");
 }
 
-/* What the search may have missed, and what can be done about it. */
 static char *
-note_words(UiApp *app, const Finds *finds)
+missed_words(UiApp *app, const Finds *finds)
 {
   g_autofree char *elsewhere = elsewhere_words(app, finds);
 
-  if (finds->empty || !finds->closed)
+  if (!finds->closed)
     return g_steal_pointer(&elsewhere);
   if (elsewhere)
     return g_strdup_printf("%u encrypted not searched%s; %s", finds->closed, finds->locked ? ": D opens" : "", elsewhere);
   return g_strdup_printf("%u encrypted message%s not searched%s", finds->closed, finds->closed == 1 ? " was" : "s were",
                          finds->locked ? ": D asks for the PIN" : "");
+}
+
+/* What the search may have missed, and what can be done about it. */
+static char *
+note_words(UiApp *app, const Finds *finds)
+{
+  if (finds->empty)
+    return elsewhere_words(app, finds);
+  g_autofree char *missed = missed_words(app, finds);
+  if (!finds->aside)
+    return g_steal_pointer(&missed);
+  if (missed) /* there is room for few words */
+    return g_strdup_printf("%s; %u more: in:anywhere", missed, finds->aside);
+  return g_strdup_printf("%u more in Trash and Junk: in:anywhere", finds->aside);
 }
 
 static void
@@ -134,7 +148,7 @@ typedef struct {
   GPtrArray *found;    /* of MlFound */
   GHashTable *here;    /* all of them; NULL: found has them */
   GPtrArray *snippets; /* of char *, of the first of them */
-  guint total, closed;
+  guint total, aside, closed;
   gboolean locked;
   CryptoRevocationMode mode;
   GError *error, *trouble; /* trouble: with what encrypted messages say; the rest was searched */
@@ -180,7 +194,8 @@ static void
 run_question(CryptoPinSource *pin, GCancellable *cancellable, gpointer data)
 {
   Question *question = data;
-  const MlFindOptions options = { .limit = LIMIT, .by_rank = question->by_rank, .cancellable = cancellable };
+  const MlFindOptions options = { .limit = LIMIT, .by_rank = question->by_rank, .cancellable = cancellable,
+                                  .aside = &question->aside };
   if (!ui_finder_open(question->mail, &question->error))
     return;
   ui_finder_join(question->mail, question->mode, cancellable, &question->trouble);
@@ -201,6 +216,7 @@ show(Finds *finds, Question *question)
   ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
   ui_finds_rows_here(finds->found, g_steal_pointer(&question->here));
   finds->total = question->total;
+  finds->aside = question->aside;
   for (guint i = 0; i < question->found->len; i++)
     ui_finds_rows_add(finds->found, UI_FINDS_HERE, finds->account, question->found->pdata[i],
                       i < question->snippets->len ? question->snippets->pdata[i] : i < SNIPPETS ? " " : NULL);
@@ -227,6 +243,8 @@ snippets_done(UiApp *app, gboolean cancelled, gpointer data)
     ui_finds_rows_snippets(finds->found, question->snippets);
     ui_finds_rows_show(finds->found, finds->list, finds->by_rank, TRUE);
     ui_app_dirty(app);
+    if (!cancelled)
+      ui_finds_news(app); /* what was indexed meanwhile */
   }
   question_free(question);
 }
@@ -252,6 +270,8 @@ question_done(UiApp *app, gboolean cancelled, gpointer data)
       question = NULL; /* it is the job's */
     }
     set_title(app, finds);
+    if (!cancelled)
+      ui_finds_news(app);
   }
   g_clear_pointer(&question, question_free);
 }
@@ -274,7 +294,7 @@ ask(UiApp *app, Finds *finds, gboolean again)
     ml_query_free(query);
     ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
     ui_finds_rows_show(finds->found, finds->list, finds->by_rank, FALSE);
-    finds->total = 0;
+    finds->total = finds->aside = 0;
     set_title(app, finds);
     return;
   }
@@ -332,7 +352,7 @@ ui_finds_forget(UiApp *app)
     return;
   ui_finds_rows_clear(finds->found, UI_FINDS_HERE);
   ui_finds_rows_show(finds->found, list, finds->by_rank, FALSE);
-  finds->total = 0;
+  finds->total = finds->aside = 0;
   ask(app, finds, FALSE);
 }
 

@@ -11,6 +11,8 @@ post '' 1700000001 'Anna <anna@example.org>' 'Annual report' 'The budget of this
 post '' 1700000002 'Boris <boris@example.org>' 'Lunch' 'Shall we talk about the report?'
 post /.Archive 1700000003 'Taro <taro@example.org>' 'Room' '東京の会議室で十二時に。'
 post /.Work.Reports 1700000004 'Eve <eve@example.org>' 'Bad one' "$(printf 'a zebra \033[31mand\007 more')"
+post '' 1700000005 'Fay <fay@example.org>' 'Kept' 'A wombat.'
+post /.Trash 1700000006 'Fay <fay@example.org>' 'Thrown away' 'Another wombat.'
 for i in $(seq 1 60); do post '' $((1600000000 + i)) 'Many <many@example.org>' "letter $i" 'common text'; done
 
 start 80 24 --
@@ -105,5 +107,12 @@ keys C-u
 typed budget
 wait_for ' 0 found' 'and what went is not'
 wait_for 'No message that is here has all these words' 'which is said'
+keys C-u
+typed wombat
+wait_for ' 1 found' 'one that lies in Trash is left out'
+wait_for '^ 1 more in Trash and Junk: in:anywhere' 'which is told'
+typed ' in:anywhere'
+wait_for ' 2 found' 'and found when it is asked for'
+wait_gone 'more in Trash' 'with nothing left out'
 keys Escape
 done_testing
