@@ -38,14 +38,29 @@ ml_folder_copy(const MlFolder *folder)
   return copy;
 }
 
-gboolean
-ml_folder_is_aside(const GPtrArray *folders, const MlFolder *folder)
+static gboolean
+is_trash(const MlFolder *folder)
 {
-  for (guint i = 0; i < folders->len; i++) {
-    const MlFolder *one = folders->pdata[i];
+  return folder->role == ML_ROLE_TRASH || folder->role == ML_ROLE_JUNK;
+}
+
+GPtrArray *
+ml_folder_trashes(const GPtrArray *folders)
+{
+  GPtrArray *trashes = g_ptr_array_new();
+  for (guint i = 0; i < folders->len; i++)
+    if (is_trash(folders->pdata[i]))
+      g_ptr_array_add(trashes, folders->pdata[i]);
+  return trashes;
+}
+
+gboolean
+ml_folder_is_aside(const GPtrArray *trashes, const MlFolder *folder)
+{
+  for (guint i = 0; i < trashes->len; i++) {
+    const MlFolder *one = trashes->pdata[i];
     gsize length = strlen(one->name);
-    if ((one->role == ML_ROLE_TRASH || one->role == ML_ROLE_JUNK) && g_str_has_prefix(folder->name, one->name) &&
-        (!folder->name[length] || folder->name[length] == '/'))
+    if (g_str_has_prefix(folder->name, one->name) && (!folder->name[length] || folder->name[length] == '/'))
       return TRUE;
   }
   return FALSE;

@@ -24,9 +24,11 @@ typedef struct {
 } MlFolder;
 void ml_folder_free(MlFolder *folder);
 MlFolder *ml_folder_copy(const MlFolder *folder);
-/* Is it Trash or Junk, or does it lie below one of them? Searches over all folders leave these out unless they are asked for
- * them. @folders: array of MlFolder, all of its account. */
-gboolean ml_folder_is_aside(const GPtrArray *folders, const MlFolder *folder);
+/* Those of an account that are Trash or Junk. @folders: array of MlFolder, all it has; the few of them are borrowed. */
+GPtrArray *ml_folder_trashes(const GPtrArray *folders);
+/* Is it one of @trashes, or does it lie below one of them? Searches over all folders leave these out unless they are asked
+ * for them. */
+gboolean ml_folder_is_aside(const GPtrArray *trashes, const MlFolder *folder);
 
 typedef enum {
   ML_FLAG_SEEN = 1 << 0,

@@ -109,6 +109,7 @@ struct MlSavedRun {
   gboolean anywhere;  /* Trash and Junk too */
   GHashTable *hits;   /* of the query: folder -> GArray of guint32, ascending; NULL: not asked yet */
   GPtrArray *folders; /* of MlFolder; NULL: not asked yet */
+  GPtrArray *trashes; /* of these; borrowed */
   guint at;           /* of folders */
   guint32 uidvalidity, below; /* of the one under way; 0: it was not begun */
   MlLook *look;       /* into it; NULL */
@@ -153,6 +154,7 @@ ml_saved_run_free(MlSavedRun *run)
   ml_pattern_free(run->pattern);
   ml_query_free(run->query);
   g_clear_pointer(&run->hits, g_hash_table_unref);
+  g_clear_pointer(&run->trashes, g_ptr_array_unref);
   g_clear_pointer(&run->folders, g_ptr_array_unref);
   ml_look_free(run->look);
   g_free(run);
@@ -295,6 +297,8 @@ begin(MlSavedRun *run, GCancellable *cancellable, GError **error)
 {
   if (!run->folders)
     run->folders = ml_store_folders(run->store, error);
+  if (run->folders && !run->trashes)
+    run->trashes = ml_folder_trashes(run->folders);
   if (run->folders && run->query && run->index && !run->hits)
     run->hits = ml_store_search_all(run->index, run->query, cancellable, error);
   return run->folders && (!run->query || !run->index || run->hits);
@@ -307,7 +311,7 @@ look_on(MlSavedRun *run, gint64 until, GCancellable *cancellable, MlSavedFound *
   const MlFolder *folder = run->folders->pdata[run->at];
   guint32 now = 0;
   gboolean end = FALSE, ok;
-  if (!folder->selectable || (!run->anywhere && ml_folder_is_aside(run->folders, folder))) {
+  if (!folder->selectable || (!run->anywhere && ml_folder_is_aside(run->trashes, folder))) {
     next_folder(run);
     return TRUE;
   }

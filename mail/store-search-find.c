@@ -214,11 +214,12 @@ leave_aside(MlStoreSearch *search, GArray *hits, guint *n, GError **error)
 {
   g_autoptr(GArray) aside = g_array_new(FALSE, FALSE, sizeof(gint64));
   g_autoptr(GPtrArray) folders = ml_store_folders(search->store, error);
+  g_autoptr(GPtrArray) trashes = folders ? ml_folder_trashes(folders) : NULL;
   guint kept = 0;
   for (guint i = 0; folders && i < folders->len; i++) {
     const MlFolder *folder = folders->pdata[i];
     GError *why = NULL;
-    gint64 id = ml_folder_is_aside(folders, folder) ? ml_store_folder_id(search->store, folder->name, &why) : 0;
+    gint64 id = ml_folder_is_aside(trashes, folder) ? ml_store_folder_id(search->store, folder->name, &why) : 0;
     if (id)
       g_array_append_val(aside, id);
     if (why) {

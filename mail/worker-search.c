@@ -59,10 +59,11 @@ leave_out(MlWorker *worker, const MlCommand *command, const char *folder, GError
 static GPtrArray *
 names_of(const GPtrArray *folders, gboolean anywhere)
 {
+  g_autoptr(GPtrArray) trashes = ml_folder_trashes(folders);
   GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
   for (guint i = 0; i < folders->len; i++) {
     const MlFolder *folder = folders->pdata[i];
-    if (folder->selectable && (anywhere || !ml_folder_is_aside(folders, folder)))
+    if (folder->selectable && (anywhere || !ml_folder_is_aside(trashes, folder)))
       g_ptr_array_add(names, g_strdup(folder->name));
   }
   return names;

@@ -25,8 +25,6 @@ ui_box_free(UiBox *box)
 static void
 arrange_again(UiBox *box, gpointer data)
 {
-  if (box->hits)
-    ui_hits_reworded(box->hits, TRUE);
   if (!box->limit && box->order.by != UI_ORDER_SUBJECT)
     return;
   box->fitted = FALSE;
@@ -38,8 +36,11 @@ void
 ui_box_forget_hidden(UiApp *app)
 {
   ui_verdicts_forget_opened(app);
-  if (ui_subjects_forget_hidden(app->subjects))
+  if (ui_subjects_forget_hidden(app->subjects)) {
+    if (app->hits)
+      ui_hits_reworded(app->hits, TRUE);
     ui_app_each_box(app, arrange_again, NULL);
+  }
   ui_app_dirty(app);
 }
 

@@ -220,10 +220,11 @@ ask_server(UiSearch *search, const GPtrArray *told, GError **error)
   if (search->find.folder)
     return ask_folder(search, driver, search->find.folder, told, error);
   g_autoptr(GPtrArray) folders = ml_driver_folders(driver, FALSE, error);
+  g_autoptr(GPtrArray) trashes = folders ? ml_folder_trashes(folders) : NULL;
   for (guint i = 0; folders && i < folders->len; i++) {
     const MlFolder *folder = folders->pdata[i];
     g_autoptr(GError) why = NULL;
-    if (!folder->selectable || (!search->query->anywhere && ml_folder_is_aside(folders, folder)) ||
+    if (!folder->selectable || (!search->query->anywhere && ml_folder_is_aside(trashes, folder)) ||
         ask_folder(search, driver, folder->name, told, &why))
       continue;
     if (!is_one_folders(why)) {

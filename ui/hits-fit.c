@@ -253,5 +253,3 @@ ui_hits_ask_limit(UiHits *found, MlPattern *limit, UiHitsAsked then, gpointer da
   if (found->ask)
     found->ask->noted = TRUE;
 }
-
-

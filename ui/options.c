@@ -71,6 +71,13 @@ takes_value(const UiOption *option)
   return option->kind == UI_OPTION_STRING || option->kind == UI_OPTION_LIST;
 }
 
+/* The screen is a command without a name. */
+static char *
+help_of(const UiCommand *command)
+{
+  return command && *command->name ? g_strdup_printf("signet %s --help", command->name) : g_strdup("signet --help");
+}
+
 static void
 unknown_option(UiCli *cli, const UiCommand *command, const char *given, const UiOption *own, const UiOption *global)
 {
@@ -85,11 +92,11 @@ unknown_option(UiCli *cli, const UiCommand *command, const char *given, const Ui
   g_ptr_array_add(names, (char *)"help");
   g_ptr_array_add(names, NULL);
   const char *near = ml_nearest(word, (const char *const *)names->pdata);
-  const char *name = command ? command->name : "";
+  g_autofree char *help = help_of(command);
   if (near)
-    ui_cli_error(cli, "unknown option --%s: did you mean --%s? See signet %s --help", word, near, name);
+    ui_cli_error(cli, "unknown option --%s: did you mean --%s? See %s", word, near, help);
   else
-    ui_cli_error(cli, "unknown option --%s: see signet %s --help", word, name);
+    ui_cli_error(cli, "unknown option --%s: see %s", word, help);
 }
 
 /* One long option at argv[*i]. -1: go on. */
@@ -99,6 +106,7 @@ parse_long(UiCli *cli, const UiCommand *command, const UiOption *own, const UiOp
 {
   const char *word = argv[*i] + 2;
   gsize length = strcspn(word, "=");
+  g_autofree char *help = help_of(command);
   const char *value = word[length] ? word + length + 1 : NULL;
   const UiOption *option = find_long(own, word, length);
 
@@ -109,12 +117,12 @@ parse_long(UiCli *cli, const UiCommand *command, const UiOption *own, const UiOp
     return UI_EXIT_USAGE;
   }
   if (!takes_value(option) && value) {
-    ui_cli_error(cli, "--%s takes no value: see signet %s --help", option->name, command ? command->name : "");
+    ui_cli_error(cli, "--%s takes no value: see %s", option->name, help);
     return UI_EXIT_USAGE;
   }
   if (takes_value(option) && !value) {
     if (*i + 1 >= argc) {
-      ui_cli_error(cli, "--%s needs a value: see signet %s --help", option->name, command ? command->name : "");
+      ui_cli_error(cli, "--%s needs a value: see %s", option->name, help);
       return UI_EXIT_USAGE;
     }
     value = argv[++*i];
@@ -127,12 +135,14 @@ static int
 parse_letters(UiCli *cli, const UiCommand *command, const UiOption *own, const UiOption *global, int argc, char **argv,
               int *i)
 {
+  g_autofree char *help = help_of(command);
+
   for (const char *p = argv[*i] + 1; *p; p++) {
     const UiOption *option = find_letter(own, *p);
     if (!option)
       option = find_letter(global, *p);
     if (!option) {
-      ui_cli_error(cli, "unknown option -%c: see signet %s --help", *p, command ? command->name : "");
+      ui_cli_error(cli, "unknown option -%c: see %s", *p, help);
       return UI_EXIT_USAGE;
     }
     if (!takes_value(option)) {
@@ -141,7 +151,7 @@ parse_letters(UiCli *cli, const UiCommand *command, const UiOption *own, const U
     }
     const char *value = p[1] ? p + 1 : *i + 1 < argc ? argv[++*i] : NULL;
     if (!value) {
-      ui_cli_error(cli, "-%c needs a value: see signet %s --help", *p, command ? command->name : "");
+      ui_cli_error(cli, "-%c needs a value: see %s", *p, help);
       return UI_EXIT_USAGE;
     }
     store(option, value);

@@ -17,6 +17,10 @@ for c in account audit cert decrypt demo doctor folders list outbox send show to
 	exits 2 "$c --batchh is a usage error" "$signet" "$c" --batchh
 	like "$err" 'did you mean --batch\?' "with the nearest match"
 done
+for words in --bogus --verbos --account --batch=1 -Z -A; do
+	exits 2 "signet $words is a usage error" "$signet" $words
+	like "$err" 'see signet --help$|See signet --help$' "which says where options stand"
+done
 # Whatever is missing or too much, the answer names what to say instead.
 while read -r words <&3; do
 	exits 2 "signet $words is a usage error" "$signet" --profile "$tmp/usage" $words
