@@ -381,6 +381,30 @@ count(MlImap *imap, Listing *listing, GError **error)
   return TRUE;
 }
 
+/* Of each role that the server gives no folder, the usual name; Courier has all folders below INBOX. */
+static void
+guess_roles(const MlAccount *account, const GPtrArray *folders)
+{
+  static const char *const below[] = { "", "INBOX/" };
+  guint told = 1 << ML_ROLE_INBOX;
+  for (guint pass = 0; pass < G_N_ELEMENTS(below); pass++) {
+    gsize skip = strlen(below[pass]);
+    for (guint i = 0; i < folders->len; i++)
+      told |= 1 << ((const MlFolder *)g_ptr_array_index(folders, i))->role;
+    for (guint i = 0; i < folders->len; i++) {
+      MlFolder *folder = g_ptr_array_index(folders, i);
+      if (folder->role)
+        continue;
+      gboolean tried = g_ascii_strncasecmp(folder->name, below[pass], skip) == 0;
+      MlFolderRole role = tried ? ml_folder_guess_role(account, folder->name + skip) : ML_ROLE_NONE;
+      if (g_strcmp0(folder->name, account->trash) == 0)
+        folder->role = ML_ROLE_TRASH; /* deleted mail goes there, whatever the server calls it */
+      else if (!(told & 1 << role))
+        folder->role = role;
+    }
+  }
+}
+
 static GPtrArray *
 imap_folders(MlDriver *driver, gboolean counts, GError **error)
 {
@@ -398,17 +422,7 @@ imap_folders(MlDriver *driver, gboolean counts, GError **error)
   if (!ml_imap_session_command(session, on_list, &listing, error, "LIST \"\" \"*\"%s", ask) ||
       (counts && !count(imap, &listing, error)))
     return NULL;
-  /* Servers without special uses still have a Sent. */
-  gboolean any = FALSE;
-  for (guint i = 0; i < folders->len; i++)
-    any |= ((MlFolder *)g_ptr_array_index(folders, i))->role > ML_ROLE_INBOX;
-  for (guint i = 0; i < folders->len; i++) {
-    MlFolder *folder = g_ptr_array_index(folders, i);
-    if (!folder->role && !any)
-      folder->role = ml_folder_guess_role(driver->account, folder->name);
-    else if (!folder->role && g_strcmp0(folder->name, driver->account->trash) == 0)
-      folder->role = ML_ROLE_TRASH; /* deleted mail goes there, whatever the server calls it */
-  }
+  guess_roles(driver->account, folders);
   return g_steal_pointer(&folders);
 }
 

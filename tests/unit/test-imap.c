@@ -261,6 +261,62 @@ stop_driver(Server *server, MlImap *imap, const char *heard)
   return found;
 }
 
+/* By what the server says; each role that it gives no folder by its usual name, at the top before below INBOX. */
+static void
+test_roles(void)
+{
+#define NAMED(name) "* LIST () \"/\" \"" name "\"\r\n"
+#define USED(use, name) "* LIST (" use ") \"/\" \"" name "\"\r\n"
+  static const struct {
+    const char *listed, *trash;
+    struct {
+      const char *name;
+      MlFolderRole role;
+    } expected[5];
+  } cases[] = {
+    { NAMED("Trash") NAMED("Junk") NAMED("Sent Items"), NULL,
+      { { "Trash", ML_ROLE_TRASH }, { "Junk", ML_ROLE_JUNK }, { "Sent Items", ML_ROLE_SENT } } },
+    { USED("\\Sent", "Gesendet") NAMED("Trash") NAMED("Junk") NAMED("Sent"), NULL,
+      { { "Gesendet", ML_ROLE_SENT }, { "Sent", ML_ROLE_NONE }, { "Trash", ML_ROLE_TRASH }, { "Junk", ML_ROLE_JUNK } } },
+    { USED("\\Drafts", "Drafts") USED("\\Sent", "Sent"), NULL,
+      { { "INBOX", ML_ROLE_INBOX }, { "Drafts", ML_ROLE_DRAFTS }, { "Sent", ML_ROLE_SENT } } },
+    { USED("\\Trash", "Bin") NAMED("Trash") NAMED("INBOX/Trash"), NULL,
+      { { "Bin", ML_ROLE_TRASH }, { "Trash", ML_ROLE_NONE }, { "INBOX/Trash", ML_ROLE_NONE } } },
+    { NAMED("INBOX/Trash") NAMED("INBOX/Sent") NAMED("INBOX/INBOX") NAMED("INBOX/Trash/Old"), NULL,
+      { { "INBOX/Trash", ML_ROLE_TRASH }, { "INBOX/Sent", ML_ROLE_SENT }, { "INBOX/INBOX", ML_ROLE_NONE },
+        { "INBOX/Trash/Old", ML_ROLE_NONE } } },
+    { NAMED("INBOX/Trash") NAMED("Trash") NAMED("Inbox/Spam"), NULL,
+      { { "Trash", ML_ROLE_TRASH }, { "INBOX/Trash", ML_ROLE_NONE }, { "Inbox/Spam", ML_ROLE_JUNK } } },
+    { USED("\\Trash", "Bin") NAMED("Mine") NAMED("Trash"), "Mine",
+      { { "Bin", ML_ROLE_TRASH }, { "Mine", ML_ROLE_TRASH }, { "Trash", ML_ROLE_NONE } } },
+    { NAMED("INBOX/Mine") NAMED("INBOX/Trash"), "INBOX/Mine",
+      { { "INBOX/Mine", ML_ROLE_TRASH }, { "INBOX/Trash", ML_ROLE_NONE } } },
+  };
+#undef NAMED
+#undef USED
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *listed = g_strconcat("* LIST () \"/\" INBOX\r\n", cases[i].listed, "$ OK done\r\n", NULL);
+    const Rule rules[] = { CAPABILITY, { "LIST \"\" \"*\"", listed }, { NULL, NULL } };
+    Server server;
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP, .trash = (char *)cases[i].trash };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    g_autoptr(GPtrArray) folders = ml_driver_folders(&imap->base, FALSE, &error);
+    g_assert_no_error(error);
+    for (guint k = 0; k < G_N_ELEMENTS(cases[i].expected) && cases[i].expected[k].name; k++) {
+      const MlFolder *found = NULL;
+      for (guint f = 0; f < folders->len; f++)
+        if (strcmp(((const MlFolder *)folders->pdata[f])->name, cases[i].expected[k].name) == 0)
+          found = folders->pdata[f];
+      g_test_message("%u: %s", i, cases[i].expected[k].name);
+      g_assert_nonnull(found);
+      g_assert_cmpint(found->role, ==, cases[i].expected[k].role);
+    }
+    g_assert_true(stop_driver(&server, imap, "LIST"));
+  }
+}
+
 #define QRESYNC_CAPABILITY                                                                                   \
   {                                                                                                          \
     "CAPABILITY", "* CAPABILITY IMAP4rev1 ENABLE CONDSTORE QRESYNC\r\n$ OK done\r\n"                         \
@@ -699,6 +755,7 @@ main(int argc, char **argv)
   g_test_add_func("/imap/no-capability", test_no_capability);
   g_test_add_func("/imap/quirks", test_quirks);
   g_test_add_func("/imap/delimiter", test_delimiter);
+  g_test_add_func("/imap/roles", test_roles);
   g_test_add_func("/imap/not-resynced", test_not_resynced);
   g_test_add_func("/imap/resynced", test_resynced);
   g_test_add_func("/imap/vanished", test_vanished);
