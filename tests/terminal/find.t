@@ -5,7 +5,8 @@
 make_profile
 post() { # post FOLDER NAME FROM SUBJECT TEXT
 	printf 'From: %s\nSubject: %s\nDate: Wed, 15 Nov 2023 00:00:00 +0000\nMessage-ID: <%s@x>\nContent-Type: text/plain; charset=utf-8\n\n%s\n' \
-		"$3" "$4" "$2" "$5" >"$LAB/profile/mail$1/cur/$2:2,S"
+		"$3" "$4" "$2" "$5" >"$LAB/profile/mail$1/tmp/$2"
+	mv "$LAB/profile/mail$1/tmp/$2" "$LAB/profile/mail$1/cur/$2:2,S" # whole: signet looks there meanwhile
 }
 post '' 1700000001 'Anna <anna@example.org>' 'Annual report' 'The budget of this year is attached.'
 post '' 1700000002 'Boris <boris@example.org>' 'Lunch' 'Shall we talk about the report?'
