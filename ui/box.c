@@ -91,9 +91,10 @@ place_cursor(UiBox *box)
 static gboolean
 comes_again(const UiBox *box)
 {
-  enum { SEEN_US = 2 * G_USEC_PER_SEC };
+  enum { SEEN_US = 5 * G_USEC_PER_SEC };
+  gboolean seen = !box->unmoved_since || g_get_monotonic_time() - box->unmoved_since > SEEN_US;
 
-  return box->unmoved_since && g_get_monotonic_time() - box->unmoved_since < SEEN_US && (box->comparing || box->account->account->kind != ML_ACCOUNT_IMAP);
+  return !seen && (box->comparing || box->account->account->kind != ML_ACCOUNT_IMAP);
 }
 
 /* As the mailbox has them now; a deletion that only waits for $ stays. */
