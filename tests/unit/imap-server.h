@@ -98,4 +98,27 @@ stop(Server *server, MlImapSession *session)
   g_string_free(server->heard, TRUE);
 }
 
+/* The driver with a session that has logged in, as connect() leaves it. */
+static inline MlImap *
+start_driver(Server *server, const MlAccount *account, const MlDriverHooks *hooks, const Rule *rules)
+{
+  g_autoptr(GError) error = NULL;
+  MlImap *imap = (MlImap *)ml_driver_new(account, hooks);
+  imap->session = start(server, "* PREAUTH hi\r\n", rules);
+  gboolean ok = ml_imap_session_greet(imap->session, &error) && ml_imap_session_capability(imap->session, &error);
+  g_assert_no_error(error);
+  g_assert_true(ok);
+  return imap;
+}
+
+static inline gboolean
+stop_driver(Server *server, MlImap *imap, const char *heard)
+{
+  ml_driver_free(&imap->base);
+  g_thread_join(server->thread);
+  gboolean found = strstr(server->heard->str, heard) != NULL;
+  g_string_free(server->heard, TRUE);
+  return found;
+}
+
 #endif
