@@ -294,7 +294,7 @@ is_hit(UiApp *app, const MlPattern *pattern, int at, int step, gboolean backward
 
 /* What a search came to; it may end after search() has. */
 typedef struct {
-  gboolean backwards, done, found, later;
+  gboolean backwards, done, found, told, later;
 } Seeking;
 
 static void
@@ -316,7 +316,10 @@ seek_looked(UiApp *app, MlPattern *pattern, gpointer data)
     box->cursor = at;
     seeking->found = TRUE;
   }
-  if (!seeking->found && seeking->later)
+  if (!seeking->found && n && box->incomplete) {
+    ui_app_complain(app, "Not all messages could be read here: n looks again once the server has told them again.");
+    seeking->told = TRUE;
+  } else if (!seeking->found && seeking->later)
     ui_app_say(app, "That is not to be found here.");
 }
 
@@ -328,7 +331,7 @@ search(UiApp *app, UiView *view, const char *pattern, gboolean backwards)
   Seeking *seeking = g_rc_box_new0(Seeking);
   seeking->backwards = backwards;
   ui_look(app, pattern, FALSE, seek_looked, g_rc_box_acquire(seeking), g_rc_box_release);
-  gboolean told = !seeking->done || seeking->found; /* or will be */
+  gboolean told = !seeking->done || seeking->found || seeking->told; /* or will be */
   seeking->later = TRUE;
   g_rc_box_release(seeking);
   return told;
