@@ -212,6 +212,7 @@ run_folders(MlWorker *worker, MlCommand *command, GError **error)
   if (!folders)
     return FALSE;
   ml_worker_keep_folders(worker, folders);
+  worker->told_folders = TRUE;
   MlEvent *event = ml_worker_event(worker, ML_EVENT_FOLDERS, command, NULL);
   event->folders = folders;
   ml_worker_post(worker, event);

@@ -1,8 +1,9 @@
 #include "mail/sync.h"
 #include "mail/worker-private.h"
 
-/* The text that the account wants here (keep = of signet.conf(5)), of the open folder, newest first, while nothing else is
- * to be done: by pieces so small that who presses a key meanwhile does not notice. */
+/* The text that the account wants here (keep = of signet.conf(5)), newest first, while nothing else is to be done: by pieces
+ * so small that who presses a key meanwhile does not notice. First that of the open folder; the others are in
+ * mail/worker-round.c. */
 enum { MESSAGES = 20, OCTETS = 512 * 1024, LOOK_US = 5 * G_USEC_PER_SEC };
 
 void
@@ -14,13 +15,12 @@ ml_worker_keep_anew(MlWorker *worker)
 
 /* The newest of those that are lacking, which they are no longer: none of them is asked for twice. */
 static GArray *
-take_piece(MlWorker *worker, GError **error)
+take_piece(MlWorker *worker, GArray *lacking, GError **error)
 {
-  GArray *lacking = worker->lacking;
   guint n = MIN(lacking->len, MESSAGES), from = lacking->len - n;
   g_autoptr(GArray) some = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_array_append_vals(some, &g_array_index(lacking, guint32, from), n);
-  g_autoptr(GPtrArray) headers = ml_store_headers_of(worker->store, worker->open, worker->selected_validity, some, error);
+  g_autoptr(GPtrArray) headers = ml_store_headers_of(worker->store, worker->selected, worker->selected_validity, some, error);
   if (!headers)
     return NULL;
   g_autoptr(GHashTable) sizes = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -52,7 +52,7 @@ on_bodies(GPtrArray *bodies, guint done, guint total, gpointer user_data)
   Keeping *keeping = user_data;
   MlWorker *worker = keeping->worker;
   guint kept = 0;
-  if (!ml_sync_keep(worker->store, worker->open, worker->selected_validity, bodies, &kept, &keeping->room, &keeping->failed))
+  if (!ml_sync_keep(worker->store, worker->selected, worker->selected_validity, bodies, &kept, &keeping->room, &keeping->failed))
     keeping->room = FALSE;
   for (guint i = 0; i < kept; i++)
     g_array_append_val(keeping->uids, ((const MlBody *)bodies->pdata[i])->uid);
@@ -61,25 +61,27 @@ on_bodies(GPtrArray *bodies, guint done, guint total, gpointer user_data)
 }
 
 static void
-post_kept(MlWorker *worker, GArray *uids)
+post_kept(MlWorker *worker, GArray *uids, guint left)
 {
-  MlEvent *event = ml_worker_event(worker, ML_EVENT_KEPT, NULL, worker->open);
+  MlEvent *event = ml_worker_event(worker, ML_EVENT_KEPT, NULL, worker->selected);
   event->uids = uids;
-  event->total = worker->lacking->len;
+  event->total = left;
   ml_worker_post(worker, event);
 }
 
-/* What is new meanwhile is told as it would be by a worker that waits for it. */
-static gboolean
-look(MlWorker *worker, GError **error)
+gboolean
+ml_worker_keep_look(MlWorker *worker, GError **error)
 {
+  enum { SHARE = 10 }; /* a server may have to tell the flags of all each time: not more than a tenth of the time */
   gint64 now = g_get_monotonic_time();
-  if (now < worker->keep_looked + LOOK_US)
+  if (now < worker->keep_look)
     return TRUE;
-  worker->keep_looked = now;
   g_autoptr(MlChanges) changes = ml_changes_new();
-  return ml_driver_poll(worker->driver, changes, error) &&
-         ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
+  gboolean ok = ml_worker_select_open(worker, error) && ml_driver_poll(worker->driver, changes, error) &&
+                ml_worker_tell_changes(worker, g_steal_pointer(&changes), error);
+  gint64 took = g_get_monotonic_time() - now;
+  worker->keep_look = now + took + MAX(LOOK_US, SHARE * took);
+  return ok;
 }
 
 /* Once, and not again with each message that comes. */
@@ -90,24 +92,24 @@ say_full(MlWorker *worker, guint left)
     ml_worker_store_failed(worker, g_error_new(ML_ERROR, ML_ERROR_STORE,
                                                "The text of %u message%s in %s is not fetched: 1 GiB is kept of %s already, "
                                                "which is the most. What is read is fetched and kept all the same.",
-                                               left, left == 1 ? "" : "s", worker->open, worker->account->name));
+                                               left, left == 1 ? "" : "s", worker->selected, worker->account->name));
   worker->said_full |= left > 0;
 }
 
-static gboolean
-fetch_piece(MlWorker *worker, GError **error)
+gboolean
+ml_worker_keep_piece(MlWorker *worker, GArray *lacking, gboolean *over, GError **error)
 {
   Keeping keeping = { .worker = worker, .uids = g_array_new(FALSE, FALSE, sizeof(guint32)), .room = TRUE };
   GError *why = NULL;
-  g_autoptr(GArray) piece = take_piece(worker, &keeping.failed);
+  g_autoptr(GArray) piece = take_piece(worker, lacking, &keeping.failed);
   gboolean ok = !piece || ml_driver_bodies(worker->driver, piece, ML_STORE_BODY, on_bodies, &keeping, &why);
-  worker->keep_over = !keeping.room || keeping.failed || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
+  *over = !keeping.room || keeping.failed || g_error_matches(why, ML_ERROR, ML_ERROR_FAILED);
   if (keeping.failed)
     ml_worker_store_failed(worker, keeping.failed);
   else if (!keeping.room)
-    say_full(worker, worker->lacking->len + (piece->len > keeping.uids->len ? piece->len - keeping.uids->len : 0));
+    say_full(worker, lacking->len + (piece->len > keeping.uids->len ? piece->len - keeping.uids->len : 0));
   if (keeping.uids->len)
-    post_kept(worker, keeping.uids);
+    post_kept(worker, keeping.uids, lacking->len);
   else
     g_array_unref(keeping.uids);
   if (!ok)
@@ -115,8 +117,8 @@ fetch_piece(MlWorker *worker, GError **error)
   return ok;
 }
 
-static GArray *
-ask_lacking(MlWorker *worker)
+GArray *
+ml_worker_keep_lacking(MlWorker *worker)
 {
   gint64 since;
   gboolean room = FALSE;
@@ -124,7 +126,7 @@ ask_lacking(MlWorker *worker)
   if (!ml_sync_wants(worker->account, g_get_real_time() / G_USEC_PER_SEC, &since) || !ml_worker_store(worker))
     return NULL;
   g_autoptr(GArray) lacking = ml_sync_room(worker->store, &room, &why) && (room || !worker->said_full)
-                                  ? ml_store_lacking(worker->store, worker->open, since, &why)
+                                  ? ml_store_lacking(worker->store, worker->selected, since, &why)
                                   : NULL;
   if (why)
     ml_worker_store_failed(worker, why);
@@ -137,15 +139,16 @@ gboolean
 ml_worker_keep(MlWorker *worker)
 {
   g_autoptr(GError) error = NULL;
-  if (!worker->open || worker->keep_over || ml_driver_is_local(worker->driver))
+  if (!worker->open || worker->keep_over || (worker->lacking && !worker->lacking->len) ||
+      ml_driver_is_local(worker->driver))
     return FALSE;
   if (!ml_worker_select_open(worker, &error))
     return FALSE; /* the wait for news meets the same, and tells it */
-  if (!worker->lacking && !(worker->lacking = ask_lacking(worker)))
+  if (!worker->lacking && !(worker->lacking = ml_worker_keep_lacking(worker)))
     worker->keep_over = TRUE;
   if (worker->keep_over || !worker->lacking->len)
     return FALSE;
-  if (fetch_piece(worker, &error) && look(worker, &error))
+  if (ml_worker_keep_piece(worker, worker->lacking, &worker->keep_over, &error) && ml_worker_keep_look(worker, &error))
     return TRUE;
   ml_worker_learn(worker, error);
   return TRUE;

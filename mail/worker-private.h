@@ -70,7 +70,7 @@ struct MlWorker {
   char *overlay_folder;
   gint64 overlay_of;    /* ml_pending_version() of it */
 
-  GMutex lock;       /* guards the next seven */
+  GMutex lock;       /* guards the next eight */
   GQueue queue;      /* of MlCommand, to do */
   MlCommand *running[2]; /* the second overtook the first */
   gboolean stop;
@@ -78,6 +78,7 @@ struct MlWorker {
   GQueue events;     /* of MlEvent, to be told */
   GSource *again;    /* wakes the worker, since another process is carrying out; NULL */
   GSource *source;   /* attached while events wait */
+  GSource *round_timer; /* wakes the worker, since a round is due; NULL */
 
   /* worker thread only */
   gboolean told_state;
@@ -101,7 +102,11 @@ struct MlWorker {
   GArray *lacking;      /* messages of the open folder whose text is wanted here, ascending; NULL: not asked for yet */
   gboolean said_full;   /* that there is no room for more text */
   gboolean keep_over;   /* it is not fetched any more: there is no room, it was refused, or nobody wants it */
-  gint64 keep_looked;   /* monotonic: when it last looked for news meanwhile */
+  gint64 keep_look;     /* monotonic: when it looks for news meanwhile */
+  GPtrArray *round;     /* of char *: the other folders whose text is still to be fetched, the next one last; NULL: no round */
+  GArray *round_lacking; /* as lacking, of the next one; NULL: it was not compared yet */
+  guint32 round_validity; /* which folder that is of */
+  gint64 round_due, asked; /* monotonic: no round before that; when the last command ended */
   MlPending *pending;   /* its own handle to the changes that wait; NULL: there are none yet */
 };
 
@@ -136,11 +141,22 @@ void ml_worker_keep_flags(MlWorker *worker, const MlCommand *command);
 /* worker-keep.c */
 gboolean ml_worker_keep(MlWorker *worker); /* a piece of what is wanted here; FALSE: nothing is */
 void ml_worker_keep_anew(MlWorker *worker); /* the open folder is another one, or has changed */
+/* Of the selected folder: messages whose text is wanted here, ascending; NULL: none, or there is no room. */
+GArray *ml_worker_keep_lacking(MlWorker *worker);
+/* Takes the newest of @lacking from it, and fetches them. *over: no more, since there is no room, or it was refused. */
+gboolean ml_worker_keep_piece(MlWorker *worker, GArray *lacking, gboolean *over, GError **error);
+/* What is new in the open folder meanwhile is told as it would be by a worker that waits for it. */
+gboolean ml_worker_keep_look(MlWorker *worker, GError **error);
+
+/* worker-round.c */
+gboolean ml_worker_round(MlWorker *worker); /* a piece of what is wanted of the other folders; FALSE: nothing now */
+void ml_worker_round_clear(MlWorker *worker);
 
 /* worker-pending.c: changes, written down on the UI thread and carried out here */
 MlCommand *ml_worker_command(MlCommandKind kind, const char *folder, const char *to, GArray *uids);
 guint64 ml_worker_give(MlWorker *worker, MlCommand *command); /* takes it */
 void ml_worker_wake(MlWorker *worker);
+gboolean ml_worker_is_woken(const MlWorker *worker);
 guint64 ml_worker_change(MlWorker *worker, MlPendingEntry *entry, GArray *uids); /* UI thread; takes @entry */
 void ml_worker_wait_written(MlWorker *worker); /* UI thread: what ml_worker_change() leaves to a thread of its own */
 void ml_worker_overlay(MlWorker *worker, MlEvent *event); /* UI thread: what waits is shown as done */

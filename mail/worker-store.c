@@ -144,7 +144,6 @@ void
 ml_worker_keep_folders(MlWorker *worker, const GPtrArray *folders)
 {
   gboolean listed = worker->open == NULL;
-  worker->told_folders = TRUE;
   for (guint i = 0; !listed && i < folders->len; i++)
     listed = strcmp(((MlFolder *)g_ptr_array_index(folders, i))->name, worker->open) == 0;
   GError *why = NULL;

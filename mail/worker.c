@@ -212,8 +212,8 @@ carry(MlWorker *worker)
   return ml_worker_is_broken(error) || ml_worker_needs_user(error);
 }
 
-static gboolean
-is_woken(const MlWorker *worker)
+gboolean
+ml_worker_is_woken(const MlWorker *worker)
 {
   GPollFD fd = { .fd = worker->wake_fd, .events = G_IO_IN };
   return g_poll(&fd, 1, 0) != 0;
@@ -227,7 +227,7 @@ keep(MlWorker *worker)
   g_mutex_lock(&worker->lock);
   gboolean stop = worker->stop;
   g_mutex_unlock(&worker->lock);
-  return stop || ml_worker_keep(worker);
+  return stop || ml_worker_keep(worker) || ml_worker_round(worker);
 }
 
 /* Nothing to do: waits for news or for the next command. */
@@ -294,13 +294,14 @@ work(gpointer data)
     if (stop)
       return NULL;
     ml_worker_refresh_changed(worker);
-    if (command)
+    if (command) {
       ml_worker_run(worker, command);
-    else if (worker->told_state && worker->state == ML_STATE_ONLINE && !carry(worker)) {
+      worker->asked = g_get_monotonic_time();
+    } else if (worker->told_state && worker->state == ML_STATE_ONLINE && !carry(worker)) {
       if (!keep(worker))
         idle(worker);
       else /* without the changes in between: a server that puts one off would be asked for it again each time */
-        while (worker->state == ML_STATE_ONLINE && !is_woken(worker) && keep(worker))
+        while (worker->state == ML_STATE_ONLINE && !ml_worker_is_woken(worker) && keep(worker))
           ;
     }
     else if (worker->told_state && worker->state == ML_STATE_ONLINE)
@@ -353,6 +354,7 @@ ml_worker_free(MlWorker *worker)
   g_queue_clear_full(&worker->events, (GDestroyNotify)ml_event_free);
   ml_driver_free(worker->driver);
   ml_worker_pending_clear(worker);
+  ml_worker_round_clear(worker);
   ml_store_free(worker->store); /* after those that only read: who closes last takes the log into the file, if it may write */
   g_free(worker->store_said);
   g_free(worker->told);

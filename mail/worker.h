@@ -35,8 +35,8 @@ typedef enum {
                         numbers are meant of. Or error: this folder was left out */
   ML_EVENT_NOTE,     /* error: something to be said that no command asked about */
   ML_EVENT_PENDING,  /* done: changes that wait for the server; total: those that failed and were not dropped */
-  ML_EVENT_KEPT,     /* uids: messages of folder whose text is kept here from now on, though nobody has read them;
-                        total: as many are still to come */
+  ML_EVENT_KEPT,     /* uids: messages of folder, which need not be the open one, whose text is kept here from now on, though
+                        nobody has read them (NULL: not told which); total: as many are still to come */
   ML_EVENT_DONE,     /* the command with this id ended; error if it failed */
 } MlEventKind;
 
