@@ -117,8 +117,7 @@ search_account(Saved *saved, MlAccount *account)
   ui_bar_clear(&search->bar);
   if (done || search->code)
     return search->code ? search->code : search->partly;
-  ui_cli_error(search->cli, "%s: %s", account->name, error->message);
-  int code = ui_cli_exit_for(error);
+  int code = ui_cli_mail_error(search->cli, account, account->name, error);
   return code != UI_EXIT_NO ? code : UI_EXIT_IO; /* 1: nothing was found */
 }
 

@@ -198,8 +198,8 @@ sync_folder(Sync *sync, MlDriver *driver, MlStore *store)
 
   ui_bar_clear(&sync->bar);
   if (!ok || store_error) {
-    ui_cli_error(sync->cli, "%s/%s: %s", sync->account->name, sync->folder, (ok ? store_error : error)->message);
-    return ui_cli_exit_for(ok ? store_error : error);
+    g_autofree char *where = g_strdup_printf("%s/%s", sync->account->name, sync->folder);
+    return ui_cli_mail_error(sync->cli, sync->account, where, ok ? store_error : error);
   }
   sync->uidvalidity = synced.selected.uidvalidity;
   sync->kept = synced.bodies;

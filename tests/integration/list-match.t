@@ -99,6 +99,8 @@ exits 66 "an audit of one" signet audit Nowhere
 nowhere local
 exits 66 "a report on one" signet rekey Nowhere
 nowhere local
+exits 66 "a search of one" signet search --folder Nowhere word
+nowhere local
 exits 66 "a message that is not there, of a folder that is" signet show INBOX/4000
 unlike "$err" 'signet folders' "has nothing to do with folders"
 
@@ -141,6 +143,8 @@ nowhere far
 exits 66 "nor a message" signet show Nowhere/1
 nowhere far
 exits 66 "nor anything to audit" signet audit Nowhere
+nowhere far
+exits 66 "nor a list to be read" signet sync Nowhere
 nowhere far
 exits 66 "nor a message of a folder that is there" signet show INBOX/4000
 unlike "$err" 'signet folders' "which has nothing to do with folders"
