@@ -138,6 +138,33 @@ sed -i 's/anna@127.0.0.1/bob@127.0.0.1/; s/secret-anna/secret-bob/' "$p/signet.c
 exits 0 "another mailbox under the same name" signet --json sync INBOX
 is "$(field INBOX total)" 0 "has none of the old one's list"
 same "and its own"
+# Folders come, get another name and go elsewhere, one below another among them.
+elsewhere() { # elsewhere PYTHON: what another client of bob's does
+	python3 - "$PORT_TLS" <<-END
+		import imaplib, ssl, sys
+		def mail(subject):
+		    return b"From: Eve <eve@example.org>\r\nSubject: %s\r\n\r\nIt says %s.\r\n" % (subject, subject)
+		with imaplib.IMAP4_SSL("127.0.0.1", int(sys.argv[1]), ssl_context=ssl._create_unverified_context()) as far:
+		    far.login("bob", "secret-bob")
+		$1
+	END
+}
+listed() { signet --offline --json list "$1" 2>"$tmp/said" | grep -c '"subject"'; }
+elsewhere '    for name in b"Post", b"Post.Alt", b"Weg":
+        far.create(name.decode()); far.append(name.decode(), None, None, mail(name))
+    far.append("Post", None, None, mail(b"second"))'
+exits 0 "folders that are new on the server" signet --json sync --bodies
+is "$(listed Post),$(listed Post/Alt),$(listed Weg)" 2,1,1 "are read"
+elsewhere '    far.rename("Post", "Briefe"); far.delete("Weg"); far.create("Neu")
+    far.append("Neu", None, None, mail(b"Neu"))'
+exits 0 "one was renamed, with what is below it, one deleted, one made" signet --json sync --bodies
+is "$(listed Briefe),$(listed Briefe/Alt),$(listed Neu)" 2,1,1 "what is there is here"
+for gone in Post Post/Alt Weg; do
+	exits 66 "$gone has gone" signet --offline list $gone
+done
+exits 0 "what was below the old name" signet --offline --json search second
+is "$(printf '%s\n' "$out" | sed -n 's/.*"folder":"\([^"]*\)".*/\1/p')" Briefe "is found once, below the new one"
+exits 1 "what was deleted is not" signet --offline --json search Weg
 chmod 500 "$p/data/store"
 if [ "$(id -u)" != 0 ]; then
 	exits 74 "a store that cannot be written" signet sync INBOX
