@@ -112,11 +112,10 @@ compare(MlWorker *worker, const char *folder, GError **error)
 {
   enum { FIRST = 1000 };
   Comparing comparing = { worker, folder, FALSE };
-  gint64 since;
   MlSynced synced;
   GError *why = NULL;
-  MlSyncFuncs funcs = { .opened = on_opened, .changes = on_changes, .headers = on_headers };
-  funcs.whole = ml_sync_wants(worker->account, g_get_real_time() / G_USEC_PER_SEC, &since) && since == G_MININT64;
+  /* Not with the text (whole): three commands of a MiB would be on their way when somebody asks for something. */
+  static const MlSyncFuncs funcs = { .opened = on_opened, .changes = on_changes, .headers = on_headers };
   g_clear_pointer(&worker->selected, g_free);
   worker->left = TRUE;
   gboolean ok = ml_sync_folder(worker->driver, worker->store, folder, FIRST, &funcs, &comparing, &synced, &why, error);
