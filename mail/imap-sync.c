@@ -73,7 +73,8 @@ join(MlImapSession *session, const MlSyncPoint *known, const GArray *had, const 
     if (told->uid && told->flags != ML_IMAP_FLAGS_UNKNOWN)
       slot->flags = told->flags;
   }
-  memcpy(session->slots->data, all->data, all->len * sizeof(MlImapSlot));
+  if (all->len)
+    memcpy(session->slots->data, all->data, all->len * sizeof(MlImapSlot));
   return TRUE;
 }
 
@@ -176,7 +177,8 @@ fill_slots(MlImapSession *session, const Found *found)
   }
   if (all->len != n)
     return FALSE;
-  memcpy(session->slots->data, all->data, n * sizeof(MlImapSlot));
+  if (n)
+    memcpy(session->slots->data, all->data, n * sizeof(MlImapSlot));
   return TRUE;
 }
 

@@ -71,7 +71,8 @@ learn(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
   if (seen.known & bit)
     return;
   seen.known |= bit;
-  if (bsearch(&item->uid, learning->found->data, learning->found->len, sizeof(guint32), newest_first))
+  if (learning->found->len &&
+      bsearch(&item->uid, learning->found->data, learning->found->len, sizeof(guint32), newest_first))
     seen.yes |= bit;
   else if (item->uid > learning->newest)
     return;

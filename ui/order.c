@@ -195,7 +195,7 @@ show_sorted(UiBox *box)
     add_all_numbers(box, &sorting);
   else
     ui_box_each(box, box->order.by == UI_ORDER_ARRIVAL ? 0 : ML_PATTERN_HEADER, add_sorted, &sorting);
-  if (box->order.by != UI_ORDER_ARRIVAL)
+  if (sorted->len && box->order.by != UI_ORDER_ARRIVAL)
     qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &sorting);
   gboolean from_end = (box->order.by == UI_ORDER_ARRIVAL) == box->order.reverse; /* all: the newest first */
   for (guint i = 0; i < sorted->len; i++)
