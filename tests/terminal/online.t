@@ -49,6 +49,7 @@ signed Again 13 "authorityInfoAccess=OCSP;URI:$at/ocsp/responder"
 signed Mute 14 "crlDistributionPoints=URI:$at/slow"
 
 open_subject() {
+	seen '^> *[1-4] .*Mute|^ *4 .*Mute' # the title may be there before the lines
 	keys Home
 	typed "/~s $1"
 	keys Enter Enter
