@@ -2,9 +2,11 @@
 #include "ui/app-private.h"
 #include "ui/finder-private.h"
 
-/* Keeps the index of words up with the mail that comes, on the verify thread in pieces of some milliseconds, and not
- * while keys are pressed. Asks of the search view (ui/finds.c) run on the same thread with the same handles. */
-enum { SETTLE_MS = 1500, FIRST_MS = 3000, QUIET_US = 400000, QUIET_MS = 400, PIECE = 25, PIECE_US = 20000, FOLLOW_US = 150000 };
+/* Keeps the index of words up with the mail that comes, on the verify thread in pieces of some milliseconds, not while
+ * keys are pressed, and not beside a list that is being read, which it would make slower by half. Asks of the search view
+ * (ui/finds.c) run on the same thread with the same handles. */
+enum { SETTLE_MS = 1500, FIRST_MS = 3000, QUIET_US = 400000, QUIET_MS = 400, PIECE = 25, PIECE_US = 20000, FOLLOW_US = 150000,
+       HELD_MS = 250, HELD_US = 30 * 1000 * 1000 };
 
 struct UiFinderMail {
   const MlAccount *account;
@@ -24,6 +26,7 @@ typedef struct {
   UiAccount *account;
   UiFinderMail mail;
   guint timer;
+  gint64 held; /* monotonic: since when it waits for the list that is being read; 0: none is */
   gboolean looked; /* once to the end */
   gboolean running, news; /* news: something came since the last look began */
   guint changes; /* counts looks that changed something */
@@ -188,10 +191,27 @@ piece_done(UiApp *app, gboolean cancelled, gpointer data)
     later(kept, SETTLE_MS);
 }
 
+/* A line that is slow, or down, leaves time enough for the words; and whoever searches is not kept waiting for them. */
+static gboolean
+is_held(Kept *kept)
+{
+  UiApp *app = kept->app;
+  const UiBox *open = ui_app_folder(app);
+  gint64 now = g_get_monotonic_time();
+  gboolean reads = open && open->account == kept->account && open->loading;
+  kept->held = !reads ? 0 : kept->held ? kept->held : now;
+  return reads && now - kept->held < HELD_US && !app->hits && ui_finds_account(app) != kept->account &&
+         (kept->account->account->kind != ML_ACCOUNT_IMAP || kept->account->state == ML_STATE_ONLINE);
+}
+
 static void
 kick(Kept *kept)
 {
   UiApp *app = kept->app;
+  if (is_held(kept)) {
+    later(kept, HELD_MS);
+    return;
+  }
   if (g_get_monotonic_time() - app->last_touch < QUIET_US) {
     later(kept, QUIET_MS);
     return;
