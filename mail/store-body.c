@@ -107,7 +107,7 @@ ml_store_put(MlStore *store, const char *folder, guint32 uidvalidity, guint32 ui
 GBytes *
 ml_store_get(MlStore *store, const char *folder, guint32 uidvalidity, guint32 uid, gint64 *received, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+  g_autoptr(MlStoreLent) statement = ml_store_lend(
       store,
       "SELECT body.received, body.bytes FROM body, folder WHERE folder.name = ?1"
       " AND (?2 = 0 OR folder.uidvalidity = ?2) AND body.id = (folder.id << 32) + ?3",

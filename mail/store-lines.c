@@ -200,7 +200,7 @@ ml_store_some(MlStore *store, const char *folder, guint32 uidvalidity, guint32 b
 MlHeader *
 ml_store_header(MlStore *store, gint64 id, char **name, guint32 *uidvalidity, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+  g_autoptr(MlStoreLent) statement = ml_store_lend(
       store,
       "SELECT message.id, flags, hints, date, received, size, sender, sender_name, sender_address, recipient, cc,"
       " subject, message_id, refs, name, uidvalidity FROM message JOIN folder ON folder.id = message.id >> 32"

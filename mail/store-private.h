@@ -8,6 +8,10 @@
 /* For mail/store*.c alone. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
+/* One that the store keeps for the next time (ml_store_lend()). Left busy it would hold back what others write. */
+typedef sqlite3_stmt MlStoreLent;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlStoreLent, sqlite3_reset)
+
 /* What a file is: its schema and the steps that lead to it, what is done to a handle of it, and what follows from damage. */
 typedef struct {
   int version;
@@ -24,6 +28,8 @@ struct MlStore {
   guint64 inode; /* of the file that is open: another signet may have begun it anew */
   gboolean read_only, quick; /* quick: ml_store_be_quick() */
   guint nested;  /* ml_store_begin() without its end */
+  GHashTable *lent; /* of MlStoreLent by its words; NULL: none yet */
+  GPtrArray *old;   /* those of a file that was damaged or replaced: somebody may hold one; NULL */
 };
 
 MlStore *ml_store_open_kind(const MlStoreKind *kind, const char *path, const char *identity, GError **error)
@@ -40,6 +46,9 @@ gboolean ml_store_fail(MlStore *store, GError **error);
 gboolean ml_store_run(MlStore *store, const char *sql, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* NULL: the error is set. Texts are bound by the caller. */
 sqlite3_stmt *ml_store_prepare(MlStore *store, const char *sql, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, prepared once for as long as the file is open; for a function that ends with it before anybody asks for the same
+ * again. @sql stays: a literal. Borrowed, by g_autoptr(MlStoreLent). */
+MlStoreLent *ml_store_lend(MlStore *store, const char *sql, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Runs a statement that gives no rows, and makes it ready for its next values. */
 gboolean ml_store_step(MlStore *store, sqlite3_stmt *statement, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* One transaction that writes. _end() takes back what was done where @ok is FALSE, and returns whether it is kept. */

@@ -88,7 +88,7 @@ static const MlStoreKind kind = {
 static char *
 birth_of(MlStore *store, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, "SELECT name FROM birth", error);
+  g_autoptr(MlStoreLent) statement = ml_store_lend(store, "SELECT name FROM birth", error);
   if (!statement)
     return NULL;
   if (sqlite3_step(statement) == SQLITE_ROW)
@@ -152,7 +152,7 @@ ml_store_search_join(MlStoreSearch *search, MlStoreOpened *opened)
 static gboolean
 set(MlStore *store, const char *sql, gint64 value, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, sql, error);
+  g_autoptr(MlStoreLent) statement = ml_store_lend(store, sql, error);
   if (!statement)
     return FALSE;
   sqlite3_bind_int64(statement, 1, value);
@@ -163,7 +163,7 @@ set(MlStore *store, const char *sql, gint64 value, GError **error)
 static gint64
 get(MlStore *store, const char *sql, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(store, sql, error);
+  g_autoptr(MlStoreLent) statement = ml_store_lend(store, sql, error);
   int code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
   if (code == SQLITE_ROW)
     return sqlite3_column_int64(statement, 0);
@@ -231,8 +231,8 @@ touched_now(MlStoreSearch *search, guint most, GError **error)
 {
   enum { OCTETS = 8 * 1024 * 1024 };
   g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)ml_store_touched_free);
-  g_autoptr(sqlite3_stmt) statement =
-      ml_store_prepare(search->store, "SELECT id, mark FROM touched ORDER BY id DESC LIMIT ?1", error);
+  g_autoptr(MlStoreLent) statement =
+      ml_store_lend(search->store, "SELECT id, mark FROM touched ORDER BY id DESC LIMIT ?1", error);
   if (!statement)
     return NULL;
   sqlite3_bind_int64(statement, 1, most);
@@ -287,7 +287,7 @@ current_part(MlStoreSearch *search, GError **error)
 {
   if (search->insert)
     return TRUE;
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+  g_autoptr(MlStoreLent) statement = ml_store_lend(
       search->index, "SELECT id, next, live + dead FROM part ORDER BY id DESC LIMIT 1", error);
   if (!statement)
     return FALSE;
@@ -309,7 +309,7 @@ current_part(MlStoreSearch *search, GError **error)
 static gboolean
 count_in(MlStoreSearch *search, gint64 part, gint64 live, gint64 dead, gint64 docs, GError **error)
 {
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+  g_autoptr(MlStoreLent) statement = ml_store_lend(
       search->index, "UPDATE part SET live = live + ?2, dead = dead + ?3, docs = docs + ?4 WHERE id = ?1", error);
   if (!statement)
     return FALSE;
@@ -323,7 +323,7 @@ count_in(MlStoreSearch *search, gint64 part, gint64 live, gint64 dead, gint64 do
 static gboolean
 forget(MlStoreSearch *search, gint64 id, GError **error)
 {
-  g_autoptr(sqlite3_stmt) find = ml_store_prepare(search->index, "SELECT docid, weight FROM doc WHERE id = ?1", error);
+  g_autoptr(MlStoreLent) find = ml_store_lend(search->index, "SELECT docid, weight FROM doc WHERE id = ?1", error);
   if (!find)
     return FALSE;
   sqlite3_bind_int64(find, 1, id);
@@ -359,8 +359,8 @@ ml_store_search_put(MlStoreSearch *search, const MlStoreTouched *touched, const 
   }
   if (!ml_store_step(search->index, search->insert, error))
     return FALSE;
-  g_autoptr(sqlite3_stmt) doc =
-      ml_store_prepare(search->index, "INSERT INTO doc VALUES(?1, ?2, ?3, ?4, ?5)", error);
+  g_autoptr(MlStoreLent) doc =
+      ml_store_lend(search->index, "INSERT INTO doc VALUES(?1, ?2, ?3, ?4, ?5)", error);
   if (!doc)
     return FALSE;
   const gint64 values[] = { docid, touched->id, header->date, weight, text != NULL };
@@ -373,9 +373,9 @@ ml_store_search_put(MlStoreSearch *search, const MlStoreTouched *touched, const 
 static gboolean
 write_again(MlStoreSearch *search, gint64 part, gboolean local, GError **error)
 {
-  g_autoptr(sqlite3_stmt) docs = ml_store_prepare(
+  g_autoptr(MlStoreLent) docs = ml_store_lend(
       search->index, "SELECT id, whole FROM doc WHERE docid >= ?1 << 32 AND docid < (?1 + 1) << 32", error);
-  g_autoptr(sqlite3_stmt) touch = ml_store_prepare(
+  g_autoptr(MlStoreLent) touch = ml_store_lend(
       search->store, "INSERT OR IGNORE INTO touched SELECT ?1, random() WHERE ?2 OR EXISTS (SELECT 1 FROM body WHERE id = ?1)",
       error);
   if (!docs || !touch || !ml_store_begin(search->store, error))
@@ -395,7 +395,7 @@ static gboolean
 tidy(MlStoreSearch *search, gboolean local, GError **error)
 {
   g_autoptr(GArray) dead = g_array_new(FALSE, FALSE, sizeof(gint64));
-  g_autoptr(sqlite3_stmt) statement = ml_store_prepare(
+  g_autoptr(MlStoreLent) statement = ml_store_lend(
       search->index, "SELECT id, docs FROM part WHERE id < (SELECT max(id) FROM part) AND"
                      " (docs = 0 OR (NOT again AND dead * 2 > live AND dead > ?1))", error);
   if (!statement)
@@ -424,8 +424,8 @@ untouch(MlStoreSearch *search, const GPtrArray *touched, GError **error)
 {
   if (!ml_store_begin(search->store, error))
     return FALSE;
-  g_autoptr(sqlite3_stmt) statement =
-      ml_store_prepare(search->store, "DELETE FROM touched WHERE id = ?1 AND mark = ?2", error);
+  g_autoptr(MlStoreLent) statement =
+      ml_store_lend(search->store, "DELETE FROM touched WHERE id = ?1 AND mark = ?2", error);
   gboolean ok = statement != NULL;
   for (guint i = 0; ok && i < touched->len; i++) {
     const MlStoreTouched *one = touched->pdata[i];
@@ -441,8 +441,8 @@ ml_store_search_end(MlStoreSearch *search, const GPtrArray *touched, gboolean lo
 {
   g_clear_pointer(&search->insert, sqlite3_finalize);
   if (ok && search->part) {
-    g_autoptr(sqlite3_stmt) next =
-        ml_store_prepare(search->index, "UPDATE part SET next = ?2 WHERE id = ?1", error);
+    g_autoptr(MlStoreLent) next =
+        ml_store_lend(search->index, "UPDATE part SET next = ?2 WHERE id = ?1", error);
     ok = next != NULL;
     if (ok) {
       sqlite3_bind_int64(next, 1, search->part);

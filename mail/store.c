@@ -52,6 +52,7 @@ G_STATIC_ASSERT(ML_FLAG_SEEN == 1);
   "CREATE TRIGGER verdict_gone AFTER DELETE ON message BEGIN DELETE FROM verdict WHERE id = old.id; END;"
 #define DIGESTS "ALTER TABLE verdict ADD COLUMN digest TEXT;"
 
+/* What may happen at an INSERT into message stands in add_headers() (mail/store-folder.c) once more. */
 static const char schema[] =
     "CREATE TABLE about(identity TEXT NOT NULL, capabilities TEXT NOT NULL DEFAULT '');"
     "CREATE TABLE folder(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role INTEGER NOT NULL,"
@@ -88,8 +89,31 @@ static const MlStoreKind lists = {
 /* ---- a file that is of no use is taken away */
 
 static void
+finalize(gpointer statement)
+{
+  sqlite3_finalize(statement);
+}
+
+/* What is lent is finalized only with the store: whoever holds one has still to give it back. */
+static void
+retire_lent(MlStore *store)
+{
+  GHashTableIter iter;
+  gpointer statement;
+  if (!store->lent)
+    return;
+  if (!store->old)
+    store->old = g_ptr_array_new_with_free_func(finalize);
+  g_hash_table_iter_init(&iter, store->lent);
+  while (g_hash_table_iter_next(&iter, NULL, &statement))
+    g_ptr_array_add(store->old, statement);
+  g_clear_pointer(&store->lent, g_hash_table_unref);
+}
+
+static void
 close_db(MlStore *store)
 {
+  retire_lent(store);
   sqlite3_close_v2(store->db);
   store->db = NULL;
   store->nested = 0;
@@ -399,6 +423,7 @@ ml_store_free(MlStore *store)
   if (!store)
     return;
   close_db(store);
+  g_clear_pointer(&store->old, g_ptr_array_unref);
   g_free(store->path);
   g_free(store->identity);
   g_free(store);
@@ -439,6 +464,24 @@ ml_store_prepare(MlStore *store, const char *sql, GError **error)
     ml_store_fail(store, error);
     return NULL;
   }
+  return statement;
+}
+
+MlStoreLent *
+ml_store_lend(MlStore *store, const char *sql, GError **error)
+{
+  if (!store->nested && !is_open(store, error))
+    return NULL;
+  sqlite3_stmt *statement = store->lent ? g_hash_table_lookup(store->lent, sql) : NULL;
+  if (statement)
+    return statement;
+  if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK) {
+    ml_store_fail(store, error);
+    return NULL;
+  }
+  if (!store->lent)
+    store->lent = g_hash_table_new(NULL, NULL);
+  g_hash_table_insert(store->lent, (gpointer)sql, statement);
   return statement;
 }
 
