@@ -453,8 +453,21 @@ test_counted(Fixture *fixture, gconstpointer data)
   fill(store, "INBOX", 9, 1, 40);
   fill(store, "Sent", 9, 1, 7);
   const MlStoreStep twice = { .uidvalidity = 9, .headers = more }, thrice = { .uidvalidity = 9, .headers = again };
+  sqlite3 *db = NULL;
+  sqlite3_stmt *touched = NULL;
+  g_autofree char *file = only_file(fixture);
+  g_assert_cmpint(sqlite3_open(file, &db), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(db, "DELETE FROM touched", NULL, NULL, NULL), ==, SQLITE_OK);
   gboolean ok = ml_store_apply(store, "INBOX", &twice, &error) && ml_store_apply(store, "INBOX", &thrice, &error);
   g_assert_true(ok);
+  /* Only those that were new are looked at for their words. */
+  g_assert_cmpint(sqlite3_prepare_v2(db, "SELECT count(*), min(id & 0xffff), max(id & 0xffff) FROM touched", -1, &touched, NULL), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_step(touched), ==, SQLITE_ROW);
+  g_assert_cmpint(sqlite3_column_int(touched, 0), ==, 20);
+  g_assert_cmpint(sqlite3_column_int(touched, 1), ==, 41);
+  g_assert_cmpint(sqlite3_column_int(touched, 2), ==, 60);
+  sqlite3_finalize(touched);
+  sqlite3_close(db);
   g_assert_cmpuint(about(store, "INBOX").total, ==, 60);
   assert_counted(store, "INBOX");
   for (guint32 uid = 1; uid <= 20; uid++) {
