@@ -166,6 +166,12 @@ static char *
 unfold(const char *text, gsize length)
 {
   length = MIN(length, MAX_VALUE);
+  while (length && g_ascii_isspace(text[length - 1]))
+    length--;
+  for (; length && g_ascii_isspace(*text); text++)
+    length--;
+  if (!memchr(text, '\n', length) && !memchr(text, '\r', length) && !memchr(text, '\0', length))
+    return g_strndup(text, length);
   char *out = g_malloc(length + 1);
   gsize n = 0;
   for (gsize i = 0; i < length; i++) {
@@ -242,6 +248,11 @@ encoded_name(const char *raw, const char *address)
 static void
 parse_from(MlHeader *header, const char *raw)
 {
+  if (raw && ml_header_quick_from(raw, &header->from_name, &header->from_address)) {
+    if (!header->from_name)
+      header->from_name = g_strdup(header->from_address);
+    return;
+  }
   InternetAddressList *list = raw && *raw ? internet_address_list_parse(NULL, raw) : NULL;
   InternetAddress *first =
       list && internet_address_list_length(list) > 0 ? internet_address_list_get_address(list, 0) : NULL;
@@ -273,10 +284,13 @@ parse_from(MlHeader *header, const char *raw)
 static gint64
 parse_date(const char *raw)
 {
+  gint64 when;
+  if (raw && ml_header_quick_date(raw, &when))
+    return when;
   GDateTime *date = raw && *raw ? g_mime_utils_header_decode_date(raw) : NULL;
   if (!date)
     return 0;
-  gint64 when = g_date_time_to_unix(date);
+  when = g_date_time_to_unix(date);
   g_date_time_unref(date);
   return when;
 }
@@ -310,10 +324,12 @@ parse_hints(const char *raw)
 {
   if (!raw || !*raw || g_ascii_strncasecmp(raw, "text/", 5) == 0)
     return 0;
+  guint hints = 0;
+  if (ml_header_quick_hints(raw, &hints))
+    return hints;
   GMimeContentType *type = g_mime_content_type_parse(NULL, raw);
   if (!type)
     return 0;
-  guint hints = 0;
   const char *name = g_mime_content_type_get_parameter(type, "name");
   if (g_mime_content_type_is_type(type, "multipart", "signed"))
     hints = ML_HINT_SIGNED;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mail/headers-private.h"
 #include "mail/utf7.h"
 
 static const struct {
@@ -35,46 +36,17 @@ ml_imap_flags_text(guint flags)
   return g_string_free(text, FALSE);
 }
 
-/* Two digits; -1: they are none. */
-static int
-two(const char *text)
-{
-  return g_ascii_isdigit(text[0]) && g_ascii_isdigit(text[1]) ? (text[0] - '0') * 10 + text[1] - '0' : -1;
-}
-
-static gboolean
-unix_time(int year, int month, int day, int hour, int minute, int second, gint64 *when)
-{
-  enum { EPOCH = 719163 }; /* 1 January 1970, as GDate counts */
-  GDate date;
-  if (year < 1970 || year > 9999 || month < 1 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-      second > 60 || !g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
-    return FALSE;
-  g_date_clear(&date, 1);
-  g_date_set_dmy(&date, (GDateDay)day, (GDateMonth)month, (GDateYear)year);
-  *when = ((gint64)g_date_get_julian(&date) - EPOCH) * 86400 + hour * 3600 + minute * 60 + MIN(second, 59);
-  return TRUE;
-}
-
-static int
-month_of(const char *text)
-{
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  for (int i = 0; i < 12; i++)
-    if (strncmp(text, months + 3 * i, 3) == 0)
-      return i + 1;
-  return 0;
-}
-
 /* As RFC 3501 writes it, of which there is one with each message. */
 static gboolean
 plain_date(const char *text, gint64 *when)
 {
-  int century = two(text + 7), year = two(text + 9), zone_hours = two(text + 22), zone_minutes = two(text + 24);
+  int century = ml_two_digits(text + 7), year = ml_two_digits(text + 9);
+  int day = text[0] == ' ' ? ml_two_digits((char[]){ '0', text[1] }) : ml_two_digits(text);
+  int zone_hours = ml_two_digits(text + 22), zone_minutes = ml_two_digits(text + 24);
   if (text[2] != '-' || text[6] != '-' || text[11] != ' ' || text[14] != ':' || text[17] != ':' || text[20] != ' ' ||
       (text[21] != '+' && text[21] != '-') || century < 0 || year < 0 || zone_hours < 0 || zone_minutes < 0 ||
-      !unix_time(century * 100 + year, month_of(text + 3), text[0] == ' ' ? two((char[]){ '0', text[1] }) : two(text),
-                 two(text + 12), two(text + 15), two(text + 18), when))
+      !ml_unix_time(century * 100 + year, ml_month_of(text + 3), day, ml_two_digits(text + 12), ml_two_digits(text + 15),
+                    ml_two_digits(text + 18), when))
     return FALSE;
   *when -= (text[21] == '-' ? -1 : 1) * (zone_hours * 3600 + zone_minutes * 60);
   return TRUE;
@@ -93,7 +65,7 @@ ml_imap_date(const MlNode *node, gint64 *when)
   int day, year, hour, minute, second, zone = 0;
   int n = sscanf(text, " %2d-%3[A-Za-z]-%4d %2d:%2d:%2d %c%4d", &day, month, &year, &hour, &minute, &second,
                  &sign, &zone);
-  if (n < 6 || !unix_time(year, month_of(month), day, hour, minute, second, when))
+  if (n < 6 || !ml_unix_time(year, ml_month_of(month), day, hour, minute, second, when))
     return FALSE;
   if (n == 8 && (sign == '+' || sign == '-'))
     *when -= (sign == '-' ? -1 : 1) * (zone / 100 * 3600 + zone % 100 * 60);

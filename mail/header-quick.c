@@ -1,0 +1,154 @@
+#include "mail/headers-private.h"
+
+#include <string.h>
+
+#include "mail/folder.h"
+
+/* Nearly all mail writes From, Date and Content-Type in one of a few ways. What is written so is read here; whatever differs
+ * by an octet is left to GMime, which knows the rest, and takes ten times as long. */
+
+gboolean
+ml_unix_time(int year, int month, int day, int hour, int minute, int second, gint64 *when)
+{
+  enum { EPOCH = 719163 }; /* 1 January 1970, as GDate counts */
+  GDate date;
+  if (year < 1970 || year > 9999 || month < 1 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+      second > 60 || !g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
+    return FALSE;
+  g_date_clear(&date, 1);
+  g_date_set_dmy(&date, (GDateDay)day, (GDateMonth)month, (GDateYear)year);
+  *when = ((gint64)g_date_get_julian(&date) - EPOCH) * 86400 + hour * 3600 + minute * 60 + MIN(second, 59);
+  return TRUE;
+}
+
+int
+ml_month_of(const char *text)
+{
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  for (int i = 0; i < 12; i++)
+    if (strncmp(text, months + 3 * i, 3) == 0)
+      return i + 1;
+  return 0;
+}
+
+int
+ml_two_digits(const char *text)
+{
+  return g_ascii_isdigit(text[0]) && g_ascii_isdigit(text[1]) ? (text[0] - '0') * 10 + text[1] - '0' : -1;
+}
+
+/* ---- From: a@b.example / Name of Somebody <a@b.example> / "Somebody, Name" <a@b.example> */
+
+static gboolean
+is_plain(char c)
+{
+  return g_ascii_isalnum(c) || c == '-' || c == '_';
+}
+
+/* Up to @end: words with one dot between each and the next. */
+static gboolean
+is_dotted(const char *at, const char *end)
+{
+  gboolean dot = TRUE;
+  for (; at < end; at++) {
+    if (!is_plain(*at) && (*at != '.' || dot))
+      return FALSE;
+    dot = *at == '.';
+  }
+  return !dot;
+}
+
+static gboolean
+is_address(const char *at, const char *end)
+{
+  const char *sign = memchr(at, '@', (gsize)(end - at));
+  return sign && is_dotted(at, sign) && is_dotted(sign + 1, end);
+}
+
+/* Words with one blank between each and the next; quoted, commas and dots as well. */
+static gboolean
+is_name(const char *at, const char *end, gboolean quoted)
+{
+  gboolean blank = TRUE;
+  for (; at < end; at++) {
+    if (!is_plain(*at) && (*at != ' ' || blank) && (!quoted || (*at != ',' && *at != '.')))
+      return FALSE;
+    blank = *at == ' ';
+  }
+  return !blank;
+}
+
+gboolean
+ml_header_quick_from(const char *raw, char **name, char **address)
+{
+  gsize length = strlen(raw);
+  const char *end = raw + length, *open = memchr(raw, '<', length);
+  if (!open && is_address(raw, end)) {
+    *name = NULL;
+    *address = g_strndup(raw, length);
+    return TRUE;
+  }
+  if (!open || open - raw < 2 || open[-1] != ' ' || end[-1] != '>' || !is_address(open + 1, end - 1))
+    return FALSE;
+  const char *from = raw, *to = open - 1;
+  gboolean quoted = *from == '"';
+  if (quoted && (to - from < 3 || *--to != '"'))
+    return FALSE;
+  from += quoted;
+  if (!is_name(from, to, quoted))
+    return FALSE;
+  *name = g_strndup(from, (gsize)(to - from));
+  *address = g_strndup(open + 1, (gsize)(end - open - 2));
+  return TRUE;
+}
+
+/* ---- Date: Sun, 13 Sep 2020 12:26:40 +0200 */
+
+gboolean
+ml_header_quick_date(const char *raw, gint64 *when)
+{
+  static const char pattern[] = " Aaa 0000 00:00:00 +0000", days[] = "Sun, Mon, Tue, Wed, Thu, Fri, Sat, ";
+  const char *at = raw;
+  for (const char *day = days; *day && at == raw; day += 5)
+    if (strncmp(raw, day, 5) == 0)
+      at += 5;
+  int day = ml_two_digits(at);
+  if (day < 0 && g_ascii_isdigit(*at))
+    day = *at - '0';
+  at += day < 0 ? 0 : g_ascii_isdigit(at[1]) ? 2 : 1;
+  for (gsize i = 0; i < sizeof pattern; i++)
+    if (pattern[i] == '0'   ? !g_ascii_isdigit(at[i])
+        : pattern[i] == '+' ? at[i] != '+' && at[i] != '-'
+                            : at[i] != pattern[i] && (!g_ascii_isalpha(pattern[i]) || !g_ascii_isalpha(at[i])))
+      return FALSE;
+  int second = ml_two_digits(at + 16), hours = ml_two_digits(at + 20), minutes = ml_two_digits(at + 22);
+  if (second > 59 || hours > 14 || minutes > 59 ||
+      !ml_unix_time(ml_two_digits(at + 5) * 100 + ml_two_digits(at + 7), ml_month_of(at + 1), day, ml_two_digits(at + 10),
+                    ml_two_digits(at + 13), second, when))
+    return FALSE;
+  *when -= (at[19] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+  return TRUE;
+}
+
+/* ---- Content-Type: multipart/mixed; ... */
+
+gboolean
+ml_header_quick_hints(const char *raw, guint *hints)
+{
+  static const char multipart[] = "multipart/";
+  static const struct {
+    const char *subtype;
+    guint hint;
+  } known[] = { { "mixed", ML_HINT_ATTACHMENT },    { "signed", ML_HINT_SIGNED }, { "alternative", 0 }, { "related", 0 },
+                { "encrypted", ML_HINT_ENCRYPTED }, { "report", 0 } };
+  if (g_ascii_strncasecmp(raw, multipart, sizeof multipart - 1) != 0)
+    return FALSE;
+  const char *subtype = raw + sizeof multipart - 1;
+  gsize length = strcspn(subtype, ";");
+  for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+    if (strlen(known[i].subtype) == length && g_ascii_strncasecmp(subtype, known[i].subtype, length) == 0) {
+      *hints = known[i].hint;
+      return TRUE;
+    }
+  return FALSE;
+}
