@@ -300,7 +300,7 @@ ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, gboolean lines,
   MlImap *imap = (MlImap *)driver;
   Bodies all = { .uids = uids, .most = most, .lines = lines, .func = func, .user_data = user_data, .left = uids->len,
                  .size = FIRST, .pieces = G_QUEUE_INIT };
-  if (!ml_imap_need_folder(imap, error) || !ml_imap_ahead_settle(imap->session, error) ||
+  if (!ml_imap_need_folder(imap, error) || !ml_imap_session_settle(imap->session, error) ||
       (uids->len > MESSAGES && !ml_imap_compress(imap, error)) || (lines && !find_large(&all, imap, error))) {
     g_clear_pointer(&all.large, g_free);
     return FALSE;

@@ -2,7 +2,8 @@
 
 #include "mail/imap-private.h"
 
-enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100, AHEAD_MAX = 2000, BULK = 300 };
+enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100, AHEAD_MAX = 2000, BULK = 300,
+       QUICK_US = 250 * 1000 };
 
 typedef struct {
   GPtrArray *headers;
@@ -89,13 +90,135 @@ headers_above(MlImap *imap, guint32 above, MlHeadersFunc func, gpointer user_dat
   return TRUE;
 }
 
+/* A command that is on its way. */
+typedef struct {
+  MlImapAsk ask;
+  Headers chunk;
+  gint64 since;
+} Piece;
+
+static void
+piece_free(Piece *piece)
+{
+  if (!piece)
+    return;
+  g_ptr_array_unref(piece->chunk.headers);
+  g_free(piece->ask.code);
+  g_free(piece->ask.words);
+  g_free(piece);
+}
+
+static Piece *
+ask_piece(MlImap *imap, guint32 highest, guint size, GError **error)
+{
+  MlImapSession *session = imap->session;
+  if (!ml_imap_session_settle(session, error))
+    return NULL;
+  Piece *piece = g_new0(Piece, 1);
+  piece->chunk.headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
+  piece->chunk.highest = highest;
+  piece->chunk.lowest = highest > size ? highest - size + 1 : 1;
+  piece->ask = (MlImapAsk){ .data = on_header, .user_data = &piece->chunk };
+  piece->since = g_get_monotonic_time();
+  session->piping = TRUE;
+  gboolean ok = ml_imap_session_ask(session, &piece->ask, error, "FETCH %u:%u " ML_IMAP_HEADER_ITEMS, piece->chunk.lowest,
+                                    piece->chunk.highest);
+  session->piping = FALSE;
+  if (ok)
+    return piece;
+  g_queue_remove(&session->asked, &piece->ask);
+  piece_free(piece);
+  return NULL;
+}
+
+typedef struct {
+  MlImap *imap;
+  guint connection; /* of imap->connections */
+  guint32 highest;  /* what is below is not asked for yet, and this */
+  guint size, done, total;
+  gboolean told;
+  Piece *next; /* asked for already; NULL */
+  MlHeadersFunc func;
+  gpointer user_data;
+} All;
+
+static gboolean
+is_same_session(const All *all)
+{
+  return all->imap->session && all->imap->connections == all->connection;
+}
+
+static Piece *
+ask_next(All *all, GError **error)
+{
+  MlImap *imap = all->imap;
+  /* A first screen does not wait for it. */
+  if ((all->done || all->size > BULK) && all->highest > BULK && !ml_imap_compress(imap, error))
+    return NULL;
+  Piece *piece = ask_piece(imap, all->highest, all->size, error);
+  if (!piece)
+    return NULL;
+  all->done += piece->chunk.highest - piece->chunk.lowest + 1;
+  all->highest = piece->chunk.lowest - 1;
+  all->size = MIN(MAX(all->size * 2, 100), ML_CHUNK_MAX);
+  return piece;
+}
+
+/* The server reads on while those that came are kept. What overtakes has to wait for that, so not on a slow line. */
+static gboolean
+take_piece(All *all, Piece *piece, gboolean *go_on, GError **error)
+{
+  MlImap *imap = all->imap;
+  if (!ml_imap_session_answer(imap->session, &piece->ask, error))
+    return FALSE;
+  gboolean quick = g_get_monotonic_time() - piece->since < QUICK_US;
+  guint done = MIN(all->done, all->total);
+  if (all->told && quick && all->highest && !(all->next = ask_next(all, error)))
+    return FALSE;
+  sort_headers(piece->chunk.headers);
+  GPtrArray *headers = g_steal_pointer(&piece->chunk.headers);
+  piece->chunk.headers = g_ptr_array_new();
+  all->told = TRUE;
+  if (headers->len)
+    *go_on = all->func(headers, done, all->total, all->user_data);
+  else
+    g_ptr_array_unref(headers);
+  if (*go_on && !is_same_session(all)) {
+    g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The connection was lost.");
+    return FALSE;
+  }
+  /* The caller may have fetched meanwhile, and heard of expunged messages: count from below. */
+  if (*go_on)
+    all->highest = MIN(all->highest, imap->session->slots->len);
+  return TRUE;
+}
+
+static gboolean
+take_all(All *all, GError **error)
+{
+  gboolean ok = TRUE, go_on = TRUE;
+  while (ok && go_on && (all->next || all->highest)) {
+    Piece *piece = all->next ? g_steal_pointer(&all->next) : ask_next(all, error);
+    ok = piece && take_piece(all, piece, &go_on, error);
+    if (piece && is_same_session(all))
+      g_queue_remove(&all->imap->session->asked, &piece->ask); /* the line broke before its answer */
+    piece_free(piece);
+  }
+  if (all->next && is_same_session(all)) {
+    if (!ml_imap_session_settle(all->imap->session, NULL))
+      g_debug("the line broke before the rest of the list came"); /* whoever asks next is told */
+    g_queue_remove(&all->imap->session->asked, &all->next->ask);
+  }
+  piece_free(all->next);
+  return ok;
+}
+
 /* By sequence numbers: they cannot change while such a FETCH runs, chunks are of equal size however thin
  * the uids are, and the answers fill the session's slots. What is expunged between two chunks moves only
  * what was told already. */
 static gboolean
 headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, GError **error)
 {
-  guint connection = imap->connections;
   guint32 lowest_ahead = 0;
   GError *why = NULL;
   g_autoptr(GPtrArray) ahead = ml_imap_ahead_headers(imap->session, &lowest_ahead, &why);
@@ -103,50 +226,24 @@ headers_all(MlImap *imap, guint first, MlHeadersFunc func, gpointer user_data, G
     g_propagate_error(error, why);
     return FALSE;
   }
-  guint total = imap->session->slots->len, done = 0;
-  guint size = first;
-  guint32 start = total;
+  guint total = imap->session->slots->len;
+  All all = { .imap = imap, .connection = imap->connections, .highest = total, .size = first, .total = total, .func = func,
+              .user_data = user_data };
   if (ahead) {
     sort_headers(ahead);
-    done = ahead->len;
-    start = lowest_ahead - 1;
+    all.done = ahead->len;
     if (!tell_slices(ahead, total, func, user_data))
       return TRUE;
-    if (imap->connections != connection || !imap->session) {
+    if (!is_same_session(&all)) {
       g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The connection was lost.");
       return FALSE;
     }
-    start = MIN(start, imap->session->slots->len); /* the caller may have heard of expunged messages meanwhile */
-    size = 100;
+    /* The caller may have heard of expunged messages meanwhile. */
+    all.highest = MIN(lowest_ahead - 1, imap->session->slots->len);
+    all.size = 100;
+    all.told = TRUE;
   }
-  for (guint32 highest = start; highest > 0;) {
-    /* A first screen does not wait for it. */
-    if ((done || size > BULK) && highest > BULK && !ml_imap_compress(imap, error))
-      return FALSE;
-    guint32 lowest = highest > size ? highest - size + 1 : 1;
-    g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-    Headers chunk = { headers, 0, highest, lowest };
-    if (!ml_imap_session_command(imap->session, on_header, &chunk, error, "FETCH %u:%u " ML_IMAP_HEADER_ITEMS, lowest,
-                                 highest))
-      return FALSE;
-    sort_headers(headers);
-    done += highest - lowest + 1;
-    /* cppcheck-suppress nullPointerRedundantCheck ; the callback below may lose the session */
-    guint before = imap->session->slots->len;
-    if (headers->len && !func(g_steal_pointer(&headers), MIN(done, total), total, user_data))
-      return TRUE;
-    if (imap->connections != connection || !imap->session) {
-      g_set_error(error, ML_ERROR, ML_ERROR_OFFLINE, "The connection was lost.");
-      return FALSE;
-    }
-    /* The caller may have fetched meanwhile, and heard of expunged messages: count from below. */
-    guint gone = before > imap->session->slots->len ? before - imap->session->slots->len : 0;
-    highest = lowest - 1;
-    if (gone)
-      highest = MIN(highest, imap->session->slots->len);
-    size = MIN(MAX(size * 2, 100), ML_CHUNK_MAX);
-  }
-  return TRUE;
+  return take_all(&all, error);
 }
 
 gboolean

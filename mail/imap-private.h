@@ -166,6 +166,8 @@ gboolean ml_imap_session_ask(MlImapSession *session, MlImapAsk *ask, GError **er
     G_GNUC_PRINTF(4, 5) G_GNUC_WARN_UNUSED_RESULT;
 /* Waits for its end, which is told as ml_imap_session_command() tells it. */
 gboolean ml_imap_session_answer(MlImapSession *session, MlImapAsk *ask, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Waits for the end of all that was asked. Whatever is sent otherwise than by _ask() does. */
+gboolean ml_imap_session_settle(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The two halves of ml_imap_session_select(): before the command, and after its end. */
 void ml_imap_session_selecting(MlImapSession *session);
 gboolean ml_imap_session_selected(MlImapSession *session, const char *folder, gboolean ok, GError **error);

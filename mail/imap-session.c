@@ -247,10 +247,17 @@ outcome(MlImapSession *session, int result, const char *what, GError **error)
 }
 
 /* What was sent ahead and is not answered yet comes before anything else. */
-static gboolean
-settle(MlImapSession *session, GError **error)
+gboolean
+ml_imap_session_settle(MlImapSession *session, GError **error)
 {
-  return session->piping || !session->ahead || ml_imap_ahead_settle(session, error);
+  if (session->piping)
+    return TRUE;
+  if (session->ahead && !ml_imap_ahead_settle(session, error))
+    return FALSE;
+  while (!g_queue_is_empty(&session->asked))
+    if (!ml_imap_stream_next(session->stream, error))
+      return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -269,7 +276,7 @@ put(MlImapSession *session, const char *command, GError **error)
 gboolean
 ml_imap_session_send(MlImapSession *session, const char *command, GError **error)
 {
-  if (!settle(session, error))
+  if (!ml_imap_session_settle(session, error))
     return FALSE;
   session->status = ML_RESPONSE_OTHER;
   session->answered = FALSE;
@@ -340,7 +347,7 @@ ml_imap_session_command(MlImapSession *session, MlImapDataFunc data, gpointer us
                         const char *format, ...)
 {
   session->sent = FALSE;
-  if (!settle(session, error))
+  if (!ml_imap_session_settle(session, error))
     return FALSE;
   va_list arguments;
   va_start(arguments, format);
@@ -397,7 +404,7 @@ gboolean
 ml_imap_session_capability(MlImapSession *session, GError **error)
 {
   struct mailimap_capability_data *data = NULL;
-  if (!settle(session, error))
+  if (!ml_imap_session_settle(session, error))
     return FALSE;
   /* What was learnt in clear is forgotten. */
   ml_imap_session_capability_data(session);
@@ -448,7 +455,7 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
 gboolean
 ml_imap_session_noop(MlImapSession *session, GError **error)
 {
-  if (!settle(session, error))
+  if (!ml_imap_session_settle(session, error))
     return FALSE;
   session->tag = 0;
   session->answered = FALSE;
@@ -496,7 +503,8 @@ ml_imap_session_selected(MlImapSession *session, const char *folder, gboolean ok
 gboolean
 ml_imap_session_select(MlImapSession *session, const char *folder, const char *parameters, GError **error)
 {
-  g_autofree char *mailbox = settle(session, error) ? ml_imap_session_mailbox(session, folder, error) : NULL;
+  g_autofree char *mailbox =
+      ml_imap_session_settle(session, error) ? ml_imap_session_mailbox(session, folder, error) : NULL;
   if (!mailbox)
     return FALSE;
   ml_imap_session_selecting(session);

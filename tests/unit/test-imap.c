@@ -543,6 +543,92 @@ test_clear(void)
   refused_in_clear("* OK hi\r\n", no, ML_ERROR_FAILED, "not today");
 }
 
+/* ---- a list is asked for in pieces, the next of which may be on its way while something else is asked */
+
+typedef struct {
+  MlDriver *driver;
+  guint pieces, stop; /* the list is to end with this piece; 0: it is not */
+  gboolean told[351];
+} Pieces;
+
+static void
+fetch_fifth(MlDriver *driver)
+{
+  g_autoptr(GError) error = NULL;
+  gint64 received;
+  g_autoptr(GBytes) bytes = ml_driver_fetch(driver, 5, &received, NULL, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "Subject: five\r\n\r\n", 17);
+}
+
+static gboolean
+on_piece(GPtrArray *headers, guint done, guint total, gpointer data)
+{
+  Pieces *pieces = data;
+  for (guint i = 0; i < headers->len; i++) {
+    const MlHeader *header = headers->pdata[i];
+    g_autofree char *subject = g_strdup_printf("s%u", header->uid);
+    g_assert_cmpstr(header->subject, ==, subject);
+    pieces->told[header->uid] = TRUE;
+  }
+  g_ptr_array_unref(headers);
+  g_assert_cmpuint(total, ==, 350);
+  g_assert_cmpuint(done, <=, 350);
+  if (++pieces->pieces == 2)
+    fetch_fifth(pieces->driver);
+  return pieces->pieces != pieces->stop;
+}
+
+/* Uids are places until the third is gone, of which the server tells with the fetched message. */
+static char *
+piece_answer(guint from, guint to, guint gone)
+{
+  GString *answer = g_string_new(NULL);
+  for (guint i = from; i <= to; i++) {
+    guint uid = gone && i >= gone ? i + 1 : i;
+    g_autofree char *subject = g_strdup_printf("Subject: s%u\r\n\r\n", uid);
+    g_string_append_printf(answer, "* %u FETCH (UID %u FLAGS () BODY[HEADER.FIELDS (SUBJECT)] {%" G_GSIZE_FORMAT "}\r\n%s)\r\n",
+                           i, uid, strlen(subject), subject);
+  }
+  g_string_append(answer, "$ OK done\r\n");
+  return g_string_free(answer, FALSE);
+}
+
+static void
+test_pieces(void)
+{
+  g_autofree char *newest = piece_answer(331, 350, 0), *second = piece_answer(231, 330, 0), *third = piece_answer(31, 230, 0),
+                  *oldest = piece_answer(1, 30, 3);
+  const Rule rules[] = {
+    CAPABILITY,
+    { "SELECT", "* 350 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n$ OK done\r\n" },
+    { "UID FETCH 5 ", "* 3 EXPUNGE\r\n* 4 FETCH (UID 5 RFC822.SIZE 17 BODY[]<0> {17}\r\nSubject: five\r\n\r\n)\r\n$ OK done\r\n" },
+    { "FETCH 331:350", newest },
+    { "FETCH 231:330", second },
+    { "FETCH 31:230", third },
+    { "FETCH 1:30", oldest },
+    { NULL, NULL },
+  };
+  for (guint stop = 0; stop < 4; stop++) {
+    g_autoptr(GError) error = NULL;
+    Server server;
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    MlSelected selected;
+    Pieces pieces = { .driver = &imap->base, .stop = stop };
+    gboolean ok = ml_driver_select(&imap->base, "INBOX", &selected, &error) &&
+                  ml_driver_headers(&imap->base, 0, 20, on_piece, &pieces, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_assert_cmpuint(pieces.pieces, ==, stop ? stop : 4);
+    for (guint uid = 1; uid <= 350; uid++)
+      g_assert_true(pieces.told[uid] || uid == 3 || (stop && uid < (stop == 3 ? 31 : stop == 2 ? 231 : 331)));
+    fetch_fifth(&imap->base); /* nothing of the list is left in the line */
+    g_assert_true(stop_driver(&server, imap, "FETCH 331:350"));
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -558,5 +644,6 @@ main(int argc, char **argv)
   g_test_add_func("/imap/note", test_note);
   g_test_add_func("/imap/refused-move", test_refused_move);
   g_test_add_func("/imap/clear", test_clear);
+  g_test_add_func("/imap/pieces", test_pieces);
   return g_test_run();
 }
