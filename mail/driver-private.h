@@ -40,6 +40,8 @@ typedef struct {
                    MlSyncNews *news, GError **error);
   gboolean (*headers_of)(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpointer user_data,
                          GError **error);
+  /* What a message that is listed so says, without a look at the folder. NULL: it is not where the list has it. May be NULL. */
+  GBytes *(*glance)(MlDriver *driver, const char *folder, guint32 uidvalidity, const MlHeader *header);
   GBytes *(*fetch)(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
                    GError **error);
   /* NULL: a mailbox on this machine. @lines: ml_driver_whole(). */

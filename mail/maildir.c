@@ -287,16 +287,10 @@ map_entry(int fd, goffset total, const char *path, MlProgressFunc func, gpointer
   return bytes;
 }
 
+/* Takes @fd. */
 static GBytes *
-maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
-              GError **error)
+read_whole(int fd, const char *path, gint64 *received, MlProgressFunc func, gpointer user_data, GError **error)
 {
-  MlMaildir *maildir = (MlMaildir *)driver;
-  g_auto(MlMaildirEntry) entry = { 0 };
-  int fd = ml_maildir_need_folder(maildir, error) ? open_entry(maildir, uid, &entry, error) : -1;
-  if (fd < 0)
-    return NULL;
-  g_autofree char *path = ml_maildir_entry_path(maildir, &entry);
   struct stat about;
   if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode) || about.st_size > ML_MESSAGE_MAX) {
     close(fd);
@@ -311,6 +305,45 @@ maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc fu
   close(fd);
   *received = about.st_mtim.tv_sec;
   return bytes;
+}
+
+/* The file of numbers has the key, and the flags the rest of the name, unless another program has put letters of its own
+ * there, or has changed them since. */
+static GBytes *
+maildir_glance(MlDriver *driver, const char *folder, guint32 uidvalidity, const MlHeader *header)
+{
+  MlMaildir *maildir = (MlMaildir *)driver;
+  g_autofree char *path = ml_maildir_find(maildir, folder, NULL);
+  g_autoptr(MlNumbers) numbers =
+      path ? ml_numbers_glance(driver->hooks->state_dir, driver->account->name, folder, path, uidvalidity) : NULL;
+  g_autofree char *key = numbers ? ml_numbers_key(numbers, header->uid) : NULL;
+  if (!key || strchr(key, '/')) /* nothing leads out of cur/ and new/ */
+    return NULL;
+  g_autofree char *marked = ml_maildir_name_with(key, header->flags, 0);
+  const struct {
+    const char *sub, *name;
+  } places[] = { { "cur", marked }, { "new", key }, { "cur", key } };
+  for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+    g_autofree char *file = g_build_filename(path, places[i].sub, places[i].name, NULL);
+    gint64 received;
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0)
+      return read_whole(fd, file, &received, NULL, NULL, NULL);
+  }
+  return NULL;
+}
+
+static GBytes *
+maildir_fetch(MlDriver *driver, guint32 uid, gint64 *received, MlProgressFunc func, gpointer user_data,
+              GError **error)
+{
+  MlMaildir *maildir = (MlMaildir *)driver;
+  g_auto(MlMaildirEntry) entry = { 0 };
+  int fd = ml_maildir_need_folder(maildir, error) ? open_entry(maildir, uid, &entry, error) : -1;
+  if (fd < 0)
+    return NULL;
+  g_autofree char *path = ml_maildir_entry_path(maildir, &entry);
+  return read_whole(fd, path, received, func, user_data, error);
 }
 
 static void
@@ -416,6 +449,7 @@ static const MlDriverOps ops = {
   .rewritten = maildir_rewritten,
   .headers = maildir_headers,
   .headers_of = maildir_headers_of,
+  .glance = maildir_glance,
   .fetch = maildir_fetch,
   .flags = ml_maildir_flags,
   .flags_as = ml_maildir_flags_as,

@@ -566,6 +566,35 @@ approach(MlNumbers *numbers, guint32 uid)
   look_at(numbers, MAX(0, low - WINDOW / 4));
 }
 
+/* What stands above the first number. */
+static gboolean
+read_words(MlNumbers *numbers)
+{
+  if (!look_at(numbers, 0) || numbers->window_at != 0 || numbers->window_length < strlen(FIRST_LINE) ||
+      memcmp(numbers->window, FIRST_LINE, strlen(FIRST_LINE)) != 0)
+    return FALSE;
+  gboolean placed = FALSE;
+  for (gsize at = strlen(FIRST_LINE); at < numbers->window_length && !g_ascii_isdigit(numbers->window[at]);) {
+    const char *line = numbers->window + at, *end = memchr(line, '\n', numbers->window_length - at);
+    if (!take_word(numbers, line, (gsize)(end - line)))
+      return FALSE;
+    placed |= strncmp(line, "place ", 6) == 0;
+    at += (gsize)(end - line) + 1;
+  }
+  return placed;
+}
+
+MlNumbers *
+ml_numbers_glance(const char *state_dir, const char *account, const char *folder, const char *place, guint32 validity)
+{
+  g_autoptr(MlNumbers) numbers = g_new0(MlNumbers, 1);
+  numbers->folder = g_strdup(folder);
+  numbers->path = ml_numbers_path(state_dir, account, folder);
+  numbers->place = key_text(place, strlen(place));
+  numbers->fd = open(numbers->path, O_RDONLY | O_CLOEXEC);
+  return numbers->fd >= 0 && read_words(numbers) && numbers->validity == validity ? g_steal_pointer(&numbers) : NULL;
+}
+
 char *
 ml_numbers_key(MlNumbers *numbers, guint32 uid)
 {

@@ -14,6 +14,10 @@ typedef struct MlNumbers MlNumbers;
 /* @place: absolute path of the folder; the numbers begin anew when it is another one than last time. */
 MlNumbers *ml_numbers_open(const char *state_dir, const char *account, const char *folder, const char *place,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for ml_numbers_key() alone: little is read, and nothing written. NULL: there is no file of that place and
+ * validity. */
+MlNumbers *ml_numbers_glance(const char *state_dir, const char *account, const char *folder, const char *place,
+                             guint32 validity) G_GNUC_WARN_UNUSED_RESULT;
 void ml_numbers_free(MlNumbers *numbers);
 char *ml_numbers_path(const char *state_dir, const char *account, const char *folder); /* where that is */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlNumbers, ml_numbers_free)

@@ -97,6 +97,7 @@ struct MlSearchReader {
   MlStore *store;
   MlDriver *local;
   gboolean looked; /* for what @local did not know */
+  guint glances;   /* messages that were read without a look at their folder */
 };
 
 MlSearchReader *
@@ -134,6 +135,20 @@ read_local(MlSearchReader *reader, const char *folder, guint32 uidvalidity, guin
       return bytes;
     g_clear_pointer(&local->at, g_free);
   }
+}
+
+/* A few messages are not worth the names of all. */
+static GBytes *
+read_one(MlSearchReader *reader, const char *folder, guint32 uidvalidity, const MlHeader *header)
+{
+  enum { GLANCES = 200 };
+  MlDriver *local = reader->local;
+  gboolean known = g_strcmp0(local->at, folder) == 0 && local->at_validity == uidvalidity;
+  GBytes *bytes = !known && local->ops->glance && reader->glances < GLANCES
+                      ? local->ops->glance(local, folder, uidvalidity, header)
+                      : NULL;
+  reader->glances += bytes != NULL;
+  return bytes ? bytes : read_local(reader, folder, uidvalidity, header->uid);
 }
 
 static char *
@@ -194,11 +209,11 @@ ml_search_update(MlStoreSearch *search, MlDriver *local, guint step, MlSearchFun
 /* ---- one message */
 
 char *
-ml_search_text(MlSearchReader *reader, const char *folder, guint32 uidvalidity, guint32 uid)
+ml_search_text(MlSearchReader *reader, const char *folder, guint32 uidvalidity, const MlHeader *header)
 {
   gint64 received;
-  g_autoptr(GBytes) bytes = reader->local ? read_local(reader, folder, uidvalidity, uid)
-                                          : ml_store_get(reader->store, folder, uidvalidity, uid, &received, NULL);
+  g_autoptr(GBytes) bytes = reader->local ? read_one(reader, folder, uidvalidity, header)
+                                          : ml_store_get(reader->store, folder, uidvalidity, header->uid, &received, NULL);
   return text_of(bytes, NULL);
 }
 
@@ -207,7 +222,7 @@ ml_search_words_in(MlSearchReader *reader, const char *folder, guint32 uidvalidi
                    const MlQuery *query)
 {
   MlQueryText text = { header->from, header->to, header->cc, header->subject, NULL };
-  g_autofree char *body = ml_search_text(reader, folder, uidvalidity, header->uid);
+  g_autofree char *body = ml_search_text(reader, folder, uidvalidity, header);
   text.body = body;
   if (body)
     return ml_query_fits(query, &text) ? ML_YES : ML_NO;

@@ -25,8 +25,8 @@ typedef struct MlSearchReader MlSearchReader;
 MlSearchReader *ml_search_reader_new(MlStore *store, MlDriver *local); /* borrows both */
 void ml_search_reader_free(MlSearchReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlSearchReader, ml_search_reader_free)
-/* NULL: it is not here. */
-char *ml_search_text(MlSearchReader *reader, const char *folder, guint32 uidvalidity, guint32 uid);
+/* @header: as the store has it. NULL: it is not here. */
+char *ml_search_text(MlSearchReader *reader, const char *folder, guint32 uidvalidity, const MlHeader *header);
 
 /* Does this message fit, by what is here of it? ML_UNKNOWN: its text is not here, and the words may be in it. For one
  * message; for a folder ml_store_search_uids() is quicker. */

@@ -76,7 +76,7 @@ ui_finder_text(UiFinderMail *mail, const MlFound *found)
   if (text)
     return text;
   mail->has_read = TRUE;
-  return ml_search_text(mail->reader, found->folder, found->uidvalidity, found->header->uid);
+  return ml_search_text(mail->reader, found->folder, found->uidvalidity, found->header);
 }
 
 gboolean

@@ -157,6 +157,44 @@ test_stopped(Fixture *f, gconstpointer data)
   g_assert_cmpuint(about.total, ==, 2502);
 }
 
+/* TRUE: the names of the folder were not read for it. */
+static gboolean
+reads(Fixture *f, guint at, const char *want)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(MlDriver) driver = ml_driver_new(&f->local.account, &f->local.hooks);
+  g_autoptr(MlSearchReader) reader = ml_search_reader_new(f->store, driver);
+  g_autoptr(GPtrArray) headers = ml_store_headers(f->store, "INBOX", 0, 100, &error);
+  MlStoreFolder about;
+  g_assert_no_error(error);
+  g_assert_true(ml_store_folder(f->store, "INBOX", &about, &error));
+  g_autofree char *text = ml_search_text(reader, "INBOX", about.point.uidvalidity, headers->pdata[at]);
+  g_assert_cmpstr(text, ==, want);
+  g_autoptr(GArray) uids = ml_driver_uids(driver, NULL);
+  g_autofree char *other = ml_search_text(reader, "INBOX", about.point.uidvalidity + 1, headers->pdata[at]);
+  g_assert_null(other);
+  return uids == NULL;
+}
+
+/* One message is read without the names of all, wherever its file is as it is listed; else it is looked for. */
+static void
+test_one_text(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  local_deliver(f->local.path, "new", "1700000003.c", "Subject: three\n\nin new\n");
+  local_deliver(f->local.path, "cur", "1700000004.d", "Subject: four\n\nbare\n");
+  local_deliver(f->local.path, "cur", "1700000005.e:2,FSab", "Subject: five\n\nwith letters\n");
+  g_assert_true(follow(f, FALSE));
+  g_assert_true(reads(f, 4, "x"));
+  g_assert_true(reads(f, 2, "in new"));
+  g_assert_true(reads(f, 1, "bare"));
+  g_assert_false(reads(f, 0, "with letters"));
+  move(f, "cur/1700000001.a:2,S", "cur/1700000001.a:2,RS"); /* and the list does not know it */
+  g_assert_false(reads(f, 4, "x"));
+  move(f, "cur/1700000002.b:2,S", "tmp/1700000002.b:2,S");
+  g_assert_false(reads(f, 3, NULL));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -165,5 +203,6 @@ main(int argc, char **argv)
 #define ADD(name, func) g_test_add("/search-follow/" name, Fixture, NULL, set_up, func, tear_down)
   ADD("changes", test_changes);
   ADD("stopped", test_stopped);
+  ADD("one-text", test_one_text);
   return g_test_run();
 }
