@@ -138,10 +138,9 @@ ml_imap_ahead_send(MlImapSession *session, const MlImapExpected *expected, guint
   ahead->expected.folder = g_strdup(expected->folder);
   ahead->earlier = g_array_new(FALSE, FALSE, sizeof(MlImapRange));
   ahead->headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
-  session->piping = TRUE;
+  ml_imap_session_pipe(session);
   gboolean ok = send_all(session, ahead, caps, capability, error);
-  session->piping = FALSE;
-  return ok;
+  return ml_imap_session_pipe_end(session, ok ? error : NULL) && ok;
 }
 
 /* ---- the answers */

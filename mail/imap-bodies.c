@@ -175,13 +175,12 @@ ask(Bodies *all, MlImapSession *session, GError **error)
     guint32 uid = g_array_index(all->uids, guint32, i);
     g_array_append_val(all->large && all->large[i] ? rest : whole, uid);
   }
-  session->piping = TRUE;
+  ml_imap_session_pipe(session);
   gboolean ok = ask_some(session, &piece->text, whole,
                          all->lines ? "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])" : "(UID INTERNALDATE BODY.PEEK[])",
                          error) &&
                 ask_some(session, &piece->line, rest, ML_IMAP_HEADER_ITEMS, error);
-  session->piping = FALSE;
-  return ok;
+  return ml_imap_session_pipe_end(session, ok ? error : NULL) && ok;
 }
 
 /* Reads the answer to the first of them. What was refused has come all the same, as far as it came; where the line breaks the

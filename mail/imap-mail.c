@@ -120,11 +120,10 @@ ask_piece(MlImap *imap, guint32 highest, guint size, GError **error)
   piece->chunk.lowest = highest > size ? highest - size + 1 : 1;
   piece->ask = (MlImapAsk){ .data = on_header, .user_data = &piece->chunk };
   piece->since = g_get_monotonic_time();
-  session->piping = TRUE;
+  ml_imap_session_pipe(session);
   gboolean ok = ml_imap_session_ask(session, &piece->ask, error, "FETCH %u:%u " ML_IMAP_HEADER_ITEMS, piece->chunk.lowest,
                                     piece->chunk.highest);
-  session->piping = FALSE;
-  if (ok)
+  if (ml_imap_session_pipe_end(session, ok ? error : NULL) && ok)
     return piece;
   g_queue_remove(&session->asked, &piece->ask);
   piece_free(piece);

@@ -98,7 +98,8 @@ struct MlImapSession {
   gboolean ask_capability, saw_capability; /* the command runs; its data came */
   gboolean believe;      /* a CAPABILITY code is taken: in an encrypted greeting, and in the answer to the login */
   GQueue asked;          /* of MlImapAsk, not answered yet; borrowed */
-  gboolean piping;       /* what is sent does not wait for those */
+  gboolean piping;       /* what is asked does not wait for those, and gathers in piped */
+  GString *piped;
   MlImapAhead *ahead;    /* what was sent along with the login, or right behind it; NULL: nothing */
   void (*follow)(MlImapSession *session, gpointer user_data); /* sends more behind a login of one step; NULL */
   gpointer follow_user;
@@ -161,7 +162,10 @@ gboolean ml_imap_session_send(MlImapSession *session, const char *command, GErro
 gboolean ml_imap_session_finish(MlImapSession *session, gboolean *go_on, char **challenge, GError **error)
     G_GNUC_WARN_UNUSED_RESULT;
 
-/* Sent at once; @ask must stay until it is answered or the session is gone. Only while @session->piping. */
+/* What is asked in between goes out together, at the end; whatever else is sent before that sends it first. */
+void ml_imap_session_pipe(MlImapSession *session);
+gboolean ml_imap_session_pipe_end(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* @ask must stay until it is answered or the session is gone. Only while @session->piping. */
 gboolean ml_imap_session_ask(MlImapSession *session, MlImapAsk *ask, GError **error, const char *format, ...)
     G_GNUC_PRINTF(4, 5) G_GNUC_WARN_UNUSED_RESULT;
 /* Waits for its end, which is told as ml_imap_session_command() tells it. */

@@ -122,13 +122,21 @@ begin(gpointer user_data, const char *mechanism, const char *text, gboolean *go_
   return ok && finish_last(session, go_on, challenge, error);
 }
 
+/* In one piece; it may hold a password. */
+static gboolean
+send_text(MlImapSession *session, const char *text, const char *end, GError **error)
+{
+  char *line = g_strconcat(text, end, NULL);
+  gboolean ok = ml_imap_stream_write(session->stream, line, strlen(line), error);
+  crypto_pin_wipe(line);
+  return ok;
+}
+
 static gboolean
 answer(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error)
 {
   MlImapSession *session = user_data;
-  return ml_imap_stream_write(session->stream, text, strlen(text), error) &&
-         ml_imap_stream_write(session->stream, "\r\n", 2, error) &&
-         ml_imap_session_finish(session, go_on, challenge, error);
+  return send_text(session, text, "\r\n", error) && ml_imap_session_finish(session, go_on, challenge, error);
 }
 
 /* The proof gives nothing away, nor does what follows but the name of a folder, to a server whose certificate is good.
@@ -140,8 +148,7 @@ prove(gpointer user_data, const char *text, gboolean *go_on, char **challenge, G
   if (!session->together)
     return answer(session, text, go_on, challenge, error);
   session->proved_along = TRUE;
-  if (!ml_imap_stream_write(session->stream, text, strlen(text), error) ||
-      !ml_imap_stream_write(session->stream, "\r\n\r\n", 4, error))
+  if (!send_text(session, text, "\r\n\r\n", error))
     return FALSE;
   follow(session);
   return finish(session, go_on, challenge, error);

@@ -261,22 +261,56 @@ ml_imap_session_settle(MlImapSession *session, GError **error)
 }
 
 static gboolean
+is_one_line(const char *command, GError **error)
+{
+  gboolean one = !strpbrk(command, "\r\n");
+  if (!one)
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "A name with a line break cannot be sent to the server.");
+  return one;
+}
+
+/* A line goes in one piece: each piece is a record of TLS and a packet. It may hold a password. */
+static gboolean
 put(MlImapSession *session, const char *command, GError **error)
 {
-  if (strpbrk(command, "\r\n")) {
-    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "A name with a line break cannot be sent to the server.");
-    return FALSE;
-  }
-  if (mailimap_send_current_tag(session->imap) != MAILIMAP_NO_ERROR)
-    return outcome(session, MAILIMAP_ERROR_STREAM, "a command", error);
-  return ml_imap_stream_write(session->stream, command, strlen(command), error) &&
-         ml_imap_stream_write(session->stream, "\r\n", 2, error);
+  gsize size = strlen(command) + 16;
+  char *line = g_malloc(size);
+  int length = g_snprintf(line, size, "%d %s\r\n", ++session->imap->imap_tag, command);
+  gboolean ok = ml_imap_stream_write(session->stream, line, (gsize)length, error);
+  explicit_bzero(line, size);
+  g_free(line);
+  return ok;
+}
+
+/* ---- several, in one piece as well */
+
+static gboolean
+send_piped(MlImapSession *session, GError **error)
+{
+  gboolean ok = !session->piped->len ||
+                ml_imap_stream_write(session->stream, session->piped->str, session->piped->len, error);
+  g_string_truncate(session->piped, 0);
+  return ok;
+}
+
+void
+ml_imap_session_pipe(MlImapSession *session)
+{
+  g_assert(!session->piping);
+  session->piping = TRUE;
+}
+
+gboolean
+ml_imap_session_pipe_end(MlImapSession *session, GError **error)
+{
+  session->piping = FALSE;
+  return send_piped(session, error);
 }
 
 gboolean
 ml_imap_session_send(MlImapSession *session, const char *command, GError **error)
 {
-  if (!ml_imap_session_settle(session, error))
+  if (!ml_imap_session_settle(session, error) || !send_piped(session, error) || !is_one_line(command, error))
     return FALSE;
   session->status = ML_RESPONSE_OTHER;
   session->answered = FALSE;
@@ -303,9 +337,12 @@ ml_imap_session_ask(MlImapSession *session, MlImapAsk *ask, GError **error, cons
   g_autofree char *command = g_strdup_vprintf(format, arguments);
   va_end(arguments);
   g_assert(session->piping && !ask->tag);
-  ask->tag = session->imap->imap_tag + 1;
+  if (ml_wire_is_dead(&session->stream->wire, error) || !is_one_line(command, error))
+    return FALSE;
+  ask->tag = ++session->imap->imap_tag;
   g_queue_push_tail(&session->asked, ask);
-  return put(session, command, error);
+  g_string_append_printf(session->piped, "%d %s\r\n", ask->tag, command);
+  return TRUE;
 }
 
 gboolean
@@ -573,6 +610,7 @@ ml_imap_session_new(CryptoTls *tls, const char *host)
   session->slots = g_array_new(FALSE, TRUE, sizeof(MlImapSlot));
   session->changes = ml_changes_new();
   g_queue_init(&session->asked);
+  session->piped = g_string_new(NULL);
   session->answered = TRUE; /* nothing is asked yet */
   session->imap = mailimap_new(0, NULL);
   g_assert(session->imap != NULL);
@@ -595,6 +633,7 @@ ml_imap_session_free(MlImapSession *session)
   ml_imap_stream_free(session->stream);
   ml_imap_ahead_free(session->ahead);
   g_queue_clear(&session->asked);
+  g_string_free(session->piped, TRUE);
   g_free(session->host);
   g_ptr_array_unref(session->auths);
   g_free(session->folder);

@@ -134,14 +134,14 @@ on_found(MlImapSession *session, const MlResponse *response, gpointer user_data)
 static gboolean
 ask_all(MlImapSession *session, Found *found, gboolean *ok, GError **error)
 {
-  session->piping = TRUE;
+  ml_imap_session_pipe(session);
   gboolean sent = TRUE;
   for (guint i = 0; i < SEARCHES && sent; i++) {
     found[i].ask.data = on_found;
     found[i].ask.user_data = &found[i];
     sent = ml_imap_session_ask(session, &found[i].ask, error, "UID SEARCH RETURN (ALL) %s", found_flags[i].key);
   }
-  session->piping = FALSE;
+  sent = ml_imap_session_pipe_end(session, sent ? error : NULL) && sent;
   *ok = TRUE;
   for (guint i = 0; i < SEARCHES && sent; i++) {
     g_autoptr(GError) why = NULL;

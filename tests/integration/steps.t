@@ -14,7 +14,7 @@ ok $? "a Dovecot starts" "$(cat "$tmp/start")"
 signet() { "$signet" --profile "$p" --batch "$@"; }
 between() { # between WHAT: a server that does it, and a profile that knows nothing
 	stop_steps
-	rm -f "$lab/steps.port" "$lab/steps.log"
+	rm -f "$lab/steps.port" "$lab/steps.log" "$lab/steps.pieces"
 	python3 tests/lab/imap-steps.py "$lab" "$1" 2>"$tmp/steps.err" &
 	steps=$!
 	i=0
@@ -45,6 +45,7 @@ kept() { signet --offline --json list "${1:-INBOX}" 2>/dev/null | grep -c '"uid"
 between pass
 exits 0 "a first sync" signet --json sync INBOX
 is "$(logins)" "together " "with what follows sent along with the login"
+like "$(tr '\n' ' ' <"$lab/steps.pieces")" '^1 2 [1-9 ]*$' "the login in one piece, and what follows in one, and each later line"
 is "$(kept)" 60 "brings all"
 printf 'From: Anna <anna@example.org>\nSubject: news\nMessage-ID: <n@x>\n\nText.\n' >"$box/cur/1700000099.y:2,"
 chown "$MAIL_UID:$MAIL_GID" "$box/cur/1700000099.y:2," 2>/dev/null

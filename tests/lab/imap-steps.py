@@ -3,7 +3,8 @@
 
 imap-steps.py DIR WHAT: in front of the Dovecot that runs in DIR (tests/lab/dovecot.sh), with its certificate; listens on
 127.0.0.1 and writes the port to DIR/steps.port and its pid to DIR/steps.pid. DIR/steps.log gets a line for each login:
-"together" if more came before it (of SCRAM: its proof) was answered, else "alone". WHAT it then does:
+"together" if more came before it (of SCRAM: its proof) was answered, else "alone". DIR/steps.pieces gets, for each record of
+TLS that came, how many lines end in it. WHAT it then does:
   pass    nothing; the login is answered only when more has come, or after some seconds without
   close   where more came it lets the login in, and hangs up
   plus    where more came it asks for more of the login
@@ -64,8 +65,8 @@ def more_comes(client, buffered):
     return bool(buffered) or client.waits(3)
 
 
-def note(word):
-    with open(f"{folder}/steps.log", "a") as log:
+def note(word, file="log"):
+    with open(f"{folder}/steps.{file}", "a") as log:
         log.write(word + "\n")
 
 
@@ -145,6 +146,7 @@ def serve(raw):
                 if not part:
                     server.end()
                     return
+                note(str(part.count(b"\n")), "pieces")
                 data += part
             line, data = data.split(b"\n", 1)
             login = re.match(rb"\S+ (AUTHENTICATE|LOGIN) ", line)
