@@ -24,10 +24,9 @@ mark_fitting(UiBox *box, const MlPattern *limit, Mark mark, gboolean *all)
     if (mark == TAG || mark == UNTAG)
       item->tagged = mark == TAG;
     else
-      item->deleted = mark == DELETE;
+      ui_items_set_deleted(box->all, item, mark == DELETE);
     n++;
   }
-  box->counted = FALSE;
   return n;
 }
 
@@ -130,11 +129,9 @@ set_flags(UiApp *app, GPtrArray *items, char letter, gboolean on)
     ui_app_complain(app, "The letters are N new, F flagged, r answered and D deleted.");
   else if (app->box->read_only && on)
     ui_app_complain(app, "This folder is read-only: nothing can be deleted in it.");
-  else {
+  else
     for (guint i = 0; i < items->len; i++)
-      ((UiItem *)items->pdata[i])->deleted = on;
-    app->box->counted = FALSE;
-  }
+      ui_items_set_deleted(app->box->all, items->pdata[i], on);
 }
 
 static void

@@ -103,8 +103,7 @@ set_deleted(UiApp *app, gboolean deleted)
     return;
   }
   for (guint i = 0; i < items->len; i++)
-    ((UiItem *)items->pdata[i])->deleted = deleted;
-  app->box->counted = FALSE;
+    ui_items_set_deleted(app->box->all, items->pdata[i], deleted);
   if (!many && !step(app, TRUE, !deleted) && ui_reader_top(app))
     ui_app_pop(app);
 }

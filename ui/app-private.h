@@ -263,8 +263,6 @@ struct UiBox {
   gboolean incomplete; /* threads, limit or order were made while lines could not be read */
   gboolean unmarked; /* messages have lost their mark while the list was read */
   gboolean fitted;  /* every item's fits is true, but for what has changed since */
-  gboolean counted; /* the next two are true */
-  guint unread, pending;
   UiHits *hits;     /* it has some of what was found, and no more; NULL: all of the folder */
 };
 void ui_box_open(UiApp *app, UiAccount *account, const char *folder);
@@ -325,7 +323,7 @@ const char *ui_box_subject(const UiBox *box, const UiItem *item);
 const char *ui_box_read_subject(const UiBox *box, const UiItem *item); /* the protected one alone; NULL: none is known */
 void ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message); /* it was read */
 void ui_box_forget_hidden(UiApp *app); /* keys were forgotten: rows say again what came with the list */
-guint ui_box_count(UiBox *box, gboolean deleted);          /* pending deletions, or unread ones */
+guint ui_box_count(const UiBox *box, gboolean deleted);    /* pending deletions, or unread ones */
 GPtrArray *ui_box_chosen(UiApp *app); /* the tagged after `;`, else the one under the cursor */
 void ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove);
 guint ui_box_forget(UiBox *box, const GArray *uids); /* takes them out of the list */

@@ -45,28 +45,19 @@ ui_box_forget_hidden(UiApp *app)
 }
 
 guint
-ui_box_count(UiBox *box, gboolean deleted)
+ui_box_count(const UiBox *box, gboolean deleted)
 {
-  if (!box->counted) {
-    box->unread = box->pending = 0;
-    for (guint i = 0; i < ui_items_count(box->all); i++) {
-      const UiItem *item = ui_items_at(box->all, i);
-      box->pending += item->deleted && !(item->flags & ML_FLAG_DELETED);
-      box->unread += !(item->flags & ML_FLAG_SEEN);
-    }
-    box->counted = TRUE;
-  }
-  return deleted ? box->pending : box->unread;
+  return deleted ? ui_items_pending(box->all) : ui_items_unread(box->all);
 }
 
 /* What its line says but for the text. */
 static void
-fill(UiItem *item, const MlLine *line)
+fill(UiBox *box, UiItem *item, const MlLine *line)
 {
-  item->flags = line->flags;
+  ui_items_set_flags(box->all, item, line->flags);
   item->hints = line->hints;
   item->large = line->size > ML_STORE_BODY;
-  item->deleted = (line->flags & ML_FLAG_DELETED) != 0;
+  ui_items_set_deleted(box->all, item, (line->flags & ML_FLAG_DELETED) != 0);
 }
 
 /* The oldest of the unread ones at the end, so that reading on goes through them; else the newest. */
@@ -99,11 +90,11 @@ comes_again(const UiBox *box)
 
 /* As the mailbox has them now; a deletion that only waits for $ stays. */
 static void
-set_flags(UiItem *item, guint flags)
+set_flags(UiBox *box, UiItem *item, guint flags)
 {
   if ((flags ^ item->flags) & ML_FLAG_DELETED)
-    item->deleted = (flags & ML_FLAG_DELETED) != 0;
-  item->flags = flags;
+    ui_items_set_deleted(box->all, item, (flags & ML_FLAG_DELETED) != 0);
+  ui_items_set_flags(box->all, item, flags);
 }
 
 /* @header: its text, where it is at hand; NULL: the store has it. The cursor stays on its message, and follows where it
@@ -114,13 +105,13 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
   UiItem *item = ui_box_by_uid(box, line->uid);
   if (item) {
     item->told = TRUE;
-    set_flags(item, line->flags);
+    set_flags(box, item, line->flags);
     if (!header)
       ui_box_keep(box, line->uid, NULL); /* the store has it by now */
     return NULL;
   }
   item = ui_items_add(box->all, line->uid);
-  fill(item, line);
+  fill(box, item, line);
   item->told = TRUE;
   ui_box_fit_one(box, item, header);
   if (box->threads && header)
@@ -157,8 +148,7 @@ ui_box_told(UiBox *box, guint32 uid, guint flags)
 
   if (!item)
     return FALSE;
-  box->counted = FALSE;
-  set_flags(item, flags);
+  set_flags(box, item, flags);
   return TRUE;
 }
 
@@ -259,7 +249,6 @@ ui_box_forget(UiBox *box, const GArray *uids)
     return 0;
   if (box->hits)
     ui_hits_dropped(box->hits, box, uids);
-  box->counted = FALSE;
   for (guint i = 0; box->threads && i < uids->len; i++)
     ml_threads_remove(box->threads, ui_box_by_uid(box, g_array_index(uids, guint32, i)));
   ui_box_rows_drop(box);
@@ -280,7 +269,7 @@ take_changes(UiApp *app, UiBox *box, const MlChanges *changes)
     const MlFlagChange *change = &g_array_index(changes->flag_changes, MlFlagChange, i);
     UiItem *item = ui_box_by_uid(box, change->uid);
     if (item)
-      set_flags(item, change->flags);
+      set_flags(box, item, change->flags);
   }
   if (changes->reset) {
     if (box->account->account->kind == ML_ACCOUNT_IMAP) /* a local one is just read again */
@@ -297,7 +286,6 @@ ui_box_event(UiApp *app, MlEvent *event)
 
   if (event->folder && strcmp(event->folder, box->folder) != 0)
     return FALSE;
-  box->counted = FALSE;
   switch (event->kind) {
   case ML_EVENT_OPENED: {
     /* The connection may have been made anew: what is known already stays, if the numbers are still the same. */
@@ -505,8 +493,6 @@ flags_done(UiApp *app, const GError *error, gpointer data)
   if (error)
     ui_app_error(app, error);
   UiBox *box = ui_app_box(app, change->life);
-  if (box)
-    box->counted = FALSE;
   /* A change that was written down is laid over all that is told, and what comes of it is told. */
   gboolean told = change->kept && !error;
   for (guint i = 0; !told && box && i < change->uids->len; i++) {
@@ -514,7 +500,8 @@ flags_done(UiApp *app, const GError *error, gpointer data)
     if (!item)
       continue;
     guint flags = item->flags; /* a list that was told meanwhile may have had them as they were */
-    item->flags = error ? (flags & ~change->add) | change->remove : (flags | change->add) & ~change->remove;
+    ui_items_set_flags(box->all, item,
+                       error ? (flags & ~change->add) | change->remove : (flags | change->add) & ~change->remove);
   }
   g_array_unref(change->uids);
   g_free(change);
@@ -526,13 +513,12 @@ ui_box_set_flags(UiApp *app, GPtrArray *items, guint add, guint remove)
   UiBox *box = app->box;
   GArray *uids = g_array_new(FALSE, FALSE, sizeof(guint32));
 
-  box->counted = FALSE;
   for (guint i = 0; i < items->len; i++) {
     UiItem *item = items->pdata[i];
     guint flags = (item->flags | add) & ~remove;
     if (flags == item->flags)
       continue;
-    item->flags = flags;
+    ui_items_set_flags(box->all, item, flags);
     g_array_append_val(uids, item->uid);
   }
   if (!uids->len || box->read_only) {

@@ -229,8 +229,7 @@ mark_asked(UiHits *found, MlPattern *pattern, gpointer data)
     if (mark == TAG || mark == UNTAG)
       row->item->tagged = mark == TAG;
     else
-      row->item->deleted = mark == DELETE;
-    row->box->counted = FALSE;
+      ui_items_set_deleted(row->box->all, row->item, mark == DELETE);
     n++;
   }
   ui_app_dirty(app);

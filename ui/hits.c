@@ -321,7 +321,6 @@ take_found(UiHits *found, UiAccount *account, const MlSavedFound *some)
     if (added)
       add_item(found, box, added, line->date);
   }
-  box->counted = FALSE;
   if (found->fresh->len * SETTLE > found->all->len)
     ui_hits_settle(found, NULL);
 }
@@ -524,7 +523,6 @@ bring_back(UiHits *found, UiBox *box, const MlHeader *header)
   g_autofree char *key = key_of(box, header->uid);
   UiItem *item = g_hash_table_remove(found->left, key) ? ui_box_add_line(box, &line) : NULL;
 
-  box->counted = FALSE;
   if (item)
     add_item(found, box, item, header->date);
   return item != NULL;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mail/folder.h"
+
 /* Items lie in slabs, which are filled towards the end with what is older than all, and from the end with what is newer.
  * Spans are runs of them that follow each other in the list and in memory: some for a list as it is read, one more for
  * each place where something came between or was taken out. What was dropped is used again where nothing else fits. */
@@ -13,8 +15,12 @@ typedef struct {
   guint before; /* so many come before it; right for the first UiItems.counted */
 } Span;
 
+/* The same place as it is read, as it is written here, and as it waits to be used again. */
 typedef union Hole {
   UiItem item;
+  struct {
+    UI_ITEM_FIELDS()
+  } open;
   union Hole *next;
 } Hole;
 G_STATIC_ASSERT(sizeof(Hole) == sizeof(UiItem));
@@ -26,6 +32,7 @@ struct UiItems {
   guint newer_left, older_left;
   Hole *holes;
   guint n, counted;
+  guint unread, pending;
 };
 
 UiItems *
@@ -57,6 +64,7 @@ ui_items_clear(UiItems *items)
   items->newer_left = items->older_left = 0;
   items->holes = NULL;
   items->n = items->counted = 0;
+  items->unread = items->pending = 0;
 }
 
 guint
@@ -151,6 +159,53 @@ ui_items_find(const UiItems *items, guint32 uid)
   const Span *span = span_at(items, at);
   guint in = newer_in(span, uid);
   return in < span->n && span->first[in].uid == uid ? span->first + in : NULL;
+}
+
+/* ---- counts */
+
+guint
+ui_items_unread(const UiItems *items)
+{
+  return items->unread;
+}
+
+guint
+ui_items_pending(const UiItems *items)
+{
+  return items->pending;
+}
+
+/* Each change of an item that they speak of lies between the two. */
+static void
+uncount(UiItems *items, const UiItem *item)
+{
+  items->unread -= !(item->flags & ML_FLAG_SEEN);
+  items->pending -= item->deleted && !(item->flags & ML_FLAG_DELETED);
+}
+
+static void
+count_in(UiItems *items, const UiItem *item)
+{
+  items->unread += !(item->flags & ML_FLAG_SEEN);
+  items->pending += item->deleted && !(item->flags & ML_FLAG_DELETED);
+}
+
+void
+ui_items_set_flags(UiItems *items, UiItem *item, guint flags)
+{
+  g_assert(ui_items_find(items, item->uid) == item);
+  uncount(items, item);
+  ((Hole *)item)->open.flags = (guint8)flags;
+  count_in(items, item);
+}
+
+void
+ui_items_set_deleted(UiItems *items, UiItem *item, gboolean deleted)
+{
+  g_assert(ui_items_find(items, item->uid) == item);
+  uncount(items, item);
+  ((Hole *)item)->open.deleted = deleted != FALSE;
+  count_in(items, item);
 }
 
 /* ---- adding */
@@ -248,6 +303,7 @@ ui_items_add(UiItems *items, guint32 uid)
   item->uid = uid;
   insert_span(items, at, item);
   items->n++;
+  count_in(items, item);
   return item;
 }
 
@@ -278,6 +334,7 @@ drop_from(UiItems *items, const Span *span, GArray *kept)
     }
     keep_run(kept, &run);
     run.n = 0;
+    uncount(items, item);
     Hole *hole = (Hole *)item;
     hole->next = items->holes;
     items->holes = hole;

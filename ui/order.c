@@ -488,8 +488,7 @@ delete_thread(UiApp *app, gboolean on)
     return;
   }
   for (guint i = 0; i < thread->len; i++)
-    ((UiItem *)thread->pdata[i])->deleted = on;
-  app->box->counted = FALSE;
+    ui_items_set_deleted(app->box->all, thread->pdata[i], on);
   ui_app_say(app, on ? "%u marked to be deleted: $ does it." : "%u undeleted.", thread->len);
 }
 

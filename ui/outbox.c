@@ -117,7 +117,7 @@ show_mark_in(UiBox *box, gpointer data)
   UiItem *item = open ? ui_box_by_uid(box, source->uid) : NULL;
 
   if (item)
-    item->flags |= ml_source_flag(source);
+    ui_items_set_flags(box->all, item, item->flags | ml_source_flag(source));
 }
 
 static void

@@ -1,5 +1,6 @@
 #include <glib.h>
 
+#include "mail/folder.h"
 #include "ui/items.h"
 
 /* Held against a plain sorted array, whatever comes and goes. */
@@ -17,6 +18,8 @@ place_in(const GArray *model, guint32 uid)
 static void
 compare(const UiItems *items, const GArray *model)
 {
+  guint unread = 0, pending = 0;
+
   g_assert_cmpuint(ui_items_count(items), ==, model->len);
   for (guint i = 0; i < model->len; i++) {
     guint32 uid = g_array_index(model, guint32, i);
@@ -24,6 +27,28 @@ compare(const UiItems *items, const GArray *model)
     g_assert_cmpuint(item->uid, ==, uid);
     g_assert_true(ui_items_find(items, uid) == item);
     g_assert_cmpuint(ui_items_place(items, uid), ==, i);
+    unread += !(item->flags & ML_FLAG_SEEN);
+    pending += item->deleted && !(item->flags & ML_FLAG_DELETED);
+  }
+  g_assert_cmpuint(ui_items_unread(items), ==, unread);
+  g_assert_cmpuint(ui_items_pending(items), ==, pending);
+}
+
+/* Some are read, flagged, deleted here or by others, and taken back, over and over. */
+static void
+mark_some(UiItems *items)
+{
+  for (guint i = 0; i < ui_items_count(items); i += 1 + (guint)g_test_rand_int_range(0, 9)) {
+    UiItem *item = ui_items_at(items, i);
+    guint flags = (guint)g_test_rand_int_range(0, 256);
+    gboolean deleted = g_test_rand_int_range(0, 2);
+    if (g_test_rand_int_range(0, 2)) {
+      ui_items_set_flags(items, item, flags);
+      g_assert_cmpuint(item->flags, ==, flags);
+    } else {
+      ui_items_set_deleted(items, item, deleted);
+      g_assert_cmpint(item->deleted, ==, deleted);
+    }
   }
 }
 
@@ -74,6 +99,7 @@ test_read_as_it_comes(void)
   compare(items, model);
   for (guint32 uid = 1; uid < 9000; uid += 6) /* as moves are taken back */
     add(items, model, uid);
+  mark_some(items);
   compare(items, model);
   add(items, model, G_MAXUINT32);
   drop(items, model, 1);
@@ -99,6 +125,8 @@ test_at_random(void)
       if (!ui_items_find(items, uid))
         add(items, model, uid);
     }
+    compare(items, model);
+    mark_some(items);
     compare(items, model);
     drop(items, model, round % 7 == 6 ? 2 : 12);
     compare(items, model);
