@@ -112,6 +112,19 @@ ml_store_lines(MlStore *store, const char *folder, guint32 uidvalidity, guint32 
   return NULL;
 }
 
+/* It may be out of the list: store-shown.c. A list of the two for IN would be built anew each time. */
+static int
+step_to(sqlite3_stmt *statement, gint64 id)
+{
+  int code = SQLITE_DONE;
+  for (guint out = 0; out < 2 && code == SQLITE_DONE; out++) {
+    sqlite3_reset(statement);
+    sqlite3_bind_int64(statement, 1, out ? -id : id);
+    code = sqlite3_step(statement);
+  }
+  return code;
+}
+
 GPtrArray *
 ml_store_headers_of(MlStore *store, const char *folder, guint32 uidvalidity, const GArray *uids, GError **error)
 {
@@ -120,18 +133,15 @@ ml_store_headers_of(MlStore *store, const char *folder, guint32 uidvalidity, con
   g_autoptr(sqlite3_stmt) held = NULL;
   gint64 id = find_held(store, folder, uidvalidity, &held, &why);
   g_autoptr(sqlite3_stmt) statement =
-      id ? ml_store_prepare(store, "SELECT " ML_STORE_COLUMNS " FROM message WHERE id IN (?1, -?1)", &why) : NULL;
+      id ? ml_store_prepare(store, "SELECT " ML_STORE_COLUMNS " FROM message WHERE id = ?1", &why) : NULL;
   for (guint i = 0; statement && !why && i < uids->len; i++) {
-    sqlite3_bind_int64(statement, 1, id << 32 | g_array_index(uids, guint32, i));
-    int code = sqlite3_step(statement);
+    int code = step_to(statement, id << 32 | g_array_index(uids, guint32, i));
     if (code == SQLITE_ROW) {
       MlHeader *header = ml_store_read_header(statement);
-      header->uid = g_array_index(uids, guint32, i); /* it may be out of the list: store-shown.c */
+      header->uid = g_array_index(uids, guint32, i);
       g_ptr_array_add(headers, header);
     } else if (code != SQLITE_DONE)
       ml_store_fail(store, &why);
-    if (!why)
-      sqlite3_reset(statement);
   }
   if (!why)
     return g_steal_pointer(&headers);
