@@ -76,6 +76,7 @@ struct MlWorker {
   gboolean stop;
   gboolean changed;  /* something was written down */
   GQueue events;     /* of MlEvent, to be told */
+  GQueue spent;      /* of MlEvent, told: to be freed by the worker */
   GSource *again;    /* wakes the worker, since another process is carrying out; NULL */
   GSource *source;   /* attached while events wait */
   GSource *round_timer; /* wakes the worker, since a round is due; NULL */

@@ -8,7 +8,7 @@
 #include "mail/sync.h"
 #include "mail/worker-private.h"
 
-enum { EVENTS_A_TURN = 64, BACKOFF_MAX = 300 };
+enum { EVENTS_A_TURN = 64, TURN_US = 2000, BACKOFF_MAX = 300 };
 
 void
 ml_event_free(MlEvent *event)
@@ -53,11 +53,37 @@ ml_worker_wake(MlWorker *worker)
 
 /* ---- events: from the worker to the context that made it */
 
+/* Under the lock; they are freed without it. */
+static void
+take_spent(MlWorker *worker, GQueue *spent)
+{
+  *spent = worker->spent;
+  g_queue_init(&worker->spent);
+}
+
+/* Takes @event. The headers of a long list go back to the thread that made them: freed here they would wait for its
+ * memory's lock. When the list has come to its end what is left of it goes as well. */
+static void
+done_with(MlWorker *worker, MlEvent *event)
+{
+  GQueue spent = G_QUEUE_INIT;
+  g_mutex_lock(&worker->lock);
+  if (event->kind == ML_EVENT_HEADERS)
+    g_queue_push_tail(&worker->spent, g_steal_pointer(&event));
+  else if (event->kind == ML_EVENT_DONE)
+    take_spent(worker, &spent);
+  g_mutex_unlock(&worker->lock);
+  g_queue_clear_full(&spent, (GDestroyNotify)ml_event_free);
+  ml_event_free(event);
+}
+
+/* Not for long, however much has come: a key may wait. */
 static gboolean
 deliver(gpointer data)
 {
   MlWorker *worker = data;
-  for (guint i = 0; i < EVENTS_A_TURN; i++) {
+  gint64 until = g_get_monotonic_time() + TURN_US;
+  for (guint i = 0; i < EVENTS_A_TURN && (!i || g_get_monotonic_time() < until); i++) {
     g_mutex_lock(&worker->lock);
     MlEvent *event = g_queue_pop_head(&worker->events);
     if (!event)
@@ -71,7 +97,7 @@ deliver(gpointer data)
     if (event->kind == ML_EVENT_OPENED)
       g_hash_table_replace(worker->shown, g_strdup(event->folder), GUINT_TO_POINTER(event->selected.uidvalidity));
     worker->func(event, worker->user_data);
-    ml_event_free(event);
+    done_with(worker, event);
   }
   return G_SOURCE_CONTINUE;
 }
@@ -80,7 +106,9 @@ deliver(gpointer data)
 void
 ml_worker_post(MlWorker *worker, MlEvent *event)
 {
+  GQueue spent;
   g_mutex_lock(&worker->lock);
+  take_spent(worker, &spent);
   g_queue_push_tail(&worker->events, event);
   if (!worker->source) {
     worker->source = g_idle_source_new();
@@ -89,6 +117,7 @@ ml_worker_post(MlWorker *worker, MlEvent *event)
     g_source_attach(worker->source, worker->context);
   }
   g_mutex_unlock(&worker->lock);
+  g_queue_clear_full(&spent, (GDestroyNotify)ml_event_free);
 }
 
 MlEvent *
@@ -328,6 +357,7 @@ ml_worker_new(const MlAccount *account, const MlDriverHooks *hooks, MlEventFunc 
   g_mutex_init(&worker->lock);
   g_queue_init(&worker->queue);
   g_queue_init(&worker->events);
+  g_queue_init(&worker->spent);
   worker->shown_state = ML_STATE_CONNECTING;
   ml_worker_pending_start(worker);
   worker->thread = g_thread_new(account->name, work, worker);
@@ -352,6 +382,7 @@ ml_worker_free(MlWorker *worker)
   }
   g_queue_clear_full(&worker->queue, (GDestroyNotify)command_free);
   g_queue_clear_full(&worker->events, (GDestroyNotify)ml_event_free);
+  g_queue_clear_full(&worker->spent, (GDestroyNotify)ml_event_free);
   ml_driver_free(worker->driver);
   ml_worker_pending_clear(worker);
   ml_worker_round_clear(worker);

@@ -140,13 +140,18 @@ struct UiApp {
   MlPeople *people[CRYPTO_JOB_THREADS]; /* by CryptoJobThread: each touched on that thread alone */
 };
 
-/* app.c */
-void ui_app_dirty(UiApp *app);
+/* draw.c */
+void ui_app_draw(UiApp *app);
+void ui_app_dirty(UiApp *app); /* draws in the next turn of the loop */
+/* What a key has changed is drawn before anything else is heard of: of a long list that is read each turn brings more. */
+void ui_app_draw_now(UiApp *app);
 /* What a key asked for is there in a moment: until ui_app_release(), the next key or 12 ms nothing is drawn, so that it is
  * drawn once, and the screen is not empty in between. */
 void ui_app_hold(UiApp *app);
 void ui_app_release(UiApp *app);
-void ui_app_draw(UiApp *app); /* draw.c: now; ui_app_dirty() does it in the next turn */
+
+/* app.c */
+void ui_app_drawn(UiApp *app);
 void ui_app_say(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* status line; through the gate */
 void ui_app_complain(UiApp *app, const char *format, ...) G_GNUC_PRINTF(2, 3); /* and in the log */
 /* Keys thread: "Enter WHAT of "TOKEN" on the reader." stands for as long as the job runs. */

@@ -5,7 +5,7 @@
 #include "ui/app-private.h"
 #include "ui/terminal.h"
 
-enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 200, HOLD_US = 12000 };
+enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 200 };
 
 static void start_rest(UiApp *app);
 
@@ -16,54 +16,11 @@ is_first_seen(const UiApp *app)
   return app->views->len > 1 || !app->box || ui_box_rows(app->box) || !app->box->loading;
 }
 
-static gboolean
-on_draw(gpointer data)
+void
+ui_app_drawn(UiApp *app)
 {
-  UiApp *app = data;
-
-  app->draw_source = 0;
-  app->dirty = FALSE;
-  ui_app_draw(app);
   if (app->rest_source && is_first_seen(app))
     start_rest(app);
-  return G_SOURCE_REMOVE;
-}
-
-/* Whatever a turn of the loop brings, it is drawn once, in the next; at the priority of everything else, so that a
- * flood of events does not keep it from the screen. */
-void
-ui_app_dirty(UiApp *app)
-{
-  app->dirty = TRUE;
-  if (app->draw_source || app->ending)
-    return;
-  gint64 left = app->held_until ? app->held_until - g_get_monotonic_time() : 0;
-  app->draw_source = left > 0 ? g_timeout_add((guint)(left / 1000) + 1, on_draw, app)
-                              : g_idle_add_full(G_PRIORITY_DEFAULT, on_draw, app, NULL);
-}
-
-static void
-hold_until(UiApp *app, gint64 until)
-{
-  app->held_until = until;
-  if (app->draw_source)
-    g_source_remove(app->draw_source);
-  app->draw_source = 0;
-  if (app->dirty)
-    ui_app_dirty(app);
-}
-
-void
-ui_app_hold(UiApp *app)
-{
-  hold_until(app, g_get_monotonic_time() + HOLD_US);
-}
-
-void
-ui_app_release(UiApp *app)
-{
-  if (app->held_until)
-    hold_until(app, 0);
 }
 
 static void
@@ -328,6 +285,8 @@ on_keys(int fd, GIOCondition condition, gpointer data)
     ui_app_end(app);
     return G_SOURCE_REMOVE;
   }
+  if (app->keys_source)
+    ui_app_draw_now(app);
   return app->keys_source ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 

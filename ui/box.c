@@ -152,10 +152,12 @@ ui_box_told(UiBox *box, guint32 uid, guint flags)
   return TRUE;
 }
 
-/* Takes @header. What the store has need not be kept here. */
+/* Takes *@at where it is kept here, which what the store has need not be; else it stays the event's: freeing what another
+ * thread has made waits for that thread, now and then, and a key may wait for this one. */
 static UiItem *
-add_item(UiBox *box, MlHeader *header, gboolean stored)
+add_item(UiBox *box, MlHeader **at, gboolean stored)
 {
+  MlHeader *header = *at;
   MlLine line = { header->uid, (guint16)header->flags, (guint16)header->hints, header->date, header->received,
                   header->size };
   UiItem *added = add_line(box, &line, header), *item = added ? added : ui_box_by_uid(box, line.uid);
@@ -166,9 +168,10 @@ add_item(UiBox *box, MlHeader *header, gboolean stored)
     g_clear_pointer(&box->numbers, g_array_unref);
     box->unmarked = TRUE;
   }
-  ui_box_keep(box, line.uid, stored && box->lines ? NULL : header);
-  if (stored && box->lines)
-    ui_lines_put(box->lines, header);
+  stored = stored && box->lines;
+  ui_box_keep(box, line.uid, stored ? NULL : header);
+  if (!stored || ui_lines_put(box->lines, header))
+    *at = NULL;
   return added;
 }
 
@@ -198,7 +201,7 @@ take_headers(UiBox *box, MlEvent *event)
   gboolean more = event->lines && take_lines(box, event);
 
   for (guint i = 0; event->headers && i < event->headers->len; i++)
-    add_item(box, g_steal_pointer(&event->headers->pdata[i]), event->stored);
+    add_item(box, (MlHeader **)&event->headers->pdata[i], event->stored);
   if (!more)
     settle(box);
   box->total = MAX(event->total ? (guint)event->total : box->total, ui_items_count(box->all));
@@ -215,7 +218,7 @@ take_new(UiApp *app, UiBox *box, MlEvent *event)
   UiItem *only = NULL;
 
   for (guint i = event->headers->len; i-- > 0;) {
-    UiItem *item = add_item(box, g_steal_pointer(&event->headers->pdata[i]), event->stored);
+    UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[i], event->stored);
     only = item ? item : only;
     added += item != NULL;
   }

@@ -3,6 +3,7 @@
 #include "ui/app-private.h"
 
 /* The whole screen: the view, and below it what was said last, or the question that waits for an answer. */
+enum { HOLD_US = 12000 };
 
 /* How many rows a question takes, above the last one. */
 static GPtrArray *
@@ -154,4 +155,66 @@ ui_app_draw(UiApp *app)
   else
     draw_bottom(app, rows, columns, hints);
   ui_screen_end(rows - 1, cursor, asking);
+}
+
+/* ---- when */
+
+static gboolean
+on_draw(gpointer data)
+{
+  UiApp *app = data;
+
+  app->draw_source = 0;
+  app->dirty = FALSE;
+  ui_app_draw(app);
+  ui_app_drawn(app);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whatever a turn of the loop brings, it is drawn once, in the next; at the priority of everything else, so that a
+ * flood of events does not keep it from the screen. */
+void
+ui_app_dirty(UiApp *app)
+{
+  app->dirty = TRUE;
+  if (app->draw_source || app->ending)
+    return;
+  gint64 left = app->held_until ? app->held_until - g_get_monotonic_time() : 0;
+  app->draw_source = left > 0 ? g_timeout_add((guint)(left / 1000) + 1, on_draw, app)
+                              : g_idle_add_full(G_PRIORITY_DEFAULT, on_draw, app, NULL);
+}
+
+static void
+hold_until(UiApp *app, gint64 until)
+{
+  app->held_until = until;
+  if (app->draw_source)
+    g_source_remove(app->draw_source);
+  app->draw_source = 0;
+  if (app->dirty)
+    ui_app_dirty(app);
+}
+
+void
+ui_app_hold(UiApp *app)
+{
+  hold_until(app, g_get_monotonic_time() + HOLD_US);
+}
+
+void
+ui_app_release(UiApp *app)
+{
+  if (app->held_until)
+    hold_until(app, 0);
+}
+
+void
+ui_app_draw_now(UiApp *app)
+{
+  gboolean held = app->held_until && app->held_until > g_get_monotonic_time();
+
+  if (!app->draw_source || held || app->ending)
+    return;
+  g_source_remove(app->draw_source);
+  on_draw(app);
 }

@@ -99,13 +99,13 @@ keep(UiLines *lines, MlHeader *header)
   g_hash_table_insert(lines->entries, GUINT_TO_POINTER(header->uid), entry);
 }
 
-void
+gboolean
 ui_lines_put(UiLines *lines, MlHeader *header)
 {
-  if (lines->used.length < ROOM / 2)
-    keep(lines, header);
-  else
-    ml_header_free(header);
+  if (lines->used.length >= ROOM / 2)
+    return FALSE;
+  keep(lines, header);
+  return TRUE;
 }
 
 void

@@ -13,7 +13,7 @@ void ui_lines_free(UiLines *lines); /* NULL is fine */
 void ui_lines_close(UiLines *lines); /* the file; it is opened again by whoever reads on. NULL is fine */
 void ui_lines_clear(UiLines *lines, guint32 uidvalidity); /* the folder is another one */
 void ui_lines_forget(UiLines *lines, guint32 uid);
-void ui_lines_put(UiLines *lines, MlHeader *header); /* takes one that is in the store; kept while there is room */
+gboolean ui_lines_put(UiLines *lines, MlHeader *header); /* one that is in the store; takes it, or FALSE: there is no room */
 
 /* Reads those that are not here already. @uids: array of guint32. */
 void ui_lines_prefetch(UiLines *lines, const GArray *uids);
