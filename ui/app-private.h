@@ -217,6 +217,7 @@ typedef struct {
   int drawn;     /* top, as it was drawn last */
   int heading;   /* where a key has moved since: -1 up, 1 down, 0: nowhere */
 } UiWindow;
+UiWindow *ui_window(const UiApp *app); /* of what is shown; NULL: nothing is */
 UiItem *ui_window_item(const UiApp *app, int line, UiBox **box); /* NULL: there is no such line */
 int ui_window_cursor(const UiApp *app); /* its line; -1: there is none */
 void ui_window_prefetch(UiApp *app, int from, int to); /* what these lines say, from the store in one go a folder */

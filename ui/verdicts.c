@@ -347,24 +347,29 @@ on_change(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent ev
   arm(verdicts, SOON_MS);
 }
 
-/* Of shown, from @first to @last. */
+/* Lines of the screen's list, @last first. A step is of one folder: what a search found in others waits for the cursor. */
 static void
-choose_between(const UiBox *box, GPtrArray *wanted, guint most, int first, int last)
+choose_between(const UiApp *app, GPtrArray *wanted, guint most, int first, int last)
 {
-  for (int i = MAX(first, 0); i <= MIN(last, (int)ui_box_rows(box) - 1) && wanted->len < most; i++)
-    if (is_wanted(ui_box_row(box, i)))
-      g_ptr_array_add(wanted, ui_box_row(box, i));
+  UiBox *box;
+  for (int line = last; line >= MAX(first, 0) && wanted->len < most; line--) {
+    UiItem *item = ui_window_item(app, line, &box);
+    if (item && box == app->box && is_wanted(item))
+      g_ptr_array_add(wanted, item);
+  }
 }
 
 /* In sight, then the pages beside it, then from the newest on. */
 static void
 choose(Verdicts *verdicts, GPtrArray *wanted, guint most, gboolean rest)
 {
-  const UiBox *box = verdicts->app->box;
-  int top = (int)ui_box_rows(box) - 1 - box->window.top, bottom = top - box->window.rows + 1;
-  choose_between(box, wanted, most, bottom, top);
-  choose_between(box, wanted, most, bottom - box->window.rows, bottom - 1);
-  choose_between(box, wanted, most, top + 1, top + box->window.rows);
+  const UiApp *app = verdicts->app;
+  const UiBox *box = app->box;
+  const UiWindow *window = ui_window(app);
+  int top = window->top, below = top + window->rows;
+  choose_between(app, wanted, most, top, below - 1);
+  choose_between(app, wanted, most, below, below + window->rows - 1);
+  choose_between(app, wanted, most, top - window->rows, top - 1);
   for (guint looked = 0; rest && verdicts->at < ui_items_count(box->all) && looked < SCAN && wanted->len < most;
        verdicts->at++, looked++)
     if (is_wanted(ui_items_at(box->all, verdicts->at)) && !g_ptr_array_find(wanted, ui_items_at(box->all, verdicts->at), NULL))
@@ -507,12 +512,13 @@ ui_verdicts_drawn(UiApp *app)
     return;
   if (verdicts->expires < g_get_real_time() / G_USEC_PER_SEC && forget_expired(verdicts, FALSE))
     ui_verdicts_kick(app);
-  if (verdicts->top == box->window.top && verdicts->cursor == box->cursor && verdicts->rows == box->window.rows &&
+  const UiWindow *window = ui_window(app);
+  if (verdicts->top == window->top && verdicts->cursor == box->cursor && verdicts->rows == window->rows &&
       verdicts->shown == ui_box_rows(box))
     return;
-  verdicts->top = box->window.top;
+  verdicts->top = window->top;
   verdicts->cursor = box->cursor;
-  verdicts->rows = box->window.rows;
+  verdicts->rows = window->rows;
   verdicts->shown = ui_box_rows(box);
   ui_verdicts_kick(app);
 }

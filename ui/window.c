@@ -3,8 +3,8 @@
 /* The lines of the list of messages that are on the screen: of the open folder, or of what a search has found, whose
  * messages lie in several folders. Line 0 is the top one of all. */
 
-static UiWindow *
-window_of(UiApp *app)
+UiWindow *
+ui_window(const UiApp *app)
 {
   return app->hits ? &app->hits->window : app->box ? &app->box->window : NULL;
 }
@@ -100,7 +100,7 @@ ui_window_move(UiWindow *window, UiMove move, int n, int *line)
 int
 ui_window_draw(UiApp *app, int rows, int n)
 {
-  UiWindow *window = window_of(app);
+  UiWindow *window = ui_window(app);
   int line = ui_window_cursor(app);
 
   window->rows = MAX(rows - 1, 1);
@@ -118,7 +118,7 @@ static gboolean
 read_near(gpointer data)
 {
   UiApp *app = data;
-  UiWindow *window = window_of(app);
+  UiWindow *window = ui_window(app);
 
   app->near_source = 0;
   if (!window)
@@ -134,7 +134,7 @@ read_near(gpointer data)
 void
 ui_window_drawn(UiApp *app)
 {
-  if (window_of(app)->heading && !app->near_source && !app->ending)
+  if (ui_window(app)->heading && !app->near_source && !app->ending)
     app->near_source = g_idle_add_full(G_PRIORITY_LOW, read_near, app, NULL);
   ui_ahead_drawn(app);
 }

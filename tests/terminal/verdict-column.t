@@ -181,6 +181,45 @@ keys q
 wait_for 'ended with 0' 'ends'
 check 'nor is it kept' [ "$(stored 2)" = 0 ]
 
+# --- what a search found: the rows in sight are judged first, here those with the lowest numbers
+far=$server/mail/bob/Maildir
+number=1700000100
+mkdir -p "$far/.Empty/cur" "$far/.Empty/new" "$far/.Empty/tmp"
+for each in "$LAB"/mails/*; do
+	number=$((number - 1))
+	cp -p "$each" "$far/cur/$number.x:2,S"
+done
+chown -R "$MAIL_UID:$MAIL_GID" "$far" 2>/dev/null
+printf '[account bob]\naddress = you@demo.example\nimap = imaps://bob@127.0.0.1:%s\npassword-command = echo secret-bob\n[searches]\nAll = from:demo\n[keys]\nsystem-tokens = no\n' \
+	"$PORT_TLS" >"$LAB/profile/signet.conf"
+signet sync --bodies >/dev/null 2>&1
+python3 - "$LAB/profile/data/store/bob.db" <<'EOF'
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=30) as store:
+    store.execute("CREATE TABLE judged(n INTEGER PRIMARY KEY, id INTEGER)")
+    store.execute("CREATE TRIGGER judged AFTER INSERT ON verdict BEGIN INSERT INTO judged(id) VALUES(new.id); END")
+EOF
+first_judged() { python3 -c 'import sqlite3, sys
+print(*(sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute("SELECT subject FROM judged JOIN message ON message.id = judged.id ORDER BY n").fetchone() or [""]))' \
+	"$LAB/profile/data/store/bob.db" 2>/dev/null; }
+any_judged() { [ -n "$(first_judged)" ]; }
+start 120 8 -- Empty
+seen 'No messages'
+keys y
+seen '^ Folders'
+keys End
+seen '^>   All +from:demo'
+keys Enter
+wait_for '^ Search "All"  32 messages' 'a search'
+wait_for ' S[+?!] .*Contract, second draft' 'whose rows in sight get their marks'
+check 'what was judged is kept' until_true any_judged
+case "$(first_judged)" in
+Contract* | Hello* | Invoice* | Urgent*) pass 'and before what is not in sight' ;;
+*) fail "the rows in sight are judged first ($(first_judged))" ;;
+esac
+keys q q
+wait_for 'ended with 0' 'ends'
+
 # --- a card: no PIN is asked for, and none goes to it
 . tests/terminal/card-lib.sh
 removable_card
