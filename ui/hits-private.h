@@ -38,8 +38,7 @@ struct UiHits {
   gboolean running; /* a piece is under way */
   gboolean complete; /* each account was searched to the end once */
   guint serial, open; /* open: messages that could not be looked into */
-  guint mend_source; /* 0: none */
-  gint64 mended;    /* when it was searched again last, since a line was missing in the store */
+  guint source;     /* the next piece; 0 */
 };
 
 /* hits.c */

@@ -85,39 +85,6 @@ draw_empty(const UiHits *found, int columns)
   ui_screen_put(4, 2, columns - 2, UI_STYLE_QUIET, text);
 }
 
-static gboolean
-mend(gpointer data)
-{
-  UiHits *found = data;
-
-  found->mend_source = 0;
-  found->mended = g_get_monotonic_time();
-  if (!found->app->ending)
-    ui_hits_again(found->app);
-  return G_SOURCE_REMOVE;
-}
-
-/* After drawing. What went from the store while the list stands is found no more, and goes by searching once more; not more
- * often than every half minute: what is wrong may be the file. */
-static void
-mend_missed(UiHits *found)
-{
-  enum { REST = 30 };
-  gboolean missed = FALSE;
-
-  for (guint i = 0; i < found->boxes->len; i++) {
-    const UiBox *box = found->boxes->pdata[i];
-    g_autoptr(GError) error = NULL;
-    missed |= box->lines && ui_lines_missed(box->lines, &error);
-    if (error)
-      ui_app_note(found->app, UI_STYLE_WARN, "%s: %s", box->account->account->name, error->message);
-  }
-  if (!missed || found->mend_source || found->app->ending)
-    return;
-  gint64 left = found->mended ? found->mended + REST * G_USEC_PER_SEC - g_get_monotonic_time() : 0;
-  found->mend_source = left > 0 ? g_timeout_add((guint)(left / 1000) + 1, mend, found) : g_idle_add(mend, found);
-}
-
 void
 ui_hits_draw(UiHits *found, int rows, int columns)
 {
@@ -134,7 +101,6 @@ ui_hits_draw(UiHits *found, int rows, int columns)
   ui_verdicts_drawn(found->app);
   for (int i = 0; i < found->window.rows && top + i < n; i++)
     draw_row(found, 1 + i, columns, top + i, now);
-  mend_missed(found);
   ui_window_drawn(found->app);
 }
 

@@ -454,8 +454,6 @@ ui_hits_free(UiApp *app)
   if (!found)
     return;
   app->box = found->home;
-  if (found->mend_source)
-    g_source_remove(found->mend_source);
   ui_hits_ask_stop(found);
   for (guint i = 0; i < found->boxes->len; i++) {
     UiBox *box = found->boxes->pdata[i];

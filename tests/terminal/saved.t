@@ -3,13 +3,6 @@
 # the message where it lies; one that went meanwhile is told, and no other is touched.
 . "$(dirname "$0")/saved-lib.sh"
 
-for n in $(seq 10 49); do
-	printf 'From: Jo <jo@example.org>\nTo: bob@example.org\nSubject: Many %s\nDate: Wed, 01 Nov 2023 00:%s:00 +0000\nMessage-ID: <%s@many>\n\nOne of many.\n' \
-		"$n" "$n" "$n" >"$bob/.Lists/cur/17100000$n.x:2,S"
-done
-chown "$MAIL_UID:$MAIL_GID" "$bob"/.Lists/cur/* 2>/dev/null
-signet -A bob sync >/dev/null 2>&1
-
 start 80 24 --
 wait_for '^> *2 .*Near report' 'the list is there'
 keys y
@@ -182,37 +175,6 @@ keys Enter
 wait_for '^ Search "Odd ones"' 'it opens'
 keys q
 wait_gone '^ Search "Odd ones"' 'q leaves it'
-
-# ---- a message that another program takes out of what is kept, while the list stands
-keys Q
-seen 'Search all folders for:'
-typed 'subject:many'
-keys Enter
-unseen 'Search all folders for:'
-keys w
-seen 'Keep this search under the name:'
-typed 'Zillions'
-keys Enter
-seen 'Kept: y lists "Zillions"'
-keys q y
-seen '^ Folders'
-keys End
-seen '^>   Zillions +subject:many'
-keys Enter
-wait_for '^ Search "Zillions"  40 messages' 'more than a page'
-wait_for '^>.*Many 49' 'from the newest'
-python3 - "$LAB/profile/data/store/bob.db" <<'EOF'
-import sqlite3, sys
-with sqlite3.connect(sys.argv[1], timeout=30) as store:
-    gone = store.execute("DELETE FROM message WHERE subject = 'Many 11'").rowcount
-assert gone == 1, gone
-EOF
-keys End
-wait_for '^>.*Many 10' 'at the oldest'
-wait_for '^ Search "Zillions"  39 messages' 'the one above it is found no more, and goes'
-check 'no line is without its text' until_true has_not '[.][.][.] *$'
-keys q
-wait_gone '^ Search "Zillions"' 'q leaves it'
 keys Escape y
 seen '^ Folders'
 typed /lists
