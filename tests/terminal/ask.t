@@ -133,20 +133,6 @@ wait_for '^ The server answered' 'it is asked once it is up'
 keys q
 wait_gone '^ Search anna' 'q leaves'
 
-# ---- the index of words rests while the list is read, but not while somebody searches
-wait_for 'anna  online' 'the line is there'
-echo 'An okapi was seen by another one.' | post . 12 'Late one'
-own
-stopped=$(ps -o pid=,comm= --ppid "$(cat "$server/run/master.pid")" | awk '$2 == "imap" { print $1 }')
-kill -STOP $stopped
-check 'another signet reads what came' signet -A anna sync --bodies --no-index INBOX
-keys C-r Q
-wait_for 'Search all folders for:' 'Q while the server says nothing'
-typed okapi
-wait_for '^ Search anna: 1 found' 'finds what came'
-kill -CONT $stopped
-keys Escape
-wait_gone '^ Search anna' 'Esc leaves'
 keys q
 wait_for 'ended with 0' 'and signet'
 
