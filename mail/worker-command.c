@@ -8,6 +8,7 @@ enum { PROGRESS_US = 100000, TRIES_MAX = 16 };
 static gboolean
 select_folder(MlWorker *worker, const char *folder, MlSelected *selected, GError **error)
 {
+  worker->left |= worker->open && strcmp(worker->open, folder) != 0;
   g_clear_pointer(&worker->selected, g_free);
   if (!ml_driver_select(worker->driver, folder, selected, error))
     return FALSE;
@@ -20,10 +21,8 @@ select_folder(MlWorker *worker, const char *folder, MlSelected *selected, GError
 gboolean
 ml_worker_select(MlWorker *worker, const char *folder, MlSelected *selected, GError **error)
 {
-  if (g_strcmp0(worker->selected, folder) != 0) {
-    worker->left |= worker->open && strcmp(worker->open, folder) != 0;
+  if (g_strcmp0(worker->selected, folder) != 0)
     return select_folder(worker, folder, selected, error);
-  }
   *selected = (MlSelected){ .uidvalidity = worker->selected_validity, .read_only = worker->selected_read_only };
   return TRUE;
 }
@@ -36,14 +35,16 @@ ml_worker_post_changes(MlWorker *worker, MlChanges *changes)
   ml_worker_post(worker, event);
 }
 
-/* The folder that the UI looks at is the one whose news we hear. */
+/* The folder that the UI looks at is the one whose news we hear. A command may have come back to it without asking what
+ * happened there meanwhile. */
 gboolean
 ml_worker_select_open(MlWorker *worker, GError **error)
 {
-  if (!worker->open || g_strcmp0(worker->open, worker->selected) == 0)
+  gboolean local = ml_driver_is_local(worker->driver), here = g_strcmp0(worker->open, worker->selected) == 0;
+  gboolean left = worker->left && ml_worker_store(worker);
+  if (!worker->open || (here && !left))
     return TRUE;
-  gboolean local = ml_driver_is_local(worker->driver);
-  if ((worker->left || local) && ml_worker_store(worker))
+  if (left || (local && ml_worker_store(worker)))
     return ml_worker_sync_open(worker, error);
   MlSelected selected;
   if (!select_folder(worker, worker->open, &selected, error))

@@ -153,10 +153,6 @@ fetch(MlWorker *worker, const char *folder, GError **error)
 static gboolean
 go_on(MlWorker *worker, GError **error)
 {
-  if (!worker->round && !begin_round(worker, error))
-    return FALSE;
-  if (!ml_worker_keep_look(worker, error))
-    return FALSE;
   while (worker->round->len) {
     const char *folder = worker->round->pdata[worker->round->len - 1];
     if (strcmp(folder, worker->open) != 0)
@@ -168,17 +164,6 @@ go_on(MlWorker *worker, GError **error)
   return TRUE;
 }
 
-/* A folder that has gone, or that costs us the line, is left out of this round. */
-static void
-learn(MlWorker *worker, const GError *error)
-{
-  gboolean cancelled = g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED);
-  if (worker->round && worker->round->len && !cancelled)
-    pass_on(worker);
-  else if (!worker->round)
-    worker->round_due = g_get_monotonic_time() + AGAIN_US;
-  ml_worker_learn(worker, error);
-}
 
 gboolean
 ml_worker_round(MlWorker *worker)
@@ -192,7 +177,15 @@ ml_worker_round(MlWorker *worker)
     wake_in(worker, left);
     return FALSE;
   }
-  if (!go_on(worker, &error))
-    learn(worker, error);
+  if (!worker->round && !begin_round(worker, &error)) {
+    worker->round_due = g_get_monotonic_time() + AGAIN_US;
+  } else if (!ml_worker_keep_look(worker, &error)) {
+    if (ml_error_is_absent(error))
+      return FALSE; /* the open folder has gone: the wait for news meets the same, and tells it */
+  } else if (!go_on(worker, &error) && !g_error_matches(error, ML_ERROR, ML_ERROR_CANCELLED)) {
+    pass_on(worker); /* a folder that has gone, or that costs us the line, is left out of this round */
+  }
+  if (error)
+    ml_worker_learn(worker, error);
   return TRUE;
 }

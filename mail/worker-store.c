@@ -178,7 +178,8 @@ on_opened(const MlSelected *selected, gboolean reset, gpointer user_data)
   ml_worker_refresh(worker, command->folder);
   g_free(worker->open);
   worker->open = g_strdup(command->folder);
-  ml_worker_keep_anew(worker);
+  if (command->id)
+    ml_worker_keep_anew(worker);
   worker->opened = *selected;
   worker->left = FALSE;
 }
@@ -234,6 +235,8 @@ ml_worker_sync(MlWorker *worker, MlCommand *command, GError **error)
                                &synced, &why, error);
   if (why)
     ml_worker_store_failed(worker, why);
+  if (ok && (synced.reset || synced.added || synced.changed))
+    ml_worker_keep_anew(worker); /* else what could not be fetched is not asked for again */
   if (!ok && error && ml_error_is_absent(*error) && ml_driver_is_local(worker->driver))
     forget_folder(worker, command->folder);
   ml_worker_refresh(worker, command->folder);

@@ -8,7 +8,7 @@
 #include "mail/sync.h"
 #include "mail/worker-private.h"
 
-enum { EVENTS_A_TURN = 64, TURN_US = 2000, BACKOFF_MAX = 300 };
+enum { EVENTS_A_TURN = 64, TURN_US = 2000, SPENT_MOST = 16, BACKOFF_MAX = 300 };
 
 void
 ml_event_free(MlEvent *event)
@@ -77,20 +77,27 @@ done_with(MlWorker *worker, MlEvent *event)
   ml_event_free(event);
 }
 
-/* Not for long, however much has come: a key may wait. */
+/* Not for long, however much has come: a key may wait. The worker, which may have no more to tell, is not waited for where
+ * many lists are to be freed. */
 static gboolean
 deliver(gpointer data)
 {
   MlWorker *worker = data;
+  GQueue spent = G_QUEUE_INIT;
   gint64 until = g_get_monotonic_time() + TURN_US;
   for (guint i = 0; i < EVENTS_A_TURN && (!i || g_get_monotonic_time() < until); i++) {
     g_mutex_lock(&worker->lock);
     MlEvent *event = g_queue_pop_head(&worker->events);
-    if (!event)
+    if (!event) {
       g_clear_pointer(&worker->source, g_source_unref);
+      if (worker->spent.length > SPENT_MOST)
+        take_spent(worker, &spent);
+    }
     g_mutex_unlock(&worker->lock);
-    if (!event)
+    if (!event) {
+      g_queue_clear_full(&spent, (GDestroyNotify)ml_event_free);
       return G_SOURCE_REMOVE;
+    }
     if (event->kind == ML_EVENT_STATE)
       worker->shown_state = event->state;
     ml_worker_overlay(worker, event);

@@ -257,6 +257,7 @@ struct UiBox {
   GArray *places;         /* where in threaded each of them is (ui/order.c); NULL with it */
   GArray *numbers;        /* dates and sizes of all, while they are the order (ui/order.c); else NULL */
   guint unarranged;       /* messages of all that shown does not know of yet */
+  guint32 newest;         /* greatest number that was ever in all */
   int cursor;             /* a row */
   UiWindow window;
   gboolean placed;        /* the person, or the first screenful, has set the cursor */

@@ -111,6 +111,7 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
     return NULL;
   }
   item = ui_items_add(box->all, line->uid);
+  box->newest = MAX(box->newest, line->uid);
   fill(box, item, line);
   item->told = TRUE;
   ui_box_fit_one(box, item, header);
@@ -196,14 +197,36 @@ take_lines(UiBox *box, const MlEvent *event)
 }
 
 static void
-take_headers(UiBox *box, MlEvent *event)
+say_new(UiApp *app, UiBox *box, guint added, UiItem *only)
+{
+  if (added == 1) {
+    const MlHeader *header = ui_box_header(box, only);
+    ui_app_say(app, "New: %s: %s", header->from_name, header->subject);
+  } else if (added)
+    ui_app_say(app, "%u new messages.", added);
+}
+
+/* What comes without having been asked for came while the worker was in another folder; but for what is brought back. */
+static void
+take_headers(UiApp *app, UiBox *box, MlEvent *event)
 {
   gboolean more = event->lines && take_lines(box, event);
+  guint32 newest = event->id ? G_MAXUINT32 : box->newest;
+  guint came = 0;
+  UiItem *only = NULL;
 
-  for (guint i = 0; event->headers && i < event->headers->len; i++)
-    add_item(box, (MlHeader **)&event->headers->pdata[i], event->stored);
+  for (guint i = 0; event->headers && i < event->headers->len; i++) {
+    UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[i], event->stored);
+    gboolean is_new = item && newest && item->uid > newest;
+    only = is_new ? item : only;
+    came += is_new;
+  }
   if (!more)
     settle(box);
+  if (came) {
+    ui_verdicts_more(app);
+    say_new(app, box, came, only);
+  }
   box->total = MAX(event->total ? (guint)event->total : box->total, ui_items_count(box->all));
   if ((!box->placed || comes_again(box)) && ui_box_rows(box))
     place_cursor(box);
@@ -225,11 +248,7 @@ take_new(UiApp *app, UiBox *box, MlEvent *event)
   settle(box);
   ui_verdicts_more(app);
   box->total += added;
-  if (added == 1) {
-    const MlHeader *header = ui_box_header(box, only);
-    ui_app_say(app, "New: %s: %s", header->from_name, header->subject);
-  } else if (added)
-    ui_app_say(app, "%u new messages.", added);
+  say_new(app, box, added, only);
 }
 
 guint
@@ -300,6 +319,7 @@ ui_box_event(UiApp *app, MlEvent *event)
     if (!same && ui_items_count(box->all)) {
       ui_box_rows_clear(box);
       ui_items_clear(box->all);
+      box->newest = 0;
       g_hash_table_remove_all(box->kept);
       g_hash_table_remove_all(box->until);
       box->placed = FALSE;
@@ -315,7 +335,7 @@ ui_box_event(UiApp *app, MlEvent *event)
   }
   case ML_EVENT_HEADERS:
     if (event->headers || event->lines)
-      take_headers(box, event);
+      take_headers(app, box, event);
     break;
   case ML_EVENT_NEW:
     if (event->headers)
