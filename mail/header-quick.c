@@ -58,11 +58,22 @@ is_dotted(const char *at, const char *end)
   return !dot;
 }
 
+/* GMime tells a domain of xn-- in its own letters. */
+static gboolean
+is_encoded(const char *domain, const char *end)
+{
+  static const char mark[] = "xn--";
+  gboolean encoded = FALSE;
+  for (; (gsize)(end - domain) >= sizeof mark - 1 && !encoded; domain++)
+    encoded = g_ascii_strncasecmp(domain, mark, sizeof mark - 1) == 0;
+  return encoded;
+}
+
 static gboolean
 is_address(const char *at, const char *end)
 {
   const char *sign = memchr(at, '@', (gsize)(end - at));
-  return sign && is_dotted(at, sign) && is_dotted(sign + 1, end);
+  return sign && is_dotted(at, sign) && is_dotted(sign + 1, end) && !is_encoded(sign + 1, end);
 }
 
 /* Words with one blank between each and the next; quoted, commas and dots as well. */

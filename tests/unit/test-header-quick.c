@@ -89,7 +89,8 @@ test_from(void)
   static const char *const hostile[] = { "a@b", "<a@b>", " <a@b>", "a <a@b> ", "a <a@b>>", "a <<a@b>", "a: <a@b>", "a (c) <a@b>",
                                          "a@b, c@d", "\"a\"b <a@b>", "\"a <a@b>", "a\" <a@b>", "\"\" <a@b>", "a <a@b@c>", "a <@b>",
                                          "a <a@>", "a <a.@b>", "a <a@.b>", "a <a..b@c>", "=?utf-8?q?a?= <a@b>", "a@b <c@d>", "",
-                                         "\"a\\\" <a@b>", "a b <a@b>", "\"b, a\" <a@b>", "<", ">", "a <", "@", "\"", " " };
+                                         "\"a\\\" <a@b>", "a@xn--mller-kva.example", "a <a@b.XN--mller-kva>",
+                                         "a b <a@b>", "\"b, a\" <a@b>", "<", ">", "a <", "@", "\"", " " };
   guint quick = 0;
   for (guint i = 0; i < G_N_ELEMENTS(hostile); i++)
     check_from(hostile[i], &quick);
