@@ -154,7 +154,9 @@ ask_next(All *all, GError **error)
   /* A first screen does not wait for it. */
   if ((all->done || all->size > BULK) && all->highest > BULK && !ml_imap_compress(imap, error))
     return NULL;
-  Piece *piece = ask_piece(imap, all->highest, all->size, error);
+  /* The answer to that, too, may have told of expunged messages. */
+  all->highest = MIN(all->highest, imap->session->slots->len);
+  Piece *piece = ask_piece(imap, MAX(all->highest, 1), all->size, error);
   if (!piece)
     return NULL;
   all->done += piece->chunk.highest - piece->chunk.lowest + 1;

@@ -317,7 +317,7 @@ maildir_glance(MlDriver *driver, const char *folder, guint32 uidvalidity, const 
   g_autoptr(MlNumbers) numbers =
       path ? ml_numbers_glance(driver->hooks->state_dir, driver->account->name, folder, path, uidvalidity) : NULL;
   g_autofree char *key = numbers ? ml_numbers_key(numbers, header->uid) : NULL;
-  if (!key || strchr(key, '/')) /* nothing leads out of cur/ and new/ */
+  if (!key || strpbrk(key, "/:")) /* nothing leads out of cur/ and new/, or to a name of which this is a part */
     return NULL;
   g_autofree char *marked = ml_maildir_name_with(key, header->flags, 0);
   const struct {
