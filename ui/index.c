@@ -285,6 +285,7 @@ is_hit(UiApp *app, const MlPattern *pattern, int at, int step, gboolean backward
   if (step <= NEAR && ml_pattern_needs(pattern) & (ML_PATTERN_HEADER | ML_PATTERN_NUMBERS)) {
     ui_window_read_on(app, (int)ui_box_rows(box) - 1 - at, step, backwards);
     const UiItem *item = ui_box_row(box, (guint)at);
+    box->incomplete |= ui_box_is_lost(box, item);
     return ui_box_matches(box, item, ui_box_header(box, item), pattern);
   }
   if (step == NEAR + 1 || step == 1)

@@ -2,6 +2,7 @@
 # keep = of signet.conf on the screen: text that nobody has read is fetched while nothing else is to be done, and is there
 # without the network: to be read, and to be found.
 . "$(dirname "$0")/server-lib.sh"
+PATIENCE=60
 anna=$server/mail/anna/Maildir
 profile() { far_account anna anna "keep = $1" | far_profile; } # profile KEEP
 profile recent

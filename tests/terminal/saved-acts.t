@@ -132,7 +132,7 @@ keys Enter
 wait_for 'The listed text' 'it is read'
 replace_folder anna Lists
 keys F
-wait_for 'Taken back: set flagged|broke the connection off' 'a flag is refused, at once or when the line is there again'
+wait_for 'Taken back: set flagged|broke the connection off|has ended the connection' 'a flag is refused, at once or when the line is there again'
 keys '!'
 wait_for '^ *Log' 'the log'
 wait_for 'Taken back: set flagged: "Listed report" in Lists' 'tells it'
