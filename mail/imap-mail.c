@@ -112,8 +112,6 @@ static Piece *
 ask_piece(MlImap *imap, guint32 highest, guint size, GError **error)
 {
   MlImapSession *session = imap->session;
-  if (!ml_imap_session_settle(session, error))
-    return NULL;
   Piece *piece = g_new0(Piece, 1);
   piece->chunk.headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
   piece->chunk.highest = highest;
@@ -147,22 +145,27 @@ is_same_session(const All *all)
   return all->imap->session && all->imap->connections == all->connection;
 }
 
-static Piece *
-ask_next(All *all, GError **error)
+/* *@piece stays NULL where nothing is left to be asked for. */
+static gboolean
+ask_next(All *all, Piece **piece, GError **error)
 {
   MlImap *imap = all->imap;
   /* A first screen does not wait for it. */
   if ((all->done || all->size > BULK) && all->highest > BULK && !ml_imap_compress(imap, error))
-    return NULL;
-  /* The answer to that, too, may have told of expunged messages. */
+    return FALSE;
+  if (!ml_imap_session_settle(imap->session, error))
+    return FALSE;
+  /* The answers to these, too, may have told of expunged messages. */
   all->highest = MIN(all->highest, imap->session->slots->len);
-  Piece *piece = ask_piece(imap, MAX(all->highest, 1), all->size, error);
-  if (!piece)
-    return NULL;
-  all->done += piece->chunk.highest - piece->chunk.lowest + 1;
-  all->highest = piece->chunk.lowest - 1;
+  if (!all->highest)
+    return TRUE;
+  *piece = ask_piece(imap, all->highest, all->size, error);
+  if (!*piece)
+    return FALSE;
+  all->done += (*piece)->chunk.highest - (*piece)->chunk.lowest + 1;
+  all->highest = (*piece)->chunk.lowest - 1;
   all->size = MIN(MAX(all->size * 2, 100), ML_CHUNK_MAX);
-  return piece;
+  return TRUE;
 }
 
 /* The server reads on while those that came are kept. What overtakes has to wait for that, so not on a slow line. */
@@ -174,7 +177,7 @@ take_piece(All *all, Piece *piece, gboolean *go_on, GError **error)
     return FALSE;
   gboolean quick = g_get_monotonic_time() - piece->since < QUICK_US;
   guint done = MIN(all->done, all->total);
-  if (all->told && quick && all->highest && !(all->next = ask_next(all, error)))
+  if (all->told && quick && all->highest && !ask_next(all, &all->next, error))
     return FALSE;
   sort_headers(piece->chunk.headers);
   GPtrArray *headers = g_steal_pointer(&piece->chunk.headers);
@@ -199,8 +202,8 @@ take_all(All *all, GError **error)
 {
   gboolean ok = TRUE, go_on = TRUE;
   while (ok && go_on && (all->next || all->highest)) {
-    Piece *piece = all->next ? g_steal_pointer(&all->next) : ask_next(all, error);
-    ok = piece && take_piece(all, piece, &go_on, error);
+    Piece *piece = g_steal_pointer(&all->next);
+    ok = (piece || ask_next(all, &piece, error)) && (!piece || take_piece(all, piece, &go_on, error));
     if (piece && is_same_session(all))
       g_queue_remove(&all->imap->session->asked, &piece->ask); /* the line broke before its answer */
     piece_free(piece);

@@ -178,6 +178,64 @@ test_compared(void)
   g_assert_true(stop_driver(&server, imap, "UID STORE 10 +FLAGS (\\Seen)"));
 }
 
+static void
+add_lines(GString *answer, guint highest, guint lowest)
+{
+  for (guint n = lowest; n <= highest; n++)
+    g_string_append_printf(answer, "* %u FETCH (UID %u FLAGS () BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: x\r\n\r\n)\r\n",
+                           n, n * 10);
+}
+
+static gboolean
+on_slice(GPtrArray *headers, guint done, guint total, gpointer user_data)
+{
+  (void)done;
+  (void)total;
+  *(guint *)user_data += headers->len;
+  g_ptr_array_unref(headers);
+  return TRUE;
+}
+
+/* All that is left of the list is expunged before it is asked for: it ends there. In the answer to the piece before it, and
+ * in that to COMPRESS, which goes before one that is large. */
+static void
+test_emptied(void)
+{
+  for (guint compress = 0; compress < 2; compress++) {
+    g_autoptr(GError) error = NULL;
+    guint total = compress ? 500 : 300, told = 0;
+    g_autoptr(GString) gone = g_string_new(NULL), first = g_string_new(NULL), second = g_string_new(NULL);
+    g_autofree char *exists = g_strdup_printf("* %u EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n$ OK done\r\n", total);
+    for (guint i = 0; i < total; i++)
+      g_string_append(gone, "* 1 EXPUNGE\r\n");
+    add_lines(first, total, total - 49);
+    g_string_append(first, "$ OK done\r\n");
+    add_lines(second, 250, 151);
+    g_string_append_printf(second, "%s$ OK done\r\n", gone->str);
+    g_string_append(gone, "$ NO not today\r\n");
+    const Rule rules[] = { { "CAPABILITY", compress ? "* CAPABILITY IMAP4rev1 COMPRESS=DEFLATE\r\n$ OK done\r\n"
+                                                    : "* CAPABILITY IMAP4rev1\r\n$ OK done\r\n" },
+                           { "COMPRESS", gone->str },
+                           { "SELECT", exists },
+                           { compress ? "FETCH 451:500 " : "FETCH 251:300 ", first->str },
+                           { "FETCH 151:250 ", second->str },
+                           { NULL, NULL } };
+    Server server;
+    MlAccount account = { .name = (char *)"test", .kind = ML_ACCOUNT_IMAP, .compress = (char *)"always" };
+    MlDriverHooks hooks = { .state_dir = "/nonexistent" };
+    MlImap *imap = start_driver(&server, &account, &hooks, rules);
+    imap->session->logged_in = TRUE;
+    MlSelected selected;
+    g_assert_true(ml_driver_select(&imap->base, "INBOX", &selected, &error));
+    gboolean ok = ml_driver_headers(&imap->base, 0, 50, on_slice, &told, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_assert_cmpuint(told, ==, compress ? 50 : 150);
+    g_assert_cmpuint(imap->session->slots->len, ==, 0);
+    g_assert_false(stop_driver(&server, imap, "FETCH 1:"));
+  }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -186,5 +244,6 @@ main(int argc, char **argv)
   g_test_add_func("/resync/resynced", test_resynced);
   g_test_add_func("/resync/vanished", test_vanished);
   g_test_add_func("/resync/compared", test_compared);
+  g_test_add_func("/resync/emptied", test_emptied);
   return g_test_run();
 }
