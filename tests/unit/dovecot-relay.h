@@ -124,12 +124,19 @@ on_event(MlEvent *event, gpointer user_data)
 }
 
 static inline void
-worker_start(Worker *w, const char *user)
+worker_start_kept(Worker *w, const char *user, const char *store_dir)
 {
   relay_start(&w->relay);
   client_init(&w->client, "localhost", w->relay.port, ML_TLS_IMPLICIT, user);
+  w->client.hooks.store_dir = store_dir;
   w->events = g_ptr_array_new_with_free_func((GDestroyNotify)ml_event_free);
   w->worker = ml_worker_new(&w->client.account, &w->client.hooks, on_event, w->events);
+}
+
+static inline void
+worker_start(Worker *w, const char *user)
+{
+  worker_start_kept(w, user, NULL);
 }
 
 static inline void

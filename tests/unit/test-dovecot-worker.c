@@ -259,6 +259,45 @@ test_store(void)
   }
 }
 
+/* A message of another folder is fetched, and one of the open folder behind it, before the worker has looked what happened
+ * there meanwhile: what came into it is told all the same. The line stands still in the midst of the first answer, so that it
+ * comes behind the one SELECT and before the other. */
+static void
+test_left(void)
+{
+  enum { OCTETS = 100000, HELD = 30000 };
+  Worker w;
+  g_autofree char *store_dir = g_build_filename(dir, "left", NULL);
+  g_autoptr(GString) large = g_string_new("Subject: large\n\n");
+  while (large->len < OCTETS) /* which no compression makes small */
+    g_string_append_printf(large, "%08x%08x%08x\n", g_random_int(), g_random_int(), g_random_int());
+  deliver("anna", ".Left", "1500000001.a.lab", "Subject: first\n\nx\n");
+  deliver("anna", ".Other", "1500000001.b.lab", large->str);
+  worker_start_kept(&w, "anna", store_dir);
+  guint64 other = ml_worker_open(w.worker, "Other", 10);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, other, 0)->error);
+  guint32 uid = ((MlHeader *)await(&w, ML_EVENT_HEADERS, other, 0)->headers->pdata[0])->uid;
+  guint64 open = ml_worker_open(w.worker, "Left", 10);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, open, 0)->error);
+  guint32 first = ((MlHeader *)await(&w, ML_EVENT_HEADERS, open, 0)->headers->pdata[0])->uid;
+
+  guint from = w.events->len;
+  g_atomic_int_set(&w.relay.left, HELD);
+  other = ml_worker_fetch(w.worker, "Other", uid);
+  await_stuck(&w);
+  open = ml_worker_fetch(w.worker, "Left", first);
+  deliver("anna", ".Left", "1500000002.c.lab", "Subject: meanwhile\n\nx\n");
+  g_atomic_int_set(&w.relay.left, -1);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, other, from)->error);
+  g_assert_no_error(await(&w, ML_EVENT_DONE, open, from)->error);
+  const MlEvent *news = await(&w, ML_EVENT_HEADERS, 0, from);
+  g_assert_cmpstr(news->folder, ==, "Left");
+  g_assert_cmpuint(news->id, ==, 0);
+  g_assert_cmpuint(news->headers->len, ==, 1);
+  g_assert_cmpstr(((MlHeader *)g_ptr_array_index(news->headers, 0))->subject, ==, "meanwhile");
+  worker_stop(&w);
+}
+
 /* ---- a server is asked for words */
 
 /* Those that are asked. */
@@ -394,6 +433,7 @@ add(void)
   g_test_add_func("/dovecot/broken-once", test_broken_once);
   g_test_add_func("/dovecot/idle", test_idle);
   g_test_add_func("/dovecot/store", test_store);
+  g_test_add_func("/dovecot/left", test_left);
 }
 
 int
