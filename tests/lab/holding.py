@@ -2,7 +2,8 @@
 """holding.py TARGET FOLDER OCTETS: a TCP proxy on loopback that holds back what the server sends once it has sent OCTETS on
 a connection, until FOLDER/go is there; FOLDER/held says that it does. Its port is in FOLDER/port, its number in FOLDER/pid.
 holding.py TARGET FOLDER WORD CERT KEY: the same, but it ends the TLS of both sides, and holds back the answer to a command
-with WORD that comes while FOLDER/arm is there."""
+with WORD that comes while FOLDER/arm is there; with what FOLDER/arm says, where that is not empty.
+Of one connection at a time; FOLDER/held goes when the answer does."""
 import os, select, socket, ssl, sys, threading, time
 
 target, folder = int(sys.argv[1]), sys.argv[2]
@@ -34,6 +35,19 @@ def carry(source, sink, limit):
             pass
 
 
+def armed():
+    """The word that is waited for now; None: none is."""
+    try:
+        with open(os.path.join(folder, "arm"), "rb") as f:
+            return f.read().strip() or word
+    except FileNotFoundError:
+        return None
+
+
+def is_held():
+    return os.path.exists(os.path.join(folder, "held"))
+
+
 def waits():
     return not os.path.exists(os.path.join(folder, "go"))
 
@@ -51,12 +65,14 @@ def converse(client, server):
             if kept and not waits():
                 client.sendall(kept)
                 kept, asked = b"", False
+                os.unlink(os.path.join(folder, "held"))
             for one in ready:
                 some = one.recv(16384)
                 if not some:
                     return
                 if one is client:
-                    asked |= word in some and waits() and os.path.exists(os.path.join(folder, "arm"))
+                    wanted = armed()
+                    asked |= wanted is not None and wanted in some and waits() and not is_held()
                     server.sendall(some)
                 elif asked:
                     kept += some

@@ -14,8 +14,10 @@ python3 tests/lab/holding.py "$PORT_TLS" "$gate" SEARCH "$server/tls/good.pem" "
 holder=$!
 trap 'release; kill $holder 2>/dev/null; stop_dovecot "$server"; finish' EXIT
 until_true test -s "$gate/pid" || { echo 'Bail out! no proxy'; exit 1; }
-far_account anna anna | sed "s/:$PORT_TLS\$/:$(cat "$gate/port")/
-s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|" | far_profile
+{
+	far_account anna anna | sed "s/:$PORT_TLS\$/:$(cat "$gate/port")/
+s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|"
+} | far_profile
 post() { # post NUMBER SUBJECT TEXT [OCTETS]
 	{
 		printf 'From: Jo <jo@example.org>\nTo: anna@example.org\nSubject: %s\nDate: Wed, %02d Nov 2023 00:00:00 +0000\nMessage-ID: <%s@x>\n\n' \
@@ -105,6 +107,32 @@ check 'it is not shown' has_not 'Jo +A third'
 keys a
 wait_for 'The server was asked: 3 fit' 'asked again the server tells'
 check 'and it is shown' has 'Jo +A third large one'
+keys Escape
+wait_for 'Jo +No such one' 'Esc shows all'
+
+# ---- the index of words rests while a list is read, for half a minute at most, but not while somebody searches
+hold_back() { # hold_back WORD: the answer to the next command that has it
+	until_true test ! -e "$gate/held" # of the last one
+	rm -f "$gate/go" "$gate/arm"
+	printf '%s\n' "$1" >"$gate/arm.new"
+	mv "$gate/arm.new" "$gate/arm"
+}
+post 20 'Of a beast' 'An okapi was seen.' 200000
+wait_for '^ INBOX  11 messages' 'one arrives that is too large to be fetched for nothing'
+hold_back SELECT
+keys C-r
+check 'the list is read anew, and the answer held back' until_true test -e "$gate/held"
+check 'another signet fetches the text meanwhile' signet sync --bodies --no-index INBOX
+prompt Q 'Search all folders for:'
+typed okapi
+patience=$PATIENCE PATIENCE=20
+wait_for '^ Search anna: 1 found' 'whoever searches meanwhile finds what came'
+PATIENCE=$patience
+touch "$gate/go"
+keys Escape
+wait_gone '^ Search anna' 'Esc leaves'
+check 'the answer has come' until_true test ! -e "$gate/held"
+
 keys q
 wait_for 'ended with 0' 'it ends'
 done_testing
