@@ -258,6 +258,7 @@ struct UiBox {
   GArray *numbers;        /* dates and sizes of all, while they are the order (ui/order.c); else NULL */
   guint unarranged;       /* messages of all that shown does not know of yet */
   guint32 newest;         /* greatest number that was ever in all */
+  gboolean known;         /* the list was read to its end: what comes unasked into an empty one is new, too */
   int cursor;             /* a row */
   UiWindow window;
   gboolean placed;        /* the person, or the first screenful, has set the cursor */

@@ -206,49 +206,35 @@ say_new(UiApp *app, UiBox *box, guint added, UiItem *only)
     ui_app_say(app, "%u new messages.", added);
 }
 
-/* What comes without having been asked for came while the worker was in another folder; but for what is brought back. */
+/* What comes without having been asked for and lies above all that ever was there is new, however the worker came to know
+ * it: it waited for news, or was in another folder and compared the list. What is brought back comes without a total. */
 static void
 take_headers(UiApp *app, UiBox *box, MlEvent *event)
 {
-  gboolean more = event->lines && take_lines(box, event);
-  guint32 newest = event->id ? G_MAXUINT32 : box->newest;
-  guint came = 0;
+  gboolean asked = event->id != 0, more = event->lines && take_lines(box, event);
+  gboolean compared = event->kind == ML_EVENT_HEADERS && event->total > 0;
+  gboolean tells_new = !asked && (event->kind == ML_EVENT_NEW || (compared && (box->known || box->newest)));
+  guint32 newest = box->newest;
+  guint n = event->headers ? event->headers->len : 0, came = 0;
   UiItem *only = NULL;
 
-  for (guint i = 0; event->headers && i < event->headers->len; i++) {
-    UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[i], event->stored);
-    gboolean is_new = item && newest && item->uid > newest;
+  for (guint i = 0; i < n; i++) {
+    guint at = asked ? i : n - 1 - i; /* the newest first, but where they join a list that is there */
+    UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[at], event->stored);
+    gboolean is_new = item && tells_new && item->uid > newest;
     only = is_new ? item : only;
     came += is_new;
   }
   if (!more)
     settle(box);
-  if (came) {
+  if (!asked)
     ui_verdicts_more(app);
-    say_new(app, box, came, only);
-  }
-  box->total = MAX(event->total ? (guint)event->total : box->total, ui_items_count(box->all));
+  say_new(app, box, came, only);
+  box->total = MAX(compared ? (guint)event->total : box->total, ui_items_count(box->all));
   if ((!box->placed || comes_again(box)) && ui_box_rows(box))
     place_cursor(box);
   else if (box->to_first)
     box->cursor = MAX((int)ui_box_rows(box) - 1, 0);
-}
-
-static void
-take_new(UiApp *app, UiBox *box, MlEvent *event)
-{
-  guint added = 0;
-  UiItem *only = NULL;
-
-  for (guint i = event->headers->len; i-- > 0;) {
-    UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[i], event->stored);
-    only = item ? item : only;
-    added += item != NULL;
-  }
-  settle(box);
-  ui_verdicts_more(app);
-  box->total += added;
-  say_new(app, box, added, only);
 }
 
 guint
@@ -312,14 +298,16 @@ ui_box_event(UiApp *app, MlEvent *event)
   case ML_EVENT_OPENED: {
     /* The connection may have been made anew: what is known already stays, if the numbers are still the same. */
     gboolean same = box->uidvalidity && box->uidvalidity == event->selected.uidvalidity;
-    if (!same)
+    if (!same) {
+      box->newest = 0;
+      box->known = FALSE;
       ui_verdicts_folder(app);
+    }
     if (!same && box->uidvalidity)
       ui_box_new_life(box);
     if (!same && ui_items_count(box->all)) {
       ui_box_rows_clear(box);
       ui_items_clear(box->all);
-      box->newest = 0;
       g_hash_table_remove_all(box->kept);
       g_hash_table_remove_all(box->until);
       box->placed = FALSE;
@@ -334,12 +322,9 @@ ui_box_event(UiApp *app, MlEvent *event)
     break;
   }
   case ML_EVENT_HEADERS:
+  case ML_EVENT_NEW:
     if (event->headers || event->lines)
       take_headers(app, box, event);
-    break;
-  case ML_EVENT_NEW:
-    if (event->headers)
-      take_new(app, box, event);
     break;
   case ML_EVENT_CHANGES:
     if (event->changes)
@@ -380,6 +365,7 @@ opened(UiApp *app, const GError *error, gpointer data)
     ui_app_error(app, error);
     return;
   }
+  box->known = TRUE;
   g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint i = 0; i < ui_items_count(box->all); i++) {
     const UiItem *item = ui_items_at(box->all, i);

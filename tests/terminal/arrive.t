@@ -17,6 +17,7 @@ until_true test -s "$gate/pid" || { echo 'Bail out! no proxy'; exit 1; }
 {
 	far_account anna anna | sed "s/:$PORT_TLS\$/:$(cat "$gate/port")/
 s|^password-command = .*|password-command = cat '$hold' 2>/dev/null; echo secret-anna|"
+	printf '[searches]\nWombats = wombat\n'
 } | far_profile
 post() { # post NUMBER SUBJECT TEXT [OCTETS]
 	{
@@ -24,14 +25,19 @@ post() { # post NUMBER SUBJECT TEXT [OCTETS]
 			"$2" "$1" "$1"
 		head -c "${4:-0}" /dev/zero | tr '\0' 'x' | fold -w 70
 		printf '\n%s\n' "$3"
-	} >"$anna/tmp/17000000$1.x"
-	[ "$MAIL_UID" = "$(id -u)" ] || chown "$MAIL_UID:$MAIL_GID" "$anna/tmp/17000000$1.x"
-	mv "$anna/tmp/17000000$1.x" "$anna/new/17000000$1.x"
+	} >"$anna${FOLDER:-}/tmp/17000000$1.x"
+	[ "$MAIL_UID" = "$(id -u)" ] || chown "$MAIL_UID:$MAIL_GID" "$anna${FOLDER:-}/tmp/17000000$1.x"
+	mv "$anna${FOLDER:-}/tmp/17000000$1.x" "$anna${FOLDER:-}/new/17000000$1.x"
 }
-mkdir -p "$anna/cur" "$anna/new" "$anna/tmp"
+mkdir -p "$anna/cur" "$anna/new" "$anna/tmp" "$anna/.Other/cur" "$anna/.Other/new" "$anna/.Other/tmp" \
+	"$anna/.Void/cur" "$anna/.Void/new" "$anna/.Void/tmp"
 [ "$MAIL_UID" = "$(id -u)" ] || chown -R "$MAIL_UID:$MAIL_GID" "$anna"
 for i in 10 11 12; do post $i "Letter $i" "The text of $i."; done
 signet sync --bodies >/dev/null 2>&1
+FOLDER=/.Other
+post 10 'Of a wombat' 'Its text is on the server alone.'
+FOLDER=
+signet sync >/dev/null 2>&1
 prompt() { # prompt KEY WORDS
 	keys "$1"
 	seen "^$2"
@@ -133,6 +139,31 @@ keys Escape
 wait_gone '^ Search anna' 'Esc leaves'
 check 'the answer has come' until_true test ! -e "$gate/held"
 
+# ---- while the connection is in another folder, for a message that a saved search found there
+prompt c 'Change to folder'
+typed Void
+keys Enter
+wait_for '^ Void  0 messages.* online' 'a folder that is empty'
+hold_back 'BODY.PEEK[]'
+keys y
+seen '^ Folders'
+keys End
+seen '^>   Wombats'
+keys Enter
+wait_for '^>.*Of a wombat' 'a search finds a message of another folder'
+keys Enter
+check 'its text is asked for, and held back' until_true test -e "$gate/held"
+FOLDER=/.Void
+post 21 'One of them' 'Not told while another folder is open.'
+FOLDER=
+touch "$gate/go"
+wait_for 'New: Jo: One of them' 'what came into the open folder meanwhile is told as new'
+check 'below the text of the other' until_true has 'Its text is on the server alone'
+keys q
+seen '^ Search "Wombats"'
+keys q
+wait_for '^ Void  1 message, 1 new' 'and counted once'
+check 'and in the list' has '^> *1 +N .*Jo +One of them'
 keys q
 wait_for 'ended with 0' 'it ends'
 done_testing
