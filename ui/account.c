@@ -28,8 +28,11 @@ on_state(UiAccount *account, const MlEvent *event)
   if (event->state == ML_STATE_OFFLINE && event->error) {
     g_free(account->why);
     account->why = g_strdup(event->error->message);
+    gboolean again = !account->hooks.offline && (g_error_matches(event->error, ML_ERROR, ML_ERROR_OFFLINE) ||
+                                                 g_error_matches(event->error, ML_ERROR, ML_ERROR_PROTOCOL));
     if (g_hash_table_add(account->told, g_strdup(account->why))) /* said once, however often it is tried */
-      ui_app_complain(app, "%s: %s", account->account->name, account->why);
+      ui_app_complain(app, "%s: %s%s", account->account->name, account->why,
+                      again ? " It is tried again by itself; Ctrl-R in a folder tries at once." : "");
   }
   if (event->state != ML_STATE_ONLINE)
     return;

@@ -30,15 +30,16 @@ log_line_free(UiLogLine *line)
   g_free(line);
 }
 
-/* "far: CAUSE" of an account that goes offline, and CAUSE once more as the answer to the key that met it. */
+/* "far: CAUSE" of an account that goes offline, with what comes of it perhaps, and CAUSE once more as the answer to the key
+ * that met it. */
 static gboolean
 just_said(UiApp *app, const char *safe)
 {
   const UiLogLine *last = app->log->len ? app->log->pdata[app->log->len - 1] : NULL;
-  if (!last || g_get_real_time() / G_USEC_PER_SEC > last->when + 10 || !g_str_has_suffix(last->text, safe))
+  if (!last || g_get_real_time() / G_USEC_PER_SEC > last->when + 10)
     return FALSE;
-  gsize before = strlen(last->text) - strlen(safe);
-  return before > 2 && strncmp(last->text + before - 2, ": ", 2) == 0;
+  const char *at = strstr(last->text, safe), *behind = at ? at + strlen(safe) : NULL;
+  return at && at > last->text + 2 && strncmp(at - 2, ": ", 2) == 0 && (!*behind || *behind == ' ');
 }
 
 static void

@@ -219,6 +219,7 @@ ui_keys_name(int key)
     { UI_KEY_END, "End" },
     { UI_KEY_DELETE, "Del" },
     { '1', "1 to 9" },
+    { UI_KEY_OTHER, "That key" },
   };
   char bytes[7] = { 0 };
 
@@ -227,6 +228,8 @@ ui_keys_name(int key)
       return g_strdup(names[i].name);
   if (key > UI_ALT(' ') && key < UI_ALT(0x7f))
     return g_strdup_printf("Alt-%c", key - UI_ALT(0));
+  if (key >= UI_KEY_F(0) && key < UI_KEY_F(64))
+    return g_strdup_printf("F%d", key - UI_KEY_F(0));
   if (key > 0 && key < 0x20)
     return g_strdup_printf("Ctrl-%c", key + 0x40);
   if (key <= 0 || key >= 0x110000 || !g_unichar_validate((gunichar)key))

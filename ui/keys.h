@@ -20,7 +20,9 @@ enum { /* characters are themselves; beyond Unicode lie the keys that have none 
        UI_KEY_END,
        UI_KEY_DELETE,
        UI_KEY_RESIZE,
+       UI_KEY_OTHER, /* one that has no name here */
 };
+#define UI_KEY_F(number) (0x200100 + (number))
 #define UI_CTRL(letter) ((letter)&0x1f)
 #define UI_ALT(character) (0x300000 + (character))
 

@@ -146,6 +146,10 @@ teach_keys(void)
     { "\033[H", KEY_HOME },   { "\033OH", KEY_HOME },   { "\033[1~", KEY_HOME },  { "\033[7~", KEY_HOME },
     { "\033[F", KEY_END },    { "\033OF", KEY_END },    { "\033[4~", KEY_END },   { "\033[8~", KEY_END },
     { "\033[5~", KEY_PPAGE }, { "\033[6~", KEY_NPAGE }, { "\033[3~", KEY_DC },
+    { "\033OP", KEY_F(1) },    { "\033OQ", KEY_F(2) },    { "\033OR", KEY_F(3) },    { "\033OS", KEY_F(4) },
+    { "\033[11~", KEY_F(1) },  { "\033[12~", KEY_F(2) },  { "\033[13~", KEY_F(3) },  { "\033[14~", KEY_F(4) },
+    { "\033[15~", KEY_F(5) },  { "\033[17~", KEY_F(6) },  { "\033[18~", KEY_F(7) },  { "\033[19~", KEY_F(8) },
+    { "\033[20~", KEY_F(9) },  { "\033[21~", KEY_F(10) }, { "\033[23~", KEY_F(11) }, { "\033[24~", KEY_F(12) },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
@@ -294,7 +298,8 @@ ui_screen_end(int row, int column, gboolean show)
 }
 
 /* What stands behind an Esc: with a character it is Alt and that character, which is returned; the rest of a sequence that
- * no key is known for is thrown away (UI_KEY_RESIZE), for its letters are not what the person typed; else it was Esc. */
+ * no key is known for is thrown away, for its letters are not what the person typed: a number and ~ or a letter is a key that
+ * has no name here, and all else (UI_KEY_RESIZE) what a terminal reports unasked; else it was Esc. */
 static int
 after_escape(void)
 {
@@ -306,9 +311,12 @@ after_escape(void)
   if (result != OK)
     return UI_KEY_ESC;
   if (key == '[') {
-    for (int i = 0; i < 32 && get_wch(&key) == OK; i++)
+    gboolean number = FALSE;
+    for (int i = 0; i < 32 && get_wch(&key) == OK; i++) {
+      number |= !i && g_ascii_isdigit((char)MIN(key, 0x7f));
       if (key >= 0x40 && key <= 0x7e)
-        break;
+        return number && (key == '~' || g_ascii_isupper((char)key)) ? UI_KEY_OTHER : UI_KEY_RESIZE;
+    }
     return UI_KEY_RESIZE; /* nothing, but more may follow */
   }
   if (key > ' ' && key < 0x7f)
@@ -352,8 +360,11 @@ ui_screen_key(void)
     return UI_KEY_ENTER;
   case KEY_BACKSPACE:
     return UI_KEY_BACKSPACE;
+  case KEY_RESIZE:
+  case KEY_MOUSE:
+    return UI_KEY_RESIZE;
   default:
-    return UI_KEY_RESIZE; /* a key that means nothing to us; the screen is drawn again */
+    return key > KEY_F0 && key < KEY_F(64) ? UI_KEY_F((int)key - KEY_F0) : UI_KEY_OTHER;
   }
 }
 

@@ -49,8 +49,11 @@ session() { # session: reads, deletes, tags, goes about by keys that terminals d
 	keys End Enter
 	wait_for '^[ ]*Last words' "$what: read"
 	keys F5
-	wait_for 'Last words' "$what: a key that nobody knows does nothing"
-	check "$what: nor asks anything" has_not 'Go to message|does nothing'
+	wait_for 'F5 does nothing here: [?] shows the keys' "$what: a function key says that it does nothing"
+	check "$what: and leaves all as it is" has '^[ ]*Last words'
+	keys S-F6
+	wait_for '(That key|F18) does nothing here: [?] shows the keys' "$what: as one that has no name"
+	check "$what: nor asks anything" has_not 'Go to message'
 }
 leave() {
 	keys q q n
