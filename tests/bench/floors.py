@@ -93,12 +93,16 @@ def one_body(lab, size, port):
     return within(lab, f"m{size}", f"c FETCH {size - 1} (BODY.PEEK[])", port, f"d FETCH {size - 5} (BODY.PEEK[])")
 
 
-def nothing_new(lab, size, port):
-    """A folder opened again by QRESYNC (RFC 7162)."""
+def resync_point(lab, size, port):
     c = Conn(lab, port)
     c.send(c.login(), f"c STATUS m{size} (UIDVALIDITY HIGHESTMODSEQ)")
     text = c.text_until("c")
-    validity, modseq = (text.split(k + " ")[1].split(")")[0].split()[0] for k in ("UIDVALIDITY", "HIGHESTMODSEQ"))
+    return tuple(text.split(k + " ")[1].split(")")[0].split()[0] for k in ("UIDVALIDITY", "HIGHESTMODSEQ"))
+
+
+def nothing_new(lab, size, port, point=None):
+    """A folder opened again by QRESYNC (RFC 7162)."""
+    validity, modseq = point or resync_point(lab, size, port)
     c = Conn(lab, port)
     c.send(c.login(), "e ENABLE QRESYNC", f"c SELECT m{size} (QRESYNC ({validity} {modseq}))")
     c.until("c")
