@@ -147,7 +147,7 @@ flag_answered(const char *answer, gpointer data)
       g_ptr_array_add(items, item);
   }
   if (items->len)
-    set_flags(app, items, answer[1] ? 0 : *answer, flagging->on);
+    set_flags(app, items, *answer, flagging->on);
   g_array_unref(flagging->uids);
 }
 
@@ -162,7 +162,7 @@ ask_flag(UiApp *app, gboolean on)
   *flagging = (Flagging){ app, app->box->life, g_array_new(FALSE, FALSE, sizeof(guint32)), on };
   for (guint i = 0; i < items->len; i++)
     g_array_append_val(flagging->uids, ((UiItem *)items->pdata[i])->uid);
-  ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL,
+  ui_prompts_ask(app->prompts, UI_PROMPT_LETTER, NULL,
                  on ? "Set flag (N new, F flagged, r answered, D deleted)"
                     : "Clear flag (N new, F flagged, r answered, D deleted)",
                  NULL, NULL, flag_answered, flagging);

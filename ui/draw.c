@@ -50,7 +50,8 @@ draw_prompt_hint(const UiPromptShown *prompt, int row, int columns)
   static const char *const hints[] = { [UI_PROMPT_LINE] = "Esc cancels",
                                        [UI_PROMPT_SECRET] = "Esc cancels",
                                        [UI_PROMPT_SPELLED] = "Esc is no",
-                                       [UI_PROMPT_PASSWORD] = "Esc leaves it offline" };
+                                       [UI_PROMPT_PASSWORD] = "Esc leaves it offline",
+                                       [UI_PROMPT_LETTER] = "Esc cancels" };
   const char *words = (guint)prompt->kind < G_N_ELEMENTS(hints) ? hints[prompt->kind] : NULL;
 
   if (!words)
@@ -67,19 +68,21 @@ draw_prompt(UiApp *app, const UiPromptShown *prompt, GPtrArray *explanation, int
             int *cursor)
 {
   static const char *const ends[] = { ": ", ": ", "? (y/n) ", ": ", "  (Enter, or Esc) ",
-                                      "? (y/n, v: never) ", ", Esc cancels ", ": " };
+                                      "? (y/n, v: never) ", ", Esc cancels ", ": ", ": " };
   int top = rows - 1 - (int)explanation->len;
 
   ui_screen_rule(top - 1, 0, columns, UI_STYLE_PROMPT);
   draw_prompt_hint(prompt, top - 1, columns);
   for (guint i = 0; i < explanation->len; i++)
     ui_screen_put(top + (int)i, 1, columns - 1, UI_STYLE_NORMAL, explanation->pdata[i]);
-  g_autofree char *end = ui_text_cut(prompt->question, MAX(columns - 12, 4));
+  int room = prompt->kind == UI_PROMPT_LETTER ? 3 : 12; /* for what is typed */
+  g_autofree char *end = ui_text_cut(prompt->question, MAX(columns - room, 4));
   g_autofree char *words = g_strconcat(end, ends[prompt->kind], NULL);
   ui_screen_put(rows - 1, 0, columns, UI_STYLE_PROMPT, words);
   int width = ui_text_width(words);
   gboolean typed = prompt->kind != UI_PROMPT_YES_NO && prompt->kind != UI_PROMPT_NOTICE &&
-                   prompt->kind != UI_PROMPT_YES_NO_NEVER && prompt->kind != UI_PROMPT_WAIT;
+                   prompt->kind != UI_PROMPT_YES_NO_NEVER && prompt->kind != UI_PROMPT_WAIT &&
+                   prompt->kind != UI_PROMPT_LETTER;
   *cursor = typed ? draw_typed(prompt, rows - 1, width, columns) : width;
   return top - 1;
 }

@@ -12,7 +12,6 @@ static const struct {
   [UI_ORDER_ARRIVAL] = { "arrival", 'r' }, [UI_ORDER_DATE] = { "date", 'd' }, [UI_ORDER_FROM] = { "from", 'f' },
   [UI_ORDER_SUBJECT] = { "subject", 's' }, [UI_ORDER_SIZE] = { "size", 'z' }, [UI_ORDER_THREADS] = { "threads", 't' },
 };
-const char ui_order_choices[] = "arrival, date, from, subject, size, threads";
 
 gboolean
 ui_order_parse(const char *words, UiOrder *order)
@@ -331,7 +330,7 @@ set_order(UiApp *app, const char *answer, gboolean reverse)
   UiOrder order;
 
   if (!ui_order_parse(answer, &order)) {
-    ui_app_complain(app, "There is no order %s: %s; reverse- before one turns it round.", answer, ui_order_choices);
+    ui_app_complain(app, "There is no order %s: the letters are d date, f from, s subject, z size, t threads, r arrival.", answer);
     return;
   }
   order.reverse ^= reverse;
@@ -357,20 +356,11 @@ reverse_answered(const char *answer, gpointer data)
     set_order(app, answer, TRUE);
 }
 
-static char *
-complete_order(const char *typed, gpointer user_data)
-{
-  for (guint i = 0; i < G_N_ELEMENTS(orders); i++)
-    if (*typed && g_str_has_prefix(orders[i].word, typed))
-      return g_strdup(orders[i].word);
-  return NULL;
-}
-
 static void
 ask_order(UiApp *app, const char *question, UiPromptDone done)
 {
   if (app->box)
-    ui_prompts_ask(app->prompts, UI_PROMPT_LINE, NULL, question, NULL, complete_order, done, app);
+    ui_prompts_ask(app->prompts, UI_PROMPT_LETTER, NULL, question, NULL, NULL, done, app);
 }
 
 void

@@ -21,6 +21,5 @@ typedef struct {
 /* "date", "reverse-date", or the first letter of one ("z" is size, "r" arrival). FALSE: it is none. */
 gboolean ui_order_parse(const char *words, UiOrder *order);
 char *ui_order_words(UiOrder order); /* "reverse-date"; transfer full */
-extern const char ui_order_choices[]; /* "arrival, date, ...", for a sentence */
 
 #endif

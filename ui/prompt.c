@@ -388,6 +388,15 @@ yes_or_no(UiPrompts *prompts, int key)
     prompts->stray = TRUE;
 }
 
+static void
+letter(UiPrompts *prompts, int key)
+{
+  if (key == UI_KEY_ENTER || is_cancel(key))
+    answer_shown(prompts, NULL);
+  else if (key > ' ' && key < 0x7f)
+    answer_shown(prompts, (char[]){ (char)key, '\0' });
+}
+
 void
 ui_prompts_key(UiPrompts *prompts, int key)
 {
@@ -397,6 +406,9 @@ ui_prompts_key(UiPrompts *prompts, int key)
   case UI_PROMPT_YES_NO:
   case UI_PROMPT_YES_NO_NEVER:
     yes_or_no(prompts, key);
+    break;
+  case UI_PROMPT_LETTER:
+    letter(prompts, key);
     break;
   case UI_PROMPT_WAIT:
     if (is_cancel(key))

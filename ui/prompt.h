@@ -17,6 +17,7 @@ typedef enum {
   UI_PROMPT_YES_NO_NEVER, /* the same, or "never" */
   UI_PROMPT_WAIT,    /* for something that happens by itself; Esc gives up */
   UI_PROMPT_PASSWORD, /* a secret without which an account stays offline */
+  UI_PROMPT_LETTER,   /* one key, which is the answer; NULL for Enter and Esc */
 } UiPromptKind;
 
 typedef struct UiPrompts UiPrompts;

@@ -20,6 +20,12 @@ ask() { # ask KEY QUESTION ANSWER
 	keys Enter
 }
 
+letter() { # letter KEY QUESTION ANSWER
+	keys "$1"
+	seen "^$2"
+	keys "$3"
+}
+
 session() { # session COLUMNS ROWS
 	size="$1x$2"
 	start "$1" "$2" --
@@ -61,16 +67,16 @@ session() { # session COLUMNS ROWS
 	typed X
 	wait_for 'X does nothing here' "$size: a key that does nothing"
 	keys Home
-	ask w 'Set flag' F
+	letter w 'Set flag' F
 	wait_for '^>* *1  F ' "$size: ends the prefix: w sets a flag under the cursor"
 	check "$size: not on the tagged one" has_not ' 5 .F'
-	ask W 'Clear flag' F
+	letter W 'Clear flag' F
 	wait_for '^>* *1     ' "$size: W clears it"
-	ask w 'Set flag' N
+	letter w 'Set flag' N
 	wait_for '1 new' "$size: new is one of them"
-	ask W 'Clear flag' N
+	letter W 'Clear flag' N
 	unseen '1 new'
-	ask w 'Set flag' x
+	letter w 'Set flag' x
 	wait_for 'The letters are N new' "$size: no such letter"
 	keys @
 	wait_for 'Anna Keller <anna@example.org>' "$size: @ shows the whole address"

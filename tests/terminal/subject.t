@@ -190,8 +190,7 @@ in_threads() { # in_threads COLUMNS ROWS
 	seen '^[> ] *5 .*Team'
 	keys o
 	seen '^Sort by'
-	typed t
-	keys Enter
+	keys t
 	wait_for '^[> ] *4 .*Anna Keller +└─> +[0-9]' "$size: threads: an answer with the Subject above it does not repeat it"
 	check "$size: but [...] is always said" says 2 '*└─> Re: \[...]'
 	open_number 3
@@ -208,8 +207,7 @@ in_threads() { # in_threads COLUMNS ROWS
 	check "$size: its answer does not pass for the same" says 2 '*└─> Re: \[...]'
 	keys o
 	seen '^Sort by'
-	typed s
-	keys Enter
+	keys s
 	wait_for '^[> ] *3 .*Plans for 2027' "$size: sorted by Subject: between Minutes and Team matters"
 	keys C-f
 	wait_for '^[> ] *1 .*\[\.\.\.\] +[0-9]' "$size: forgotten, it goes back to the others of that name"

@@ -16,8 +16,7 @@ in_threads() {
 	wait_for '^> *[0-9]' 'the list'
 	keys o
 	wait_for 'Sort by' 'o'
-	typed t
-	keys Enter
+	keys t
 	wait_for 'Sorted by threads' 'threads'
 }
 quit() {

@@ -19,8 +19,7 @@ for size in '80 24' '120 40'; do
 	wait_for '^>  *6 .*Zebra' "$size: by arrival at first"
 	keys o
 	wait_for 'Sort by' 'o asks for the order'
-	typed t
-	keys Enter
+	keys t
 	wait_for 'Sorted by threads' 'threads'
 	check 'an answer stands below what it answers' until_true has '^ *2 .*Anna .* Plan'
 	check 'its first answer' has '^ *3 .*Dora .* ├─> *[0-9]'
@@ -82,20 +81,21 @@ for size in '80 24' '120 40'; do
 	wait_for '^ *7 ' 'Esc shows all'
 	keys o
 	wait_for 'Sort by' 'again'
-	typed from
-	keys Enter
+	keys f
 	wait_for '^[> ] *1 .*Anna .* Plan' 'by author: Anna first'
 	check 'and Fred last' until_true has '^ *7 .*Fred'
 	keys O
 	wait_for 'other way round' 'O turns round'
-	typed z
-	keys Enter
+	keys z
 	wait_for 'Sorted by reverse-size' 'any order'
 	keys o
 	wait_for 'Sort by' 'and again'
-	typed nothing
+	keys x
+	wait_for 'There is no order x: the letters are d date' 'what is none is told'
+	keys o
+	wait_for '^Sort by d.*r .arrival.: *$' 'all of the question is to be read'
 	keys Enter
-	wait_for 'There is no order nothing' 'what is none is told'
+	wait_gone '^Sort by' 'Enter leaves it as it is'
 	keys 1
 	wait_for '[Nn]umber|Go to' 'a number jumps'
 	keys Enter

@@ -317,11 +317,49 @@ test_stray_keys(void)
   ui_prompts_free(person.prompts);
 }
 
+static void
+on_letter(const char *answer, gpointer data)
+{
+  char **got = data;
+
+  g_free(*got);
+  *got = g_strdup(answer ? answer : "none");
+}
+
+/* One key is the answer. */
+static void
+test_letter(void)
+{
+  Person person = { 0 };
+  UiPromptShown shown;
+  g_autofree char *got = NULL;
+  static const struct {
+    int key;
+    const char *answer;
+  } cases[] = { { 'd', "d" }, { 'X', "X" }, { '!', "!" }, { UI_KEY_ENTER, "none" }, { UI_KEY_ESC, "none" },
+                { UI_CTRL('g'), "none" } };
+
+  person.prompts = ui_prompts_new(on_changed, &person);
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    ui_prompts_ask(person.prompts, UI_PROMPT_LETTER, NULL, "Which", NULL, NULL, on_letter, &got);
+    wait_for_question(&person, &shown);
+    static const int ignored[] = { UI_KEY_UP, UI_KEY_RESIZE, UI_KEY_BACKSPACE, ' ', '\t', 0xe9 };
+    for (guint k = 0; k < G_N_ELEMENTS(ignored); k++)
+      ui_prompts_key(person.prompts, ignored[k]);
+    g_assert_true(ui_prompts_shown(person.prompts, &shown));
+    ui_prompts_key(person.prompts, cases[i].key);
+    g_assert_cmpstr(got, ==, cases[i].answer);
+    g_assert_false(ui_prompts_shown(person.prompts, &shown));
+  }
+  ui_prompts_free(person.prompts);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/prompt/pin", test_pin);
+  g_test_add_func("/prompt/letter", test_letter);
   g_test_add_func("/prompt/buffer-is-wiped", test_buffer_is_wiped);
   g_test_add_func("/prompt/escape", test_escape);
   g_test_add_func("/prompt/locked", test_locked);
