@@ -42,6 +42,8 @@ iconv_name(const char *charset, char *buffer, gsize size)
 {
   if (!charset || !*charset || strlen(charset) >= size)
     return NULL;
+  if (g_ascii_strcasecmp(charset, "UTF-8") == 0) /* nearly all mail */
+    return "UTF-8";
   for (const char *c = charset; *c; c++)
     if (!g_ascii_isalnum(*c) && !strchr("-_.:+", *c))
       return NULL;

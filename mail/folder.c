@@ -119,15 +119,31 @@ ml_folder_guess_role(const MlAccount *account, const char *name)
   return ML_ROLE_NONE;
 }
 
+MlHeader *
+ml_header_new(const MlHeader *like, const MlSpan texts[ML_HEADER_TEXTS])
+{
+  gsize size = sizeof *like;
+  for (guint i = 0; i < ML_HEADER_TEXTS; i++)
+    size += texts[i].length + 1;
+  MlHeader *header = g_malloc(size);
+  *header = *like;
+  char **to[] = { &header->from, &header->from_name, &header->from_address, &header->to,
+                  &header->cc,   &header->subject,   &header->message_id,   &header->references };
+  G_STATIC_ASSERT(G_N_ELEMENTS(to) == ML_HEADER_TEXTS);
+  char *at = (char *)(header + 1);
+  for (guint i = 0; i < ML_HEADER_TEXTS; i++) {
+    *to[i] = at;
+    if (texts[i].length)
+      memcpy(at, texts[i].at, texts[i].length);
+    at[texts[i].length] = '\0';
+    at += texts[i].length + 1;
+  }
+  return header;
+}
+
 void
 ml_header_free(MlHeader *header)
 {
-  if (!header)
-    return;
-  char *strings[] = { header->from, header->from_name, header->from_address, header->to,
-                      header->cc,   header->subject,   header->message_id,   header->references };
-  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
-    g_free(strings[i]);
   g_free(header);
 }
 
@@ -161,21 +177,26 @@ field_end(const char *block, gsize length, gsize at)
   }
 }
 
-/* Line ends go, the blanks after them stay: RFC 5322 2.2.3. NUL and lone CR become blanks. */
-static char *
-unfold(const char *text, gsize length)
+static MlSpan
+trimmed(const char *text, gsize length)
 {
   length = MIN(length, MAX_VALUE);
   while (length && g_ascii_isspace(text[length - 1]))
     length--;
   for (; length && g_ascii_isspace(*text); text++)
     length--;
-  if (!memchr(text, '\n', length) && !memchr(text, '\r', length) && !memchr(text, '\0', length))
-    return g_strndup(text, length);
-  char *out = g_malloc(length + 1);
+  return (MlSpan){ text, length };
+}
+
+/* Line ends go, the blanks after them stay: RFC 5322 2.2.3. NUL and lone CR become blanks. */
+static char *
+unfold(MlSpan raw)
+{
+  const char *text = raw.at;
+  char *out = g_malloc(raw.length + 1);
   gsize n = 0;
-  for (gsize i = 0; i < length; i++) {
-    if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == length || text[i + 1] == '\n')))
+  for (gsize i = 0; i < raw.length; i++) {
+    if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == raw.length || text[i + 1] == '\n')))
       continue;
     out[n++] = text[i] == '\0' || text[i] == '\r' ? ' ' : text[i];
   }
@@ -203,7 +224,7 @@ ml_header_value(const char *block, gsize length, const char *name)
     end = field_end(block, length, at);
     gsize value = value_of(block, at, end, name, name_length);
     if (value)
-      return unfold(block + value, end - value);
+      return unfold(trimmed(block + value, end - value));
   }
   return NULL;
 }
@@ -244,16 +265,60 @@ encoded_name(const char *raw, const char *address)
   return first && first->name && strcmp(first->address, address) == 0 ? g_strdup(first->name) : NULL;
 }
 
-/* The first author. A group without members is a name only. */
-static void
-parse_from(MlHeader *header, const char *raw)
+/* ---- a line of the index: texts that need nothing done to them go into it from where they stand */
+
+typedef struct {
+  MlSpan raw; /* without the white space around it; at: NULL where there is no such field */
+  gboolean plain; /* printable ASCII in one line, without encoded words: it stands for itself */
+} Value;
+
+/* Eight octets at a time. */
+static gboolean
+is_plain(MlSpan text)
 {
-  if (raw && ml_header_quick_from(raw, &header->from_name, &header->from_address)) {
-    if (!header->from_name)
-      header->from_name = g_strdup(header->from_address);
-    return;
+  const guint64 each = G_GUINT64_CONSTANT(0x0101010101010101), high = each << 7;
+  gboolean sign = FALSE;
+  gsize i = 0;
+  for (; i + 8 <= text.length; i += 8) {
+    guint64 eight, signs;
+    memcpy(&eight, text.at + i, 8);
+    if ((eight | ((eight - each * ' ') & ~eight)) & high)
+      return FALSE;
+    signs = eight ^ each * '=';
+    sign |= ((signs - each) & ~signs & high) != 0;
   }
-  InternetAddressList *list = raw && *raw ? internet_address_list_parse(NULL, raw) : NULL;
+  for (; i < text.length; i++) {
+    if ((guchar)text.at[i] < ' ' || (guchar)text.at[i] >= 0x80)
+      return FALSE;
+    sign |= text.at[i] == '=';
+  }
+  return !sign || !memmem(text.at, text.length, "=?", 2);
+}
+
+/* What it says, as long as *own is not freed. */
+static MlSpan
+span_of(char *text, char **own)
+{
+  *own = text;
+  return (MlSpan){ text, strlen(text) };
+}
+
+static MlSpan
+decoded(const Value *value, char **own)
+{
+  return value->plain || !value->raw.at ? value->raw : span_of(decode(unfold(value->raw)), own);
+}
+
+typedef struct {
+  MlSpan name, address;
+  char *own_name, *own_address, *own_raw;
+} Author;
+
+/* By GMime. A group without members is a name only. */
+static void
+parse_author(const char *raw, MlSpan from, Author *author)
+{
+  InternetAddressList *list = *raw ? internet_address_list_parse(NULL, raw) : NULL;
   InternetAddress *first =
       list && internet_address_list_length(list) > 0 ? internet_address_list_get_address(list, 0) : NULL;
   const char *name = first ? internet_address_get_name(first) : NULL;
@@ -270,24 +335,63 @@ parse_from(MlHeader *header, const char *raw)
   const char *address = first && INTERNET_ADDRESS_IS_MAILBOX(first)
                             ? internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(first))
                             : NULL;
-  header->from_address = one_line(address);
-  g_autofree char *encoded = strstr(raw ? raw : "", "=?") && address ? encoded_name(raw, address) : NULL;
-  header->from_name = one_line(encoded ? encoded : name);
-  if (!*header->from_name) {
-    g_free(header->from_name);
-    header->from_name = g_strdup(*header->from_address ? header->from_address : header->from);
-  }
+  author->address = span_of(one_line(address), &author->own_address);
+  g_autofree char *encoded = strstr(raw, "=?") && address ? encoded_name(raw, address) : NULL;
+  author->name = span_of(one_line(encoded ? encoded : name), &author->own_name);
+  if (!author->name.length)
+    author->name = author->address.length ? author->address : from;
   if (list)
     g_object_unref(list);
 }
 
-static gint64
-parse_date(const char *raw)
+/* The first author. @from: the decoded field. */
+static void
+parse_from(const Value *value, MlSpan from, Author *author)
 {
+  MlSpan raw = value->raw;
+  if (raw.at && !value->plain)
+    raw = span_of(unfold(raw), &author->own_raw);
+  if (!raw.length)
+    return;
+  if (ml_header_quick_from(raw, &author->name, &author->address)) {
+    if (!author->name.at)
+      author->name = author->address;
+    return;
+  }
+  if (ml_header_quick_encoded(raw, &author->name, &author->address)) {
+    g_autofree char *words = g_strndup(author->name.at, author->name.length), *name = ml_headers_decode(words);
+    author->name = span_of(one_line(name), &author->own_name);
+    if (*name)
+      return;
+    g_clear_pointer(&author->own_name, g_free);
+  }
+  g_autofree char *whole = g_strndup(raw.at, raw.length);
+  parse_author(whole, from, author);
+}
+
+/* Not decoded: in @buffer, or in *own where that is too small. */
+static const char *
+unfolded(const Value *value, char *buffer, gsize size, char **own)
+{
+  if (!value->plain || value->raw.length >= size)
+    return *own = unfold(value->raw);
+  memcpy(buffer, value->raw.at, value->raw.length);
+  buffer[value->raw.length] = '\0';
+  return buffer;
+}
+
+static gint64
+parse_date(const Value *value)
+{
+  char buffer[64];
+  g_autofree char *own = NULL;
   gint64 when;
-  if (raw && ml_header_quick_date(raw, &when))
+  if (!value->raw.length)
+    return 0;
+  const char *raw = unfolded(value, buffer, sizeof buffer, &own);
+  if (ml_header_quick_date(raw, &when))
     return when;
-  GDateTime *date = raw && *raw ? g_mime_utils_header_decode_date(raw) : NULL;
+  GDateTime *date = *raw ? g_mime_utils_header_decode_date(raw) : NULL;
   if (!date)
     return 0;
   when = g_date_time_to_unix(date);
@@ -295,15 +399,23 @@ parse_date(const char *raw)
   return when;
 }
 
-static char *
-bare_id(const char *raw)
+/* As it stands but for octets that are no UTF-8. */
+static MlSpan
+valid(const Value *value, char **own)
 {
-  if (!raw)
-    return g_strdup("");
-  const char *open = strchr(raw, '<');
-  const char *close = open ? strrchr(open, '>') : NULL;
-  g_autofree char *id = close ? g_strndup(open + 1, (gsize)(close - open - 1)) : g_strdup(raw);
-  return g_utf8_make_valid(g_strstrip(id), -1);
+  if (value->plain || !value->raw.at)
+    return value->raw;
+  g_autofree char *text = unfold(value->raw);
+  return span_of(g_utf8_make_valid(text, -1), own);
+}
+
+static MlSpan
+bare_id(const Value *value, char **own)
+{
+  MlSpan all = valid(value, own);
+  const char *open = all.length ? memchr(all.at, '<', all.length) : NULL;
+  const char *close = open ? memrchr(open, '>', (gsize)(all.at + all.length - open)) : NULL;
+  return close ? trimmed(open + 1, (gsize)(close - open - 1)) : all;
 }
 
 static guint
@@ -320,9 +432,14 @@ pkcs7_hint(GMimeContentType *type)
 }
 
 static guint
-parse_hints(const char *raw)
+parse_hints(const Value *value)
 {
-  if (!raw || !*raw || g_ascii_strncasecmp(raw, "text/", 5) == 0)
+  char buffer[256];
+  g_autofree char *own = NULL;
+  if (!value->raw.length || (value->raw.length >= 5 && g_ascii_strncasecmp(value->raw.at, "text/", 5) == 0))
+    return 0;
+  const char *raw = unfolded(value, buffer, sizeof buffer, &own);
+  if (!*raw || g_ascii_strncasecmp(raw, "text/", 5) == 0)
     return 0;
   guint hints = 0;
   if (ml_header_quick_hints(raw, &hints))
@@ -349,48 +466,78 @@ parse_hints(const char *raw)
 
 enum { FROM, TO, CC, SUBJECT, MESSAGE_ID, REFERENCES, IN_REPLY_TO, DATE, CONTENT_TYPE, FIELDS };
 
-/* The first of each, in one walk: the block may be all of a message's header. */
-static void
-find_values(const char *block, gsize length, char *values[FIELDS])
+static gboolean
+is_word(const char *text, const char *word, gsize length)
+{
+  for (gsize i = 0; i < length; i++)
+    if (text[i] != word[i] && g_ascii_tolower(text[i]) != word[i])
+      return FALSE;
+  return TRUE;
+}
+
+/* Which field the line in [at, end) is, and where its value begins; FIELDS: another one. */
+static guint
+field_of(const char *at, const char *end, const char **value)
 {
   static const struct {
     const char *name;
     gsize length;
-  } names[FIELDS] = { { "From", 4 },        { "To", 2 },           { "Cc", 2 },   { "Subject", 7 },      { "Message-ID", 10 },
-                      { "References", 10 }, { "In-Reply-To", 11 }, { "Date", 4 }, { "Content-Type", 12 } };
+  } names[FIELDS] = { { "from", 4 },        { "to", 2 },           { "cc", 2 },   { "subject", 7 },      { "message-id", 10 },
+                      { "references", 10 }, { "in-reply-to", 11 }, { "date", 4 }, { "content-type", 12 } };
+  enum { LONGEST = 12 };
+  gsize length = 0, most = MIN((gsize)(end - at), (gsize)LONGEST + 1);
+  while (length < most && at[length] != ':' && at[length] != ' ' && at[length] != '\t')
+    length++;
+  const char *colon = at + length;
+  while (colon < end && (*colon == ' ' || *colon == '\t'))
+    colon++;
+  if (colon == end || *colon != ':')
+    return FIELDS;
+  *value = colon + 1;
+  for (guint i = 0; i < FIELDS; i++)
+    if (names[i].length == length && is_word(at, names[i].name, length))
+      return i;
+  return FIELDS;
+}
+
+/* The first of each, in one walk: the block may be all of a message's header. */
+static void
+find_values(const char *block, gsize length, Value values[FIELDS])
+{
   for (gsize at = 0, end; at < length; at = end) {
     end = field_end(block, length, at);
-    for (guint i = 0; i < FIELDS; i++) {
-      gsize value = values[i] || (block[at] | 0x20) != (names[i].name[0] | 0x20)
-                        ? 0
-                        : value_of(block, at, end, names[i].name, names[i].length);
-      if (value) {
-        values[i] = unfold(block + value, end - value);
-        break;
-      }
-    }
+    const char *value;
+    guint i = field_of(block + at, block + end, &value);
+    if (i == FIELDS || values[i].raw.at)
+      continue;
+    values[i].raw = trimmed(value, (gsize)(block + end - value));
+    values[i].plain = is_plain(values[i].raw);
   }
 }
 
 MlHeader *
 ml_header_parse(const char *block, gsize length)
 {
-  char *values[FIELDS] = { NULL };
+  Value values[FIELDS] = { 0 };
   ml_init();
   find_values(block, MIN(length, MAX_BLOCK), values);
-  MlHeader *header = g_new0(MlHeader, 1);
-  header->from = decode(g_strdup(values[FROM]));
-  parse_from(header, values[FROM]);
-  header->to = decode(g_steal_pointer(&values[TO]));
-  header->cc = decode(g_steal_pointer(&values[CC]));
-  header->subject = decode(g_steal_pointer(&values[SUBJECT]));
-  header->message_id = bare_id(values[MESSAGE_ID]);
-  const char *references = values[REFERENCES] && *values[REFERENCES] ? values[REFERENCES] : values[IN_REPLY_TO];
-  header->references = g_utf8_make_valid(references ? references : "", -1);
-  header->date = parse_date(values[DATE]);
-  header->hints = parse_hints(values[CONTENT_TYPE]);
-  for (guint i = 0; i < FIELDS; i++)
-    g_free(values[i]);
+  char *own[7] = { NULL };
+  MlSpan references = valid(&values[REFERENCES], &own[5]);
+  if (!references.length)
+    references = valid(&values[IN_REPLY_TO], &own[6]);
+  Author author = { .own_name = NULL };
+  MlSpan from = decoded(&values[FROM], &own[0]);
+  parse_from(&values[FROM], from, &author);
+  MlHeader like = { .date = parse_date(&values[DATE]), .hints = parse_hints(&values[CONTENT_TYPE]) };
+  MlHeader *header =
+      ml_header_new(&like, (MlSpan[]){ from, author.name, author.address, decoded(&values[TO], &own[1]),
+                                       decoded(&values[CC], &own[2]), decoded(&values[SUBJECT], &own[3]),
+                                       bare_id(&values[MESSAGE_ID], &own[4]), references });
+  for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+    g_free(own[i]);
+  g_free(author.own_name);
+  g_free(author.own_address);
+  g_free(author.own_raw);
   return header;
 }
 

@@ -7,17 +7,32 @@
 /* Nearly all mail writes From, Date and Content-Type in one of a few ways. What is written so is read here; whatever differs
  * by an octet is left to GMime, which knows the rest, and takes ten times as long. */
 
+/* Days since 1 January 1970 of the proleptic Gregorian calendar; @year from 1970 on. A year begins in March here, so that the
+ * day that is not always there is its last. */
+static gint64
+days_until(int year, int month, int day)
+{
+  enum { YEARS = 400, DAYS = 146097, EPOCH = 719468 };
+  int from = month > 2 ? year : year - 1, of = from % YEARS;
+  int in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  return (gint64)(from / YEARS) * DAYS + of * 365 + of / 4 - of / 100 + in_year - EPOCH;
+}
+
+static int
+days_of(int year, int month)
+{
+  static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+  gboolean leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  return days[month - 1] + (month == 2 && leap);
+}
+
 gboolean
 ml_unix_time(int year, int month, int day, int hour, int minute, int second, gint64 *when)
 {
-  enum { EPOCH = 719163 }; /* 1 January 1970, as GDate counts */
-  GDate date;
-  if (year < 1970 || year > 9999 || month < 1 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-      second > 60 || !g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
+  if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > days_of(year, month) || hour < 0 || hour > 23 ||
+      minute < 0 || minute > 59 || second < 0 || second > 60)
     return FALSE;
-  g_date_clear(&date, 1);
-  g_date_set_dmy(&date, (GDateDay)day, (GDateMonth)month, (GDateYear)year);
-  *when = ((gint64)g_date_get_julian(&date) - EPOCH) * 86400 + hour * 3600 + minute * 60 + MIN(second, 59);
+  *when = days_until(year, month, day) * 86400 + hour * 3600 + minute * 60 + MIN(second, 59);
   return TRUE;
 }
 
@@ -62,11 +77,10 @@ is_dotted(const char *at, const char *end)
 static gboolean
 is_encoded(const char *domain, const char *end)
 {
-  static const char mark[] = "xn--";
-  gboolean encoded = FALSE;
-  for (; (gsize)(end - domain) >= sizeof mark - 1 && !encoded; domain++)
-    encoded = g_ascii_strncasecmp(domain, mark, sizeof mark - 1) == 0;
-  return encoded;
+  for (; end - domain >= 4; domain++)
+    if ((domain[0] == 'x' || domain[0] == 'X') && (domain[1] == 'n' || domain[1] == 'N') && domain[2] == '-' && domain[3] == '-')
+      return TRUE;
+  return FALSE;
 }
 
 static gboolean
@@ -89,28 +103,54 @@ is_name(const char *at, const char *end, gboolean quoted)
   return !blank;
 }
 
-gboolean
-ml_header_quick_from(const char *raw, char **name, char **address)
+/* "NAME <ADDRESS>" */
+static gboolean
+split(MlSpan raw, MlSpan *name, MlSpan *address)
 {
-  gsize length = strlen(raw);
-  const char *end = raw + length, *open = memchr(raw, '<', length);
-  if (!open && is_address(raw, end)) {
-    *name = NULL;
-    *address = g_strndup(raw, length);
-    return TRUE;
-  }
-  if (!open || open - raw < 2 || open[-1] != ' ' || end[-1] != '>' || !is_address(open + 1, end - 1))
+  const char *end = raw.at + raw.length, *open = memchr(raw.at, '<', raw.length);
+  if (!open || open - raw.at < 2 || open[-1] != ' ' || end[-1] != '>' || !is_address(open + 1, end - 1))
     return FALSE;
-  const char *from = raw, *to = open - 1;
-  gboolean quoted = *from == '"';
-  if (quoted && (to - from < 3 || *--to != '"'))
-    return FALSE;
-  from += quoted;
-  if (!is_name(from, to, quoted))
-    return FALSE;
-  *name = g_strndup(from, (gsize)(to - from));
-  *address = g_strndup(open + 1, (gsize)(end - open - 2));
+  *name = (MlSpan){ raw.at, (gsize)(open - 1 - raw.at) };
+  *address = (MlSpan){ open + 1, (gsize)(end - open - 2) };
   return TRUE;
+}
+
+gboolean
+ml_header_quick_from(MlSpan raw, MlSpan *name, MlSpan *address)
+{
+  if (!split(raw, name, address)) {
+    *name = (MlSpan){ NULL, 0 };
+    *address = raw;
+    return is_address(raw.at, raw.at + raw.length);
+  }
+  gboolean quoted = name->length > 2 && *name->at == '"' && name->at[name->length - 1] == '"';
+  if (quoted)
+    *name = (MlSpan){ name->at + 1, name->length - 2 };
+  return is_name(name->at, name->at + name->length, quoted);
+}
+
+/* =?UTF-8?Q?Andr=C3=A9?= <a@b.example>: one encoded word or several, with one blank between each and the next. */
+gboolean
+ml_header_quick_encoded(MlSpan raw, MlSpan *name, MlSpan *address)
+{
+  if (raw.length < 2 || raw.at[0] != '=' || raw.at[1] != '?' || !split(raw, name, address))
+    return FALSE;
+  const char *word = name->at, *end = word + name->length;
+  while (word < end) {
+    const char *stop = memchr(word, ' ', (gsize)(end - word));
+    stop = stop ? stop : end;
+    guint marks = 0;
+    for (const char *c = word; c < stop; c++) {
+      if (!is_plain(*c) && !strchr("=?+/", *c)) /* NUL is found, and refused below */
+        return FALSE;
+      marks += *c == '?';
+    }
+    if (stop - word < 8 || marks != 4 || word[0] != '=' || word[1] != '?' || stop[-2] != '?' || stop[-1] != '=' ||
+        memchr(word, '\0', (gsize)(stop - word)))
+      return FALSE;
+    word = stop + (stop < end);
+  }
+  return end[-1] != ' ';
 }
 
 /* ---- Date: Sun, 13 Sep 2020 12:26:40 +0200 */

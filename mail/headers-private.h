@@ -1,6 +1,7 @@
 #ifndef ML_HEADERS_PRIVATE_H
 #define ML_HEADERS_PRIVATE_H
 
+#include "mail/folder-private.h"
 #include "mail/mime-private.h"
 
 /* For mail/ alone: header fields as text. All results are valid UTF-8 in one line: what a sender hid in encoded
@@ -11,7 +12,8 @@ char *ml_headers_text(const MlEntity *entity, const char *name); /* the first of
 gint64 ml_headers_date(const char *raw);         /* Unix seconds; 0: unreadable */
 
 /* header-quick.c: the common ways of writing, to the same result. FALSE: it is written otherwise, and GMime has to read it. */
-gboolean ml_header_quick_from(const char *raw, char **name, char **address); /* one author; *name: NULL if none */
+gboolean ml_header_quick_from(MlSpan raw, MlSpan *name, MlSpan *address); /* one author; name->at: NULL if none */
+gboolean ml_header_quick_encoded(MlSpan raw, MlSpan *name, MlSpan *address); /* *name: to be decoded (RFC 2047) */
 gboolean ml_header_quick_date(const char *raw, gint64 *when);
 gboolean ml_header_quick_hints(const char *raw, guint *hints);
 /* FALSE: there is no such time. */

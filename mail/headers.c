@@ -39,7 +39,11 @@ one_line(char *text)
 char *
 ml_headers_plain(const char *raw)
 {
-  return one_line(ml_charset_to_utf8(raw, MIN(strlen(raw), (gsize)VALUE_LIMIT), NULL, NULL));
+  gsize length = MIN(strlen(raw), (gsize)VALUE_LIMIT);
+  gboolean ascii = TRUE;
+  for (gsize i = 0; ascii && i < length; i++)
+    ascii = (guchar)raw[i] < 0x80;
+  return one_line(ascii ? g_strndup(raw, length) : ml_charset_to_utf8(raw, length, NULL, NULL));
 }
 
 /* The encoded text of one word (RFC 2047 4), in octets; NULL: not decodable. */
@@ -135,7 +139,9 @@ ml_headers_decode(const char *raw)
       if (gap)
         g_string_append_len(out, gap, at - gap);
       gap = NULL;
-      g_string_append_c(out, *at++);
+      gsize run = 1 + strcspn(at + 1, "="); /* no word begins in it */
+      g_string_append_len(out, at, (gssize)run);
+      at += run;
     }
   }
   flush_words(out, pending, pending_charset);

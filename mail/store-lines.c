@@ -1,5 +1,9 @@
 #include "mail/store-private.h"
 
+#include <string.h>
+
+#include "mail/folder-private.h"
+
 /* Reading the lines of a folder's index: all numbers, a few whole ones, or every one as it passes. */
 
 /* 0: not known, or known as another one (@uidvalidity; 0: any will do), or an error, which is set. Until *held goes the file
@@ -53,17 +57,21 @@ ml_store_text(sqlite3_stmt *statement, int column)
 MlHeader *
 ml_store_read_header(sqlite3_stmt *statement)
 {
-  MlHeader *header = g_new0(MlHeader, 1);
-  header->uid = (guint32)sqlite3_column_int64(statement, 0);
-  header->flags = (guint)sqlite3_column_int(statement, 1);
-  header->hints = (guint)sqlite3_column_int(statement, 2);
-  header->date = sqlite3_column_int64(statement, 3);
-  header->received = sqlite3_column_int64(statement, 4);
-  header->size = (guint64)sqlite3_column_int64(statement, 5);
-  char **strings[] = { &header->from, &header->from_name, &header->from_address, &header->to,
-                       &header->cc,   &header->subject,   &header->message_id,   &header->references };
-  for (int i = 0; i < (int)G_N_ELEMENTS(strings); i++)
-    *strings[i] = ml_store_text(statement, 6 + i);
+  MlHeader like = { .uid = (guint32)sqlite3_column_int64(statement, 0),
+                    .flags = (guint)sqlite3_column_int(statement, 1),
+                    .hints = (guint)sqlite3_column_int(statement, 2),
+                    .date = sqlite3_column_int64(statement, 3),
+                    .received = sqlite3_column_int64(statement, 4),
+                    .size = (guint64)sqlite3_column_int64(statement, 5) };
+  char *own[ML_HEADER_TEXTS];
+  MlSpan texts[ML_HEADER_TEXTS];
+  for (int i = 0; i < ML_HEADER_TEXTS; i++) {
+    own[i] = ml_store_text(statement, 6 + i);
+    texts[i] = (MlSpan){ own[i], strlen(own[i]) };
+  }
+  MlHeader *header = ml_header_new(&like, texts);
+  for (guint i = 0; i < ML_HEADER_TEXTS; i++)
+    g_free(own[i]);
   return header;
 }
 

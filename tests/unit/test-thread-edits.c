@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mail/folder-private.h"
 #include "mail/thread.h"
 
 typedef struct {
@@ -108,12 +109,9 @@ outline(const MlThreadEdits *edits, const char *const messages[][2], const guint
 
   ml_threads_set_edits(threads, edits);
   for (guint i = 0; i < n; i++) {
-    MlHeader *header = ml_header_parse("", 0);
-    g_free(header->message_id);
-    g_free(header->references);
-    header->message_id = g_strdup(messages[turn[i]][0]);
-    header->references = g_strdup(messages[turn[i]][1]);
-    header->date = turn[i];
+    const char *id = messages[turn[i]][0], *references = messages[turn[i]][1];
+    MlHeader *header = ml_header_new(&(MlHeader){ .date = turn[i] },
+                                     (MlSpan[ML_HEADER_TEXTS]){ [6] = { id, strlen(id) }, [7] = { references, strlen(references) } });
     g_ptr_array_add(headers, header);
     ml_threads_add(threads, header, header);
   }

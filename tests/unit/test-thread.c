@@ -1,6 +1,7 @@
 /* Who answers whom. Each test writes a list as "name subject references...", and reads the threads as an outline. */
 #include <string.h>
 
+#include "mail/folder-private.h"
 #include "mail/thread.h"
 
 typedef struct {
@@ -25,17 +26,17 @@ tear_down(Fixture *fixture, gconstpointer data)
   g_ptr_array_unref(fixture->headers);
 }
 
+static MlSpan
+span_of(const char *text)
+{
+  return (MlSpan){ text, strlen(text) };
+}
+
 static MlHeader *
 add(Fixture *fixture, const char *id, gint64 date, const char *subject, const char *references)
 {
-  MlHeader *header = ml_header_parse("", 0);
-  g_free(header->message_id);
-  g_free(header->subject);
-  g_free(header->references);
-  header->message_id = g_strdup(id);
-  header->subject = g_strdup(subject);
-  header->references = g_strdup(references);
-  header->date = date;
+  MlHeader *header = ml_header_new(&(MlHeader){ .date = date }, (MlSpan[ML_HEADER_TEXTS]){ [5] = span_of(subject), [6] = span_of(id),
+                                                                                           [7] = span_of(references) });
   g_ptr_array_add(fixture->headers, header);
   g_hash_table_insert(fixture->names, header->message_id, header);
   ml_threads_add(fixture->threads, header, header);
