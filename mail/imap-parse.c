@@ -81,11 +81,18 @@ ml_imap_item(const MlNode *items, const char *name)
   return NULL;
 }
 
+static gboolean
+is_body(const MlNode *name)
+{
+  return name->kind == ML_NODE_ATOM && name->length > 5 && (name->text[0] | 0x20) == 'b' &&
+         g_ascii_strncasecmp(name->text, "BODY[", 5) == 0;
+}
+
 const MlNode *
 ml_imap_body(const MlNode *items)
 {
   for (const MlNode *node = items ? items->child : NULL; node && node->next; node = node->next->next)
-    if (node->kind == ML_NODE_ATOM && node->length > 5 && g_ascii_strncasecmp(node->text, "BODY[", 5) == 0)
+    if (is_body(node))
       return node->next;
   return NULL;
 }

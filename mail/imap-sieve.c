@@ -38,6 +38,7 @@ struct MlSieve {
   gsize lenient; /* octets of text; 0: TEXT_MAX, and no mercy */
   MlNode *nodes; /* NODES_MAX of them */
   guint used;
+  char *words; /* of result; NULL: it has none */
   MlResponse result;
 };
 
@@ -71,7 +72,7 @@ ml_sieve_free(MlSieve *sieve)
   g_array_unref(sieve->literals);
   crypto_spool_free(sieve->spool);
   g_free(sieve->nodes);
-  g_free(sieve->result.text);
+  g_free(sieve->words);
   g_free(sieve);
 }
 
@@ -150,12 +151,23 @@ begin(MlSieve *sieve)
   sieve->returned = FALSE;
 }
 
+/* Are the octets this word, case ignored? Nearly always the first of them tells. */
+static gboolean
+is_word(const char *text, gsize length, const char *word)
+{
+  for (gsize i = 0; i < length; i++)
+    if (!word[i] || (text[i] != word[i] && g_ascii_tolower(text[i]) != g_ascii_tolower(word[i])))
+      return FALSE;
+  return !word[length];
+}
+
 static gboolean
 has_word(const char *text, gsize length, const char *word)
 {
-  gsize n = strlen(word);
-  return length >= n && g_ascii_strncasecmp(text, word, n) == 0 &&
-         (length == n || text[n] == ' ' || text[n] == '\r' || text[n] == '\n');
+  gsize n = 0;
+  while (n < length && text[n] != ' ' && text[n] != '\r' && text[n] != '\n')
+    n++;
+  return is_word(text, n, word);
 }
 
 /* Words for people may end in "{5}" without a literal behind. Only untagged data has literals. */
@@ -166,6 +178,8 @@ may_have_literals(const MlSieve *sieve)
   gsize length = sieve->response->len;
   if (length < 3 || text[0] != '*' || text[1] != ' ')
     return FALSE;
+  if (g_ascii_isdigit(text[2])) /* FETCH */
+    return TRUE;
   static const char *const conditions[] = { "OK", "NO", "BAD", "BYE", "PREAUTH", NULL };
   for (guint i = 0; conditions[i]; i++)
     if (has_word(text + 2, length - 2, conditions[i]))
@@ -350,31 +364,38 @@ parse_literal(Parser *parser, gsize brace)
   return node;
 }
 
+/* Or may, for a section begins. */
+static gboolean
+ends_atom(guchar c)
+{
+  static const gboolean ends[256] = { [' '] = TRUE, ['('] = TRUE,  [')'] = TRUE, ['"'] = TRUE,
+                                      ['['] = TRUE, ['\r'] = TRUE, ['\n'] = TRUE };
+  return ends[c];
+}
+
 /* An item's section is part of its name, blanks and parentheses and all: BODY[HEADER.FIELDS (FROM TO)]<0>. */
 static MlNode *
 parse_atom(Parser *parser)
 {
-  const char *text = parser->text;
-  gsize start = parser->at, at = start;
-  gboolean section = FALSE;
-  for (; at < parser->end; at++) {
-    char c = text[at];
-    if (c == '\r' || c == '\n' || (c == '"' && !section))
+  const char *start = parser->text + parser->at, *end = parser->text + parser->end, *at = start;
+  for (;; at++) {
+    while (at < end && !ends_atom((guchar)*at))
+      at++;
+    if (at == end || *at == '\r' || *at == '\n' || *at == ' ' || *at == '(' || *at == ')' || *at == '"')
       break;
-    if (c == '[' && at - start >= 4 &&
-        (g_ascii_strncasecmp(text + start, "BODY", 4) == 0 ||
-         g_ascii_strncasecmp(text + start, "BINARY", 6) == 0))
-      section = TRUE;
-    else if (c == ']')
-      section = FALSE;
-    else if (!section && (c == ' ' || c == '(' || c == ')'))
-      break;
+    if (*at == '[' && at - start >= 4 &&
+        (g_ascii_strncasecmp(start, "BODY", 4) == 0 || g_ascii_strncasecmp(start, "BINARY", 6) == 0)) {
+      while (at < end && *at != ']' && *at != '\r' && *at != '\n')
+        at++;
+      if (at == end || *at != ']')
+        break;
+    }
   }
   if (at == start)
     return NULL;
-  parser->at = at;
-  gboolean nil = at - start == 3 && g_ascii_strncasecmp(text + start, "NIL", 3) == 0;
-  return node_new(parser, nil ? ML_NODE_NIL : ML_NODE_ATOM, text + start, at - start);
+  gsize length = (gsize)(at - start);
+  parser->at += length;
+  return node_new(parser, is_word(start, length, "NIL") ? ML_NODE_NIL : ML_NODE_ATOM, start, length);
 }
 
 /* Values up to @end or to the ) that closes the list. */
@@ -430,6 +451,15 @@ take_word(Parser *parser, const char **word, gsize *length)
   return *length > 0;
 }
 
+/* Takes @words. */
+static void
+set_words(MlSieve *sieve, char *words)
+{
+  g_free(sieve->words);
+  sieve->words = words;
+  sieve->result.text = words ? words : "";
+}
+
 /* "[CODE values] words". A bracket that nothing closes is words. */
 static void
 parse_words(Parser *parser, MlResponse *result)
@@ -459,8 +489,7 @@ parse_words(Parser *parser, MlResponse *result)
     text++;
     length--;
   }
-  g_free(result->text);
-  result->text = g_utf8_make_valid(text, (gssize)MIN(length, 2000));
+  set_words(parser->sieve, g_utf8_make_valid(text, (gssize)MIN(length, 2000)));
 }
 
 static const struct {
@@ -513,8 +542,7 @@ parse_untagged(Parser *parser, MlResponse *result)
   }
   result->kind = ML_RESPONSE_OTHER;
   for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
-    if (kinds[i].number != numbered || strlen(kinds[i].word) != length ||
-        g_ascii_strncasecmp(word, kinds[i].word, length) != 0)
+    if (kinds[i].number != numbered || !is_word(word, length, kinds[i].word))
       continue;
     result->kind = kinds[i].kind;
     if (kinds[i].words)
@@ -534,7 +562,7 @@ parse_tagged(Parser *parser, MlResponse *result)
   if (!take_word(parser, &word, &length))
     return;
   for (guint i = 0; i < 3; i++) {
-    if (strlen(kinds[i].word) == length && g_ascii_strncasecmp(word, kinds[i].word, length) == 0) {
+    if (is_word(word, length, kinds[i].word)) {
       result->kind = ML_RESPONSE_TAGGED;
       result->status = kinds[i].kind;
       parse_words(parser, result);
@@ -547,9 +575,8 @@ parse(MlSieve *sieve, GError **error)
 {
   Parser parser = { sieve, (char *)sieve->response->data, 0, sieve->response->len, 0, FALSE };
   MlResponse *result = &sieve->result;
-  g_free(result->text);
   memset(result, 0, sizeof *result);
-  result->text = g_strdup("");
+  set_words(sieve, NULL);
   sieve->used = 0;
   while (parser.end > sieve->line && strchr("\r\n ", parser.text[parser.end - 1]) &&
          parser.text[parser.end - 1])
@@ -562,8 +589,7 @@ parse(MlSieve *sieve, GError **error)
     parse_untagged(&parser, result);
   } else if (length == 1 && *word == '+') {
     result->kind = ML_RESPONSE_CONTINUE;
-    g_free(result->text);
-    result->text = g_utf8_make_valid(parser.text + parser.at, (gssize)(parser.end - parser.at));
+    set_words(sieve, g_utf8_make_valid(parser.text + parser.at, (gssize)(parser.end - parser.at)));
   } else {
     memcpy(result->tag, word, length);
     parse_tagged(&parser, result);
@@ -597,7 +623,7 @@ gboolean
 ml_node_is(const MlNode *node, const char *word)
 {
   return node && (node->kind == ML_NODE_ATOM || node->kind == ML_NODE_STRING) &&
-         node->length == strlen(word) && g_ascii_strncasecmp(node->text, word, node->length) == 0;
+         is_word(node->text, node->length, word);
 }
 
 gboolean

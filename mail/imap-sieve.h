@@ -62,7 +62,7 @@ typedef struct {
   const MlNode *data;    /* the values */
   const MlNode *code;    /* of OK, NO, ...: "[CODE value ...]", or NULL */
   gboolean broken_code;  /* @code is what could be read of it */
-  char *text;            /* the words for a person, terminated; the challenge behind "+"; never NULL */
+  const char *text;      /* the words for a person, terminated; the challenge behind "+"; never NULL */
 } MlResponse;
 
 /* The next complete response, borrowed until the next call. NULL without an error: more bytes are needed.
