@@ -443,30 +443,44 @@ assert_counted(MlStore *store, const char *folder)
 }
 
 static void
+assert_touched(sqlite3 *db, int count, int lowest, int highest)
+{
+  sqlite3_stmt *touched = NULL;
+  g_assert_cmpint(sqlite3_prepare_v2(db, "SELECT count(*), min(id & 0xffff), max(id & 0xffff) FROM touched", -1, &touched, NULL), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_step(touched), ==, SQLITE_ROW);
+  g_assert_cmpint(sqlite3_column_int(touched, 0), ==, count);
+  g_assert_cmpint(sqlite3_column_int(touched, 1), ==, lowest);
+  g_assert_cmpint(sqlite3_column_int(touched, 2), ==, highest);
+  sqlite3_finalize(touched);
+}
+
+static void
 test_counted(Fixture *fixture, gconstpointer data)
 {
   g_autoptr(MlStore) store = open_store(fixture);
   g_autoptr(GError) error = NULL;
   g_autoptr(GArray) some = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autoptr(GArray) flags = g_array_new(FALSE, FALSE, sizeof(MlFlagChange));
-  g_autoptr(GPtrArray) more = headers(30, 60), again = headers(1, 60);
+  g_autoptr(GPtrArray) more = headers(30, 60), again = headers(1, 60), apart = headers(20, 25), around = headers(15, 30);
   fill(store, "INBOX", 9, 1, 40);
   fill(store, "Sent", 9, 1, 7);
   const MlStoreStep twice = { .uidvalidity = 9, .headers = more }, thrice = { .uidvalidity = 9, .headers = again };
+  const MlStoreStep other = { .uidvalidity = 9, .headers = apart }, others = { .uidvalidity = 9, .headers = around };
   sqlite3 *db = NULL;
-  sqlite3_stmt *touched = NULL;
   g_autofree char *file = only_file(fixture);
   g_assert_cmpint(sqlite3_open(file, &db), ==, SQLITE_OK);
   g_assert_cmpint(sqlite3_exec(db, "DELETE FROM touched", NULL, NULL, NULL), ==, SQLITE_OK);
   gboolean ok = ml_store_apply(store, "INBOX", &twice, &error) && ml_store_apply(store, "INBOX", &thrice, &error);
   g_assert_true(ok);
   /* Only those that were new are looked at for their words. */
-  g_assert_cmpint(sqlite3_prepare_v2(db, "SELECT count(*), min(id & 0xffff), max(id & 0xffff) FROM touched", -1, &touched, NULL), ==, SQLITE_OK);
-  g_assert_cmpint(sqlite3_step(touched), ==, SQLITE_ROW);
-  g_assert_cmpint(sqlite3_column_int(touched, 0), ==, 20);
-  g_assert_cmpint(sqlite3_column_int(touched, 1), ==, 41);
-  g_assert_cmpint(sqlite3_column_int(touched, 2), ==, 60);
-  sqlite3_finalize(touched);
+  assert_touched(db, 20, 41, 60);
+  g_assert_cmpint(sqlite3_exec(db, "DELETE FROM touched", NULL, NULL, NULL), ==, SQLITE_OK);
+  ok = ml_store_apply(store, "Sent", &other, &error);
+  g_assert_true(ok);
+  assert_touched(db, 6, 20, 25); /* with nothing between them */
+  ok = ml_store_apply(store, "Sent", &others, &error);
+  g_assert_true(ok);
+  assert_touched(db, 16, 15, 30); /* and with some */
   sqlite3_close(db);
   g_assert_cmpuint(about(store, "INBOX").total, ==, 60);
   assert_counted(store, "INBOX");
@@ -488,7 +502,7 @@ test_counted(Fixture *fixture, gconstpointer data)
   g_assert_true(ok);
   assert_counted(store, "INBOX");
   assert_counted(store, "Sent");
-  g_assert_cmpuint(about(store, "Sent").total, ==, 7);
+  g_assert_cmpuint(about(store, "Sent").total, ==, 23);
   fill(store, "INBOX", 10, 1, 5); /* another folder of that name */
   assert_counted(store, "INBOX");
 }
