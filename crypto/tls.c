@@ -22,11 +22,12 @@
 #include "crypto/error-private.h"
 #include "crypto/tls-private.h"
 
-enum { DEFAULT_TIMEOUT_MS = 30000, DEFAULT_HANDSHAKE_MS = 15000, CHUNK_MAX = 1 << 24 };
+enum { DEFAULT_TIMEOUT_MS = 30000, DEFAULT_HANDSHAKE_MS = 15000, CHUNK_MAX = 1 << 24, AHEAD = 32 * 1024 };
 
 struct CryptoTls {
   int fd;
   int interrupt; /* eventfd; written once by crypto_tls_interrupt(), never read: that makes it sticky */
+  int stop;      /* atomic; set before that, and looked at without asking the kernel */
   char *host;
   guint16 port;
   guint timeout_ms, handshake_ms;
@@ -37,6 +38,12 @@ struct CryptoTls {
   PRFileDesc *ssl; /* NULL while plain */
   gboolean encrypted, failed;
   short want; /* what the socket last said it was not ready for: POLLIN, POLLOUT */
+  /* NSS asks for five octets of each record, then for the rest: what the socket has is read at once and handed on. */
+  guint8 *ahead; /* AHEAD octets; NULL while plain */
+  gsize ahead_at, ahead_end;
+  gboolean drained; /* the socket gave less than it was asked for: it has no more, poll() will tell */
+  gboolean ended;   /* behind what was read last the stream ended with end_code, which the next read says */
+  int end_code;
   CryptoCert *peer;
   char *refusal; /* the sentence of the certificate that ended the handshake */
   CryptoKeyUsing using; /* of client_key, in this handshake */
@@ -65,12 +72,35 @@ layer_failed(CryptoTls *tls, short event)
   return -1;
 }
 
+/* Of the socket, as recv(). */
+static ssize_t
+receive(CryptoTls *tls, void *buffer, gsize length)
+{
+  if (tls->drained) {
+    tls->drained = FALSE;
+    errno = EAGAIN;
+    return -1;
+  }
+  ssize_t got = recv(tls->fd, buffer, length, 0);
+  tls->drained = got > 0 && (gsize)got < length;
+  return got;
+}
+
 static PRInt32 PR_CALLBACK
 layer_recv(PRFileDesc *layer, void *buffer, PRInt32 length, PRIntn flags, PRIntervalTime timeout)
 {
   CryptoTls *tls = layer_tls(layer);
-  ssize_t got = recv(tls->fd, buffer, (size_t)length, 0);
-  return got < 0 ? layer_failed(tls, POLLIN) : (PRInt32)got;
+  if (tls->ahead_at == tls->ahead_end) {
+    ssize_t got = receive(tls, tls->ahead, AHEAD);
+    if (got <= 0)
+      return got < 0 ? layer_failed(tls, POLLIN) : 0;
+    tls->ahead_at = 0;
+    tls->ahead_end = (gsize)got;
+  }
+  gsize n = MIN((gsize)length, tls->ahead_end - tls->ahead_at);
+  memcpy(buffer, tls->ahead + tls->ahead_at, n);
+  tls->ahead_at += n;
+  return (PRInt32)n;
 }
 
 static PRInt32 PR_CALLBACK
@@ -208,6 +238,7 @@ crypto_tls_free(CryptoTls *tls)
     return;
   if (tls->ssl)
     PR_Close(tls->ssl); /* says goodbye as far as the socket takes it at once */
+  g_free(tls->ahead);
   close(tls->fd);
   close(tls->interrupt);
   if (tls->client_key)
@@ -243,6 +274,7 @@ crypto_tls_interrupt(CryptoTls *tls)
 {
   guint64 one = 1;
   ssize_t written;
+  g_atomic_int_set(&tls->stop, 1);
   do
     written = write(tls->interrupt, &one, sizeof one);
   while (written < 0 && errno == EINTR);
@@ -251,8 +283,7 @@ crypto_tls_interrupt(CryptoTls *tls)
 static gboolean
 interrupted(CryptoTls *tls)
 {
-  struct pollfd entry = { tls->interrupt, POLLIN, 0 };
-  return poll(&entry, 1, 0) > 0;
+  return g_atomic_int_get(&tls->stop) != 0;
 }
 
 /* In g_get_monotonic_time()'s microseconds. */
@@ -473,6 +504,7 @@ crypto_tls_start(CryptoTls *tls, GError **error)
       return FALSE;
   }
   PRFileDesc *layer = layer_new(tls);
+  tls->ahead = g_malloc(AHEAD);
   tls->ssl = layer ? SSL_ImportFD(NULL, layer) : NULL;
   if (!tls->ssl) {
     if (layer)
@@ -508,6 +540,10 @@ move_in(CryptoTls *tls, void *buffer, gsize length, int flags, int *code)
 {
   tls->want = 0;
   gint32 got;
+  if (tls->ended) {
+    *code = tls->end_code;
+    return tls->end_code ? -1 : 0;
+  }
   if (tls->encrypted) {
     got = PR_Recv(tls->ssl, buffer, (PRInt32)length, flags & MSG_PEEK ? PR_MSG_PEEK : 0, PR_INTERVAL_NO_WAIT);
     *code = got < 0 ? PORT_GetError() : 0;
@@ -557,6 +593,24 @@ usable(CryptoTls *tls, GError **error)
   return TRUE;
 }
 
+/* The records that are here already, behind the @got octets of the first: each would cost a call, and a look whether it was
+ * cancelled. */
+static gint32
+move_more(CryptoTls *tls, char *buffer, gsize length, gint32 got)
+{
+  while (tls->ahead_at < tls->ahead_end && (gsize)got < length) {
+    int code = 0;
+    gint32 more = move_in(tls, buffer + got, length - (gsize)got, 0, &code);
+    if (more <= 0) {
+      tls->ended = more == 0 || code != PR_WOULD_BLOCK_ERROR;
+      tls->end_code = code;
+      break;
+    }
+    got += more;
+  }
+  return got;
+}
+
 gssize
 crypto_tls_read(CryptoTls *tls, void *buffer, gsize length, GError **error)
 {
@@ -569,7 +623,7 @@ crypto_tls_read(CryptoTls *tls, void *buffer, gsize length, GError **error)
     int code = 0;
     gint32 got = move_in(tls, buffer, length, 0, &code);
     if (got > 0)
-      return got;
+      return move_more(tls, buffer, length, got);
     if (got < 0 && code == PR_WOULD_BLOCK_ERROR) {
       if (!wait_ready(tls, tls->want, deadline, "the answer", error))
         return -1;

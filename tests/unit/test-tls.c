@@ -2,6 +2,7 @@
 #include "crypto/tls.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -401,6 +402,42 @@ test_bulk(void)
   stop_server(&server);
 }
 
+/* What came before the end is read first, several records by one call, and then the end, however often it is asked for. */
+static void
+test_last(void)
+{
+  enum { LINES = 500, LENGTH = 10 };
+  Server server = start_server("good", "");
+  g_autoptr(GError) error = NULL;
+  g_autofree char *block = g_malloc(1 << 16);
+  int fd = dial(server.port);
+  g_autoptr(CryptoTls) tls = crypto_tls_new(fd, &(CryptoTlsOptions){ .host = "localhost" });
+  g_assert_true(crypto_tls_start(tls, &error));
+  for (int i = 0; i < LINES; i++)
+    write_all(tls, "123456789\n");
+  for (gsize all = 0; all < LINES * LENGTH;) {
+    gssize got = crypto_tls_read(tls, block, 1 << 16, &error);
+    g_assert_no_error(error);
+    for (gssize i = 0; i < got; i++)
+      g_assert_cmpint(block[i], ==, "987654321\n"[(all + (gsize)i) % LENGTH]);
+    all += (gsize)got;
+  }
+  write_all(tls, "abc\n");
+  struct pollfd there = { fd, POLLIN, 0 };
+  g_assert_cmpint(poll(&there, 1, PATIENCE_MS), ==, 1);
+  stop_server(&server); /* its goodbye lies behind the answer */
+  gssize got = crypto_tls_read(tls, block, 1 << 16, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(got, ==, 4);
+  g_assert_cmpint(memcmp(block, "cba\n", 4), ==, 0);
+  for (int i = 0; i < 2; i++) {
+    g_autoptr(GError) end = NULL;
+    g_assert_cmpint(crypto_tls_read(tls, block, 1 << 16, &end), ==, -1);
+    g_assert_error(end, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE);
+  }
+  g_assert_cmpint(crypto_tls_wait(tls, 0, -1), ==, CRYPTO_TLS_BROKEN);
+}
+
 static void
 test_client_certificate(gconstpointer version)
 {
@@ -645,6 +682,7 @@ main(int argc, char **argv)
   g_test_add_func("/tls/timeouts", test_timeouts);
   g_test_add_func("/tls/wake", test_wake);
   g_test_add_func("/tls/bulk", test_bulk);
+  g_test_add_func("/tls/last", test_last);
   g_test_add_data_func("/tls/client-certificate/1.3", "-Verify 1 -verify_return_error",
                        test_client_certificate);
   g_test_add_data_func("/tls/client-certificate/1.2", "-Verify 1 -verify_return_error -tls1_2",
