@@ -44,6 +44,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlDriver, ml_driver_free)
 void ml_driver_interrupt(MlDriver *driver); /* any thread */
 void ml_driver_resume(MlDriver *driver);    /* owner's thread: forget an interrupt that came between two calls */
 
+/* Begins the way to @account's server while there is no driver yet that could: the first one of this account goes on with
+ * it, and hears of it what it would have heard of its own. For one account, which must outlive it; where none takes it
+ * _stop() ends it, before the program does. Main thread. */
+void ml_driver_ahead(const MlAccount *account);
+void ml_driver_ahead_stop(void);
+
 /* One fact about each step of the way (connect, TLS, capabilities, login, list), for `account check`. */
 typedef void (*MlStepFunc)(const char *step, gboolean ok, const char *words, gpointer user_data);
 gboolean ml_driver_check(MlDriver *driver, MlStepFunc step, gpointer user_data, GError **error);

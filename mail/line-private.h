@@ -5,8 +5,10 @@
 
 /* What IMAP and SMTP share: the way to a server, and the login. */
 
-/* A connected socket; -1: error. */
+/* A connected socket, which may have been begun before (ml_driver_ahead()); -1: error. */
 int ml_line_dial(const MlServer *server, GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, from the beginning. */
+int ml_line_dial_now(const MlServer *server, GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Connects, still without TLS, with the account's client certificate at hand. Transfer full. */
 CryptoTls *ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHooks *hooks,

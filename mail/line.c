@@ -99,7 +99,7 @@ keep_alive(int fd)
 }
 
 int
-ml_line_dial(const MlServer *server, GCancellable *cancellable, GError **error)
+ml_line_dial_now(const MlServer *server, GCancellable *cancellable, GError **error)
 {
   g_autoptr(GSocketConnection) connection = dial(server, cancellable, error);
   if (!connection)

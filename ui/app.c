@@ -474,6 +474,7 @@ take_down(UiApp *app)
     if (op->cancellable)
       g_cancellable_cancel(op->cancellable);
   }
+  ml_driver_ahead_stop();
   crypto_open_stop();
   ui_prompts_close(app->prompts);
   ui_outbox_stop(app);
@@ -534,10 +535,24 @@ clear(UiApp *app)
   g_main_loop_unref(app->loop);
 }
 
+/* Which account the first screen is of, and in *name the folder; NULL: there is none. */
+static const MlAccount *
+find_first(const UiCli *cli, const char *folder, const char **name)
+{
+  const char *slash = folder ? strchr(folder, '/') : NULL;
+  g_autofree char *prefix = slash ? g_strndup(folder, (gsize)(slash - folder)) : g_strdup(folder);
+  const MlAccount *named = prefix ? ml_config_account(cli->config, prefix) : NULL;
+
+  *name = !folder ? "INBOX" : !named ? folder : slash && slash[1] ? slash + 1 : "INBOX";
+  const MlAccount *first = ml_config_account(cli->config, cli->account);
+  return first && named ? named : first;
+}
+
 static gboolean
 start(UiApp *app, const char *folder)
 {
-  const MlAccount *first = ml_config_account(app->config, app->cli->account);
+  const char *name;
+  const MlAccount *first = find_first(app->cli, folder, &name);
 
   if (!first) {
     ui_cli_error(app->cli, "there is no account %s in %s", app->cli->account, app->config->file);
@@ -545,15 +560,7 @@ start(UiApp *app, const char *folder)
   }
   for (guint i = 0; i < app->config->accounts->len; i++)
     ui_account_start(app, app->config->accounts->pdata[i]);
-  UiAccount *account = ui_account_find(app, first->name);
-  const char *name = folder ? folder : "INBOX", *slash = strchr(name, '/');
-  g_autofree char *prefix = slash ? g_strndup(name, (gsize)(slash - name)) : g_strdup(name);
-  UiAccount *named = ui_account_find(app, prefix);
-  if (named) {
-    account = named;
-    name = slash && slash[1] ? slash + 1 : "INBOX";
-  }
-  ui_box_open(app, account, name);
+  ui_box_open(app, ui_account_find(app, first->name), name);
   for (guint i = 0; i < app->accounts->len; i++) {
     UiAccount *each = app->accounts->pdata[i];
     UiOp *op = ui_ops_command(app, each, ml_worker_folders(each->worker, TRUE), "Asking for the folders");
@@ -616,6 +623,11 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
                  cli->config->file);
     return UI_EXIT_CONFIG;
   }
+  /* What takes longest is begun first: the server may be far away. */
+  const char *name;
+  const MlAccount *account = cli->offline ? NULL : find_first(cli, folder, &name);
+  if (account)
+    ml_driver_ahead(account);
   ui_cli_crypto_behind(cli, on_crypto, &app);
   g_autofree char *log = g_build_filename(cli->state_dir, "stderr.log", NULL);
   g_mkdir_with_parents(cli->state_dir, 0700);
@@ -623,6 +635,7 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   if (cli->config->sort)
     ui_order_parse(cli->config->sort, &app.order);
   if (!ui_screen_open(cli->config->ascii, log, &error)) {
+    ml_driver_ahead_stop();
     ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_USAGE;
   }
@@ -639,8 +652,8 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
     if (draft) {
       start_rest(&app);
       app.end_with_composer = TRUE;
-      UiAccount *account = ui_account_find(&app, draft->account);
-      ui_compose_draft(&app, account ? account : app.accounts->pdata[0], g_steal_pointer(&draft));
+      UiAccount *from = ui_account_find(&app, draft->account);
+      ui_compose_draft(&app, from ? from : app.accounts->pdata[0], g_steal_pointer(&draft));
     }
     g_main_loop_run(app.loop);
   } else

@@ -58,4 +58,49 @@ echo 'This was a database once, and is one no more: whoever reads it sees that a
 start 160 24 --
 wait_for 'ended with 78' 'with a damaged database it ends'
 check 'and says so' has 'cert9.db is damaged'
+
+# Where the list is on a server the way to it is begun before there is a screen: what the screen needs of this is a pipe here,
+# which nobody reads yet.
+cat >"$LAB/listen.py" <<'END'
+import os, signal, socket, sys
+signal.alarm(900)
+listener = socket.create_server(("127.0.0.1", 0))
+with open(sys.argv[1] + ".new", "w") as file:
+    file.write(str(listener.getsockname()[1]))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+came = []
+while True:
+    came.append(listener.accept())
+    open(sys.argv[2], "w").close()
+END
+python3 "$LAB/listen.py" "$LAB/port" "$LAB/came" &
+listener=$!
+until_true test -e "$LAB/port"
+make_profile
+cat >"$LAB/profile/signet.conf" <<END
+[account far]
+address = anna@example.org
+imap = imaps://anna@127.0.0.1:$(cat "$LAB/port")
+[keys]
+system-tokens = no
+END
+mkfifo "$LAB/profile/state/stderr.log"
+start 80 24 --
+check 'a server is called before there is a screen' until_true test -e "$LAB/came"
+cat "$LAB/profile/state/stderr.log" >/dev/null &
+reader=$!
+wait_for 'INBOX .* far' 'which comes then'
+keys q
+wait_for 'ended with 0' 'q does not wait for the server'
+kill $reader 2>/dev/null
+wait $reader 2>/dev/null
+rm -f "$LAB/profile/state/stderr.log" "$LAB/came"
+
+start 80 24 -- --offline
+wait_for 'far  offline' 'with --offline'
+keys q
+wait_for 'ended with 0' 'it ends too'
+check 'and has called nobody' [ ! -e "$LAB/came" ]
+kill $listener
+wait $listener 2>/dev/null
 done_testing
