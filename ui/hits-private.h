@@ -38,7 +38,7 @@ struct UiHits {
   gboolean running; /* a piece is under way */
   gboolean complete; /* each account was searched to the end once */
   guint serial, open; /* open: messages that could not be looked into */
-  guint lost_source; /* lines of the window were not in the store when they were drawn; 0 */
+  guint source;     /* the next piece; 0 */
 };
 
 /* hits.c */
@@ -46,7 +46,6 @@ const UiHitsRow *ui_hits_row(const UiHits *found, int at); /* the @at-th that is
 void ui_hits_settle(UiHits *found, const UiItem *current); /* the lists are made anew, with the cursor there; NULL: where it is */
 void ui_hits_go(UiHits *found, int at); /* the cursor, and app->box with it */
 UiItem *ui_hits_current(const UiHits *found); /* NULL: none */
-void ui_hits_drop(UiHits *found, UiBox *box, const GArray *uids); /* out of the list; they may be found again */
 /* Does it fit? By its header, which is read now, and its marks: for a few. A pattern that looks into messages is refused
  * when it is parsed. */
 gboolean ui_hits_fits(const UiHitsRow *row, const MlPattern *pattern);

@@ -85,56 +85,6 @@ draw_empty(const UiHits *found, int columns)
   ui_screen_put(4, 2, columns - 2, UI_STYLE_QUIET, text);
 }
 
-/* Lines of the window that the store says it does not have; nothing where it could not say. */
-static GArray *
-lost_of(const UiHits *found, UiBox *box)
-{
-  GArray *lost = g_array_new(FALSE, FALSE, sizeof(guint32));
-  const UiHitsRow *row;
-  GError *why = NULL;
-
-  for (int at = found->window.top; at < found->window.top + found->window.rows && (row = ui_hits_row(found, at)); at++)
-    if (row->box == box && !row->item->tagged && !row->item->deleted && ui_box_is_lost(box, row->item))
-      g_array_append_val(lost, row->item->uid);
-  (void)ui_lines_missed(box->lines, &why);
-  if (why)
-    g_array_set_size(lost, 0); /* the worker meets it too, and says it */
-  g_clear_error(&why);
-  return lost;
-}
-
-static gboolean
-drop_lost(gpointer data)
-{
-  UiHits *found = data;
-
-  found->lost_source = 0;
-  for (guint i = 0; i < found->boxes->len; i++) {
-    UiBox *box = found->boxes->pdata[i];
-    g_autoptr(GArray) lost = box->lines ? lost_of(found, box) : NULL;
-    if (!lost || !lost->len)
-      continue;
-    ui_hits_drop(found, box, lost);
-    ui_app_dirty(found->app);
-  }
-  return G_SOURCE_REMOVE;
-}
-
-/* After drawing. What something else took out of the store while the list stands goes out of it as well: alone, for a search
- * that is made again may find less, of what was read meanwhile. */
-static void
-mend(UiHits *found)
-{
-  gboolean missed = FALSE;
-
-  for (guint i = 0; i < found->boxes->len; i++) {
-    UiBox *box = found->boxes->pdata[i];
-    missed |= box->lines && ui_lines_missed(box->lines, NULL);
-  }
-  if (missed && !found->lost_source && !found->app->ending)
-    found->lost_source = g_idle_add(drop_lost, found);
-}
-
 void
 ui_hits_draw(UiHits *found, int rows, int columns)
 {
@@ -151,7 +101,6 @@ ui_hits_draw(UiHits *found, int rows, int columns)
   ui_verdicts_drawn(found->app);
   for (int i = 0; i < found->window.rows && top + i < n; i++)
     draw_row(found, 1 + i, columns, top + i, now);
-  mend(found);
   ui_window_drawn(found->app);
 }
 

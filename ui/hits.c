@@ -325,16 +325,6 @@ take_found(UiHits *found, UiAccount *account, const MlSavedFound *some)
     ui_hits_settle(found, NULL);
 }
 
-void
-ui_hits_drop(UiHits *found, UiBox *box, const GArray *uids)
-{
-  ui_box_forget(box, uids);
-  for (guint i = 0; i < uids->len; i++) {
-    g_autofree char *key = key_of(box, g_array_index(uids, guint32, i));
-    g_hash_table_remove(found->left, key);
-  }
-}
-
 /* What the search found before and not this time goes, unless the person is at it. */
 static void
 forget_untold(UiHits *found, const UiAccount *account)
@@ -347,7 +337,11 @@ forget_untold(UiHits *found, const UiAccount *account)
       if (!item->told && !item->tagged && !item->deleted && item != ui_hits_current(found))
         g_array_append_val(untold, item->uid);
     }
-    ui_hits_drop(found, box, untold);
+    ui_box_forget(box, untold);
+    for (guint k = 0; k < untold->len; k++) { /* it may fit again */
+      g_autofree char *key = key_of(box, g_array_index(untold, guint32, k));
+      g_hash_table_remove(found->left, key);
+    }
   }
 }
 
@@ -460,8 +454,6 @@ ui_hits_free(UiApp *app)
   if (!found)
     return;
   app->box = found->home;
-  if (found->lost_source)
-    g_source_remove(found->lost_source);
   ui_hits_ask_stop(found);
   for (guint i = 0; i < found->boxes->len; i++) {
     UiBox *box = found->boxes->pdata[i];

@@ -3,14 +3,6 @@
 # the message where it lies; one that went meanwhile is told, and no other is touched.
 . "$(dirname "$0")/saved-lib.sh"
 
-for i in $(seq 10 49); do
-	printf 'From: Jo <jo@example.org>\nTo: bob@example.org\nSubject: Many %s\nDate: Wed, 01 Nov 2023 00:%s:00 +0000\nMessage-ID: <%s@many>\n\nOne of many.\n' \
-		"$i" "$i" "$i" >"$bob/.Lists/cur/17100000$i.x:2,S"
-done
-[ "$MAIL_UID" = "$(id -u)" ] || chown "$MAIL_UID:$MAIL_GID" "$bob"/.Lists/cur/*
-sed -i 's/^flagged = ~F$/&\nZillions = subject:many/' "$LAB/profile/signet.conf"
-signet -A bob sync >/dev/null 2>&1
-
 start 80 24 --
 wait_for '^> *2 .*Near report' 'the list is there'
 keys y
@@ -183,30 +175,6 @@ keys Enter
 wait_for '^ Search "Odd ones"' 'it opens'
 keys q
 wait_gone '^ Search "Odd ones"' 'q leaves it'
-
-# ---- a message that another program takes out of what is kept, while the list stands
-keys y
-seen '^ Folders'
-typed /zillions
-keys Enter
-seen '^>   Zillions'
-keys Enter
-wait_for '^ Search "Zillions"  40 messages' 'more than a page'
-wait_for '^>.*Many 49' 'from the newest'
-python3 - "$LAB/profile/data/store/bob.db" <<'EOF'
-import sqlite3, sys
-with sqlite3.connect(sys.argv[1], timeout=30) as store:
-    gone = store.execute("DELETE FROM message WHERE subject IN ('Many 11', 'Many 12')").rowcount
-assert gone == 2, gone
-EOF
-keys End
-wait_for '^>.*Many 10' 'at the oldest'
-wait_for '^ Search "Zillions"  38 messages' 'those above it go'
-check 'the cursor stays on its message' until_true has '^>.*Many 10'
-check 'no line is without its text' until_true has_not '[.][.][.] *$'
-check 'and no other went' has 'Many 13'
-keys q
-wait_gone '^ Search "Zillions"' 'q leaves it'
 keys Escape y
 seen '^ Folders'
 typed /lists
