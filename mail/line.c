@@ -1,5 +1,6 @@
 #include "mail/line-private.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -104,7 +105,7 @@ ml_line_dial_now(const MlServer *server, GCancellable *cancellable, GError **err
   g_autoptr(GSocketConnection) connection = dial(server, cancellable, error);
   if (!connection)
     return -1;
-  int fd = dup(g_socket_get_fd(g_socket_connection_get_socket(connection)));
+  int fd = fcntl(g_socket_get_fd(g_socket_connection_get_socket(connection)), F_DUPFD_CLOEXEC, 3);
   if (fd < 0)
     g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "This program has too many open files.");
   else

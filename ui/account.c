@@ -18,6 +18,16 @@ ui_account_free(UiAccount *account)
   g_free(account);
 }
 
+/* What comes of @sentence. A server's words, which many end with, often have no full stop. */
+static const char *
+sequel(const char *sentence, gboolean again)
+{
+  static const char words[] = ". It is tried again by itself; Ctrl-R in the list of folders (y) tries at once.";
+  gsize length = strlen(sentence);
+  gboolean ended = length && strchr(".!?", sentence[length - 1]);
+  return again ? words + ended : "";
+}
+
 static void
 on_state(UiAccount *account, const MlEvent *event)
 {
@@ -31,8 +41,7 @@ on_state(UiAccount *account, const MlEvent *event)
     gboolean again = !account->hooks.offline && (g_error_matches(event->error, ML_ERROR, ML_ERROR_OFFLINE) ||
                                                  g_error_matches(event->error, ML_ERROR, ML_ERROR_PROTOCOL));
     if (g_hash_table_add(account->told, g_strdup(account->why))) /* said once, however often it is tried */
-      ui_app_complain(app, "%s: %s%s", account->account->name, account->why,
-                      again ? " It is tried again by itself; Ctrl-R in a folder tries at once." : "");
+      ui_app_complain(app, "%s: %s%s", account->account->name, account->why, sequel(account->why, again));
   }
   if (event->state != ML_STATE_ONLINE)
     return;

@@ -39,7 +39,7 @@ just_said(UiApp *app, const char *safe)
   if (!last || g_get_real_time() / G_USEC_PER_SEC > last->when + 10)
     return FALSE;
   const char *at = strstr(last->text, safe), *behind = at ? at + strlen(safe) : NULL;
-  return at && at > last->text + 2 && strncmp(at - 2, ": ", 2) == 0 && (!*behind || *behind == ' ');
+  return at && at > last->text + 2 && strncmp(at - 2, ": ", 2) == 0 && (!*behind || strchr(" .", *behind));
 }
 
 static void
@@ -258,8 +258,8 @@ ui_app_key(UiApp *app, int key)
   gboolean alt = key > UI_ALT(' ') && key < UI_ALT(0x7f);
   gboolean asked = ui_prompts_shown(app->prompts, &prompt);
 
-  if (alt && asked && prompt.kind == UI_PROMPT_LINE) /* a shell's editing key, not one for the mail below */
-    return;
+  if (alt && asked && (prompt.kind == UI_PROMPT_LINE || prompt.kind == UI_PROMPT_LETTER))
+    return; /* a shell's editing key, not one for the mail below */
   if (alt && (asked || !ui_keys_find(key, ui_app_top(app)->type->context))) { /* Esc and a key, typed fast */
     ui_app_key(app, UI_KEY_ESC);
     ui_app_key(app, key - UI_ALT(0));
@@ -623,12 +623,12 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
                  cli->config->file);
     return UI_EXIT_CONFIG;
   }
-  /* What takes longest is begun first: the server may be far away. */
+  ui_cli_crypto_behind(cli, on_crypto, &app); /* which sets the environment while there is no other thread */
+  /* What takes longest is begun before all else: the server may be far away. */
   const char *name;
   const MlAccount *account = cli->offline ? NULL : find_first(cli, folder, &name);
   if (account)
     ml_driver_ahead(account);
-  ui_cli_crypto_behind(cli, on_crypto, &app);
   g_autofree char *log = g_build_filename(cli->state_dir, "stderr.log", NULL);
   g_mkdir_with_parents(cli->state_dir, 0700);
   g_mkdir_with_parents(cli->data_dir, 0700);

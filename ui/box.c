@@ -206,8 +206,8 @@ say_new(UiApp *app, UiBox *box, guint added, UiItem *only)
     ui_app_say(app, "%u new messages.", added);
 }
 
-/* What comes without having been asked for and lies above all that ever was there is new, however the worker came to know
- * it: it waited for news, or was in another folder and compared the list. What is brought back comes without a total. */
+/* What comes without having been asked for is new where the worker waited for news; and, where it was in another folder and
+ * compared the list, what lies above all that ever was there. What is brought back comes without a total. */
 static void
 take_headers(UiApp *app, UiBox *box, MlEvent *event)
 {
@@ -221,7 +221,7 @@ take_headers(UiApp *app, UiBox *box, MlEvent *event)
   for (guint i = 0; i < n; i++) {
     guint at = asked ? i : n - 1 - i; /* the newest first, but where they join a list that is there */
     UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[at], event->stored);
-    gboolean is_new = item && tells_new && item->uid > newest;
+    gboolean is_new = item && tells_new && (event->kind == ML_EVENT_NEW || item->uid > newest);
     only = is_new ? item : only;
     came += is_new;
   }

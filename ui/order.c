@@ -330,7 +330,7 @@ set_order(UiApp *app, const char *answer, gboolean reverse)
   UiOrder order;
 
   if (!ui_order_parse(answer, &order)) {
-    ui_app_complain(app, "There is no order %s: the letters are d date, f from, s subject, z size, t threads, r arrival.", answer);
+    ui_app_say(app, "There is no order %s: the letters are d date, f from, s subject, z size, t threads, r arrival.", answer);
     return;
   }
   order.reverse ^= reverse;

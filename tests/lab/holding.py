@@ -4,7 +4,7 @@ a connection, until FOLDER/go is there; FOLDER/held says that it does. Its port 
 holding.py TARGET FOLDER WORD CERT KEY: the same, but it ends the TLS of both sides, and holds back the answer to a command
 with WORD that comes while FOLDER/arm is there; with what FOLDER/arm says, where that is not empty.
 Of one connection at a time; FOLDER/held goes when the answer does."""
-import os, select, socket, ssl, sys, threading, time
+import contextlib, os, select, socket, ssl, sys, threading, time
 
 target, folder = int(sys.argv[1]), sys.argv[2]
 octets, word = (0, sys.argv[3].encode()) if len(sys.argv) > 4 else (int(sys.argv[3]), None)
@@ -65,7 +65,8 @@ def converse(client, server):
             if kept and not waits():
                 client.sendall(kept)
                 kept, asked = b"", False
-                os.unlink(os.path.join(folder, "held"))
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(folder, "held"))
             for one in ready:
                 some = one.recv(16384)
                 if not some:

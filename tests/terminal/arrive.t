@@ -119,7 +119,8 @@ wait_for 'Jo +No such one' 'Esc shows all'
 # ---- the index of words rests while a list is read, for half a minute at most, but not while somebody searches
 hold_back() { # hold_back WORD: the answer to the next command that has it
 	until_true test ! -e "$gate/held" # of the last one
-	rm -f "$gate/go" "$gate/arm"
+	rm -f "$gate/arm"
+	rm -f "$gate/go"
 	printf '%s\n' "$1" >"$gate/arm.new"
 	mv "$gate/arm.new" "$gate/arm"
 }
@@ -131,7 +132,7 @@ check 'the list is read anew, and the answer held back' until_true test -e "$gat
 check 'another signet fetches the text meanwhile' signet sync --bodies --no-index INBOX
 prompt Q 'Search all folders for:'
 typed okapi
-patience=$PATIENCE PATIENCE=20
+patience=$PATIENCE PATIENCE=25
 wait_for '^ Search anna: 1 found' 'whoever searches meanwhile finds what came'
 PATIENCE=$patience
 touch "$gate/go"

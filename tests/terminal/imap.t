@@ -65,7 +65,7 @@ wait_for '^ *Log' 'the log opens'
 causes() { screen | sed -n 's/^ *[0-9:]\{8\}  \(far: \)\{0,1\}//p' | grep '^127.0.0.4\|^The connection'; }
 not_twice() { ! causes | sort | uniq -d | grep .; }
 check 'the cause is there' has 'far: .*(closed|ended|broke)'
-check 'and when it is tried again' eval 'screen | tr -s "\n " "  " | grep -q "It is tried again by itself; Ctrl-R in a folder tries at once"'
+check 'and when it is tried again' eval 'screen | tr -s "\n " "  " | grep -q "It is tried again by itself; Ctrl-R in the list of folders (y) tries at once"'
 check 'and none twice, however often it was tried' not_twice
 keys q y
 wait_for 'far  offline' 'the list of folders says so too'

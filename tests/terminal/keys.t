@@ -20,7 +20,7 @@ ask() { # ask KEY QUESTION ANSWER
 	keys Enter
 }
 
-letter() { # letter KEY QUESTION ANSWER
+by_letter() { # by_letter KEY QUESTION ANSWER
 	keys "$1"
 	seen "^$2"
 	keys "$3"
@@ -67,16 +67,16 @@ session() { # session COLUMNS ROWS
 	typed X
 	wait_for 'X does nothing here' "$size: a key that does nothing"
 	keys Home
-	letter w 'Set flag' F
+	by_letter w 'Set flag' F
 	wait_for '^>* *1  F ' "$size: ends the prefix: w sets a flag under the cursor"
 	check "$size: not on the tagged one" has_not ' 5 .F'
-	letter W 'Clear flag' F
+	by_letter W 'Clear flag' F
 	wait_for '^>* *1     ' "$size: W clears it"
-	letter w 'Set flag' N
+	by_letter w 'Set flag' N
 	wait_for '1 new' "$size: new is one of them"
-	letter W 'Clear flag' N
+	by_letter W 'Clear flag' N
 	unseen '1 new'
-	letter w 'Set flag' x
+	by_letter w 'Set flag' x
 	wait_for 'The letters are N new' "$size: no such letter"
 	keys @
 	wait_for 'Anna Keller <anna@example.org>' "$size: @ shows the whole address"
@@ -100,6 +100,11 @@ session() { # session COLUMNS ROWS
 	wait_for '^Search for.*apple' "$size: Alt and a letter does nothing to the line"
 	keys Escape
 	wait_gone '^Search for' "$size: Esc ends it"
+	keys o
+	seen '^Sort by'
+	keys M-d
+	keys Escape
+	wait_gone '^Sort by' "$size: nor is it an order"
 	check "$size: nor to the message below" has_not '^>* *[0-9]+ *D'
 
 	keys Home Down Down

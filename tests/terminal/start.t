@@ -84,6 +84,12 @@ imap = imaps://anna@127.0.0.1:$(cat "$LAB/port")
 [keys]
 system-tokens = no
 END
+start 80 24 -- --offline
+wait_for 'far  offline' 'with --offline'
+keys q
+wait_for 'ended with 0' 'it ends'
+check 'and has called nobody' [ ! -e "$LAB/came" ]
+rm -f "$LAB/profile/state/stderr.log"
 mkfifo "$LAB/profile/state/stderr.log"
 start 80 24 --
 check 'a server is called before there is a screen' until_true test -e "$LAB/came"
@@ -94,13 +100,7 @@ keys q
 wait_for 'ended with 0' 'q does not wait for the server'
 kill $reader 2>/dev/null
 wait $reader 2>/dev/null
-rm -f "$LAB/profile/state/stderr.log" "$LAB/came"
-
-start 80 24 -- --offline
-wait_for 'far  offline' 'with --offline'
-keys q
-wait_for 'ended with 0' 'it ends too'
-check 'and has called nobody' [ ! -e "$LAB/came" ]
+rm -f "$LAB/profile/state/stderr.log"
 kill $listener
 wait $listener 2>/dev/null
 done_testing

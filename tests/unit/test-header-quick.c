@@ -91,9 +91,10 @@ check_type(const char *raw, guint *quick)
   g_object_unref(type);
 }
 
-/* Pieces of what is written, in any order: seven in eight times the next of those that make a whole. */
+/* Pieces of what is written, in any order: seven in eight times the next of those that make a whole. At least @least are read
+ * here, which is far below what chance gives. */
 static void
-check_mixed(const char *const *pieces, guint n, void (*check)(const char *, guint *))
+check_mixed(const char *const *pieces, guint n, guint least, void (*check)(const char *, guint *))
 {
   enum { ROUNDS = 100 * 1000, MOST = 16 };
   guint quick = 0;
@@ -109,7 +110,7 @@ check_mixed(const char *const *pieces, guint n, void (*check)(const char *, guin
     check(text->str, &quick);
   }
   g_test_message("%u of %d", quick, ROUNDS);
-  g_assert_cmpuint(quick, >, ROUNDS / 1000);
+  g_assert_cmpuint(quick, >, least);
 }
 
 static void
@@ -125,7 +126,7 @@ test_from(void)
   for (guint i = 0; i < G_N_ELEMENTS(hostile); i++)
     check_from(hostile[i], &quick);
   g_assert_cmpuint(quick, ==, 3);
-  check_mixed(pieces, G_N_ELEMENTS(pieces), check_from);
+  check_mixed(pieces, G_N_ELEMENTS(pieces), 1000, check_from);
 }
 
 static void
@@ -146,7 +147,7 @@ test_date(void)
   for (guint i = 0; i < G_N_ELEMENTS(hostile); i++)
     check_date(hostile[i], &none);
   g_assert_cmpuint(none, ==, 0);
-  check_mixed(pieces, G_N_ELEMENTS(pieces), check_date);
+  check_mixed(pieces, G_N_ELEMENTS(pieces), 1000, check_date);
 }
 
 static void
@@ -159,7 +160,7 @@ test_type(void)
   for (guint i = 0; i < G_N_ELEMENTS(whole); i++)
     check_type(whole[i], &quick);
   g_assert_cmpuint(quick, ==, G_N_ELEMENTS(whole));
-  check_mixed(pieces, G_N_ELEMENTS(pieces), check_type);
+  check_mixed(pieces, G_N_ELEMENTS(pieces), 10000, check_type);
 }
 
 static void
@@ -181,7 +182,7 @@ test_encoded(void)
   for (guint i = 0; i < G_N_ELEMENTS(hostile); i++)
     check_encoded(hostile[i], &none);
   g_assert_cmpuint(none, ==, 0);
-  check_mixed(pieces, G_N_ELEMENTS(pieces), check_encoded);
+  check_mixed(pieces, G_N_ELEMENTS(pieces), 20, check_encoded);
 }
 
 /* ---- a whole line: what is taken as it stands must come out as if all of it had been unfolded, decoded and parsed */

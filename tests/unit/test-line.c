@@ -127,8 +127,12 @@ test_unreachable(Fixture *f, gconstpointer data)
   (void)data;
   g_autoptr(GError) ahead = NULL, plain = NULL;
   g_autoptr(GCancellable) cancellable = g_cancellable_new();
+  /* A port that is nobody else's, and where nobody listens. */
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
   close(f->listener);
-  f->listener = -1;
+  f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint(bind(f->listener, (struct sockaddr *)&address, sizeof address), ==, 0);
+  f->account.imap.port = port_of(f->listener, getsockname);
   ml_driver_ahead(&f->account);
   g_assert_cmpint(ml_line_dial(&f->account.imap, cancellable, &ahead), ==, -1);
   g_assert_cmpint(ml_line_dial(&f->account.imap, cancellable, &plain), ==, -1);
