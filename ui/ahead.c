@@ -106,6 +106,14 @@ read_ahead(UiApp *app, GPtrArray *mail)
   ui_ops_job_unseen(app, CRYPTO_JOB_VERIFY, warm, warmed, warming);
 }
 
+/* While older ones are on their way the cursor goes with them, and rests nowhere: nobody opens what it passes, and each
+ * fetch would stand between two pieces of the list. */
+static gboolean
+is_carried(const UiApp *app)
+{
+  return !app->hits && app->box && app->box->to_first;
+}
+
 void
 ui_ahead_now(UiApp *app)
 {
@@ -113,7 +121,7 @@ ui_ahead_now(UiApp *app)
   Place ready[NEAR] = { { 0 } };
   UiBox *box;
 
-  if (!app->ahead || app->ending)
+  if (!app->ahead || app->ending || is_carried(app))
     return;
   g_autoptr(GPtrArray) mail = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   for (guint i = 0; i < NEAR; i++) {
