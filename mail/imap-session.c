@@ -403,7 +403,7 @@ ml_imap_session_greet(MlImapSession *session, GError **error)
 {
   /* In clear anybody may have written it. */
   session->believe = crypto_tls_is_encrypted(session->stream->wire.tls);
-  int result = mailimap_connect(session->imap, session->stream->wire.stream);
+  int result = ml_etpan(NULL)->mailimap_connect(session->imap, session->stream->wire.stream);
   session->believe = FALSE;
   if (result == MAILIMAP_NO_ERROR_AUTHENTICATED || result == MAILIMAP_NO_ERROR_NON_AUTHENTICATED)
     result = MAILIMAP_NO_ERROR;
@@ -448,10 +448,10 @@ ml_imap_session_capability(MlImapSession *session, GError **error)
   session->ask_capability = TRUE;
   session->tag = 0;
   session->answered = FALSE;
-  int result = mailimap_capability(session->imap, &data);
+  int result = ml_etpan(NULL)->mailimap_capability(session->imap, &data);
   session->ask_capability = FALSE;
   if (data)
-    mailimap_capability_data_free(data);
+    ml_etpan(NULL)->mailimap_capability_data_free(data);
   return outcome(session, result, "the question what it can do", error);
 }
 
@@ -467,7 +467,7 @@ ml_imap_session_starttls(MlImapSession *session, GError **error)
   }
   session->tag = 0;
   session->answered = FALSE;
-  int result = mailimap_starttls(session->imap);
+  int result = ml_etpan(NULL)->mailimap_starttls(session->imap);
   ml_imap_session_capability_data(session); /* what was learnt in clear is forgotten */
   /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
   if (result == MAILIMAP_NO_ERROR && !ml_imap_stream_is_clean(session->stream)) {
@@ -496,7 +496,7 @@ ml_imap_session_noop(MlImapSession *session, GError **error)
     return FALSE;
   session->tag = 0;
   session->answered = FALSE;
-  return outcome(session, mailimap_noop(session->imap), "NOOP", error);
+  return outcome(session, ml_etpan(NULL)->mailimap_noop(session->imap), "NOOP", error);
 }
 
 void
@@ -612,7 +612,7 @@ ml_imap_session_new(CryptoTls *tls, const char *host)
   g_queue_init(&session->asked);
   session->piped = g_string_new(NULL);
   session->answered = TRUE; /* nothing is asked yet */
-  session->imap = mailimap_new(0, NULL);
+  session->imap = ml_etpan(NULL)->mailimap_new(0, NULL);
   g_assert(session->imap != NULL);
   session->stream = ml_imap_stream_new(tls, on_response, session);
   return session;
@@ -627,9 +627,9 @@ ml_imap_session_free(MlImapSession *session)
    * nothing. */
   ml_imap_stream_fail(session->stream);
   gboolean taken = session->imap->imap_stream != NULL;
-  mailimap_free(session->imap);
+  ml_etpan(NULL)->mailimap_free(session->imap);
   if (!taken)
-    mailstream_close(session->stream->wire.stream);
+    ml_etpan(NULL)->mailstream_close(session->stream->wire.stream);
   ml_imap_stream_free(session->stream);
   ml_imap_ahead_free(session->ahead);
   g_queue_clear(&session->asked);

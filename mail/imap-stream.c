@@ -75,7 +75,7 @@ ml_imap_stream_write(MlImapStream *stream, const char *data, gsize length, GErro
 {
   if (ml_wire_is_dead(&stream->wire, error))
     return FALSE;
-  if (mailstream_flush(stream->wire.stream) < 0)
+  if (ml_etpan(NULL)->mailstream_flush(stream->wire.stream) < 0)
     return !ml_wire_is_dead(&stream->wire, error);
   return ml_wire_write(&stream->wire, data, length, error);
 }

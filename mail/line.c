@@ -8,6 +8,7 @@
 
 #include "crypto/certdb.h"
 #include "crypto/context.h"
+#include "mail/etpan-private.h"
 
 enum { CONNECT_SECONDS = 20 };
 
@@ -118,6 +119,8 @@ ml_line_open(const MlAccount *account, const MlServer *server, const MlDriverHoo
              GCancellable *cancellable, GError **error)
 {
   g_autoptr(GError) why = NULL;
+  if (!ml_etpan(error))
+    return NULL;
   /* The way to the server is found while NSS still opens, but where it has to say who we are. */
   if (account->tls_cert && !crypto_open_wait(cancellable, &why)) {
     ml_line_error(g_steal_pointer(&why), error);

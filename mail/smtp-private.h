@@ -1,8 +1,7 @@
 #ifndef ML_SMTP_PRIVATE_H
 #define ML_SMTP_PRIVATE_H
 
-#include <libetpan/libetpan.h>
-
+#include "mail/etpan-private.h"
 #include "mail/line-private.h"
 #include "mail/smtp.h"
 #include "mail/wire-private.h"

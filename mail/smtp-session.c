@@ -78,7 +78,7 @@ ml_smtp_session_new(CryptoTls *tls, const char *host)
   session->auths = g_ptr_array_new_with_free_func(g_free);
   session->words = g_strdup("");
   session->patience_ms = PATIENCE_MS;
-  session->smtp = mailsmtp_new(0, NULL);
+  session->smtp = ml_etpan(NULL)->mailsmtp_new(0, NULL);
   g_assert(session->smtp != NULL); /* as g_malloc() does when there is no memory */
   return session;
 }
@@ -91,8 +91,8 @@ ml_smtp_session_free(MlSmtpSession *session)
   /* Dead before libetpan lets go of it, so that its QUIT goes nowhere and waits for nothing. */
   ml_wire_close(&session->wire);
   if (!session->smtp->stream && session->wire.stream)
-    mailstream_close(session->wire.stream);
-  mailsmtp_free(session->smtp);
+    ml_etpan(NULL)->mailstream_close(session->wire.stream);
+  ml_etpan(NULL)->mailsmtp_free(session->smtp);
   ml_wire_clear(&session->wire);
   ml_replies_free(session->replies);
   g_free(session->host);
@@ -108,7 +108,7 @@ ml_smtp_session_quit(MlSmtpSession *session)
     return;
   session->patience_ms = GOODBYE_MS;
   if (!session->wire.error && session->smtp->stream) {
-    mailsmtp_quit(session->smtp); /* lets go of the stream, whatever it came to */
+    ml_etpan(NULL)->mailsmtp_quit(session->smtp); /* lets go of the stream, whatever it came to */
     session->smtp->stream = NULL;
     session->wire.stream = NULL;
   }
@@ -132,7 +132,7 @@ refused(MlSmtpSession *session, const char *what, GError **error)
 gboolean
 ml_smtp_session_greet(MlSmtpSession *session, GError **error)
 {
-  int result = mailsmtp_connect(session->smtp, session->wire.stream);
+  int result = ml_etpan(NULL)->mailsmtp_connect(session->smtp, session->wire.stream);
   session->wire.stream = session->smtp->stream; /* NULL: it has closed it */
   return result == MAILSMTP_NO_ERROR || refused(session, "connections", error);
 }
@@ -199,7 +199,7 @@ ml_smtp_session_starttls(MlSmtpSession *session, GError **error)
     return FALSE;
   }
   session->smtp->esmtp |= MAILSMTP_ESMTP | MAILSMTP_ESMTP_STARTTLS; /* our EHLO asked, not libetpan's */
-  int result = mailesmtp_starttls(session->smtp);
+  int result = ml_etpan(NULL)->mailesmtp_starttls(session->smtp);
   if (session->wire.error || session->code != 220)
     return refused(session, "STARTTLS", error);
   /* A line that a stranger put behind the answer would be taken for the server's after the handshake. */
@@ -223,7 +223,7 @@ ml_smtp_session_starttls(MlSmtpSession *session, GError **error)
 gboolean
 ml_smtp_session_reset(MlSmtpSession *session, GError **error)
 {
-  return mailsmtp_reset(session->smtp) == MAILSMTP_NO_ERROR || refused(session, "RSET", error);
+  return ml_etpan(NULL)->mailsmtp_reset(session->smtp) == MAILSMTP_NO_ERROR || refused(session, "RSET", error);
 }
 
 /* ---- AUTH (RFC 4954), for mail/sasl.c. Secrets go straight to the stream. */

@@ -1,10 +1,9 @@
 #ifndef ML_WIRE_PRIVATE_H
 #define ML_WIRE_PRIVATE_H
 
-#include <libetpan/libetpan.h>
-
 #include "crypto/tls.h"
 #include "mail/error.h"
+#include "mail/etpan-private.h"
 
 /* A connection as IMAP and SMTP have it: libetpan's low stream over crypto's TLS. libetpan never reads the server's
  * words, only ours for what they mean (@pass). The first reason that it died of is kept: what fails afterwards fails

@@ -180,8 +180,8 @@ void
 ml_wire_init(MlWire *wire, CryptoTls *tls, gboolean (*refill)(gpointer user_data), gpointer user_data)
 {
   *wire = (MlWire){ .tls = tls, .pass = g_string_new(NULL), .refill = refill, .user_data = user_data };
-  mailstream_low *low = mailstream_low_new(wire, &low_driver);
-  wire->stream = low ? mailstream_new(low, BUFFER) : NULL;
+  mailstream_low *low = ml_etpan(NULL)->mailstream_low_new(wire, &low_driver);
+  wire->stream = low ? ml_etpan(NULL)->mailstream_new(low, BUFFER) : NULL;
   g_assert(wire->stream != NULL); /* as g_malloc() does when there is no memory */
 }
 
