@@ -26,14 +26,16 @@ typedef struct {
 
 gboolean crypto_open(const CryptoOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same for a screen that is there before: on a thread of its own. @func hears of the end in the default main context;
- * @error NULL: it is open. Until then only what waits by itself may be begun: jobs (crypto/job.h; they never run where
- * it failed), the watch of the readers, and whoever asks crypto_open_wait(). */
+/* The same for a screen that is there before: on a thread of its own, as soon as somebody waits for it, or
+ * crypto_open_now() says so. @func hears of the end in the default main context; @error NULL: it is open. Until then only
+ * what waits by itself may be begun: jobs (crypto/job.h; they never run where it failed), the watch of the readers, and
+ * whoever asks crypto_open_wait(). */
 typedef void (*CryptoOpened)(const GError *error, gpointer user_data);
 void crypto_open_behind(const CryptoOptions *options, CryptoOpened func, gpointer user_data);
 /* Any thread, before it touches anything in this folder. TRUE at once where nothing was begun behind; FALSE with an error
  * where that failed or was given up. */
 gboolean crypto_open_wait(GCancellable *cancellable, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void crypto_open_now(void); /* any thread; nothing was begun: nothing */
 void crypto_open_stop(void); /* the owner's thread: who waits gives up, and @func is not called any more */
 
 /* FALSE with an error: a reference leaked somewhere. Tests assert on it; the program logs it. */

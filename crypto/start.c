@@ -4,10 +4,11 @@
 /* Opening while the screen is drawn already. One for the process, as NSS is. */
 static struct {
   GMutex lock;
-  GCond over;
+  GCond wanting, over;
   GThread *thread; /* of the thread that owns the program; NULL: nothing was begun */
   GCancellable *stop;
-  gboolean pending; /* under the lock, as all below */
+  gboolean wanted;  /* under the lock, as all below: somebody waits for it */
+  gboolean pending;
   GError *error;    /* why it is not open */
   GSource *telling;
   CryptoOpened func;
@@ -28,11 +29,24 @@ tell(gpointer unused)
   return G_SOURCE_REMOVE;
 }
 
+/* What is drawn first is not disturbed by it: a start has two processors at best, and NSS maps a dozen libraries. */
+static void
+wait_wanted(void)
+{
+  g_mutex_lock(&start.lock);
+  while (!start.wanted)
+    g_cond_wait(&start.wanting, &start.lock);
+  g_mutex_unlock(&start.lock);
+}
+
 static gpointer
 run(gpointer unused)
 {
   GError *error = NULL;
-  gboolean ok = crypto_open(&start.options, &error);
+  wait_wanted();
+  gboolean given_up = g_cancellable_is_cancelled(start.stop), ok = !given_up && crypto_open(&start.options, &error);
+  if (given_up)
+    error = g_error_new_literal(CRYPTO_ERROR, CRYPTO_ERROR_CANCELLED, "Cancelled.");
   g_mutex_lock(&start.lock);
   start.pending = FALSE;
   start.error = ok ? NULL : error;
@@ -57,14 +71,32 @@ crypto_open_behind(const CryptoOptions *options, CryptoOpened func, gpointer use
   start.options.cancellable = start.stop = g_cancellable_new();
   start.func = func;
   start.user_data = user_data;
+  start.wanted = FALSE;
   start.pending = TRUE;
   start.thread = g_thread_new("crypto", run, NULL);
+}
+
+/* Under the lock. */
+static void
+want(void)
+{
+  start.wanted = TRUE;
+  g_cond_signal(&start.wanting);
+}
+
+void
+crypto_open_now(void)
+{
+  g_mutex_lock(&start.lock);
+  want();
+  g_mutex_unlock(&start.lock);
 }
 
 gboolean
 crypto_open_wait(GCancellable *cancellable, GError **error)
 {
   g_mutex_lock(&start.lock);
+  want();
   while (start.pending && !g_cancellable_is_cancelled(cancellable) && !g_cancellable_is_cancelled(start.stop))
     g_cond_wait_until(&start.over, &start.lock, g_get_monotonic_time() + LOOK_MS * 1000);
   gboolean open = !start.pending && !start.error;
@@ -82,6 +114,7 @@ crypto_open_stop(void)
   if (!start.thread)
     return;
   g_cancellable_cancel(start.stop);
+  crypto_open_now(); /* what is given up ends at once */
   g_thread_join(g_steal_pointer(&start.thread));
   if (start.telling) {
     g_source_destroy(start.telling);

@@ -575,6 +575,7 @@ static void
 start_rest(UiApp *app)
 {
   remove_source(&app->rest_source);
+  crypto_open_now();
   ui_cards_start(app);
   ui_verdicts_start(app);
   app->lists = app->cli->offline ? NULL : ml_lists_start(app->config, ui_online_news, app);

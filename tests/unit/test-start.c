@@ -178,6 +178,30 @@ test_cancelled(void)
   tree_remove(folder);
 }
 
+/* Nothing is opened that nobody has wanted: not beside the first screen, nor for who leaves before it. */
+static void
+test_wanted(void)
+{
+  g_autofree char *folder = pki_folder();
+  g_autofree char *file = g_build_filename(folder, "cert9.db", NULL);
+  const CryptoOptions options = { .nssdb = folder, .create = TRUE };
+  Told told = { 0, NULL };
+
+  crypto_open_behind(&options, on_opened, &told);
+  crypto_job_start(NULL, NULL);
+  crypto_job_stop();
+  crypto_open_stop();
+  close_crypto();
+  g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
+  crypto_open_behind(&options, on_opened, &told);
+  crypto_open_now();
+  loop_until(&told.calls, 1);
+  g_assert_null(told.error);
+  g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
+  close_crypto();
+  tree_remove(folder);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -186,5 +210,6 @@ main(int argc, char **argv)
   g_test_add_func("/start/fails", test_fails);
   g_test_add_func("/start/given-up", test_given_up);
   g_test_add_func("/start/cancelled", test_cancelled);
+  g_test_add_func("/start/wanted", test_wanted);
   return g_test_run();
 }
