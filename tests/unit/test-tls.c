@@ -10,49 +10,15 @@
 #include <unistd.h>
 
 #include "crypto/certdb.h"
-#include "crypto/context.h"
 #include "tests/unit/asleep.h"
-#include "tests/unit/loopback.h"
-#include "tests/unit/openssl-server.h"
-
-enum { PATIENCE_MS = 20000 };
+#include "tests/unit/tls-lab.h"
 
 /* --- certificates --- */
 
 static void
-make_cert_of(const char *key, const char *name, const char *issuer, const char *extensions,
-             const char *options)
-{
-  sh("openssl req -new -newkey %s -nodes -keyout %s.key -out %s.csr -subj '/O=Test TLS/CN=%s'", key, name,
-     name, name);
-  g_autofree char *config = g_strdup_printf("%s.ext", name), *file = path(config);
-  g_assert_true(g_file_set_contents(file, extensions, -1, NULL));
-  if (issuer)
-    sh("openssl x509 -req -in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -extfile %s -out %s.pem %s",
-       name, issuer, issuer, config, name, options);
-  else
-    sh("openssl x509 -req -in %s.csr -signkey %s.key -extfile %s -out %s.pem -days 30", name, name, config,
-       name);
-}
-
-static void
-make_cert(const char *name, const char *issuer, const char *extensions)
-{
-  make_cert_of("ec -pkeyopt ec_paramgen_curve:P-256", name, issuer, extensions, "-days 30");
-}
-
-#define AUTHORITY "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
-#define SERVER "extendedKeyUsage=serverAuth\nsubjectAltName="
-
-static void
 make_material(void)
 {
-  make_cert("ca", NULL, AUTHORITY);
   make_cert("stranger", NULL, AUTHORITY);
-  make_cert(
-      "good", "ca",
-      SERVER
-      "DNS:localhost,DNS:mail.example.org,DNS:xn--bcher-kva.example,DNS:*.wild.example,IP:127.0.0.1,IP:::1");
   make_cert("other", "ca", SERVER "DNS:other.example.org");
   make_cert("unknown", "stranger", SERVER "DNS:localhost");
   make_cert("mailonly", "ca", "extendedKeyUsage=emailProtection\nsubjectAltName=DNS:localhost");
@@ -84,11 +50,8 @@ make_expired(void)
 }
 
 static void
-make_database(void)
+fill_database(void)
 {
-  sh("mkdir db");
-  sh("certutil -N -d sql:db --empty-password");
-  sh("certutil -A -d sql:db -n ca -t C,, -i ca.pem");
   sh("certutil -A -d sql:db -n banned -t p,, -i banned.pem");
   sh("openssl pkcs12 -export -in client.pem -inkey client.key -name client -passout pass:test -out "
      "client.p12");
@@ -110,43 +73,6 @@ load_cert(const char *name)
 }
 
 /* --- the stream --- */
-
-static void
-write_all(CryptoTls *tls, const char *text)
-{
-  g_autoptr(GError) error = NULL;
-  for (gsize length = strlen(text); length > 0;) {
-    gssize sent = crypto_tls_write(tls, text, length, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(sent, >, 0);
-    text += sent;
-    length -= (gsize)sent;
-  }
-}
-
-static char *
-read_line(CryptoTls *tls)
-{
-  g_autoptr(GError) error = NULL;
-  GString *line = g_string_new(NULL);
-  while (!g_str_has_suffix(line->str, "\n")) {
-    char byte;
-    gssize got = crypto_tls_read(tls, &byte, 1, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(got, ==, 1);
-    g_string_append_c(line, byte);
-  }
-  return g_string_free(line, FALSE);
-}
-
-static void
-check_echo(CryptoTls *tls)
-{
-  write_all(tls, "abc\n");
-  g_assert_cmpint(crypto_tls_wait(tls, PATIENCE_MS, -1), ==, CRYPTO_TLS_DATA);
-  g_autofree char *line = read_line(tls);
-  g_assert_cmpstr(line, ==, "cba\n");
-}
 
 static void
 test_good(gconstpointer host)
@@ -358,87 +284,6 @@ test_timeouts(void)
 }
 
 static void
-test_wake(void)
-{
-  Server server = start_server("good", "");
-  g_autoptr(GError) error = NULL;
-  g_autoptr(CryptoTls) tls = crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost" });
-  g_assert_true(crypto_tls_start(tls, &error));
-  int ends[2];
-  g_assert_cmpint(pipe(ends), ==, 0);
-  /* The server's session tickets make the socket readable without any data in it. */
-  g_assert_cmpint(crypto_tls_wait(tls, 100, ends[0]), ==, CRYPTO_TLS_TIMEOUT);
-  g_assert_cmpint(write(ends[1], "w", 1), ==, 1);
-  g_assert_cmpint(crypto_tls_wait(tls, PATIENCE_MS, ends[0]), ==, CRYPTO_TLS_WOKEN);
-  write_all(tls, "abc\n");
-  while (crypto_tls_wait(tls, PATIENCE_MS, ends[0]) == CRYPTO_TLS_WOKEN)
-    ;
-  char first; /* the rest is decrypted by now and lies in NSS, where poll() does not see it */
-  g_assert_cmpint(crypto_tls_read(tls, &first, 1, &error), ==, 1);
-  g_assert_cmpint(crypto_tls_wait(tls, 0, -1), ==, CRYPTO_TLS_DATA);
-  close(ends[0]);
-  close(ends[1]);
-  stop_server(&server);
-  g_assert_cmpint(crypto_tls_read(tls, &first, 1, NULL), ==, 1);
-}
-
-/* Bulk in both directions, more than any buffer holds, with a peer that reads while it is written to. */
-static void
-test_bulk(void)
-{
-  Server server = start_server("good", "");
-  g_autoptr(GError) error = NULL;
-  g_autoptr(CryptoTls) tls = crypto_tls_new(dial(server.port), &(CryptoTlsOptions){ .host = "localhost" });
-  g_assert_true(crypto_tls_start(tls, &error));
-  g_autoptr(GString) sent = g_string_new(NULL);
-  for (int i = 0; i < 3000; i++)
-    g_string_append_printf(sent, "line %d of a long conversation\n", i);
-  write_all(tls, sent->str);
-  for (int i = 0; i < 3000; i++) {
-    g_autofree char *want = g_strdup_printf("line %d of a long conversation", i), *line = read_line(tls);
-    g_strchomp(line);
-    g_assert_cmpstr(g_strreverse(want), ==, line);
-  }
-  stop_server(&server);
-}
-
-/* What came before the end is read first, several records by one call, and then the end, however often it is asked for. */
-static void
-test_last(void)
-{
-  enum { LINES = 500, LENGTH = 10 };
-  Server server = start_server("good", "");
-  g_autoptr(GError) error = NULL;
-  g_autofree char *block = g_malloc(1 << 16);
-  int fd = dial(server.port);
-  g_autoptr(CryptoTls) tls = crypto_tls_new(fd, &(CryptoTlsOptions){ .host = "localhost" });
-  g_assert_true(crypto_tls_start(tls, &error));
-  for (int i = 0; i < LINES; i++)
-    write_all(tls, "123456789\n");
-  for (gsize all = 0; all < LINES * LENGTH;) {
-    gssize got = crypto_tls_read(tls, block, 1 << 16, &error);
-    g_assert_no_error(error);
-    for (gssize i = 0; i < got; i++)
-      g_assert_cmpint(block[i], ==, "987654321\n"[(all + (gsize)i) % LENGTH]);
-    all += (gsize)got;
-  }
-  write_all(tls, "abc\n");
-  struct pollfd there = { fd, POLLIN, 0 };
-  g_assert_cmpint(poll(&there, 1, PATIENCE_MS), ==, 1);
-  stop_server(&server); /* its goodbye lies behind the answer */
-  gssize got = crypto_tls_read(tls, block, 1 << 16, &error);
-  g_assert_no_error(error);
-  g_assert_cmpint(got, ==, 4);
-  g_assert_cmpint(memcmp(block, "cba\n", 4), ==, 0);
-  for (int i = 0; i < 2; i++) {
-    g_autoptr(GError) end = NULL;
-    g_assert_cmpint(crypto_tls_read(tls, block, 1 << 16, &end), ==, -1);
-    g_assert_error(end, CRYPTO_ERROR, CRYPTO_ERROR_OFFLINE);
-  }
-  g_assert_cmpint(crypto_tls_wait(tls, 0, -1), ==, CRYPTO_TLS_BROKEN);
-}
-
-static void
 test_client_certificate(gconstpointer version)
 {
   Server server = start_server("good", version);
@@ -628,8 +473,7 @@ test_client_key_locked(void)
   stop_server(&server);
   g_clear_error(&error);
   g_assert_true(crypto_close(&error));
-  g_autofree char *usual = path("db");
-  g_assert_true(crypto_open(&(CryptoOptions){ .nssdb = usual, .roots = TRUE }, &error));
+  open_database();
 }
 
 static const Refusal refusals[] = {
@@ -649,17 +493,11 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
-  g_autoptr(GError) error = NULL;
-  folder = g_dir_make_tmp("signet-tls-XXXXXX", &error);
-  g_assert_no_error(error);
+  make_folder();
   make_material();
   make_expired();
-  make_database();
-  g_autofree char *database = path("db");
-  CryptoOptions options = { .nssdb = database, .roots = TRUE };
-  gboolean opened = crypto_open(&options, &error);
-  g_assert_no_error(error);
-  g_assert_true(opened);
+  fill_database();
+  open_database();
   g_test_add_data_func("/tls/good/name", "localhost", test_good);
   g_test_add_data_func("/tls/good/final-dot", "mail.example.org.", test_good);
   g_test_add_data_func("/tls/good/address", "127.0.0.1", test_good);
@@ -680,9 +518,6 @@ main(int argc, char **argv)
   g_test_add_func("/tls/interrupt/handshake", test_interrupt_handshake);
   g_test_add_func("/tls/interrupt/read-write-wait", test_interrupt_read_write_wait);
   g_test_add_func("/tls/timeouts", test_timeouts);
-  g_test_add_func("/tls/wake", test_wake);
-  g_test_add_func("/tls/bulk", test_bulk);
-  g_test_add_func("/tls/last", test_last);
   g_test_add_data_func("/tls/client-certificate/1.3", "-Verify 1 -verify_return_error",
                        test_client_certificate);
   g_test_add_data_func("/tls/client-certificate/1.2", "-Verify 1 -verify_return_error -tls1_2",
@@ -694,9 +529,6 @@ main(int argc, char **argv)
   g_test_add_func("/tls/not-tls", test_not_tls);
   g_test_add_func("/tls/high-descriptor", test_high_descriptor_and_no_signal);
   int failed = g_test_run();
-  gboolean closed = crypto_close(&error);
-  g_assert_no_error(error);
-  g_assert_true(closed);
-  sh("rm -rf %s", folder);
+  remove_folder();
   return failed;
 }
