@@ -361,18 +361,19 @@ decoded_add(Decoded *decoded, const void *octets, gsize length)
   decoded->full = !kept || length > room;
 }
 
-/* Digits of base64 without an end among them, in the middle of a large part: our own decoder, many times as fast, takes
- * up GMime's state and leaves what GMime's would have left. FALSE: this piece is GMime's to decode. */
-static gboolean
+/* Base64 up to the first '=', which ends it: our own decoder, many times as fast, takes up GMime's state and leaves what
+ * GMime's would have left. Returns how much of @data it took; the rest is GMime's to decode. */
+static gsize
 decode_digits(GMimeEncoding *state, const char *data, gsize length, char *octets, gsize *used)
 {
-  if (state->encoding != GMIME_CONTENT_ENCODING_BASE64 || state->state < 0 || state->state > 3 ||
-      memchr(data, '=', length))
-    return FALSE;
+  if (state->encoding != GMIME_CONTENT_ENCODING_BASE64 || state->state < 0 || state->state > 3)
+    return 0;
+  const char *stop = memchr(data, '=', length);
+  gsize taken = stop ? (gsize)(stop - data) : length;
   guint digits = (guint)state->state;
-  *used = ml_base64_decode((const guint8 *)data, length, (guint8 *)octets, &digits, &state->save);
+  *used = ml_base64_decode((const guint8 *)data, taken, (guint8 *)octets, &digits, &state->save);
   state->state = (int)digits;
-  return TRUE;
+  return taken;
 }
 
 /* GMime's decoder, fed in pieces so that its hand-over of one octet past the end cannot happen on our buffer:
@@ -388,12 +389,13 @@ decode_by_gmime(const char *data, gsize length, GMimeContentEncoding encoding, D
   g_autofree char *octets = g_malloc(g_mime_encoding_outlen(&state, most) + ML_BASE64_BEHIND);
   for (gsize at = 0; at < length && !decoded->full;) {
     gsize take = MIN(length - at, most), used = 0;
+    gsize taken = decode_digits(&state, data + at, take, octets, &used), rest = take - taken;
     gboolean last = at + take == length;
-    if (last || !decode_digits(&state, data + at, take, octets, &used)) {
-      memcpy(piece, data + at, take);
-      memset(piece + take, 0, BEHIND);
-      used = last ? g_mime_encoding_flush(&state, piece, take, octets)
-                  : g_mime_encoding_step(&state, piece, take, octets);
+    if (last || rest) {
+      memcpy(piece, data + at + taken, rest);
+      memset(piece + rest, 0, BEHIND);
+      used += last ? g_mime_encoding_flush(&state, piece, rest, octets + used)
+                   : g_mime_encoding_step(&state, piece, rest, octets + used);
     }
     crypto_mapping_release((const guint8 *)data + at, (const guint8 *)data + at + take);
     at += take;

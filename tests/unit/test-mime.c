@@ -1,4 +1,5 @@
 /* The scanner and what mime.c, headers.c and charset.c make of its ranges. */
+#include <gmime/gmime.h>
 #include <string.h>
 
 #include "mail/base64-private.h"
@@ -288,6 +289,27 @@ test_large_base64(void)
   }
 }
 
+/* What is no proper end too is read as GMime reads it, whoever of us decodes which octet. */
+static void
+test_base64_ends(void)
+{
+  enum { LENGTH = 40, BEHIND = 8 };
+  static const char octets[] = "AQw+/09=== \n*";
+  for (guint round = 0; round < 20000; round++) {
+    char text[LENGTH + BEHIND] = "", expected[LENGTH + BEHIND];
+    gsize length = (gsize)g_test_rand_int_range(1, LENGTH);
+    for (gsize i = 0; i < length; i++)
+      text[i] = octets[g_test_rand_int_range(0, sizeof octets - 1)];
+    GMimeEncoding state;
+    g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_BASE64);
+    gsize wanted = g_mime_encoding_flush(&state, text, length, expected);
+    g_autofree char *message = g_strconcat("Content-Transfer-Encoding: base64\n\n", text, NULL);
+    g_autoptr(MlEntity) root = scan(message);
+    g_autoptr(GBytes) bytes = ml_mime_decode(root, 0, NULL);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), expected, wanted);
+  }
+}
+
 /* Of a large part lines are sampled; what is regular comes out exactly, and what is not is counted. */
 static void
 test_large_size(void)
@@ -347,6 +369,7 @@ main(int argc, char **argv)
   g_test_add_func("/mime/transfer", test_transfer);
   g_test_add_func("/mime/base64", test_base64);
   g_test_add_func("/mime/base64/large", test_large_base64);
+  g_test_add_func("/mime/base64/ends", test_base64_ends);
   g_test_add_func("/mime/base64/size", test_large_size);
   g_test_add_func("/mime/charsets", test_charsets);
   return g_test_run();
