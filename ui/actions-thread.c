@@ -79,6 +79,8 @@ decided(gpointer data)
   }
   if (box)
     box->edits = ui_thread_edits(app);
+  if (box)
+    ui_order_reworded(box);
   if (box && box->threaded) {
     g_clear_pointer(&box->threads, ml_threads_free); /* who named what may be another thread now */
     ui_box_arrange(box, NULL);

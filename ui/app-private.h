@@ -16,11 +16,13 @@
 #include "ui/pager.h"
 #include "ui/prompt.h"
 #include "ui/screen.h"
+#include "ui/sorter.h"
 #include "ui/subjects.h"
 #include "ui/text.h"
 
 typedef struct UiView UiView;
 typedef struct UiBox UiBox;
+typedef struct UiOrderRun UiOrderRun; /* ui/order-run.c */
 typedef struct UiReader UiReader;
 typedef struct UiComposer UiComposer;
 typedef struct UiVerdicts UiVerdicts; /* ui/verdicts.c */
@@ -251,7 +253,9 @@ struct UiBox {
   UiLines *lines;         /* what the store says of those that keep no header themselves; NULL: there is none */
   gint64 mended;          /* when it was read again last, since a line was missing there */
   guint mends;            /* how often for what a key asked for, in vain */
-  UiOrder order;
+  UiOrder order;          /* in which they are shown */
+  UiOrderRun *run;        /* works out the one that is wanted; NULL: that is order */
+  UiSorter *sorter;       /* what all of them are sorted by, while that is worked out or the list is read; else NULL */
   MlThreads *threads;     /* of all; NULL: not needed yet */
   GArray *threaded;       /* of MlThreaded, as last shown; NULL: in another order */
   GArray *places;         /* where in threaded each of them is (ui/order.c); NULL with it */
@@ -264,6 +268,7 @@ struct UiBox {
   gboolean placed;        /* the person, or the first screenful, has set the cursor */
   gint64 unmoved_since;   /* monotonic: the first screenful set it, and no key was pressed since; 0 */
   gboolean comparing;     /* what is kept was told, and what comes now is what has changed since */
+  gboolean to_place;      /* nobody has moved the cursor, and the order that is wanted sets it anew */
   gboolean to_first;      /* Home was pressed while older ones are still on their way: the cursor follows */
   guint32 last_uid;       /* the cursor's last message, to find back to when a limit that nothing fits ends */
   MlPattern *limit;
@@ -278,6 +283,7 @@ void ui_box_open_below(UiApp *app, UiAccount *account, const char *folder, UiCon
 void ui_box_reload(UiApp *app);
 UiBox *ui_box_new(UiApp *app, UiAccount *account, const char *folder); /* with nothing in it */
 UiItem *ui_box_add_line(UiBox *box, const MlLine *line); /* what the store has; NULL: it was there */
+void ui_box_place_cursor(UiBox *box); /* where it is at first */
 gboolean ui_box_told(UiBox *box, guint32 uid, guint flags); /* as the mailbox has them; FALSE: it is not in the list */
 void ui_box_free(UiBox *box);
 gboolean ui_box_event(UiApp *app, MlEvent *event); /* one that speaks of the open folder */
@@ -291,8 +297,11 @@ gboolean ui_box_row_of(const UiBox *box, const UiItem *item, guint *at); /* FALS
 gboolean ui_box_seek(UiBox *box, const UiItem *item); /* puts the cursor there, if it is shown */
 guint ui_box_number(const UiBox *box, const UiItem *item); /* as the index shows it */
 void ui_box_set_limit(UiBox *box, MlPattern *limit, const char *words); /* takes the limit */
-void ui_box_set_order(UiBox *box, UiOrder order);
-void ui_box_arrange(UiBox *box, const UiItem *current); /* shown anew, with the cursor there; NULL: where it is */
+void ui_box_set_order(UiApp *app, UiOrder order); /* of the open folder, and of those that are opened; says so */
+/* Shown anew, with the cursor there; NULL: where it is. A long list may stand as it did for the moment, but for what does
+ * not fit the limit. */
+void ui_box_arrange(UiBox *box, const UiItem *current);
+void ui_box_arrange_now(UiBox *box, UiOrder order, const UiItem *current); /* whatever it takes */
 gboolean ui_box_is_plain(const UiBox *box);    /* all are shown as they are: shown is NULL */
 void ui_box_row_new(UiBox *box, UiItem *item); /* it was added to all just now */
 void ui_box_rows_drop(UiBox *box);             /* those that are gone, out of all too */
@@ -409,10 +418,23 @@ void ui_verdicts_read(UiApp *app, UiItem *item, const MlMessage *message, const 
 
 /* order.c */
 void ui_order_show(UiBox *box); /* fills shown from all */
+void ui_order_sort_by(const UiBox *box, UiSorter *sorter, UiOrderBy by, const UiItem *item, const MlHeader *header);
+void ui_order_forget_threads(UiBox *box); /* as they are shown: they know items that go */
 /* The messages of a thread, from its first; NULL: threads are not shown. Array of UiItem, transfer full. */
 GPtrArray *ui_order_thread(const UiBox *box, const UiItem *item);
 /* Where it stands in its thread; NULL: threads are not shown, or it is not. Borrowed until the list is arranged. */
 const MlThreaded *ui_order_place(const UiBox *box, const UiItem *item);
+
+/* order-run.c: the order of a long list is worked out between keys */
+UiOrder ui_order_wanted(const UiBox *box); /* what it is, or will be */
+gboolean ui_order_is_quick(const UiBox *box, UiOrder order);
+/* FALSE: it is no long list, or what is to be known for that order is known: it is to be done at once. */
+gboolean ui_order_begin(UiBox *box, UiOrder order);
+void ui_order_stop(UiBox *box); /* and forgets what it has; order stays as it is shown */
+void ui_order_rest(UiBox *box); /* the list is no longer read: what is kept for that goes */
+void ui_order_came(UiBox *box, UiItem *item, const MlHeader *header); /* it was added to all; NULL: its text is in the store */
+void ui_order_gone(UiBox *box, const GArray *uids); /* they are about to be dropped */
+void ui_order_reworded(UiBox *box); /* something of all says something else now: it is read again */
 
 /* sync.c */
 typedef void (*UiThen)(UiApp *app, gpointer data);

@@ -55,6 +55,7 @@ ui_box_seek(UiBox *box, const UiItem *item)
   box->placed = TRUE;
   box->unmoved_since = 0;
   box->to_first = FALSE;
+  box->to_place = FALSE;
   return TRUE;
 }
 
@@ -80,9 +81,12 @@ ui_box_is_plain(const UiBox *box)
 void
 ui_box_rows_clear(UiBox *box)
 {
+  UiOrder order = ui_order_wanted(box);
+
+  ui_order_stop(box);
+  box->order = order;
   g_clear_pointer(&box->threads, ml_threads_free);
-  g_clear_pointer(&box->threaded, g_array_unref);
-  g_clear_pointer(&box->places, g_array_unref);
+  ui_order_forget_threads(box);
   g_clear_pointer(&box->numbers, g_array_unref);
   g_clear_pointer(&box->shown, g_ptr_array_unref);
   if (!ui_box_is_plain(box))
@@ -91,7 +95,7 @@ ui_box_rows_clear(UiBox *box)
 }
 
 void
-ui_box_arrange(UiBox *box, const UiItem *current)
+ui_box_arrange_now(UiBox *box, UiOrder order, const UiItem *current)
 {
   int before = box->cursor;
   guint at;
@@ -101,21 +105,48 @@ ui_box_arrange(UiBox *box, const UiItem *current)
   if (!current)
     current = ui_box_by_uid(box, box->last_uid);
   box->last_uid = current ? current->uid : 0;
+  box->order = order;
+  if (order.by != UI_ORDER_THREADS) {
+    g_clear_pointer(&box->threads, ml_threads_free);
+    ui_order_forget_threads(box);
+  }
   ui_order_show(box);
   box->cursor = current && ui_box_row_of(box, current, &at) ? (int)at : MIN(before, (int)ui_box_rows(box) - 1);
   box->cursor = MAX(box->cursor, 0);
 }
 
-void
-ui_box_set_order(UiBox *box, UiOrder order)
+/* Those that do not fit any more go from the rows, which stand as they did. */
+static void
+narrow(UiBox *box, const UiItem *current)
 {
-  box->order = order;
-  if (order.by != UI_ORDER_THREADS) {
-    g_clear_pointer(&box->threads, ml_threads_free);
-    g_clear_pointer(&box->threaded, g_array_unref);
-    g_clear_pointer(&box->places, g_array_unref);
+  guint kept = 0, above = 0;
+
+  ui_box_fit(box);
+  for (guint i = 0; i < box->shown->len; i++) {
+    UiItem *item = box->shown->pdata[i];
+    if (ui_box_within(item, box))
+      box->shown->pdata[kept++] = item;
+    else
+      above += (int)i < box->cursor;
   }
-  ui_box_arrange(box, NULL);
+  g_ptr_array_set_size(box->shown, (int)kept);
+  box->cursor = CLAMP(box->cursor - (int)above, 0, MAX((int)kept - 1, 0));
+  if (current)
+    (void)ui_box_seek(box, current);
+}
+
+void
+ui_box_arrange(UiBox *box, const UiItem *current)
+{
+  UiOrder order = ui_order_wanted(box);
+
+  if (!ui_order_begin(box, order)) {
+    ui_box_arrange_now(box, order, current);
+    ui_order_rest(box);
+  } else if (ui_order_is_quick(box, box->order))
+    ui_box_arrange_now(box, box->order, current);
+  else if (box->limit)
+    narrow(box, current);
 }
 
 void

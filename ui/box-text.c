@@ -56,6 +56,8 @@ ui_box_note(UiBox *box, const UiItem *item, const MlMessage *message)
   gboolean hidden;
   const char *subject = ml_message_listed_subject(message, &hidden);
 
+  if (g_strcmp0(subject, ui_box_read_subject(box, item)) != 0)
+    ui_order_reworded(box);
   ui_subjects_note(box->subjects, &place, subject, hidden);
   box->fitted = FALSE;
   if (box->hits)

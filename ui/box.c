@@ -7,12 +7,12 @@ ui_box_free(UiBox *box)
 {
   if (!box)
     return;
+  ui_order_stop(box);
   ml_threads_free(box->threads);
-  g_clear_pointer(&box->threaded, g_array_unref);
+  ui_order_forget_threads(box);
   ui_lines_free(box->lines);
   ui_items_free(box->all);
   g_clear_pointer(&box->shown, g_ptr_array_unref);
-  g_clear_pointer(&box->places, g_array_unref);
   g_clear_pointer(&box->numbers, g_array_unref);
   g_hash_table_unref(box->kept);
   g_hash_table_unref(box->until);
@@ -25,9 +25,10 @@ ui_box_free(UiBox *box)
 static void
 arrange_again(UiBox *box, gpointer data)
 {
-  if (!box->limit && box->order.by != UI_ORDER_SUBJECT)
+  if (!box->limit && ui_order_wanted(box).by != UI_ORDER_SUBJECT && box->order.by != UI_ORDER_SUBJECT)
     return;
   box->fitted = FALSE;
+  ui_order_reworded(box);
   ui_box_arrange(box, NULL);
 }
 
@@ -61,8 +62,8 @@ fill(UiBox *box, UiItem *item, const MlLine *line)
 }
 
 /* The oldest of the unread ones at the end, so that reading on goes through them; else the newest. */
-static void
-place_cursor(UiBox *box)
+void
+ui_box_place_cursor(UiBox *box)
 {
   box->cursor = 0;
   for (guint i = 0; i < ui_box_rows(box); i++) {
@@ -119,6 +120,7 @@ add_line(UiBox *box, const MlLine *line, const MlHeader *header)
     ml_threads_add(box->threads, item, header);
   else
     g_clear_pointer(&box->threads, ml_threads_free); /* made anew with the text of all */
+  ui_order_came(box, item, header);
   ui_box_row_new(box, item);
   return item;
 }
@@ -167,6 +169,7 @@ add_item(UiBox *box, MlHeader **at, gboolean stored)
     ui_verdicts_forget_item(box, item);
     item->large = header->size > ML_STORE_BODY;
     g_clear_pointer(&box->numbers, g_array_unref);
+    ui_order_reworded(box);
     box->unmarked = TRUE;
   }
   stored = stored && box->lines;
@@ -232,7 +235,7 @@ take_headers(UiApp *app, UiBox *box, MlEvent *event)
   say_new(app, box, came, only);
   box->total = MAX(compared ? (guint)event->total : box->total, ui_items_count(box->all));
   if ((!box->placed || comes_again(box)) && ui_box_rows(box))
-    place_cursor(box);
+    ui_box_place_cursor(box);
   else if (box->to_first)
     box->cursor = MAX((int)ui_box_rows(box) - 1, 0);
 }
@@ -240,6 +243,7 @@ take_headers(UiApp *app, UiBox *box, MlEvent *event)
 guint
 ui_box_forget(UiBox *box, const GArray *uids)
 {
+  gboolean threads = box->threads || box->threaded;
   guint n = 0;
 
   for (guint i = 0; uids && i < uids->len; i++) {
@@ -248,6 +252,8 @@ ui_box_forget(UiBox *box, const GArray *uids)
       continue;
     item->gone = TRUE;
     UiPlace place = ui_box_place(box, item);
+    if (ui_box_read_subject(box, item))
+      ui_order_reworded(box);
     ui_subjects_note(box->subjects, &place, NULL, FALSE);
     if (box->lines)
       ui_lines_forget(box->lines, item->uid);
@@ -259,10 +265,11 @@ ui_box_forget(UiBox *box, const GArray *uids)
     ui_hits_dropped(box->hits, box, uids);
   for (guint i = 0; box->threads && i < uids->len; i++)
     ml_threads_remove(box->threads, ui_box_by_uid(box, g_array_index(uids, guint32, i)));
+  ui_order_gone(box, uids);
   ui_box_rows_drop(box);
   for (guint i = 0; i < uids->len; i++)
     g_hash_table_remove(box->until, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
-  if (box->threads || box->threaded)
+  if (threads)
     ui_box_arrange(box, NULL);
   box->total = MAX(box->total - MIN(n, box->total), ui_items_count(box->all));
   return n;
@@ -343,8 +350,10 @@ make_anew(UiBox *box)
   box->incomplete = box->fitted = FALSE;
   g_clear_pointer(&box->numbers, g_array_unref);
   g_clear_pointer(&box->threads, ml_threads_free);
+  ui_order_reworded(box);
   ui_box_arrange(box, NULL);
-  box->mends = box->incomplete ? box->mends : 0;
+  if (!box->run)
+    box->mends = box->incomplete ? box->mends : 0;
 }
 
 static void
@@ -362,6 +371,7 @@ opened(UiApp *app, const GError *error, gpointer data)
   box->unmarked = FALSE;
   if (error) {
     box->unmoved_since = 0;
+    ui_order_rest(box);
     ui_app_error(app, error);
     return;
   }
@@ -378,8 +388,9 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (box->incomplete)
     make_anew(box);
   settle(box);
+  ui_order_rest(box);
   if (comes_again(box))
-    place_cursor(box);
+    ui_box_place_cursor(box);
   box->unmoved_since = 0;
   if (ui_items_count(box->all) < box->total)
     box->total = ui_items_count(box->all);

@@ -33,72 +33,28 @@ ui_order_words(UiOrder order)
   return g_strconcat(order.reverse ? "reverse-" : "", orders[order.by].word, NULL);
 }
 
-/* ---- sorting */
+/* ---- sorting at once: where it is long, ui/order-run.c */
 
-static int
-by_arrival(const UiItem *one, const UiItem *other)
+void
+ui_order_sort_by(const UiBox *box, UiSorter *sorter, UiOrderBy by, const UiItem *item, const MlHeader *header)
 {
-  return one->uid < other->uid ? -1 : one->uid > other->uid;
-}
-
-/* What is compared, worked out once a message. The keys lie behind each other, and go again when it is done. */
-typedef struct {
-  UiItem *item;
-  gint64 date;
-  guint64 key; /* its size; or where its text begins, folded */
-} Sorted;
-
-static int
-by_date(const Sorted *one, const Sorted *other)
-{
-  return one->date < other->date ? -1 : one->date > other->date ? 1 : by_arrival(one->item, other->item);
-}
-
-typedef struct {
-  UiOrderBy by;
-  GArray *sorted;
-  GString *keys;
-} Sorting;
-
-static int
-compare(const void *a, const void *b, void *user_data)
-{
-  const Sorted *one = a, *other = b;
-  const Sorting *sorting = user_data;
-  int result = 0;
-
-  switch (sorting->by) {
-  case UI_ORDER_FROM:
-  case UI_ORDER_SUBJECT:
-    result = strcmp(sorting->keys->str + one->key, sorting->keys->str + other->key);
-    break;
-  case UI_ORDER_SIZE:
-    result = one->key < other->key ? -1 : one->key > other->key;
-    break;
-  case UI_ORDER_ARRIVAL:
-    return by_arrival(one->item, other->item);
-  default:
-    break;
-  }
-  return result ? result : by_date(one, other);
-}
-
-static void
-add_sorted(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
-{
-  Sorting *sorting = data;
-  Sorted one = { item, header->date, sorting->by == UI_ORDER_SIZE ? header->size : sorting->keys->len };
+  g_autofree char *text = NULL;
   gboolean reply;
 
-  if (!ui_box_within(item, box))
-    return;
-  if (sorting->by == UI_ORDER_SUBJECT || sorting->by == UI_ORDER_FROM) {
-    const char *read = sorting->by == UI_ORDER_SUBJECT ? ui_box_read_subject(box, item) : NULL;
-    g_autofree char *key = sorting->by == UI_ORDER_SUBJECT ? ml_thread_subject(read ? read : header->subject, &reply)
-                                                           : ml_pattern_fold(header->from_name);
-    g_string_append_len(sorting->keys, key, (gssize)strlen(key) + 1);
-  }
-  g_array_append_val(sorting->sorted, one);
+  if (by == UI_ORDER_SUBJECT) {
+    const char *read = ui_box_read_subject(box, item);
+    text = ml_thread_subject(read ? read : header->subject, &reply);
+  } else if (by == UI_ORDER_FROM)
+    text = ml_pattern_fold(header->from_name);
+  ui_sorter_add(sorter, item->uid, header->date, by == UI_ORDER_SIZE ? header->size : 0, text);
+}
+
+/* Where it goes on for a moment only, what is not shown need not be sorted. */
+static void
+add_sorted(UiBox *box, UiItem *item, const MlHeader *header, gpointer sorter)
+{
+  if (ui_box_within(item, box))
+    ui_order_sort_by(box, sorter, box->order.by, item, header);
 }
 
 static gboolean
@@ -170,7 +126,7 @@ read_numbers(UiBox *box)
 }
 
 static void
-add_all_numbers(UiBox *box, Sorting *sorting)
+add_all_numbers(UiBox *box, UiSorter *sorter)
 {
   MlHeader header = { 0 };
 
@@ -179,26 +135,41 @@ add_all_numbers(UiBox *box, Sorting *sorting)
     const Numbers *one = &g_array_index(box->numbers, Numbers, i);
     header.date = one->date;
     header.size = one->size;
-    add_sorted(box, ui_items_at(box->all, i), &header, sorting);
+    add_sorted(box, ui_items_at(box->all, i), &header, sorter);
+  }
+}
+
+/* Of the same as before, where it is kept: ui/order-run.c. */
+static void
+show_sorted(UiBox *box)
+{
+  UiSorter *kept = box->run ? NULL : box->sorter; /* while that is of another order */
+  g_autoptr(UiSorter) own = kept ? NULL : ui_sorter_new();
+  UiSorter *sorter = own ? own : kept;
+
+  if (own && by_numbers(box))
+    add_all_numbers(box, own);
+  else if (own)
+    ui_box_each(box, ML_PATTERN_HEADER, add_sorted, own);
+  ui_sorter_all(sorter);
+  guint n = ui_sorter_count(sorter);
+  for (guint i = 0; i < n; i++) { /* the newest, the greatest or Z first, but where it is reversed */
+    UiItem *item = ui_box_by_uid(box, ui_sorter_uid(sorter, box->order.reverse ? i : n - 1 - i));
+    if (item && ui_box_within(item, box))
+      g_ptr_array_add(box->shown, item);
   }
 }
 
 static void
-show_sorted(UiBox *box)
+show_arrival(UiBox *box)
 {
-  g_autoptr(GArray) sorted = g_array_sized_new(FALSE, FALSE, sizeof(Sorted), ui_items_count(box->all));
-  g_autoptr(GString) keys = g_string_new(NULL);
-  Sorting sorting = { box->order.by, sorted, keys };
+  guint n = ui_items_count(box->all);
 
-  if (by_numbers(box))
-    add_all_numbers(box, &sorting);
-  else
-    ui_box_each(box, box->order.by == UI_ORDER_ARRIVAL ? 0 : ML_PATTERN_HEADER, add_sorted, &sorting);
-  if (sorted->len && box->order.by != UI_ORDER_ARRIVAL)
-    qsort_r(sorted->data, sorted->len, sizeof(Sorted), compare, &sorting);
-  gboolean from_end = (box->order.by == UI_ORDER_ARRIVAL) == box->order.reverse; /* all: the newest first */
-  for (guint i = 0; i < sorted->len; i++)
-    g_ptr_array_add(box->shown, g_array_index(sorted, Sorted, from_end ? sorted->len - 1 - i : i).item);
+  for (guint i = 0; i < n; i++) {
+    UiItem *item = ui_items_at(box->all, box->order.reverse ? n - 1 - i : i);
+    if (ui_box_within(item, box))
+      g_ptr_array_add(box->shown, item);
+  }
 }
 
 /* ---- threads */
@@ -231,10 +202,16 @@ newest_first(gconstpointer a, gconstpointer b)
   return one->uid > other->uid ? -1 : one->uid < other->uid;
 }
 
+void
+ui_order_forget_threads(UiBox *box)
+{
+  g_clear_pointer(&box->threaded, g_array_unref);
+  g_clear_pointer(&box->places, g_array_unref);
+}
+
 static void
 note_places(UiBox *box)
 {
-  g_clear_pointer(&box->places, g_array_unref);
   box->places = g_array_sized_new(FALSE, FALSE, sizeof(Place), box->threaded->len);
   for (guint i = 0; i < box->threaded->len; i++) {
     const Place place = { ((const UiItem *)g_array_index(box->threaded, MlThreaded, i).item)->uid, i };
@@ -272,7 +249,7 @@ show_threads(UiBox *box)
 {
   if (!box->threads)
     make_threads(box);
-  g_clear_pointer(&box->threaded, g_array_unref);
+  ui_order_forget_threads(box);
   box->threaded = ml_threads_order(box->threads, ui_box_within, box);
   GArray *threaded = box->threaded;
   note_places(box);
@@ -303,6 +280,8 @@ ui_order_show(UiBox *box)
   box->shown = g_ptr_array_new();
   if (box->order.by == UI_ORDER_THREADS)
     show_threads(box);
+  else if (box->order.by == UI_ORDER_ARRIVAL)
+    show_arrival(box);
   else
     show_sorted(box);
 }
@@ -334,10 +313,7 @@ set_order(UiApp *app, const char *answer, gboolean reverse)
     return;
   }
   order.reverse ^= reverse;
-  app->order = order;
-  ui_box_set_order(app->box, order);
-  g_autofree char *words = ui_order_words(order);
-  ui_app_say(app, "Sorted by %s.", words);
+  ui_box_set_order(app, order);
 }
 
 static void
