@@ -9,12 +9,13 @@
 #include "crypto/error.h"
 #include "crypto/mapping.h"
 
-enum { FIRST_ROOM = 4096, STAGE = 256 * 1024 };
+enum { FIRST_ROOM = 4096, STAGE = 256 * 1024, PIECE = 16 * 1024 * 1024 };
 
 struct CryptoSpool {
-  guint8 *data; /* what is not in the file: all of it, or up to STAGE octets, since the kernel likes whole pages */
+  guint8 *data; /* what is not in a file: all of it, or up to STAGE octets, since the kernel likes whole pages */
   gsize used, room;
-  int fd; /* -1: none yet, or this kernel has none to give */
+  GArray *files; /* of int; empty: none yet, or this kernel has none to give */
+  gsize filled;  /* of the last file */
   gboolean no_file;
   gsize length; /* of all of it */
 };
@@ -23,7 +24,7 @@ CryptoSpool *
 crypto_spool_new(void)
 {
   CryptoSpool *spool = g_new0(CryptoSpool, 1);
-  spool->fd = -1;
+  spool->files = g_array_new(FALSE, FALSE, sizeof(int));
   return spool;
 }
 
@@ -40,9 +41,10 @@ void
 crypto_spool_empty(CryptoSpool *spool)
 {
   drop_heap(spool);
-  if (spool->fd >= 0)
-    close(spool->fd);
-  spool->fd = -1;
+  for (guint i = 0; i < spool->files->len; i++)
+    close(g_array_index(spool->files, int, i));
+  g_array_set_size(spool->files, 0);
+  spool->filled = 0;
   spool->length = 0;
 }
 
@@ -52,6 +54,7 @@ crypto_spool_free(CryptoSpool *spool)
   if (!spool)
     return;
   crypto_spool_empty(spool);
+  g_array_unref(spool->files);
   g_free(spool);
 }
 
@@ -84,17 +87,39 @@ write_all(int fd, const guint8 *data, gsize length, GError **error)
   return TRUE;
 }
 
-/* The heap's part goes into the file, which takes everything from now on. */
+/* Another file; FALSE: there is none to be had. */
+static gboolean
+add_file(CryptoSpool *spool)
+{
+  int fd = memfd_create("signet", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0)
+    return FALSE;
+  g_array_append_val(spool->files, fd);
+  spool->filled = 0;
+  return TRUE;
+}
+
+/* PIECE octets to a file, so that each can go for itself (crypto_mapping_spend()). Where no more files are to be had the
+ * last one takes the rest. */
+static gboolean
+write_out(CryptoSpool *spool, gsize length, GError **error)
+{
+  if (spool->filled == PIECE)
+    (void)add_file(spool);
+  spool->filled += length;
+  return write_all(g_array_index(spool->files, int, spool->files->len - 1), spool->data, length, error);
+}
+
+/* The heap's part goes into a file, and everything does from now on. */
 static gboolean
 move_to_file(CryptoSpool *spool, GError **error)
 {
-  spool->fd = memfd_create("signet", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (spool->fd < 0) {
+  if (!add_file(spool)) {
     spool->no_file = TRUE; /* a sandbox may forbid it: then it takes memory of ours */
     return TRUE;
   }
   gsize whole = spool->used - spool->used % STAGE, rest = spool->used - whole;
-  if (!write_all(spool->fd, spool->data, whole, error))
+  if (!write_out(spool, whole, error))
     return FALSE;
   guint8 *stage = g_malloc(STAGE);
   if (rest)
@@ -116,7 +141,7 @@ add_to_file(CryptoSpool *spool, const guint8 *data, gsize length, GError **error
     data += part;
     length -= part;
     if (spool->used == STAGE) {
-      if (!write_all(spool->fd, spool->data, STAGE, error))
+      if (!write_out(spool, STAGE, error))
         return FALSE;
       spool->used = 0;
     }
@@ -151,10 +176,10 @@ crypto_spool_add(CryptoSpool *spool, gconstpointer data, gsize length, GError **
     return TRUE;
   if (length > G_MAXSSIZE - spool->length)
     return set_full(error);
-  if (spool->fd < 0 && !spool->no_file && spool->length + length > CRYPTO_SPOOL_HEAP &&
+  if (!spool->files->len && !spool->no_file && spool->length + length > CRYPTO_SPOOL_HEAP &&
       !move_to_file(spool, error))
     return FALSE;
-  if (spool->fd >= 0) {
+  if (spool->files->len) {
     if (!add_to_file(spool, data, length, error))
       return FALSE;
   } else {
@@ -171,12 +196,14 @@ GBytes *
 crypto_spool_finish(CryptoSpool *spool, GError **error)
 {
   GBytes *bytes = NULL;
-  if (spool->fd >= 0) {
-    if (!write_all(spool->fd, spool->data, spool->used, error))
+  GArray *files = spool->files;
+  if (files->len) {
+    if (spool->used && !write_out(spool, spool->used, error))
       return NULL;
-    /* Where seals are not known it still has no other name or descriptor that it could be changed by. */
-    (void)fcntl(spool->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-    bytes = crypto_mapping_new(spool->fd, error);
+    /* Where seals are not known they still have no other name or descriptor that they could be changed by. */
+    for (guint i = 0; i < files->len; i++)
+      (void)fcntl(g_array_index(files, int, i), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+    bytes = crypto_mapping_join((const int *)(gconstpointer)files->data, files->len, PIECE, error);
   } else {
     bytes = g_bytes_new_take(g_steal_pointer(&spool->data), spool->used);
   }

@@ -4,9 +4,9 @@
 #include <gio/gio.h>
 
 /* Bytes on their way into a GBytes, of any size in little of this process's memory. Up to CRYPTO_SPOOL_HEAP octets they
- * lie in ordinary memory; beyond, in an anonymous file of the kernel's (memfd), whose pages are mapped only while
- * somebody reads them (crypto/mapping.h) and given back to the system behind him. It has no name and is on no disk, so
- * that the plaintext of encrypted mail may be in it: when the last mapping goes, the kernel wipes it. One thread at a
+ * lie in ordinary memory; beyond, in anonymous files of the kernel's (memfd), whose pages are mapped only while somebody
+ * reads them (crypto/mapping.h) and given back to the system behind him. They have no names and are on no disk, so that
+ * the plaintext of encrypted mail may be in them: when the last mapping goes, the kernel wipes them. One thread at a
  * time. */
 enum { CRYPTO_SPOOL_HEAP = 1024 * 1024 };
 

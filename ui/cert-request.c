@@ -68,7 +68,7 @@ ui_cert_request_make(const CryptoIssue *what, const char *token, const char *out
     return FALSE;
   }
   g_autoptr(GBytes) text = pem(der);
-  int number = ui_save_write(fd, text);
+  int number = ui_save_write(fd, text, FALSE);
   if (!to_stdout && close(fd) != 0 && !number)
     number = errno;
   if (number)

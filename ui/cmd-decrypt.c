@@ -28,19 +28,20 @@ const char ui_cmd_decrypt_help[] =
     "input,\n"
     "74 read or write error, 78 configuration\n";
 
+/* @content is nobody else's any more, and is spent. */
 static int
 write_output(UiCli *cli, const char *output, GBytes *content)
 {
   g_autoptr(GError) error = NULL;
   if (!output || strcmp(output, "-") == 0) {
-    int number = fflush(stdout) != 0 ? errno : ui_save_write(STDOUT_FILENO, content);
+    int number = fflush(stdout) != 0 ? errno : ui_save_write(STDOUT_FILENO, content, TRUE);
     if (number) {
       ui_cli_error(cli, "standard output: %s", g_strerror(number));
       return UI_EXIT_IO;
     }
     return UI_EXIT_OK;
   }
-  if (!ui_save_replace(output, content, &error)) {
+  if (!ui_save_replace(output, content, TRUE, &error)) {
     ui_cli_error(cli, "%s", error->message);
     return UI_EXIT_IO;
   }
@@ -71,12 +72,13 @@ decrypt_one(UiCli *cli, const UiVerifyOptions *options, const char *input, const
                ? UI_EXIT_NO
                : 8;
   }
-  code = write_output(cli, output, content);
-  if (code == UI_EXIT_OK && cli->json) {
-    JsonBuilder *json = ui_json_new();
+  g_autoptr(JsonBuilder) json = cli->json ? ui_json_new() : NULL;
+  if (json)
     ui_json_message(json, input, message);
-    ui_json_print(json);
-  }
+  g_clear_pointer(&message, ml_message_free);
+  code = write_output(cli, output, content);
+  if (code == UI_EXIT_OK && json)
+    ui_json_print(g_steal_pointer(&json));
   return code;
 }
 

@@ -223,7 +223,7 @@ cancel(Command *command, char **ids)
     if (!id)
       return UI_EXIT_NOINPUT;
     if (!ml_outbox_cancel(command->outbox, id, &copy, &error) ||
-        (command->output && !ui_save_replace(command->output, copy, &error))) {
+        (command->output && !ui_save_replace(command->output, copy, FALSE, &error))) {
       ui_cli_error(cli, "%s: %s", id, error->message);
       return UI_EXIT_NO;
     }

@@ -72,7 +72,7 @@ print_text(const MlMessage *message, gboolean all_headers)
 static int
 print_raw(UiCli *cli, GBytes *bytes)
 {
-  int number = fflush(stdout) != 0 ? errno : ui_save_write(STDOUT_FILENO, bytes);
+  int number = fflush(stdout) != 0 ? errno : ui_save_write(STDOUT_FILENO, bytes, FALSE);
 
   if (number)
     ui_cli_error(cli, "standard output: %s", g_strerror(number));

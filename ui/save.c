@@ -54,7 +54,7 @@ fail(const char *path, int number, GError **error)
 /* By way of a buffer: a write from pages that are not mapped yet makes the kernel clear and try again each of its
  * own. */
 int
-ui_save_write(int fd, GBytes *content)
+ui_save_write(int fd, GBytes *content, gboolean spend)
 {
   enum { STEP = 256 * 1024 };
   gsize size;
@@ -75,6 +75,8 @@ ui_save_write(int fd, GBytes *content)
         number = n == 0 ? EIO : errno;
     }
     at += length;
+    if (spend)
+      crypto_mapping_spend(bytes + at);
   }
   explicit_bzero(buffer, room);
   return number;
@@ -82,9 +84,9 @@ ui_save_write(int fd, GBytes *content)
 
 /* Closes @fd; the error number. */
 static int
-write_and_close(int fd, GBytes *content, gboolean sync)
+write_and_close(int fd, GBytes *content, gboolean spend, gboolean sync)
 {
-  int number = ui_save_write(fd, content);
+  int number = ui_save_write(fd, content, spend);
 
   if (!number && sync && fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
     number = errno;
@@ -100,7 +102,7 @@ ui_save_file(const char *path, GBytes *content, GError **error)
 
   if (fd < 0)
     return fail(path, errno, error);
-  int number = write_and_close(fd, content, TRUE);
+  int number = write_and_close(fd, content, FALSE, TRUE);
   if (!number)
     return TRUE;
   unlink(path);
@@ -108,20 +110,20 @@ ui_save_file(const char *path, GBytes *content, GError **error)
 }
 
 gboolean
-ui_save_replace(const char *path, GBytes *content, GError **error)
+ui_save_replace(const char *path, GBytes *content, gboolean spend, GError **error)
 {
   struct stat about;
 
   if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) { /* a device or a pipe stays what it is */
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    int number = fd < 0 ? errno : write_and_close(fd, content, FALSE);
+    int number = fd < 0 ? errno : write_and_close(fd, content, spend, FALSE);
     return number ? fail(path, number, error) : TRUE;
   }
   g_autofree char *partial = g_strconcat(path, ".XXXXXX", NULL);
   int fd = g_mkstemp_full(partial, O_WRONLY | O_CLOEXEC, 0600);
   if (fd < 0)
     return fail(path, errno, error);
-  int number = write_and_close(fd, content, FALSE); /* it can be made again: not worth waiting for the disk */
+  int number = write_and_close(fd, content, spend, FALSE); /* it can be made again: not worth waiting for the disk */
   if (!number && rename(partial, path) != 0)
     number = errno;
   if (!number)

@@ -95,6 +95,11 @@ for cipher in cbc gcm; do
 	cmp out large
 	ok $? "it is what was encrypted"
 done
+little "its verdict beside the file" $limit 0 $s decrypt --json -o plain $k large-both
+cmp plain large-signed
+ok $? "the file is what was encrypted"
+like "$(cat out)" '"signature":"valid".*"encryption":"decrypted".*"name":"large.bin"' "the verdict is told after it was written"
+rm -f plain
 cp large-cbc in
 little "100 MB from standard input" $limit 6 $s verify --json $k -
 rm -f in

@@ -1,9 +1,12 @@
 /* Large content in little memory: the spool, and AES-GCM in chunks held against NSS's own in one call. */
 #include <pk11pub.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "crypto/cms-private.h"
 #include "crypto/context.h"
+#include "crypto/mapping.h"
 #include "crypto/spool.h"
 
 static GRand *dice;
@@ -47,6 +50,74 @@ test_spool(gconstpointer data)
     g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), octets, length);
     g_assert_cmpuint(crypto_spool_length(spool), ==, 0);
   }
+}
+
+static guint
+mapped_files(void)
+{
+  g_autofree char *maps = NULL;
+  guint n = 0;
+  g_assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
+  for (const char *at = maps; (at = strstr(at, "memfd:signet")); at++)
+    n++;
+  return n;
+}
+
+/* What is spent is the system's again, file by file, and what is behind it is as it was. */
+static void
+test_spend(void)
+{
+  enum { LENGTH = 40 * 1000 * 1000 + 3, PIECE = 16 * 1024 * 1024 };
+  static const struct {
+    gsize to;
+    guint left;
+  } steps[] = { { 1, 3 },         { PIECE - 1, 3 }, { PIECE, 2 },     { 5, 2 },
+                { 2 * PIECE - 1, 2 }, { 2 * PIECE, 1 }, { LENGTH, 1 } };
+  g_autofree guint8 *octets = random_octets(LENGTH);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  g_autoptr(GError) error = NULL;
+  gboolean added = crypto_spool_add(spool, octets, LENGTH, &error);
+  g_assert_no_error(error);
+  g_assert_true(added);
+  GBytes *bytes = crypto_spool_finish(spool, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(mapped_files(), ==, 3);
+  const guint8 *data = g_bytes_get_data(bytes, NULL);
+  g_assert_cmpmem(data, g_bytes_get_size(bytes), octets, LENGTH);
+  crypto_mapping_spend(octets + LENGTH); /* no mapping */
+  crypto_mapping_spend(data);
+  for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+    gsize from = (3 - steps[i].left) * (gsize)PIECE;
+    crypto_mapping_spend(data + steps[i].to);
+    g_assert_cmpuint(mapped_files(), ==, steps[i].left);
+    g_assert_cmpint(memcmp(data + from, octets + from, LENGTH - from), ==, 0);
+  }
+  crypto_mapping_release(data, data + LENGTH);
+  g_bytes_unref(bytes);
+  g_assert_cmpuint(mapped_files(), ==, 0);
+}
+
+/* Without further files to be had, the last one takes the rest. */
+static void
+test_few_files(void)
+{
+  enum { LENGTH = 40 * 1000 * 1000 + 3 };
+  struct rlimit before, now;
+  g_autofree guint8 *octets = random_octets(LENGTH);
+  g_autoptr(CryptoSpool) spool = crypto_spool_new();
+  g_autoptr(GError) error = NULL;
+  int next = dup(0);
+  g_assert_cmpint(next, >=, 0);
+  g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+  close(next);
+  now = (struct rlimit){ (rlim_t)next + 2, before.rlim_max };
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &now), ==, 0);
+  gboolean added = crypto_spool_add(spool, octets, LENGTH, &error);
+  g_autoptr(GBytes) bytes = added ? crypto_spool_finish(spool, &error) : NULL;
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+  g_assert_no_error(error);
+  g_assert_cmpuint(mapped_files(), ==, 2);
+  g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), octets, LENGTH);
 }
 
 /* --- GCM */
@@ -168,7 +239,8 @@ test_gcm(gconstpointer data)
 int
 main(int argc, char **argv)
 {
-  static const gsize lengths[] = { 0, 1, 4096, CRYPTO_SPOOL_HEAP, CRYPTO_SPOOL_HEAP + 1, 5000003 };
+  static const gsize lengths[] = { 0, 1, 4096, CRYPTO_SPOOL_HEAP, CRYPTO_SPOOL_HEAP + 1, 5000003,
+                                   16 * 1024 * 1024, 16 * 1024 * 1024 + 1, 32 * 1024 * 1024 };
   CryptoOptions options = { 0 };
   g_autoptr(GError) error = NULL;
   g_test_init(&argc, &argv, NULL);
@@ -180,6 +252,8 @@ main(int argc, char **argv)
     g_autofree char *name = g_strdup_printf("/spool/%" G_GSIZE_FORMAT, lengths[i]);
     g_test_add_data_func(name, GSIZE_TO_POINTER(lengths[i]), test_spool);
   }
+  g_test_add_func("/spool/spend", test_spend);
+  g_test_add_func("/spool/few-files", test_few_files);
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autofree char *name = g_strdup_printf("/gcm/%" G_GSIZE_FORMAT "-iv%u-aad%u-tag%u-key%u", cases[i].length,
                                             cases[i].iv, cases[i].aad, cases[i].tag, cases[i].key);
