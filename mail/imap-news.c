@@ -31,6 +31,15 @@ resync(MlImap *imap, GError **error)
   return TRUE;
 }
 
+static CryptoTlsWait
+wait_quietly(MlImapSession *session, int timeout_ms, int wake_fd)
+{
+  MlImapPacked *packed = ml_imap_slots_pack(session);
+  CryptoTlsWait what = crypto_tls_wait(session->stream->wire.tls, timeout_ms, wake_fd);
+  ml_imap_slots_unpack(session, packed);
+  return what;
+}
+
 /* Reads what the server says by itself. TRUE: the wait is over (*done), or goes on. */
 static gboolean
 listen_once(MlImap *imap, int timeout_ms, int wake_fd, gboolean *woken, gboolean *timeout, GError **error)
@@ -39,7 +48,7 @@ listen_once(MlImap *imap, int timeout_ms, int wake_fd, gboolean *woken, gboolean
   *woken = *timeout = FALSE;
   CryptoTlsWait what = CRYPTO_TLS_DATA;
   if (ml_sieve_is_empty(session->stream->sieve) && !ml_wire_pending(&session->stream->wire))
-    what = crypto_tls_wait(session->stream->wire.tls, timeout_ms, wake_fd);
+    what = wait_quietly(session, timeout_ms, wake_fd);
   *woken = what == CRYPTO_TLS_WOKEN;
   *timeout = what == CRYPTO_TLS_TIMEOUT;
   if (*woken || *timeout)

@@ -227,6 +227,11 @@ gboolean ml_imap_slots_exists(MlImapSession *session, guint32 number, GError **e
 gboolean ml_imap_slots_expunge(MlImapSession *session, guint32 number, GError **error);
 void ml_imap_slots_vanished(MlImapSession *session, const MlNode *data);
 void ml_imap_slots_fetch(MlImapSession *session, const MlResponse *response);
+/* While nothing is said they take one octet each instead of five, where their numbers mostly follow each other. NULL: they
+ * stay as they are. Else there are none until they are unpacked, which takes @packed. */
+typedef struct MlImapPacked MlImapPacked;
+MlImapPacked *ml_imap_slots_pack(MlImapSession *session) G_GNUC_WARN_UNUSED_RESULT;
+void ml_imap_slots_unpack(MlImapSession *session, MlImapPacked *packed); /* NULL is fine */
 
 /* ---- imap-sasl.c */
 /* What may go before the greeting: it gives no password away, whoever the server is. */

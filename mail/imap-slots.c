@@ -143,3 +143,76 @@ ml_imap_slots_fetch(MlImapSession *session, const MlResponse *response)
   }
   slot->flags = (guint8)flags;
 }
+
+/* ---- packed, while nothing is said */
+
+enum { WORTH = 4096, SLOTS_A_RUN = 8 }; /* fewer slots, or on the average, are not packed */
+
+/* From slot @at on the numbers follow each other, or are not known. */
+typedef struct {
+  guint32 at, uid;
+} Run;
+
+struct MlImapPacked {
+  GArray *runs;
+  guint n;
+  guint8 flags[];
+};
+
+static gboolean
+goes_on(const Run *run, guint32 at, guint32 uid)
+{
+  return run->uid ? uid == run->uid + (at - run->at) : !uid;
+}
+
+/* NULL: there are too many. */
+static GArray *
+runs_of(const GArray *slots)
+{
+  g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(Run));
+  Run run = { 0, 0 };
+  for (guint32 i = 0; i < slots->len; i++) {
+    guint32 uid = g_array_index(slots, MlImapSlot, i).uid;
+    if (i && goes_on(&run, i, uid))
+      continue;
+    run = (Run){ i, uid };
+    g_array_append_val(runs, run);
+    if (runs->len > slots->len / SLOTS_A_RUN)
+      return NULL;
+  }
+  return g_steal_pointer(&runs);
+}
+
+MlImapPacked *
+ml_imap_slots_pack(MlImapSession *session)
+{
+  guint n = session->slots->len;
+  GArray *runs = n >= WORTH ? runs_of(session->slots) : NULL;
+  if (!runs)
+    return NULL;
+  MlImapPacked *packed = g_malloc(sizeof *packed + n);
+  packed->runs = runs;
+  packed->n = n;
+  for (guint i = 0; i < n; i++)
+    packed->flags[i] = g_array_index(session->slots, MlImapSlot, i).flags;
+  g_array_unref(session->slots);
+  session->slots = g_array_new(FALSE, TRUE, sizeof(MlImapSlot));
+  return packed;
+}
+
+void
+ml_imap_slots_unpack(MlImapSession *session, MlImapPacked *packed)
+{
+  if (!packed)
+    return;
+  g_array_set_size(session->slots, packed->n);
+  MlImapSlot *slots = (MlImapSlot *)session->slots->data;
+  for (guint k = 0; k < packed->runs->len; k++) {
+    const Run *run = &g_array_index(packed->runs, Run, k);
+    guint32 end = k + 1 < packed->runs->len ? run[1].at : packed->n;
+    for (guint32 i = run->at; i < end; i++)
+      slots[i] = (MlImapSlot){ run->uid ? run->uid + (i - run->at) : 0, packed->flags[i] };
+  }
+  g_array_unref(packed->runs);
+  g_free(packed);
+}
