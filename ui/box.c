@@ -218,7 +218,7 @@ take_headers(UiApp *app, UiBox *box, MlEvent *event)
   gboolean compared = event->kind == ML_EVENT_HEADERS && event->total > 0;
   gboolean tells_new = !asked && (event->kind == ML_EVENT_NEW || (compared && (box->known || box->newest)));
   guint32 newest = box->newest;
-  guint n = event->headers ? event->headers->len : 0, came = 0;
+  guint n = event->headers ? event->headers->len : 0, came = 0, rows = ui_box_rows(box);
   UiItem *only = NULL;
 
   for (guint i = 0; i < n; i++) {
@@ -238,6 +238,8 @@ take_headers(UiApp *app, UiBox *box, MlEvent *event)
     ui_box_place_cursor(box);
   else if (box->to_first)
     box->cursor = MAX((int)ui_box_rows(box) - 1, 0);
+  if (!rows && ui_box_rows(box))
+    ui_app_release(app);
 }
 
 guint
