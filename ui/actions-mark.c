@@ -16,6 +16,7 @@ mark_fitting(UiBox *box, const MlPattern *limit, Mark mark, gboolean *all)
 {
   guint n = 0;
 
+  ui_order_now(box);
   *all = ui_box_find(box, limit);
   for (guint i = 0; i < ui_box_rows(box); i++) {
     UiItem *item = ui_box_row(box, i);
@@ -66,6 +67,8 @@ ask_pattern(UiApp *app, Mark mark)
   static const char *const questions[] = { "Tag messages with", "Untag messages with", "Delete messages with",
                                            "Undelete messages with" };
 
+  if (app->box)
+    ui_order_now(app->box);
   if (!app->box || !ui_box_rows(app->box)) {
     ui_app_say(app, "There is no message here.");
     return;
@@ -200,8 +203,10 @@ ui_action_next_unread(UiApp *app)
 {
   UiBox *box = app->box;
   UiReader *reader = ui_reader_top(app);
-  int n = box ? (int)ui_box_rows(box) : 0;
 
+  if (box)
+    ui_order_now(box);
+  int n = box ? (int)ui_box_rows(box) : 0;
   if (reader && !(box && ui_app_in_box(app, reader->life))) {
     ui_app_say(app, "This message lies inside another: q goes back to it.");
     return;

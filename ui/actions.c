@@ -215,7 +215,7 @@ limit_looked(UiApp *app, MlPattern *pattern, gpointer words)
   ui_box_set_limit(app->box, ml_pattern_ref(pattern), words);
   if (app->box->incomplete)
     ui_app_complain(app, "Not all messages could be read here: what fits is shown anew once the server has told them again.");
-  else if (!ui_box_rows(app->box))
+  else if (!ui_box_fitting(app->box))
     ui_app_say(app, "No message fits.");
 }
 

@@ -261,6 +261,7 @@ struct UiBox {
   GArray *places;         /* where in threaded each of them is (ui/order.c); NULL with it */
   GArray *numbers;        /* dates and sizes of all, while they are the order (ui/order.c); else NULL */
   guint unarranged;       /* messages of all that shown does not know of yet */
+  gboolean outdated;      /* shown was to be made anew, and is not yet */
   guint32 newest;         /* greatest number that was ever in all */
   gboolean known;         /* the list was read to its end: what comes unasked into an empty one is new, too */
   int cursor;             /* a row */
@@ -329,6 +330,7 @@ guint32 ui_box_find_some(UiBox *box, const MlPattern *pattern, guint32 below, gu
 void ui_box_fit(UiBox *box);                            /* sets fits where it is due */
 void ui_box_fit_one(UiBox *box, UiItem *item, const MlHeader *header); /* NULL: it is due for all, where text or numbers count */
 gboolean ui_box_within(gpointer item, gpointer box);    /* the limit; an MlThreadFilter */
+guint ui_box_fitting(const UiBox *box); /* how many are within it, also where not all of them are shown yet */
 void ui_box_mend(UiApp *app);                           /* after drawing: reads the list again if lines were missing */
 UiPlace ui_box_place(const UiBox *box, const UiItem *item);
 /* FALSE where @header (as ui_box_header() tells it, or NULL) does not say what the pattern asks for. */
@@ -430,6 +432,7 @@ UiOrder ui_order_wanted(const UiBox *box); /* what it is, or will be */
 gboolean ui_order_is_quick(const UiBox *box, UiOrder order);
 /* FALSE: it is no long list, or what is to be known for that order is known: it is to be done at once. */
 gboolean ui_order_begin(UiBox *box, UiOrder order);
+void ui_order_now(UiBox *box);  /* before what acts on all that is shown: whatever it takes, where that is outdated */
 void ui_order_stop(UiBox *box); /* and forgets what it has; order stays as it is shown */
 void ui_order_rest(UiBox *box); /* the list is no longer read: what is kept for that goes */
 void ui_order_came(UiBox *box, UiItem *item, const MlHeader *header); /* it was added to all; NULL: its text is in the store */

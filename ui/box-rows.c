@@ -91,6 +91,7 @@ ui_box_rows_clear(UiBox *box)
   g_clear_pointer(&box->shown, g_ptr_array_unref);
   if (!ui_box_is_plain(box))
     box->shown = g_ptr_array_new();
+  box->outdated = FALSE;
   box->cursor = 0;
 }
 
@@ -117,11 +118,13 @@ ui_box_arrange_now(UiBox *box, UiOrder order, const UiItem *current)
 
 /* Those that do not fit any more go from the rows, which stand as they did. */
 static void
-narrow(UiBox *box, const UiItem *current)
+narrow(UiBox *box)
 {
+  const UiItem *current = ui_box_item(box);
   guint kept = 0, above = 0;
 
   ui_box_fit(box);
+  box->last_uid = current ? current->uid : box->last_uid;
   for (guint i = 0; i < box->shown->len; i++) {
     UiItem *item = box->shown->pdata[i];
     if (ui_box_within(item, box))
@@ -131,6 +134,15 @@ narrow(UiBox *box, const UiItem *current)
   }
   g_ptr_array_set_size(box->shown, (int)kept);
   box->cursor = CLAMP(box->cursor - (int)above, 0, MAX((int)kept - 1, 0));
+}
+
+/* Until the order is there. What was asked for is not seen in the rows, whatever becomes of that order. */
+static void
+stand(UiBox *box, const UiItem *current)
+{
+  box->outdated = TRUE;
+  if (box->limit)
+    narrow(box);
   if (current)
     (void)ui_box_seek(box, current);
 }
@@ -145,8 +157,8 @@ ui_box_arrange(UiBox *box, const UiItem *current)
     ui_order_rest(box);
   } else if (ui_order_is_quick(box, box->order))
     ui_box_arrange_now(box, box->order, current);
-  else if (box->limit)
-    narrow(box, current);
+  else
+    stand(box, current);
 }
 
 void

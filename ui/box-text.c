@@ -193,9 +193,10 @@ ui_box_some(UiBox *box, guint needs, guint32 below, guint most, UiBoxEach func, 
     if (walk.at < n && reads)
       read_on(&walk, needs, most);
     while (walk.at < n && (!most || walk.lines < most)) /* no line comes any more */
-      if (needs & READ)
+      if (needs & READ) {
         tell(&walk, &nothing);
-      else
+        walk.lines++; /* as much work as one that was read */
+      } else
         func(box, ui_items_at(box->all, walk.at++), &nothing, data);
   }
   return walk.at < n ? ui_items_at(box->all, walk.at - 1)->uid : 0;
@@ -293,6 +294,16 @@ gboolean
 ui_box_within(gpointer item, gpointer box)
 {
   return !((const UiBox *)box)->limit || ((const UiItem *)item)->fits;
+}
+
+guint
+ui_box_fitting(const UiBox *box)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < ui_items_count(box->all); i++)
+    n += ui_box_within(ui_items_at(box->all, i), (gpointer)box);
+  return n;
 }
 
 /* ---- lines that were missing */

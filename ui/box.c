@@ -75,6 +75,7 @@ ui_box_place_cursor(UiBox *box)
   if (!box->placed)
     box->unmoved_since = g_get_monotonic_time();
   box->placed = TRUE;
+  box->to_place = box->run != NULL; /* these rows are not the last word */
 }
 
 /* What is kept of a mailbox is on the screen before it is compared with what is there. Until a key is pressed the first

@@ -303,8 +303,10 @@ seek_looked(UiApp *app, MlPattern *pattern, gpointer data)
 {
   Seeking *seeking = data;
   UiBox *box = app->box;
-  int n = box ? (int)ui_box_rows(box) : 0;
 
+  if (box)
+    ui_order_now(box);
+  int n = box ? (int)ui_box_rows(box) : 0;
   seeking->done = TRUE;
   if (seeking->later && ui_app_top(app)->type->context != UI_IN_INDEX)
     return;

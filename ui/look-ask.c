@@ -132,9 +132,9 @@ say_end(Ask *ask)
   ask->box->fitted = FALSE;
   ui_box_arrange(ask->box, NULL);
   if (left)
-    ui_app_say(app, "The server was asked: %u fit; of %u it cannot tell.", ui_box_rows(ask->box), left);
+    ui_app_say(app, "The server was asked: %u fit; of %u it cannot tell.", ui_box_fitting(ask->box), left);
   else
-    ui_app_say(app, "The server was asked: %u fit.", ui_box_rows(ask->box));
+    ui_app_say(app, "The server was asked: %u fit.", ui_box_fitting(ask->box));
 }
 
 static void ask_next(Ask *ask);

@@ -187,6 +187,8 @@ want(UiBox *box, UiItem *item, const MlHeader *header, gpointer data)
 static GArray *
 wanted_of(UiBox *box, const MlPattern *pattern, gboolean all)
 {
+  if (!all)
+    ui_order_now(box);
   g_autoptr(GHashTable) shown = all || ui_box_rows(box) == ui_items_count(box->all) ? NULL : g_hash_table_new(NULL, NULL);
   Wanting wanting = { pattern, shown, g_array_new(FALSE, FALSE, sizeof(Wanted)) };
 

@@ -55,6 +55,7 @@ end_run(UiBox *box)
     return;
   if (!run->read)
     drop_sorter(box);
+  box->to_place = FALSE;
   g_source_remove(run->source);
   ui_ops_end(run->app, run->op, NULL);
   ml_threads_free(run->threads);
@@ -188,7 +189,6 @@ finish(UiOrderRun *run)
   box->mends = box->incomplete ? box->mends : 0;
   if (place)
     ui_box_place_cursor(box);
-  box->to_place = FALSE;
   if (asked)
     say_order(app, order);
   ui_app_dirty(app);
@@ -202,14 +202,14 @@ give_up(UiOrderRun *run)
   UiBox *box = run->box;
   gboolean asked = run->asked;
 
-  if (asked)
-    app->order = run->before;
+  if (asked && app->order.by == run->order.by && app->order.reverse == run->order.reverse)
+    app->order = run->before; /* else another was asked for elsewhere */
   ui_order_stop(box);
   if (app->ending)
     return;
   if (!asked)
     ui_box_arrange_now(box, (UiOrder){ UI_ORDER_ARRIVAL, FALSE }, NULL);
-  else if (box->unarranged)
+  else if (box->unarranged || box->outdated)
     ui_box_arrange(box, NULL);
   g_autofree char *words = ui_order_words(box->order);
   ui_app_say(app, "Not sorted: the order is %s.", words);
@@ -233,6 +233,14 @@ on_turn(gpointer data)
   if (!more)
     finish(run);
   return G_SOURCE_CONTINUE;
+}
+
+void
+ui_order_now(UiBox *box)
+{
+  while (box->run && box->outdated)
+    if (!do_some(box->run))
+      finish(box->run);
 }
 
 /* ---- when */
@@ -266,6 +274,8 @@ gboolean
 ui_order_begin(UiBox *box, UiOrder order)
 {
   if (ui_order_is_quick(box, order)) {
+    if (box->run && box->run->asked)
+      say_order(box->run->app, order);
     end_run(box);
     return FALSE;
   }
@@ -283,7 +293,6 @@ ui_box_set_order(UiApp *app, UiOrder order)
   UiOrder before = box->run && box->run->asked ? box->run->before : app->order;
 
   app->order = order;
-  box->to_place = FALSE;
   if (ui_order_wanted(box).by != order.by)
     drop_sorter(box);
   end_run(box);

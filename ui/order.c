@@ -274,6 +274,7 @@ ui_order_show(UiBox *box)
   if (!by_numbers(box))
     g_clear_pointer(&box->numbers, g_array_unref);
   box->unarranged = 0;
+  box->outdated = FALSE;
   ui_box_fit(box);
   if (ui_box_is_plain(box))
     return;
