@@ -82,7 +82,7 @@ $(foreach m,$(MODULES),$(eval $(call module,$m)))
 PKGS_LAZY := $(PKGS_keyring) libetpan libcurl ldap
 LIBS := $(shell pkg-config --libs $(filter-out $(PKGS_LAZY),$(PKGS)) 2>/dev/null) -ldl
 # The file that holds the libetpan whose headers are compiled in.
-LIBETPAN = $(shell objdump -p "$$(pkg-config --variable=libdir libetpan)/libetpan.so" | sed -n 's/^ *SONAME *//p')
+LIBETPAN = $(shell $(or $(OBJDUMP),objdump) -p "$$(pkg-config --variable=libdir libetpan)/libetpan.so" | sed -n 's/^ *SONAME *//p')
 $B/mail/etpan.o: STD += -DSIGNET_LIBETPAN='"$(LIBETPAN)"'
 OBJ  := $(foreach m,$(MODULES),$(OBJ_$m))
 LIBOBJ := $(filter-out $B/ui/main.o,$(OBJ))

@@ -10,7 +10,7 @@
 
 typedef struct {
   guint8 *start, *end;
-  gsize piece;   /* of each file but the last; 0: one file, which is spent as a whole */
+  gsize piece;   /* of each file but the last; 0: one file, which goes with its bytes */
   guint8 *spent; /* all before it; under the lock */
 } Range;
 

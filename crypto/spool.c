@@ -9,7 +9,7 @@
 #include "crypto/error.h"
 #include "crypto/mapping.h"
 
-enum { FIRST_ROOM = 4096, STAGE = 256 * 1024, PIECE = 16 * 1024 * 1024 };
+enum { FIRST_ROOM = 4096, STAGE = 256 * 1024, PIECE = 16 * 1024 * 1024, FILES_MAX = 16 };
 
 struct CryptoSpool {
   guint8 *data; /* what is not in a file: all of it, or up to STAGE octets, since the kernel likes whole pages */
@@ -99,12 +99,12 @@ add_file(CryptoSpool *spool)
   return TRUE;
 }
 
-/* PIECE octets to a file, so that each can go for itself (crypto_mapping_spend()). Where no more files are to be had the
- * last one takes the rest. */
+/* PIECE octets to a file, so that each can go for itself (crypto_mapping_spend()). Where no more files are to be had, or
+ * there are enough, the last one takes the rest. */
 static gboolean
 write_out(CryptoSpool *spool, gsize length, GError **error)
 {
-  if (spool->filled == PIECE)
+  if (spool->filled == PIECE && spool->files->len < FILES_MAX)
     (void)add_file(spool);
   spool->filled += length;
   return write_all(g_array_index(spool->files, int, spool->files->len - 1), spool->data, length, error);

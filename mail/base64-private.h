@@ -3,9 +3,8 @@
 
 #include <glib.h>
 
-/* Base64 in bulk, for what comes between the first and the last octets of a large part: digits only. Whatever is no
- * digit is passed over, as RFC 2045 6.8 wants it; '=' is the caller's to find first, for it ends what is encoded. A
- * pure function. */
+/* Base64 in bulk: digits only. Whatever is no digit is passed over, as RFC 2045 6.8 wants it; '=' is the caller's to find
+ * first, for it ends what is encoded. A pure function. */
 enum { ML_BASE64_BEHIND = 8 }; /* room that must be behind the result */
 
 /* @digits (0 to 3) and @bits are what a call left over for the next; both begin as 0. Returns how many octets there

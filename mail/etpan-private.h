@@ -33,6 +33,6 @@ typedef struct {
 } MlEtpan;
 #undef ML_ETPAN_FIELD
 
-const MlEtpan *ml_etpan(GError **error); /* NULL: it is not installed */
+const MlEtpan *ml_etpan(GError **error); /* NULL: it cannot be loaded, which is said */
 
 #endif

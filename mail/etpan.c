@@ -5,14 +5,13 @@
 
 #include "mail/error.h"
 
-_Static_assert(sizeof SIGNET_LIBETPAN > 1, "make deps: libetpan and its headers are not installed");
+_Static_assert(sizeof SIGNET_LIBETPAN > 1, "the name of libetpan.so could not be read: is it installed (make deps), and objdump?");
 
 /* The file is the one whose headers we were built with (SIGNET_LIBETPAN, by the Makefile): another one may lay out its
  * structures otherwise. Its symbols are nobody else's: it exports such names as mail_... */
-static gpointer
-load(gpointer unused)
+static gboolean
+load(MlEtpan *etpan, GError **error)
 {
-  static MlEtpan etpan;
   static const struct {
     const char *name;
     gsize offset;
@@ -26,20 +25,28 @@ load(gpointer unused)
   for (guint i = 0; library && i < G_N_ELEMENTS(functions); i++) {
     void *function = dlsym(library, functions[i].name);
     if (!function)
-      return NULL;
-    memcpy((char *)&etpan + functions[i].offset, &function, sizeof function);
+      library = NULL;
+    else
+      memcpy((char *)etpan + functions[i].offset, &function, sizeof function);
   }
-  return library ? &etpan : NULL;
+  if (!library) {
+    const char *why = dlerror();
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED,
+                "libetpan, which mail servers are reached by, cannot be loaded: %s. Install the libetpan that signet was "
+                "built with.", why ? why : SIGNET_LIBETPAN);
+  }
+  return library != NULL;
 }
 
 const MlEtpan *
 ml_etpan(GError **error)
 {
-  static GOnce once = G_ONCE_INIT;
-  const MlEtpan *etpan = g_once(&once, load, NULL);
+  static GMutex lock;
+  static MlEtpan etpan;
+  static gboolean loaded;
 
-  if (!etpan)
-    g_set_error_literal(error, ML_ERROR, ML_ERROR_FAILED,
-                        "libetpan (" SIGNET_LIBETPAN ") is not installed: install libetpan20 to reach mail servers.");
-  return etpan;
+  g_mutex_lock(&lock);
+  loaded = loaded || load(&etpan, error); /* what has failed may be mended meanwhile */
+  g_mutex_unlock(&lock);
+  return loaded ? &etpan : NULL;
 }

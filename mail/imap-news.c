@@ -2,7 +2,7 @@
 
 #include "mail/imap-private.h"
 
-enum { IDLE_MS = 28 * 60 * 1000 };
+enum { IDLE_MS = 28 * 60 * 1000, QUIET_MS = 200 };
 
 /* ---- news */
 
@@ -31,11 +31,17 @@ resync(MlImap *imap, GError **error)
   return TRUE;
 }
 
+/* Whoever works sends the next command soon, and the slots would be packed for each. */
 static CryptoTlsWait
 wait_quietly(MlImapSession *session, int timeout_ms, int wake_fd)
 {
+  CryptoTls *tls = session->stream->wire.tls;
+  int first = MIN(timeout_ms, QUIET_MS);
+  CryptoTlsWait what = crypto_tls_wait(tls, first, wake_fd);
+  if (what != CRYPTO_TLS_TIMEOUT || first == timeout_ms)
+    return what;
   MlImapPacked *packed = ml_imap_slots_pack(session);
-  CryptoTlsWait what = crypto_tls_wait(session->stream->wire.tls, timeout_ms, wake_fd);
+  what = crypto_tls_wait(tls, timeout_ms - first, wake_fd);
   ml_imap_slots_unpack(session, packed);
   return what;
 }

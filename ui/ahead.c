@@ -111,7 +111,9 @@ read_ahead(UiApp *app, GPtrArray *mail)
 static gboolean
 is_carried(const UiApp *app)
 {
-  return !app->hits && app->box && app->box->to_first;
+  const UiBox *box = app->box;
+
+  return !app->hits && box && box->to_first && ui_items_count(box->all) < box->total;
 }
 
 void

@@ -216,7 +216,7 @@ char *ui_account_complete(const char *typed, gpointer app); /* a UiPromptComplet
  * counted from the top of all. */
 typedef struct {
   int top, rows; /* the first visible line, and how many */
-  int drawn;     /* top, as it was drawn last; from the end: older ones that come move nothing that is in sight */
+  int drawn, drawn_above; /* top, as it was drawn last; and so many lines before the end */
   int heading;   /* where a key has moved since: -1 up, 1 down, 0: nowhere */
 } UiWindow;
 UiWindow *ui_window(const UiApp *app); /* of what is shown; NULL: nothing is */

@@ -648,7 +648,8 @@ ui_app_run(UiCli *cli, const char *folder, MlDraft *first)
   ui_terminal_watch_signals(on_terminal, &app);
   ui_app_watch_keys(&app, TRUE);
   if (start(&app, folder)) {
-    ui_app_hold(&app); /* a list that is kept comes before an empty one was drawn */
+    if (!draft)
+      ui_app_hold(&app); /* a list that is kept comes before an empty one was drawn */
     ui_app_dirty(&app);
     app.rest_source = g_timeout_add(FIRST_MS, on_rest, &app);
     if (draft) {

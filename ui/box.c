@@ -375,6 +375,8 @@ opened(UiApp *app, const GError *error, gpointer data)
   if (error) {
     box->unmoved_since = 0;
     ui_order_rest(box);
+    if (box == app->box)
+      ui_ahead_now(app);
     ui_app_error(app, error);
     return;
   }

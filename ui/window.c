@@ -108,9 +108,11 @@ ui_window_draw(UiApp *app, int rows, int n)
     window->top = line < window->top && window->top - line == 1 ? line : line - window->rows * 2 / 3;
   window->top = CLAMP(window->top, 0, MAX(n - window->rows, 0));
   ui_window_prefetch(app, window->top, window->top + window->rows - 1);
-  if (ABS(n - window->top - window->drawn) > window->rows / 2)
+  /* What comes above what is in sight moves it from the one end, and what comes below from the other. */
+  if (MIN(ABS(window->top - window->drawn), ABS(n - window->top - window->drawn_above)) > window->rows / 2)
     ui_screen_renew(1, window->rows);
-  window->drawn = n - window->top;
+  window->drawn = window->top;
+  window->drawn_above = n - window->top;
   return window->top;
 }
 

@@ -98,8 +98,10 @@ done
 little "its verdict beside the file" $limit 0 $s decrypt --json -o plain $k large-both
 cmp plain large-signed
 ok $? "the file is what was encrypted"
-like "$(cat out)" '"signature":"valid".*"encryption":"decrypted".*"name":"large.bin"' "the verdict is told after it was written"
+like "$(cat out)" '"signature":"valid".*"encryption":"decrypted".*"name":"large.bin"' "its verdict is told"
 rm -f plain
+little "a full disk" $limit 74 $s decrypt --json -o /dev/full $k large-both
+is "$(cat out)" "" "of what could not be written no verdict is told"
 cp large-cbc in
 little "100 MB from standard input" $limit 6 $s verify --json $k -
 rm -f in
