@@ -33,3 +33,4 @@ check 'the text of the oldest is fetched ahead' until_true kept 1
 check 'that of those it passed is not' eval "! kept $passed && ! kept $((passed + 1)) && ! kept $((passed - 1))"
 keys q
 wait_for 'ended with 0' 'ends'
+done_testing
