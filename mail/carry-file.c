@@ -184,15 +184,16 @@ say_rest(MlCarry *carry, const Filing *filing, GError **error)
     carry->partly = TRUE;
     g_autofree char *which = which_words(filing->unsure);
     return ml_carry_for_good(carry, error,
-                    "%s may have been %s to %s already, when the line broke, and was not %s a second time: look there.",
+                    "%s may have been %s to %s already, and was not %s a second time: look there.",
                     which, verb, carry->entry->to, verb);
   }
   if (!filing->gone->len)
     return TRUE;
+  gboolean one = filing->gone->len == 1;
   g_autofree char *which = which_words(filing->gone);
   return ml_carry_for_good(carry, error,
-                  "%s is not in %s any more, and could not be %s to %s: another program has deleted or moved it.", which,
-                  carry->entry->folder, verb, carry->entry->to);
+                  "%s %s not in %s any more, and could not be %s to %s: another program has deleted or moved %s.", which,
+                  one ? "is" : "are", carry->entry->folder, verb, carry->entry->to, one ? "it" : "them");
 }
 
 /* A server may refuse a move when it has moved some (RFC 6851 3.3), and the second of several commands. */
@@ -209,26 +210,75 @@ look_at_rest(MlCarry *carry, const GArray *todo, const GError *why)
   carry->partly = !ml_driver_headers_of(carry->driver, uids, on_there, here, NULL) || g_hash_table_size(here) < todo->len;
 }
 
+/* It was refused. Has another program taken one of them away since it was looked for? For that one all are refused (RFC 9051
+ * 6.4.7; RFC 5530 EXPUNGEISSUED): *any, and what is still here is left to do. */
+static gboolean
+leave_out_gone(MlCarry *carry, Filing *filing, gboolean *any, GError **error)
+{
+  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL), here = g_hash_table_new(NULL, NULL);
+  g_autoptr(GArray) uids = g_array_copy(filing->todo);
+  guint gone = filing->gone->len;
+  for (guint i = 0; i < uids->len; i++)
+    g_hash_table_add(asked, GUINT_TO_POINTER(g_array_index(uids, guint32, i)));
+  if (!ml_driver_headers_of(carry->driver, uids, on_there, here, error))
+    return FALSE;
+  *any = g_hash_table_size(here) < g_hash_table_size(asked);
+  if (!*any)
+    return TRUE;
+  g_array_set_size(filing->todo, 0);
+  for (guint i = 0; i < carry->entry->messages->len; i++) {
+    MlPendingMessage *message = carry->entry->messages->pdata[i];
+    gpointer uid = GUINT_TO_POINTER(message->uid);
+    if (!g_hash_table_contains(asked, uid))
+      continue;
+    if (g_hash_table_contains(here, uid))
+      g_array_append_val(filing->todo, message->uid);
+    else if (carry->entry->kind == ML_PENDING_COPY)
+      g_ptr_array_add(filing->gone, message);
+    else if (!look_there(carry, message, here, filing, error)) /* some may have been moved (RFC 6851 3.3) */
+      return FALSE;
+  }
+  carry->partly |= filing->todo->len + filing->gone->len - gone < uids->len;
+  return ml_carry_select(carry, error); /* to look there has left it */
+}
+
+static gboolean
+ask(MlCarry *carry, GArray *todo, GError **error)
+{
+  return carry->entry->kind == ML_PENDING_MOVE ? ml_driver_move(carry->driver, todo, carry->entry->to, error)
+                                               : ml_driver_copy(carry->driver, todo, carry->entry->to, error);
+}
+
+/* Asks for it, and again without what has gone in between: there is less of it each time. */
+static gboolean
+file_todo(MlCarry *carry, Filing *filing, GError **error)
+{
+  while (filing->todo->len) {
+    g_autoptr(GError) why = NULL;
+    gboolean any = FALSE;
+    if (ask(carry, filing->todo, &why)) {
+      carry->partly = TRUE;
+      return note_copied(carry, filing, error);
+    }
+    if (ml_carry_is_for_good(carry, why) && !ml_driver_unsure(carry->driver) && filing->todo->len <= ML_CARRY_ONE_COMMAND &&
+        !leave_out_gone(carry, filing, &any, error))
+      return FALSE;
+    if (any)
+      continue;
+    look_at_rest(carry, filing->todo, why);
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 file_all(MlCarry *carry, Filing *filing, GError **error)
 {
-  gboolean move = carry->entry->kind == ML_PENDING_MOVE;
-  if (!sort_out(carry, filing, error) || !ml_carry_begin(carry, error))
+  if (!sort_out(carry, filing, error) || !ml_carry_begin(carry, error) || !file_todo(carry, filing, error))
     return FALSE;
-  if (filing->todo->len) {
-    GError *why = NULL;
-    if (!(move ? ml_driver_move(carry->driver, filing->todo, carry->entry->to, &why)
-               : ml_driver_copy(carry->driver, filing->todo, carry->entry->to, &why))) {
-      look_at_rest(carry, filing->todo, why);
-      g_propagate_error(error, why);
-      return FALSE;
-    }
-    carry->partly = TRUE;
-    if (!note_copied(carry, filing, error))
-      return FALSE;
-  }
   carry->partly |= filing->there->len > 0;
-  if (move && !ml_driver_delete(carry->driver, filing->there, error))
+  if (carry->entry->kind == ML_PENDING_MOVE && !ml_driver_delete(carry->driver, filing->there, error))
     return FALSE;
   return say_rest(carry, filing, error);
 }

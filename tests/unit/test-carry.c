@@ -10,7 +10,8 @@
     "CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS MOVE\r\n$ OK done\r\n"                                     \
   }
 #define OPENS(validity) "* 9 EXISTS\r\n* OK [UIDVALIDITY " validity "] x\r\n$ OK [READ-WRITE] done\r\n"
-#define LETTER(uid, id) "* 1 FETCH (UID " uid " FLAGS () BODY[HEADER.FIELDS (X)] {30}\r\nMessage-ID: <" id ">\r\n\r\n)\r\n$ OK done\r\n"
+#define FETCHED(uid, id) "* 1 FETCH (UID " uid " FLAGS () BODY[HEADER.FIELDS (X)] {30}\r\nMessage-ID: <" id ">\r\n\r\n)\r\n"
+#define LETTER(uid, id) FETCHED(uid, id) "$ OK done\r\n"
 #define REST { "", "$ OK done\r\n" }, { NULL, NULL }
 
 typedef struct {
@@ -246,7 +247,8 @@ test_half_done(Fixture *f, gconstpointer data)
   static const Rule half[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS\r\n$ OK done\r\n" }, { "SELECT", OPENS("7") },
                                { "UID STORE", "$ NO [NOPERM] not yours\r\n" }, REST };
   static const Rule none[] = { { "CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS\r\n$ OK done\r\n" }, { "SELECT", OPENS("7") },
-                               { "UID COPY", "$ NO [NOPERM] not yours\r\n" }, REST };
+                               { "UID COPY", "$ NO [NOPERM] not yours\r\n" },
+                               { "UID FETCH 4 ", LETTER("4", "anna@test.xy") }, REST };
   for (guint i = 0; i < 2; i++) {
     g_autoptr(GError) error = NULL;
     gboolean busy, partly = FALSE;
@@ -260,6 +262,66 @@ test_half_done(Fixture *f, gconstpointer data)
     g_assert_cmpint(partly, ==, i == 0);
     g_assert_true((strstr(entry->error, "copied to Trash already") != NULL) == (i == 0));
     g_free(hang_up(f));
+  }
+}
+
+/* What one of them meets that another program has taken away between the look and the question. */
+typedef struct {
+  MlPendingKind kind;
+  guint last;           /* from 4 */
+  MlPendingState state; /* in the end */
+  gboolean partly;
+  const char *words, *asked; /* of the failure, and of what was heard */
+  const Rule *rules;
+} Overtaken;
+
+#define ONE_GONE "\"A subject\" <anna@test.xy> is not in INBOX any more"
+#define NOT_ALL "$ NO [EXPUNGEISSUED] some do not exist\r\n"
+#define TWO_LEFT                                                                                              \
+  {                                                                                                           \
+    "UID FETCH 4:6", FETCHED("4", "anna@test.xy") LETTER("6", "anna@test.xy")                                 \
+  }
+
+static void
+test_overtaken(Fixture *f, gconstpointer data)
+{
+  static const Rule none[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID COPY", NOT_ALL }, { "UID MOVE", NOT_ALL },
+                               { "UID SEARCH", "* SEARCH\r\n$ OK done\r\n" }, REST };
+  static const Rule there[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID MOVE", NOT_ALL },
+                                { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
+  static const Rule rest[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID COPY 4:6", NOT_ALL }, { "UID MOVE 4:6", NOT_ALL },
+                               { "4,6 ", "* OK [COPYUID 9 4,6 1:2] x\r\n$ OK done\r\n" },
+                               { "UID SEARCH", "* SEARCH\r\n$ OK done\r\n" }, TWO_LEFT, REST };
+  static const Rule full[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID MOVE 4:6", NOT_ALL },
+                               { "UID MOVE 4,6", "$ NO [OVERQUOTA] full\r\n" },
+                               { "UID FETCH 4,6", FETCHED("4", "anna@test.xy") LETTER("6", "anna@test.xy") }, TWO_LEFT,
+                               { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
+  static const Rule line[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID MOVE", NOT_ALL }, { "UID FETCH", "!" },
+                               { NULL, NULL } };
+  static const Overtaken cases[] = {
+    { ML_PENDING_COPY, 4, ML_PENDING_FAILED, FALSE, ONE_GONE, "UID COPY 4 ", none },
+    { ML_PENDING_MOVE, 4, ML_PENDING_FAILED, FALSE, ONE_GONE, "UID MOVE 4 ", none },
+    { ML_PENDING_COPY, 6, ML_PENDING_FAILED, FALSE, "3 messages (\"A subject\" is one) are not in", "UID COPY 4:6 ", none },
+    { ML_PENDING_MOVE, 4, ML_PENDING_DONE, FALSE, NULL, "UID MOVE 4 ", there },
+    { ML_PENDING_COPY, 6, ML_PENDING_FAILED, TRUE, ONE_GONE, "UID COPY 4,6 ", rest },
+    { ML_PENDING_MOVE, 6, ML_PENDING_FAILED, TRUE, ONE_GONE, "UID MOVE 4,6 ", rest },
+    { ML_PENDING_MOVE, 6, ML_PENDING_FAILED, TRUE, "may have been copied to Trash already", "UID MOVE 4,6 ", full },
+    { ML_PENDING_MOVE, 4, ML_PENDING_BEGUN, FALSE, "", "UID MOVE 4 ", line },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    const Overtaken *c = &cases[i];
+    g_autoptr(GError) error = NULL;
+    gboolean busy, partly = FALSE;
+    const MlPendingFuncs funcs = { NULL, on_settled, NULL, &partly };
+    gint64 id = add(f, entry_of(c->kind, "INBOX", "Trash"), 4, c->last);
+    connect_to(f, c->rules);
+    g_assert_cmpint(ml_pending_carry(f->pending, f->driver, NULL, &funcs, &busy, &error), ==, c->state != ML_PENDING_BEGUN);
+    g_autoptr(MlPendingEntry) entry = must_be(f, id, c->state);
+    g_autofree char *heard = hang_up(f);
+    g_test_message("case %u: %s", i, entry->error ? entry->error : "");
+    g_assert_true(!c->words || strstr(entry->error, c->words));
+    g_assert_nonnull(strstr(heard, c->asked));
+    g_assert_cmpint(partly, ==, c->partly);
   }
 }
 
@@ -487,6 +549,7 @@ main(int argc, char **argv)
   g_test_add("/carry/in-part", Fixture, NULL, set_up, test_in_part, tear_down);
   g_test_add("/carry/as-new", Fixture, NULL, set_up, test_as_new, tear_down);
   g_test_add("/carry/half-done", Fixture, NULL, set_up, test_half_done, tear_down);
+  g_test_add("/carry/overtaken", Fixture, NULL, set_up, test_overtaken, tear_down);
   g_test_add("/carry/remove", Fixture, NULL, set_up, test_remove, tear_down);
   g_test_add("/carry/one-number-for-two", Fixture, NULL, set_up, test_one_number_for_two, tear_down);
   g_test_add("/carry/half-told", Fixture, NULL, set_up, test_half_told, tear_down);
