@@ -92,6 +92,31 @@ class Lab:
         self.proxies.append(Proxy(self.port, rtt_ms))
         return self.proxies[-1]
 
+    def cpu(self):
+        """Seconds of processor that the server and the proxies have used, those of their processes that have ended too."""
+        ticks, master = 0, int(open(self.server + "/run/master.pid").read())
+        ours = {master, *(proxy.process.pid for proxy in self.proxies)}
+        for pid in os.listdir("/proc"):
+            try:
+                stat = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split() if pid.isdigit() else None
+            except OSError: # it has ended just now
+                continue
+            if stat and (int(pid) in ours or int(stat[1]) == master):
+                ticks += sum(int(n) for n in stat[11:15 if int(pid) == master else 13])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def rest(self, quiet=0.5, limit=60):
+        """Waits until the server and the proxies have used no processor for @quiet seconds: who has gone is answered no more."""
+        before, since, end = self.cpu(), time.perf_counter(), time.perf_counter() + limit
+        while time.perf_counter() < end:
+            time.sleep(0.05)
+            now = self.cpu()
+            if now != before:
+                before, since = now, time.perf_counter()
+            elif time.perf_counter() - since > quiet:
+                return
+        print("The server does not come to rest.", file=sys.stderr)
+
     def close(self):
         for proxy in self.proxies:
             proxy.close()

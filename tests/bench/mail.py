@@ -379,13 +379,14 @@ def starts_far(port, rounds):
         if quiet:
             settled(app, quiet)
         finish(client, app)
-        time.sleep(0.5) # the server may have been in the midst of an answer
+        bench.rest() # the server may have been in the midst of an answer
         if count:
             took[what].append(seconds_of)
 
     start("warm", f"m{BIG}", 1, count=False) # its store
     for _ in range(rounds):
         took["floor"].append(floors.first_page(bench, BIG, port)[0])
+        bench.rest()
         clients_of("signet", "cold", port).wipe()
         start("cold", f"m{BIG}")
         start("warm", f"m{BIG}", 0.5)
