@@ -251,7 +251,7 @@ carry(MlWorker *worker)
 gboolean
 ml_worker_is_woken(const MlWorker *worker)
 {
-  GPollFD fd = { .fd = worker->wake_fd, .events = G_IO_IN };
+  GPollFD fd = { worker->wake_fd, G_IO_IN, 0 };
   return g_poll(&fd, 1, 0) != 0;
 }
 

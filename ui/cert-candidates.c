@@ -14,9 +14,8 @@ static void
 add(GPtrArray *all, GHashTable *seen, GHashTable *kept, CryptoCert *cert, const char *address, char *source)
 {
   g_autofree char *owned = source;
-  char *key = g_strdup_printf("%s %s", crypto_cert_sha256(cert), address);
   gboolean known = kept && g_hash_table_contains(kept, crypto_cert_sha256(cert));
-  if (!g_hash_table_add(seen, key) || known)
+  if (!g_hash_table_add(seen, g_strdup_printf("%s %s", crypto_cert_sha256(cert), address)) || known)
     return;
   UiCertCandidate *candidate = g_new(UiCertCandidate, 1);
   *candidate = (UiCertCandidate){ crypto_cert_ref(cert), g_strdup(address), g_steal_pointer(&owned) };
