@@ -254,15 +254,21 @@ static gboolean
 file_todo(MlCarry *carry, Filing *filing, GError **error)
 {
   while (filing->todo->len) {
-    g_autoptr(GError) why = NULL;
+    g_autoptr(GError) why = NULL, fault = NULL;
     gboolean any = FALSE;
     if (ask(carry, filing->todo, &why)) {
       carry->partly = TRUE;
       return note_copied(carry, filing, error);
     }
     if (ml_carry_is_for_good(carry, why) && !ml_driver_unsure(carry->driver) && filing->todo->len <= ML_CARRY_ONE_COMMAND &&
-        !leave_out_gone(carry, filing, &any, error))
-      return FALSE;
+        !leave_out_gone(carry, filing, &any, &fault)) {
+      if (carry->ours || !ml_carry_is_for_good(carry, fault)) {
+        g_propagate_error(error, g_steal_pointer(&fault));
+        return FALSE;
+      }
+      any = FALSE; /* it cannot be looked for: what was refused is told */
+      carry->partly |= carry->entry->kind == ML_PENDING_MOVE && carry->entry->messages->len > 1;
+    }
     if (any)
       continue;
     look_at_rest(carry, filing->todo, why);
