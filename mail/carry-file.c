@@ -196,20 +196,6 @@ say_rest(MlCarry *carry, const Filing *filing, GError **error)
                   one ? "is" : "are", carry->entry->folder, verb, carry->entry->to, one ? "it" : "them");
 }
 
-/* A server may refuse a move when it has moved some (RFC 6851 3.3), and the second of several commands. */
-static void
-look_at_rest(MlCarry *carry, const GArray *todo, const GError *why)
-{
-  if (todo->len < 2 || !ml_carry_is_for_good(carry, why))
-    return;
-  carry->partly |= ml_driver_unsure(carry->driver) || todo->len > ML_CARRY_ONE_COMMAND;
-  if (carry->partly || carry->entry->kind != ML_PENDING_MOVE)
-    return;
-  g_autoptr(GHashTable) here = g_hash_table_new(NULL, NULL);
-  g_autoptr(GArray) uids = g_array_copy((GArray *)todo);
-  carry->partly = !ml_driver_headers_of(carry->driver, uids, on_there, here, NULL) || g_hash_table_size(here) < todo->len;
-}
-
 /* It was refused. Has another program taken one of them away since it was looked for? For that one all are refused (RFC 9051
  * 6.4.7; RFC 5530 EXPUNGEISSUED): *any, and what is still here is left to do. */
 static gboolean
@@ -249,7 +235,8 @@ ask(MlCarry *carry, GArray *todo, GError **error)
                                                : ml_driver_copy(carry->driver, todo, carry->entry->to, error);
 }
 
-/* Asks for it, and again without what has gone in between: there is less of it each time. */
+/* Asks for it, and again without what has gone in between: there is less of it each time. A server may refuse a move when it
+ * has moved some (RFC 6851 3.3), and the second of several commands. */
 static gboolean
 file_todo(MlCarry *carry, Filing *filing, GError **error)
 {
@@ -260,18 +247,19 @@ file_todo(MlCarry *carry, Filing *filing, GError **error)
       carry->partly = TRUE;
       return note_copied(carry, filing, error);
     }
-    if (ml_carry_is_for_good(carry, why) && !ml_driver_unsure(carry->driver) && filing->todo->len <= ML_CARRY_ONE_COMMAND &&
-        !leave_out_gone(carry, filing, &any, &fault)) {
-      if (carry->ours || !ml_carry_is_for_good(carry, fault)) {
-        g_propagate_error(error, g_steal_pointer(&fault));
-        return FALSE;
-      }
-      any = FALSE; /* it cannot be looked for: what was refused is told */
+    if (!ml_carry_is_for_good(carry, why)) {
+      /* It is asked for again another time. */
+    } else if (ml_driver_unsure(carry->driver) || filing->todo->len > ML_CARRY_ONE_COMMAND) {
+      carry->partly |= filing->todo->len > 1;
+    } else if (leave_out_gone(carry, filing, &any, &fault)) {
+      if (any)
+        continue;
+    } else if (carry->ours || !ml_carry_is_for_good(carry, fault)) {
+      g_propagate_error(error, g_steal_pointer(&fault));
+      return FALSE;
+    } else { /* it cannot be looked for: the refusal is told */
       carry->partly |= carry->entry->kind == ML_PENDING_MOVE && carry->entry->messages->len > 1;
     }
-    if (any)
-      continue;
-    look_at_rest(carry, filing->todo, why);
     g_propagate_error(error, g_steal_pointer(&why));
     return FALSE;
   }

@@ -287,7 +287,7 @@ test_overtaken(Fixture *f, gconstpointer data)
 {
   static const Rule none[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID COPY", NOT_ALL }, { "UID MOVE", NOT_ALL },
                                { "UID SEARCH", "* SEARCH\r\n$ OK done\r\n" }, REST };
-  static const Rule there[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID MOVE", NOT_ALL },
+  static const Rule there[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID COPY", NOT_ALL }, { "UID MOVE", NOT_ALL },
                                 { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
   static const Rule rest[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID COPY 4:6", NOT_ALL }, { "UID MOVE 4:6", NOT_ALL },
                                { "4,6 ", "* OK [COPYUID 9 4,6 1:2] x\r\n$ OK done\r\n" },
@@ -303,6 +303,7 @@ test_overtaken(Fixture *f, gconstpointer data)
     { ML_PENDING_MOVE, 4, ML_PENDING_FAILED, FALSE, ONE_GONE, "UID MOVE 4 ", none },
     { ML_PENDING_COPY, 6, ML_PENDING_FAILED, FALSE, "3 messages (\"A subject\" is one) are not in", "UID COPY 4:6 ", none },
     { ML_PENDING_MOVE, 4, ML_PENDING_DONE, FALSE, NULL, "UID MOVE 4 ", there },
+    { ML_PENDING_COPY, 4, ML_PENDING_FAILED, FALSE, ONE_GONE, "UID COPY 4 ", there }, /* an older copy is not this one */
     { ML_PENDING_COPY, 6, ML_PENDING_FAILED, TRUE, ONE_GONE, "UID COPY 4,6 ", rest },
     { ML_PENDING_MOVE, 6, ML_PENDING_FAILED, TRUE, ONE_GONE, "UID MOVE 4,6 ", rest },
     { ML_PENDING_MOVE, 6, ML_PENDING_FAILED, TRUE, "may have been copied to Trash already", "UID MOVE 4,6 ", full },
