@@ -4,6 +4,7 @@
 # (gpgsm, cmsutil). What a tool cannot do is said at the end.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lab/tap.sh
+gpgsm_key_script=$PWD/tests/lab/gpgsm-key.sh
 cd "$tmp" || exit 1
 mkdir signed sealed
 
@@ -92,14 +93,12 @@ mkdir -m 700 gnupg
 printf 'disable-crl-checks\nbatch\nno-tty\nyes\npinentry-mode loopback\n' >gnupg/gpgsm.conf
 echo allow-loopback-pinentry >gnupg/gpg-agent.conf
 echo "$(openssl x509 -in root.pem -noout -fingerprint -sha1 | cut -d= -f2) S relax" >gnupg/trustlist.txt
-openssl pkcs12 -export -in rsa.pem -inkey rsa.key -certfile root.pem -passout pass:secret -keypbe PBE-SHA1-3DES \
-	-certpbe PBE-SHA1-3DES -macalg sha1 -out old.p12
 part() { # part TYPE FILE: DER as a message
 	header
 	printf 'MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=%s; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\n' "$1"
 	openssl base64 -in "$2"
 }
-if command -v gpgsm >/dev/null && gpgsm --passphrase-fd 0 --import old.p12 <password >err 2>&1; then
+if command -v gpgsm >/dev/null && sh "$gpgsm_key_script" rsa.pem rsa.key secret -certfile root.pem >err 2>&1; then
 	gpgsm --passphrase-fd 0 --local-user CN=rsa --output gpg --sign text <password >err 2>&1 && part signed-data gpg >signed/gpgsm
 	gpgsm --recipient CN=rsa --output gpg --encrypt text >err 2>&1 && part enveloped-data gpg >sealed/gpgsm
 	for cipher in AES128 AES192 AES256 3DES; do

@@ -286,10 +286,7 @@ echo disable-crl-checks >"$GNUPGHOME/gpgsm.conf"
 echo "$(openssl x509 -in root.pem -noout -fingerprint -sha1 | cut -d= -f2) S relax" >"$GNUPGHOME/trustlist.txt"
 gpgsm_with() { gpgsm --batch --pinentry-mode loopback --passphrase-fd 3 "$@" 3<password; }
 quiet gpgsm --batch --import root.pem
-for try in 1 2 3 4 5 6 7 8 9 10; do # its PKCS#12 reader stumbles over one salt in ten
-  quiet openssl pkcs12 -export -in rsa2048.pem -inkey rsa2048.key -passout pass:secret -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -out p12
-  quiet gpgsm_with --import p12 && break
-done
+quiet sh "$lab/gpgsm-key.sh" rsa2048.pem rsa2048.key secret
 base64_body() { sed '1,/^\r*$/d' "$1" | openssl base64 -d; }
 for name in rsa2048 rsa3072 rsa4096 p256 p384; do
   body | message $name rsa2048@example.org >m

@@ -110,16 +110,6 @@ run_gpgsm(const char *arguments)
   g_assert_cmpint(status, ==, 0);
 }
 
-/* gpgsm starts its agent itself, and gives up after five seconds: on a loaded machine it takes longer. Once it runs,
- * every gpgsm finds it. */
-static void
-launch_agent(void)
-{
-  gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-  while (pki_spawn(folder, NULL, "gpg-connect-agent", "GETINFO pid", "/bye", NULL) != 0)
-    g_assert_cmpint(g_get_monotonic_time(), <, end);
-}
-
 static void
 set_up_gpgsm(void)
 {
@@ -137,12 +127,8 @@ set_up_gpgsm(void)
   g_strchomp(trust);
   g_autofree char *list = g_strconcat(trust, " S relax\n", NULL);
   pki_write(folder, "gnupg/trustlist.txt", list, -1);
-  /* gpgsm 2.2 reads nothing newer than this. */
-  pki_run(folder, "openssl", "pkcs12", "-export", "-in", "rsa.pem", "-inkey", "rsa.key", "-certfile",
-          "root.pem", "-passout", "pass:test", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES",
-          "-macalg", "sha1", "-out", "old.p12");
-  launch_agent();
-  run_gpgsm("--import old.p12");
+  g_autofree char *script = g_canonicalize_filename("tests/lab/gpgsm-key.sh", NULL);
+  pki_run(folder, "sh", script, "rsa.pem", "rsa.key", "test", "-certfile", "root.pem");
 }
 
 static void
