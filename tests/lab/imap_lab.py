@@ -1,5 +1,5 @@
 """What the tests of faults share: TAP, a bare IMAP client that is not signet, a profile of signet's, its journal."""
-import imaplib, json, os, re, sqlite3, ssl, subprocess, time
+import imaplib, json, os, re, sqlite3, ssl, subprocess, sys, time
 
 imaplib._MAXLINE = 10_000_000
 SEEN, ANSWERED, FLAGGED = 1, 2, 4
@@ -16,7 +16,8 @@ class Tap:
         self.failed += not right
         print(f"{'ok' if right else 'not ok'} {self.number} - {name}", flush=True)
         if not right and detail:
-            print("\n".join("# " + line for line in str(detail).splitlines()[:40]), flush=True)
+            # prove shows that, and no comments
+            print("\n".join("# " + line for line in str(detail).splitlines()[:40]), file=sys.stderr, flush=True)
         return right
 
     def same(self, got, want, name):

@@ -16,7 +16,7 @@ ok() { # ok STATUS NAME [DETAIL]
 		echo "ok $tap_number - $2"
 	else
 		echo "not ok $tap_number - $2"
-		[ -n "${3:-}" ] && printf '%s\n' "$3" | head -n 20 | sed 's/^/# /'
+		[ -n "${3:-}" ] && printf '%s\n' "$3" | head -n 20 | sed 's/^/# /' >&2 # prove shows that, and no comments
 	fi
 	return 0
 }
