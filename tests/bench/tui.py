@@ -12,12 +12,11 @@ W, H = 120, 40
 
 
 def urge(pid, on=True):
-    """Real-time priority for a process, not for those that it starts. False: it is not allowed."""
+    """Real-time priority for a process, not for those that it starts."""
     try:
         os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK if on else os.SCHED_OTHER, os.sched_param(1 if on else 0))
-        return True
-    except OSError:
-        return False
+    except OSError: # it is not allowed
+        pass
 
 
 def at_once(function):
