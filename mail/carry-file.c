@@ -189,6 +189,7 @@ say_rest(MlCarry *carry, const Filing *filing, GError **error)
   }
   if (!filing->gone->len)
     return TRUE;
+  carry->partly &= filing->gone->len < carry->entry->messages->len;
   gboolean one = filing->gone->len == 1;
   g_autofree char *which = which_words(filing->gone);
   return ml_carry_for_good(carry, error,

@@ -294,7 +294,8 @@ take_changes(UiApp *app, UiBox *box, const MlChanges *changes)
       ui_app_say(app, "The folder was replaced on the server; it is read anew.");
     ui_box_reload(app);
   } else if (gone)
-    ui_app_note(app, UI_STYLE_NORMAL, "%u messages were removed elsewhere.", gone);
+    ui_app_note(app, UI_STYLE_NORMAL, gone == 1 ? "%u message was removed elsewhere." : "%u messages were removed elsewhere.",
+                gone);
 }
 
 gboolean

@@ -296,6 +296,7 @@ test_overtaken(Fixture *f, gconstpointer data)
                                { "UID MOVE 4,6", "$ NO [OVERQUOTA] full\r\n" },
                                { "UID FETCH 4,6", FETCHED("4", "anna@test.xy") LETTER("6", "anna@test.xy") }, TWO_LEFT,
                                { "UID SEARCH", "* SEARCH 8\r\n$ OK done\r\n" }, REST };
+  static const Rule nothing[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID SEARCH", "* SEARCH\r\n$ OK done\r\n" }, REST };
   static const Rule line[] = { CAPABILITY, { "SELECT", OPENS("7") }, { "UID MOVE", NOT_ALL }, { "UID FETCH", "!" },
                                { NULL, NULL } };
   static const Overtaken cases[] = {
@@ -308,6 +309,7 @@ test_overtaken(Fixture *f, gconstpointer data)
     { ML_PENDING_MOVE, 6, ML_PENDING_FAILED, TRUE, ONE_GONE, "UID MOVE 4,6 ", rest },
     { ML_PENDING_MOVE, 6, ML_PENDING_FAILED, TRUE, "may have been copied to Trash already", "UID MOVE 4,6 ", full },
     { ML_PENDING_MOVE, 4, ML_PENDING_BEGUN, FALSE, "", "UID MOVE 4 ", line },
+    { ML_PENDING_MOVE, 4, ML_PENDING_FAILED, FALSE, ONE_GONE, "UID MOVE 4 ", nothing }, /* OK is said of none, too */
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     const Overtaken *c = &cases[i];
