@@ -211,7 +211,8 @@ say_new(UiApp *app, UiBox *box, guint added, UiItem *only)
 }
 
 /* What comes without having been asked for is new where the worker waited for news; and, where it was in another folder and
- * compared the list, what lies above all that ever was there. What is brought back comes without a total. */
+ * compared the list, what lies above all that ever was there. What is brought back comes without a total. What is read
+ * already is nobody's news: a message that was moved back by undo, or filed here by another program. */
 static void
 take_headers(UiApp *app, UiBox *box, MlEvent *event)
 {
@@ -225,7 +226,8 @@ take_headers(UiApp *app, UiBox *box, MlEvent *event)
   for (guint i = 0; i < n; i++) {
     guint at = asked ? i : n - 1 - i; /* the newest first, but where they join a list that is there */
     UiItem *item = add_item(box, (MlHeader **)&event->headers->pdata[at], event->stored);
-    gboolean is_new = item && tells_new && (event->kind == ML_EVENT_NEW || item->uid > newest);
+    gboolean is_new = item && tells_new && !(item->flags & ML_FLAG_SEEN) &&
+                      (event->kind == ML_EVENT_NEW || item->uid > newest);
     only = is_new ? item : only;
     came += is_new;
   }

@@ -2,11 +2,11 @@
 # The screen on a real Dovecot: a certificate that proves nothing, passwords, new mail, a server that goes and comes.
 . "$(dirname "$0")/server-lib.sh"
 
-post() { # post NAME: takes a message from stdin, as a delivery agent would
+post() { # post NAME [FLAGS]: takes a message from stdin, as a delivery agent would; with flags as another client would
 	box=$server/mail/anna/Maildir
 	cat >"$box/tmp/$1"
 	chown "$MAIL_UID:$MAIL_GID" "$box/tmp/$1" 2>/dev/null
-	mv "$box/tmp/$1" "$box/new/$1"
+	if [ -n "${2:-}" ]; then mv "$box/tmp/$1" "$box/cur/$1:2,$2"; else mv "$box/tmp/$1" "$box/new/$1"; fi
 }
 make_profile
 cat >"$LAB/profile/signet.conf" <<END
@@ -54,6 +54,11 @@ check 'on the server too' until_true marked_there
 plain 'Three' 3 'The third letter.' | post 1700000003.three
 wait_for 'INBOX  3 messages' 'new mail comes by itself'
 wait_for 'New: Anna Keller: Three' 'and is named'
+plain 'Filed' 4 'Read on a phone, and filed here.' | post 1700000004.filed S
+wait_for 'INBOX  4 messages' 'what was read elsewhere comes, too'
+check 'and is not told as new' has 'New: Anna Keller: Three'
+rm "$server/mail/anna/Maildir/cur/1700000004.filed:2,S"
+wait_for 'INBOX  3 messages' 'and goes'
 
 stop_dovecot "$server"
 wait_for 'far  offline' 'the line drops'
