@@ -108,7 +108,7 @@ struct MlImapSession {
   gboolean proved_along; /* and SCRAM's proof went with its empty last word and with ahead */
   /* AUTHENTICATE goes before the greeting is read: it will, it did, and is not answered yet */
   enum { ML_IMAP_IN_TURN, ML_IMAP_EARLY, ML_IMAP_EARLY_SENT } early;
-  gint64 began;          /* monotonic: when it was connected */
+  gint64 began, hastened; /* monotonic: when it was connected; when the early AUTHENTICATE went */
   gboolean turned_away;  /* its greeting was BYE */
   gboolean compressed;   /* or asked for, and refused */
   gint64 answer_us;      /* how long the server's first answer on the encrypted line took */
@@ -141,8 +141,9 @@ MlImapSession *ml_imap_session_new(CryptoTls *tls, const char *host); /* takes @
 void ml_imap_session_free(MlImapSession *session);
 
 gboolean ml_imap_session_greet(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The first command, before the greeting is read, which it then is; the answer is ml_imap_session_finish()'s. */
+/* The first command, before the greeting is read; that comes next, and then the answer, which is ml_imap_session_finish()'s. */
 gboolean ml_imap_session_send_early(MlImapSession *session, const char *command, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean ml_imap_session_greet_early(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_capability(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean ml_imap_session_starttls(MlImapSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* @parameters: "CONDSTORE", "QRESYNC (1 2)"; NULL: none. */

@@ -76,7 +76,7 @@ knows_us(const MlImapSession *session, GError **error)
   return session->preauth;
 }
 
-/* The password was long in coming: the greeting is here. */
+/* It came to no haste: the greeting is here. */
 static gboolean
 greet_first(MlImapSession *session, GError **error)
 {
@@ -89,18 +89,33 @@ greet_first(MlImapSession *session, GError **error)
   return !knows_us(session, error);
 }
 
-/* Before the greeting, under TLS: it is read now, and what it can do before a login is of no interest any more. */
+/* Under TLS even before the greeting. */
 static gboolean
-begin_early(MlImapSession *session, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
-            GError **error)
+hasten(gpointer user_data, const char *mechanism, const char *text, GError **error)
 {
-  session->early = ML_IMAP_EARLY_SENT;
+  MlImapSession *session = user_data;
   g_autofree char *command = g_strconcat("AUTHENTICATE ", mechanism, " ", text, NULL);
-  gint64 start = g_get_monotonic_time();
-  if (!ml_imap_session_send_early(session, command, error) || knows_us(session, error) ||
+  if (!session->early)
+    return (session->caps & ML_IMAP_SASL_IR) && ml_imap_session_send(session, command, error);
+  if (g_get_monotonic_time() - session->began > EARLY_US)
+    return FALSE;
+  session->early = ML_IMAP_EARLY_SENT;
+  session->hastened = g_get_monotonic_time();
+  return ml_imap_session_send_early(session, command, error);
+}
+
+/* Where the greeting was not awaited it is read now, and what it can do before a login is of no interest any more. */
+static gboolean
+wait_for(gpointer user_data, gboolean *go_on, char **challenge, GError **error)
+{
+  MlImapSession *session = user_data;
+  if (!session->early)
+    return finish(session, go_on, challenge, error);
+  if (!ml_imap_session_greet_early(session, error) || knows_us(session, error) ||
       !finish(session, go_on, challenge, error))
     return FALSE;
-  session->answer_us = g_get_monotonic_time() - start; /* of the challenge: the greeting may have been here */
+  /* Of the challenge, since the greeting may have been here; with the password's time, so that the proof's may be less. */
+  session->answer_us = g_get_monotonic_time() - session->hastened;
   session->early = ML_IMAP_IN_TURN;
   return TRUE;
 }
@@ -110,10 +125,8 @@ begin(gpointer user_data, const char *mechanism, const char *text, gboolean *go_
       GError **error)
 {
   MlImapSession *session = user_data;
-  if (session->early && g_get_monotonic_time() - session->began > EARLY_US && !greet_first(session, error))
+  if (session->early && !greet_first(session, error))
     return FALSE;
-  if (session->early)
-    return begin_early(session, mechanism, text, go_on, challenge, error);
   char *command = g_strconcat("AUTHENTICATE ", mechanism, text ? " " : "", text, NULL);
   gboolean ok = ml_imap_session_send(session, command, error);
   crypto_pin_wipe(command);
@@ -148,10 +161,13 @@ prove(gpointer user_data, const char *text, gboolean *go_on, char **challenge, G
   if (!session->together)
     return answer(session, text, go_on, challenge, error);
   session->proved_along = TRUE;
+  gint64 start = g_get_monotonic_time();
   if (!send_text(session, text, "\r\n\r\n", error))
     return FALSE;
   follow(session);
-  return finish(session, go_on, challenge, error);
+  gboolean ok = finish(session, go_on, challenge, error);
+  session->answer_us = MIN(session->answer_us, g_get_monotonic_time() - start);
+  return ok;
 }
 
 /* SCRAM's last word is empty: it is as good as a login of one step. */
@@ -247,6 +263,8 @@ ml_imap_login(MlImapSession *session, const MlAccount *account, const MlDriverHo
                             .offers = offers,
                             .offered = offered,
                             .begin = begin,
+                            .hasten = hasten,
+                            .wait = wait_for,
                             .answer = answer,
                             .prove = prove,
                             .last = last,

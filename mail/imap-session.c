@@ -5,6 +5,8 @@
 #include "mail/line-private.h"
 #include "mail/utf7.h"
 
+enum { EARLY_TAG = 1 }; /* of what goes before the greeting */
+
 gboolean
 ml_imap_session_refuse(MlImapSession *session, GError **error, const char *format, ...)
 {
@@ -413,17 +415,20 @@ ml_imap_session_greet(MlImapSession *session, GError **error)
 gboolean
 ml_imap_session_send_early(MlImapSession *session, const char *command, GError **error)
 {
-  enum { TAG = 1 };
-  g_autofree char *line = g_strdup_printf("%d %s\r\n", TAG, command);
-  gboolean believe = session->believe;
+  g_autofree char *line = g_strdup_printf("%d %s\r\n", EARLY_TAG, command);
   session->status = ML_RESPONSE_OTHER;
   session->answered = FALSE;
-  session->tag = TAG;
-  if (!ml_imap_stream_write(session->stream, line, strlen(line), error))
-    return FALSE;
+  session->tag = EARLY_TAG;
+  return ml_imap_stream_write(session->stream, line, strlen(line), error);
+}
+
+gboolean
+ml_imap_session_greet_early(MlImapSession *session, GError **error)
+{
+  gboolean believe = session->believe;
   if (!ml_imap_session_greet(session, error))
     return FALSE;
-  session->imap->imap_tag = TAG;
+  session->imap->imap_tag = EARLY_TAG;
   session->believe = believe;
   session->saw_capability = FALSE;
   return TRUE;

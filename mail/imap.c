@@ -45,7 +45,8 @@ suspect(MlImap *imap)
 {
   const MlImapSession *session = imap->session;
   const GError *why = session->stream->wire.error;
-  if (!session->along || !session->ahead || session->refused || !why || g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED))
+  if (!session->along || !session->ahead || session->refused || !why || g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED) ||
+      imap->tries.anew) /* it was the password that it did not wait for */
     return;
   gboolean sure = session->logged_in || g_error_matches(why, ML_ERROR, ML_ERROR_PROTOCOL);
   imap->stepwise = MAX(imap->stepwise, sure ? ML_IMAP_STEPWISE_KEPT : ML_IMAP_STEPWISE);
@@ -255,11 +256,12 @@ static gboolean
 was_hasty(const MlImap *imap, const GError *why)
 {
   const MlImapSession *session = imap->session;
-  return session && session->early == ML_IMAP_EARLY_SENT && !session->turned_away &&
-         !g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED);
+  return session && session->early == ML_IMAP_EARLY_SENT && !session->turned_away && !imap->tries.none &&
+         !imap->tries.anew && !g_error_matches(why, ML_ERROR, ML_ERROR_CANCELLED);
 }
 
-/* Once more, in turn, where a server did not bear what came before its answers, or has hung up over a wrong password. */
+/* Once more where a server did not bear what came before its answers (in turn then), or has hung up over a wrong password, or
+ * before there was one. */
 static gboolean
 dial(MlImap *imap, MlStepFunc step, gpointer user_data, GError **error)
 {
@@ -267,6 +269,7 @@ dial(MlImap *imap, MlStepFunc step, gpointer user_data, GError **error)
   gboolean together = !imap->stepwise;
   const MlServer *server = &driver->account->imap;
   imap_disconnect(driver);
+  imap->tries.anew = FALSE;
   g_autoptr(GError) why = NULL;
   const char *at = "connect";
   gboolean ok = open_session(imap, &why);
@@ -288,8 +291,7 @@ dial(MlImap *imap, MlStepFunc step, gpointer user_data, GError **error)
   if (hasty)
     imap->late = today();
   imap_disconnect(driver);
-  gboolean anew = imap->tries.given && g_error_matches(why, ML_ERROR, ML_ERROR_AUTH);
-  if (((together && imap->stepwise) || hasty || anew) && !ml_driver_interrupted(driver))
+  if (((together && imap->stepwise) || hasty || imap->tries.anew) && !ml_driver_interrupted(driver))
     return dial(imap, step, user_data, error);
   if (step)
     step(at, FALSE, why->message, user_data);

@@ -27,6 +27,10 @@ typedef struct {
    * either wants more (*go_on; its words in *challenge) or lets us in. */
   gboolean (*begin)(gpointer user_data, const char *mechanism, const char *text, gboolean *go_on, char **challenge,
                     GError **error);
+  /* Sends a first message that gives no password away, without waiting: what begin gives is then wait's to give. FALSE
+   * without an error: not on this line, or not any more. NULL: never. */
+  gboolean (*hasten)(gpointer user_data, const char *mechanism, const char *text, GError **error);
+  gboolean (*wait)(gpointer user_data, gboolean *go_on, char **challenge, GError **error);
   gboolean (*answer)(gpointer user_data, const char *text, gboolean *go_on, char **challenge, GError **error);
   /* As answer, of SCRAM's proof, behind which only an empty answer is left: it may go along, before the server has proved
    * itself, and last waits for the end alone. NULL: as any other. */
@@ -47,7 +51,9 @@ typedef struct {
 typedef struct {
   guint count;
   GError *refusal; /* of the last one; owned */
-  char *given;     /* the next one, for which another line is wanted; owned */
+  char *given;     /* the next one, or one that came too late; owned */
+  gboolean anew;   /* and another line is wanted for it */
+  gboolean none;   /* nobody gave one: the line is not at fault */
 } MlSaslTries;
 void ml_sasl_tries_clear(MlSaslTries *tries);
 
@@ -59,9 +65,11 @@ gboolean ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const M
 
 /* SCRAM (RFC 5802, RFC 7677), apart for its tests: message by message, with the nonce given. */
 typedef struct MlScram MlScram;
-MlScram *ml_scram_new(const char *user, const char *password, const char *nonce);
+MlScram *ml_scram_new(const char *user, const char *nonce);
 void ml_scram_free(MlScram *scram);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MlScram, ml_scram_free)
 char *ml_scram_first(MlScram *scram);
+void ml_scram_set_password(MlScram *scram, const char *password); /* before the next */
 char *ml_scram_final(MlScram *scram, const char *server_first, GError **error);
 gboolean ml_scram_verify(MlScram *scram, const char *server_final, GError **error);
 

@@ -3,7 +3,7 @@
 
 #include "mail/line-private.h"
 
-enum { TRIES = 3, SECRET_MAX = 4096 };
+enum { TRIES = 3, SECRET_MAX = 4096, LONG_US = 2 * G_USEC_PER_SEC };
 
 typedef enum { EXTERNAL, SCRAM, PLAIN, LOGIN, COMMAND, NONE } Mechanism;
 
@@ -135,14 +135,50 @@ decoded(const char *challenge)
   return g_strndup((const char *)data, length);
 }
 
+/* NULL: error. Transfer full. */
+static MlScram *
+new_scram(const char *user, GError **error)
+{
+  guint8 random[18];
+  if (getrandom(random, sizeof random, 0) != sizeof random) {
+    g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The system gives no random numbers.");
+    return NULL;
+  }
+  g_autofree char *nonce = g_base64_encode(random, sizeof random);
+  return ml_scram_new(user, nonce);
+}
+
+/* SCRAM's first message holds the name alone: where the line allows it, it goes before there is a password, and what gives
+ * that may take as long as the server's answer is on its way. *begun stays NULL where it does not. */
 static gboolean
-run_scram(const MlSaslLine *line, MlScram *scram, GError **error)
+hasten(const MlSaslLine *line, Mechanism m, const char *user, MlScram **begun, GError **error)
+{
+  if (m != SCRAM || !line->hasten)
+    return TRUE;
+  g_autoptr(MlScram) scram = new_scram(user, error);
+  g_autoptr(GError) why = NULL;
+  if (!scram)
+    return FALSE;
+  g_autofree char *first = ml_scram_first(scram);
+  g_autofree char *text = g_base64_encode((const guchar *)first, strlen(first));
+  if (line->hasten(line->user_data, mechanisms[m].name, text, &why))
+    *begun = g_steal_pointer(&scram);
+  if (!why)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&why));
+  return FALSE;
+}
+
+/* @begun: its first message is sent. */
+static gboolean
+run_scram(const MlSaslLine *line, MlScram *scram, gboolean begun, GError **error)
 {
   gboolean go_on;
   GError *why = NULL;
-  g_autofree char *first = ml_scram_first(scram);
+  g_autofree char *first = begun ? NULL : ml_scram_first(scram);
   g_autofree char *challenge = NULL;
-  if (!begin(line, SCRAM, first, strlen(first), &go_on, &challenge, error))
+  if (!(begun ? line->wait(line->user_data, &go_on, &challenge, error) :
+                begin(line, SCRAM, first, strlen(first), &go_on, &challenge, error)))
     return FALSE;
   g_autofree char *server_first = go_on ? decoded(challenge) : g_strdup("");
   g_autofree char *final = ml_scram_final(scram, server_first, &why);
@@ -162,8 +198,9 @@ run_scram(const MlSaslLine *line, MlScram *scram, GError **error)
          (!go_on || asks_too_much(line, error));
 }
 
+/* @begun: what hasten() has begun; or NULL. */
 static gboolean
-run(const MlSaslLine *line, Mechanism m, const char *user, const char *password, GError **error)
+run(const MlSaslLine *line, Mechanism m, const char *user, const char *password, MlScram *begun, GError **error)
 {
   switch (m) {
   case EXTERNAL:
@@ -175,16 +212,12 @@ run(const MlSaslLine *line, Mechanism m, const char *user, const char *password,
   case COMMAND:
     return line->command(line->user_data, user, password, error);
   case SCRAM: {
-    guint8 random[18];
-    if (getrandom(random, sizeof random, 0) != sizeof random) {
-      g_set_error(error, ML_ERROR, ML_ERROR_FAILED, "The system gives no random numbers.");
+    g_autoptr(MlScram) own = begun ? NULL : new_scram(user, error);
+    MlScram *scram = begun ? begun : own;
+    if (!scram)
       return FALSE;
-    }
-    g_autofree char *nonce = g_base64_encode(random, sizeof random);
-    MlScram *scram = ml_scram_new(user, password, nonce);
-    gboolean ok = run_scram(line, scram, error);
-    ml_scram_free(scram);
-    return ok;
+    ml_scram_set_password(scram, password);
+    return run_scram(line, scram, begun != NULL, error);
   }
   case NONE:
     break;
@@ -231,6 +264,14 @@ ask_password(const MlAccount *account, const MlServer *server, const MlDriverHoo
   return NULL;
 }
 
+/* Takes @password. */
+static void
+want_anew(MlSaslTries *tries, char *password)
+{
+  tries->given = password;
+  tries->anew = TRUE;
+}
+
 gboolean
 ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *server, const MlDriverHooks *hooks,
               GCancellable *cancellable, MlSaslTries *tries, char **mechanism, GError **error)
@@ -246,22 +287,32 @@ ml_sasl_login(const MlSaslLine *line, const MlAccount *account, const MlServer *
     return FALSE;
   }
   *mechanism = g_strdup(mechanisms[m].name);
+  g_autoptr(MlScram) begun = NULL;
+  if (!hasten(line, m, user, &begun, error))
+    return FALSE;
   for (gboolean here = FALSE;; here = TRUE) { /* here: a password was refused on this line */
+    gint64 start = g_get_monotonic_time();
     char *password = m == EXTERNAL ? NULL : g_steal_pointer(&tries->given);
     if (!password && m != EXTERNAL)
       password = ask_password(account, server, hooks, tries->count > 0, cancellable, tries->refusal ? NULL : error);
     if (m != EXTERNAL && !password) {
+      tries->none = TRUE;
       if (tries->refusal) /* nobody gave a better one: the server's words say more */
         g_propagate_error(error, g_steal_pointer(&tries->refusal));
       return FALSE;
     }
     if (here && line->is_over && line->is_over(line->user_data)) {
-      tries->given = password;
+      want_anew(tries, password);
       g_propagate_error(error, g_error_copy(tries->refusal));
       return FALSE;
     }
+    gboolean late = begun && g_get_monotonic_time() - start > LONG_US;
     GError *why = NULL;
-    gboolean ok = run(line, m, user, password, &why);
+    gboolean ok = run(line, m, user, password, begun, &why);
+    g_clear_pointer(&begun, ml_scram_free);
+    /* The server did not wait for whoever typed it. */
+    if (!ok && late && g_error_matches(why, ML_ERROR, ML_ERROR_OFFLINE))
+      want_anew(tries, g_steal_pointer(&password));
     crypto_pin_wipe(password);
     g_clear_error(&tries->refusal);
     if (ok)

@@ -83,13 +83,19 @@ prepared(const char *text)
 }
 
 MlScram *
-ml_scram_new(const char *user, const char *password, const char *nonce)
+ml_scram_new(const char *user, const char *nonce)
 {
   MlScram *scram = g_new0(MlScram, 1);
   scram->user = prepared(user);
-  scram->password = prepared(password);
   scram->nonce = g_strdup(nonce);
   return scram;
+}
+
+void
+ml_scram_set_password(MlScram *scram, const char *password)
+{
+  crypto_pin_wipe(scram->password);
+  scram->password = prepared(password);
 }
 
 char *

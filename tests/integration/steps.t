@@ -120,6 +120,47 @@ echo 'auth = plain' >>"$p/signet.conf"
 exits 1 "a way to log in that it does not offer" signet --json sync INBOX
 like "$err" 'offers no way to log in that fits auth = plain' "is what is told"
 is "$(logins)" "greeted " "when it has greeted"
+# The password is sought when the first word has gone, which gives none away; a server that does not wait for whoever types
+# it is asked once more, and not whoever gave it.
+between hold
+exits 0 "SCRAM, before the password is sought" signet --json sync INBOX
+logins >/dev/null
+cat >"$tmp/seek" <<EOF
+i=0
+until grep -q "\$1" "$lab/steps.log" || [ \$i -gt 400 ]; do
+	i=\$((i + 1))
+	perl -e 'select undef, undef, undef, 0.05'
+done
+grep -q "\$1" "$lab/steps.log" && echo \$2
+echo sought >>"$tmp/sought"
+EOF
+sought() { # since the last look
+	wc -l <"$tmp/sought" | tr -d ' '
+	rm -f "$tmp/sought"
+}
+sed -i "s|^password-command.*|password-command = sh $tmp/seek early secret-anna|" "$p/signet.conf"
+exits 0 "a password that comes when the server has heard of us" signet --json sync INBOX
+is "$(logins)$(sought)" "early together 1" "is waited for"
+sed -i "s|^password-command.*|password-command = sh $tmp/seek early|" "$p/signet.conf"
+exits 77 "no password" signet --json sync INBOX
+like "$err" 'password-command gave no password' "is what is told"
+is "$(logins)$(sought)" "early 1" "and the server is not tried again"
+between tired
+exits 0 "tired: a first sync" signet --json sync INBOX
+is "$(logins)" "greeted together " "tired: greets first"
+sed -i "s|^password-command.*|password-command = sh $tmp/seek tired secret-anna|" "$p/signet.conf"
+exits 0 "tired: a password that was long in coming" signet --json sync INBOX
+is "$(logins)$(sought)" "early tired early together 1" "tired: is used on another line"
+config "$(cat "$lab/steps.port")" secret-anna
+exits 0 "tired: a password that is there at once" signet --json sync INBOX
+is "$(logins)" "early together " "tired: the server is not taken for a shy one"
+between gone
+exits 0 "gone: a first sync" signet --json sync INBOX
+logins >/dev/null
+sed -i "s|^password-command.*|password-command = sh $tmp/seek tired secret-anna|" "$p/signet.conf"
+exits 69 "gone: a server that ended while the password was sought" signet --json sync INBOX
+like "$err" 'cannot be reached' "gone: is what is told"
+is "$(logins)$(sought)" "early tired 1" "gone: and nobody is asked again"
 between shy
 exits 0 "shy: a first sync" signet --json sync INBOX
 is "$(logins)" "greeted together " "shy: greets first"

@@ -15,6 +15,8 @@ TLS that came, how many lines end in it. WHAT it then does:
   slam    as pass, and it hangs up with a refusal
   hold    as pass, and it greets only when something has come, or after some seconds without: "early" or "greeted" in the log
   shy     as hold, but where something came before its greeting it hangs up
+  tired   as hold, and it hangs up where SCRAM's proof is not there after three seconds: "tired" in the log
+  gone    as tired, and it ends then
   count   nothing, whatever passes; the log gets the octets that came from the server, at the end of a connection"""
 import base64, os, re, select, socket, ssl, sys, threading
 
@@ -130,7 +132,7 @@ def serve(raw):
         count(server, client, True)
         return
     closes, proved = [], threading.Event()
-    if what in ("hold", "shy"):
+    if what in ("hold", "shy", "tired", "gone"):
         early = more_comes(client, b"")
         note("early" if early else "greeted")
         if early and what == "shy":
@@ -141,6 +143,13 @@ def serve(raw):
     data, scram, more = b"", 0, False # scram: lines to come, of its proof and of its last, empty word
     try:
         while True:
+            if what in ("tired", "gone") and scram == 2 and not more_comes(client, data):
+                note("tired")
+                if what == "gone":
+                    os._exit(0)
+                server.end()
+                client.end()
+                return
             while b"\n" not in data:
                 part = client.recv()
                 if not part:
