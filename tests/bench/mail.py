@@ -4,9 +4,10 @@ installed driven through tmux the same way in the same run, beside what a bare s
 
 mail.py [SUITE...] [--sizes "1000 10000 100000"] [--runs N]. See doc/testing.md. Every figure is a median of rounds in which
 all of them take turns. Exit code 1: a figure is missed, or something was not seen."""
-import argparse, os, shutil, signal, statistics, subprocess, sys, tempfile, time
+import argparse, os, shutil, signal, subprocess, sys, tempfile, time
 
 import clients, floors, lab, tui
+from figures import med, scaled
 
 SUITES = "start pull keys signed round-trip wire idle bodies search".split()
 ap = argparse.ArgumentParser()
@@ -26,11 +27,6 @@ rows, failures = [], []
 MS = 1000
 
 
-def med(values):
-    values = [v for v in values if v is not None]
-    return statistics.median(values) if values else None
-
-
 def text(value, unit):
     if value is None:
         return "-"
@@ -46,12 +42,6 @@ def row(axis, ours, best, floor, unit, wanted, good):
     print("  ".join(str(w) for w in rows[-1]), flush=True)
     if good is False or ours is None:
         failures.append(f"{axis}: {text(ours, unit)}, wanted {wanted}")
-
-
-def scaled(limit, then, now):
-    """What was asked for of a machine on which what stands for it took @then: on one that needs longer for that, @now, the same
-    multiple of it. All in one unit."""
-    return max(limit, limit * now / then) if now else limit
 
 
 def best_of(figures):
