@@ -4,7 +4,7 @@
 Every figure is a median over rounds in which signet and its peers take turns; claims are ratios. What is measured is
 checked too: every verdict must be right, and an altered message must be found out, or the run fails. Exit code 1: a
 figure is missed or a verdict is wrong."""
-import argparse, json, os, shutil, subprocess, sys, tempfile, time
+import argparse, json, os, shutil, subprocess, sys, tempfile
 
 from figures import med, scaled
 

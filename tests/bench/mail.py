@@ -180,7 +180,7 @@ def suite_start():
     by_turns = warm_by_turns()
     for size in sizes:
         figures = started[size] = starts(size, bench.port, args.runs)
-        page, all_of = seconds(figures, "floor", "first page"), seconds(figures, "floor", "all headers")
+        page = seconds(figures, "floor", "first page")
         cold, warm = seconds(figures, "signet", "cold"), seconds(figures, "signet", "warm")
         peer = best_of(those(figures, lambda m: m == "cold"))
         big = size == BIG
@@ -342,7 +342,7 @@ def suite_keys():
         bare.append(floor_while_reading(len(pages[-1])))
     if min(map(len, pages)) < 5:
         failures.append(f"only {min(map(len, pages))} pages were turned while all headers were fetched")
-    for words, of in (("slowest", max), ("median", statistics.median)):
+    for words, of in (("slowest", max), ("median", med)):
         value, least = (med([of(took) for took in rounds if took]) for rounds in (pages, bare))
         limit = max(scaled(16, PAGE, floor), least * MS)
         row(f"page while all headers are fetched, {words} of {int(med(map(len, pages)))}, of {len(pages)}", value and value * MS, None,
@@ -383,7 +383,7 @@ def suite_round_trip(rtt=100):
     row(f"first screen, {rtt} ms away, {BIG}, of {rounds}", cold and cold * MS, peer and (peer[0], peer[1] * MS), page * MS, "ms",
         "1.9x floor", cold and cold / page <= 1.9)
     if len(sizes) > 1:
-        row(f"  the same, the server's capabilities remembered", known and known * MS, peer and (peer[0], peer[1] * MS), page * MS, "ms",
+        row("  the same, the server's capabilities remembered", known and known * MS, peer and (peer[0], peer[1] * MS), page * MS, "ms",
             "1.4x floor", known and known / page <= 1.4)
     else:
         unable.append("a start with remembered capabilities: needs two sizes")
@@ -546,7 +546,7 @@ def suite_search():
     if subprocess.run(client.run("search", "--help"), capture_output=True).returncode:
         unable.append("signet has no search")
         return
-    folder, home, theirs, sizes_of = f"m{BIG}", bench.dir + "/peers-search", {}, {}
+    folder, home, theirs = f"m{BIG}", bench.dir + "/peers-search", {}
     os.makedirs(home + "/nm")
     took, peak, _, code = timed(client.run("search", "--reindex", lab.RARE), client.env())
     if code:

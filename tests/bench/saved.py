@@ -4,7 +4,7 @@ once all are there, and what a hit takes of memory. No peer has such a thing; th
 page (tui.floor_page).
 
 saved.py [--build DIR] [--count N] [--profile DIR] [--pages]   DIR is made and kept; without it a temp folder is, and removed."""
-import argparse, os, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, os, shutil, statistics, subprocess, tempfile, time
 
 import tui
 

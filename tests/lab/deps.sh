@@ -8,7 +8,7 @@ set -eu
 run='gcc make pkg-config libc6-dev libglib2.0-dev libncurses-dev libjson-glib-dev libetpan-dev libgmime-3.0-dev
 libmagic-dev libsqlite3-dev libinih-dev libgumbo-dev libnss3-dev libnspr4-dev libsecret-1-dev libcurl4-gnutls-dev libldap-dev libldap-2.5-0 zlib1g-dev libsasl2-modules
 p11-kit-modules ncurses-term'
-tests='dbus gnome-keyring libsecret-1-0 perl python3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix slapd git git-email libmailtools-perl clang
+tests='dbus gnome-keyring libsecret-1-0 perl python3 pyflakes3 openssl gpgsm libnss3-tools gnutls-bin softhsm2 opensc tmux locales dovecot-core dovecot-imapd postfix slapd git git-email libmailtools-perl clang
 libclang-rt-14-dev libical3 libicu72 libjansson4 libpcre3 libpq5 libwrap0 libxapian30 libxml2'
 
 # The peer of `make bench` links libcrypto; nothing else does. The others are what signet is held against.
@@ -34,7 +34,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
 	elif command -v brew >/dev/null 2>&1; then
 		echo "  brew install pkg-config glib ncurses json-glib libetpan gmime libmagic sqlite inih gumbo-parser nss nspr libsecret curl openldap zlib cyrus-sasl p11-kit"
 	fi
-	[ "${1:-run}" = test ] && echo "For the tests also: perl, python3, openssl, gpgsm, nss-tools, softhsm2, tmux, dovecot, slapd, git, clang."
+	[ "${1:-run}" = test ] && echo "For the tests also: perl, python3, pyflakes, openssl, gpgsm, nss-tools, softhsm2, tmux, dovecot, slapd, git, clang."
 	echo "Then: make all"
 	exit 1
 fi

@@ -1,7 +1,7 @@
 """Certificates for tests/terminal/certs*.t, into the folder that is named; certs-lib.sh puts them into the database."""
 import os, random, sys, time, types
 sys.path.insert(0, 'tests/corpus')
-from generate import *
+from generate import BOTH, DAY, ENC, MAIL, PKI, x_bc, x_ku, x_san
 
 out = sys.argv[1]
 now = int(time.time())
