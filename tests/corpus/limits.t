@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mail that is too much of something: each is answered by a verdict or a sentence, never by a crash, within 5 s and
 256 MiB of memory in use (the message's own octets included)."""
-import base64, os, resource, shutil, signal, subprocess, sys, tempfile, time
+import base64, os, resource, shutil, subprocess, sys, tempfile, time
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 SIGNET = os.path.abspath(os.path.join(os.environ.get('BUILD', 'build'), 'signet'))
