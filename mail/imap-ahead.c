@@ -23,6 +23,12 @@ ml_imap_expected_clear(MlImapExpected *expected)
   *expected = (MlImapExpected){ 0 };
 }
 
+void
+ml_imap_expect_headers(MlImapExpected *expected, guint total)
+{
+  expected->from = total > expected->first ? total - expected->first + 1 : 1;
+}
+
 static void
 ask_clear(MlImapAsk *ask)
 {
@@ -95,6 +101,13 @@ ml_imap_server_read(const char *words, MlImapServer *server)
 /* ---- sending */
 
 static gboolean
+ask_headers(MlImapSession *session, MlImapAhead *ahead, GError **error)
+{
+  ahead->fetch.user_data = ahead->headers;
+  return ml_imap_ask_headers(session, &ahead->fetch, ahead->expected.from, error);
+}
+
+static gboolean
 send_select(MlImapSession *session, MlImapAhead *ahead, guint caps, GError **error)
 {
   const MlImapExpected *expected = &ahead->expected;
@@ -108,8 +121,7 @@ send_select(MlImapSession *session, MlImapAhead *ahead, guint caps, GError **err
   session->earlier = ahead->earlier;
   if (!ml_imap_session_ask(session, &ahead->select, error, parameters ? "SELECT %s (%s)" : "SELECT %s", quoted, parameters))
     return FALSE;
-  ahead->fetch.user_data = ahead->headers;
-  return !expected->from || ml_imap_ask_headers(session, &ahead->fetch, expected->from, error);
+  return !expected->from || ask_headers(session, ahead, error);
 }
 
 static gboolean
@@ -193,6 +205,18 @@ ml_imap_ahead_is(const MlImapSession *session, const char *folder, const MlSyncP
          ahead->expected.known.uidvalidity == known->uidvalidity && ahead->expected.known.modseq == known->modseq;
 }
 
+/* How many messages there are is known only now: the last of them are asked for before anything is done with the answer. */
+static gboolean
+ask_now(MlImapSession *session, MlImapAhead *ahead, GError **error)
+{
+  if (ahead->fetch.tag || !ahead->expected.first || !session->slots->len)
+    return TRUE;
+  ml_imap_expect_headers(&ahead->expected, session->slots->len);
+  ml_imap_session_pipe(session);
+  gboolean ok = ask_headers(session, ahead, error);
+  return ml_imap_session_pipe_end(session, ok ? error : NULL) && ok;
+}
+
 gboolean
 ml_imap_ahead_select(MlImapSession *session, GArray *earlier, gboolean *resynced, GError **error)
 {
@@ -211,8 +235,12 @@ ml_imap_ahead_select(MlImapSession *session, GArray *earlier, gboolean *resynced
   if (*resynced)
     g_array_append_vals(earlier, ahead->earlier->data, ahead->earlier->len);
   session->earlier = NULL;
-  if (ml_imap_session_selected(session, ahead->expected.folder, ok, &why) && ahead->fetch.tag)
-    return TRUE;
+  if (ml_imap_session_selected(session, ahead->expected.folder, ok, &why)) {
+    if (!ask_now(session, ahead, error))
+      return FALSE;
+    if (ahead->fetch.tag)
+      return TRUE;
+  }
   if (!ok && ahead->fetch.tag) { /* refused too: there is no folder */
     ahead->expected.from = 0;
     if (!take(session, &ahead->fetch, resynced, error))

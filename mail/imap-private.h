@@ -185,8 +185,10 @@ typedef struct {
   char *server; /* capabilities after the login, as they were; NULL: not known */
   char *folder; /* NULL: none */
   MlSyncPoint known;
-  guint from; /* the first message to fetch, by its place; 0: none */
+  guint first; /* messages to fetch, the newest, as soon as it is known how many there are; 0: none */
+  guint from;  /* the first of them, by its place; 0: it is not known */
 } MlImapExpected;
+void ml_imap_expect_headers(MlImapExpected *expected, guint total);
 void ml_imap_expected_clear(MlImapExpected *expected);
 
 /* What is remembered of a server, and of that what may be asked of it; security is never decided by it. */

@@ -317,8 +317,11 @@ imap_expect(MlDriver *driver, const MlExpected *expected)
                                      .known = expected->known };
   if (imap_connected(driver)) /* it is asked in a moment, and not of the next connection */
     g_clear_pointer(&imap->expected.folder, g_free);
-  if (!expected->known.uidvalidity && expected->total > 0 && expected->first)
-    imap->expected.from = (guint)expected->total > expected->first ? (guint)expected->total - expected->first + 1 : 1;
+  if (expected->known.uidvalidity || !expected->first) /* nothing is missing, or all of it is asked for at once */
+    return;
+  imap->expected.first = expected->first;
+  if (expected->total > 0)
+    ml_imap_expect_headers(&imap->expected, (guint)expected->total);
 }
 
 static const char *

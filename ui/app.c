@@ -5,7 +5,7 @@
 #include "ui/app-private.h"
 #include "ui/terminal.h"
 
-enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 200 };
+enum { LOG_LINES = 1000, KEYS_A_TURN = 256, TICK_MS = 250, FIRST_MS = 1000 };
 
 static void start_rest(UiApp *app);
 

@@ -17,7 +17,7 @@ typedef struct {
 
 /* A server that hangs up at its first answer may do so while the rest is being sent: then why is set. */
 static Talk *
-begin_badly(const Rule *rules, const MlSyncPoint *known, GError **why)
+begin_with(const Rule *rules, MlImapExpected expected, GError **why)
 {
   g_autoptr(GError) error = NULL;
   Talk *talk = g_new0(Talk, 1);
@@ -25,10 +25,16 @@ begin_badly(const Rule *rules, const MlSyncPoint *known, GError **why)
   gboolean ok = ml_imap_session_greet(talk->session, &error) && ml_imap_session_capability(talk->session, &error);
   g_assert_no_error(error);
   g_assert_true(ok);
-  const MlImapExpected expected = { .folder = (char *)"INBOX", .known = *known, .from = known->uidvalidity ? 0 : 2 };
+  expected.folder = (char *)"INBOX";
   ok = ml_imap_ahead_send(talk->session, &expected, talk->session->caps, FALSE, why);
   g_assert_cmpint(ok, ==, *why == NULL);
   return talk;
+}
+
+static Talk *
+begin_badly(const Rule *rules, const MlSyncPoint *known, GError **why)
+{
+  return begin_with(rules, (MlImapExpected){ .known = *known, .from = known->uidvalidity ? 0 : 2 }, why);
 }
 
 static Talk *
@@ -89,6 +95,62 @@ test_well(void)
   ok = ml_imap_session_noop(talk->session, &error);
   g_assert_true(ok);
   g_assert_true(talk->session->changes->new_mail);
+  end(talk);
+}
+
+/* How many messages there are was not known: the newest are asked for on the answer to SELECT, by whoever took it. */
+static void
+test_total_unknown(void)
+{
+  static const struct {
+    const char *exists, *fetch, *lines;
+    guint first, lowest, headers;
+  } cases[] = {
+    { THREE, "FETCH 2:*", LINE("2", "20") LINE("3", "40"), 2, 2, 2 },
+    { THREE, "FETCH 1:*", LINE("1", "10") LINE("2", "20") LINE("3", "40"), 3, 1, 3 },
+    { THREE, "FETCH 1:*", LINE("1", "10") LINE("2", "20") LINE("3", "40"), 40, 1, 3 },
+    { "* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n", "FETCH", "", 40, 0, 0 },
+    { THREE, "FETCH", "", 0, 0, 0 }, /* nobody wants them one by one */
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *select = g_strconcat(cases[i].exists, "$ OK done\r\n", NULL);
+    g_autofree char *fetch = g_strconcat(cases[i].lines, "$ OK done\r\n", NULL);
+    const Rule rules[] = { CAPABILITY, { "ENABLE", "$ OK done\r\n" }, { "SELECT", select },
+                           { cases[i].fetch, fetch }, { NULL, NULL } };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) earlier = g_array_new(FALSE, FALSE, sizeof(MlImapRange));
+    gboolean resynced;
+    guint32 lowest = 0;
+    Talk *talk = begin_with(rules, (MlImapExpected){ .first = cases[i].first }, &error);
+    g_assert_no_error(error);
+    gboolean ok = take_select(talk, &nothing, earlier, &resynced, &error);
+    g_assert_no_error(error);
+    g_assert_true(ok);
+    g_assert_cmpuint(g_queue_get_length(&talk->session->asked), ==, cases[i].headers ? 1 : 0);
+    g_autoptr(GPtrArray) headers = ml_imap_ahead_headers(talk->session, &lowest, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(headers ? headers->len : 0, ==, cases[i].headers);
+    g_assert_cmpuint(lowest, ==, cases[i].lowest);
+    g_assert_null(talk->session->ahead);
+    end(talk);
+  }
+}
+
+/* The line breaks over it. */
+static void
+test_total_unknown_hostile(void)
+{
+  static const Rule rules[] = { CAPABILITY, { "ENABLE", "$ OK done\r\n" }, { "SELECT", THREE "$ OK done\r\n!" },
+                                { NULL, NULL } };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) earlier = g_array_new(FALSE, FALSE, sizeof(MlImapRange));
+  gboolean resynced;
+  guint32 lowest;
+  Talk *talk = begin_with(rules, (MlImapExpected){ .first = 2 }, &error);
+  g_assert_no_error(error);
+  if (take_select(talk, &nothing, earlier, &resynced, &error)) /* the system may have taken the FETCH for a while */
+    g_assert_null(ml_imap_ahead_headers(talk->session, &lowest, &error));
+  g_assert_error(error, ML_ERROR, ML_ERROR_OFFLINE);
   end(talk);
 }
 
@@ -322,6 +384,8 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/ahead/well", test_well);
+  g_test_add_func("/ahead/total-unknown", test_total_unknown);
+  g_test_add_func("/ahead/total-unknown-hostile", test_total_unknown_hostile);
   g_test_add_func("/ahead/not-wanted", test_not_wanted);
   g_test_add_func("/ahead/refused", test_refused);
   g_test_add_func("/ahead/headers-amiss", test_headers_amiss);
