@@ -44,7 +44,8 @@ class Lab:
         self.server, self.smime, self.local = self.dir + "/server", self.dir + "/smime", self.dir + "/local"
         self.proxies = []
         os.environ["PATH"] += ":/usr/sbin:/sbin"
-        subprocess.run(["sh", TOP + "/tests/lab/dovecot.sh", "start", self.server], check=True)
+        subprocess.run(["sh", TOP + "/tests/lab/dovecot.sh", "start", self.server], check=True,
+                       env={**os.environ, "PASSWORDS": "SCRAM-SHA-256"}) # the server works as much for LOGIN as for SCRAM then
         self.env = dict(line.strip().split("=", 1) for line in open(self.server + "/env"))
         self.port = int(self.env["PORT_TLS"])
         self.ca = self.server + "/tls/ca-good.pem"

@@ -6,7 +6,7 @@ little. floor_page() is what a key and a whole new page cost a program that does
 What measures must not wait for what is measured: on two processors that a server and a client share, tmux and this one
 were late by 5 to 20 ms now and then, and that was counted as the client's. Both have real-time priority while a figure is
 taken, where the system allows it (root); what they start has not."""
-import atexit, functools, os, signal, subprocess, sys, tempfile, time
+import atexit, functools, os, re, signal, subprocess, sys, tempfile, time
 
 W, H = 120, 40
 
@@ -86,11 +86,14 @@ class App:
     @at_once
     def __init__(self, tm, argv, env=None, cwd=None):
         self.tm = tm
-        e = " ".join(f"{k}='{v}'" for k, v in (env or {}).items())
-        c = " ".join("'" + a.replace("'", "'\\''") + "'" for a in argv)
-        line = f"exec env {e} {c}".replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+        words = ["-c", cwd] if cwd else []
+        for name, value in (env or {}).items():
+            words += ["-e", f"{name}={value}"]
+        # A single word would be given to a shell, whose start is not what is measured.
+        words += argv if len(argv) > 1 else ["/usr/bin/env", *argv]
+        line = " ".join('"' + re.sub(r'([\\"$])', r"\\\1", word) + '"' for word in words)
         self.t0 = time.perf_counter()
-        r = tm.cmd(f'new-window -d -P -F "##{{pane_id}} ##{{pane_pid}}" {"-c " + cwd if cwd else ""} "{line}"'.replace("##", "#"))[0].split()
+        r = tm.cmd(f'new-window -d -P -F "#{{pane_id}} #{{pane_pid}}" {line}')[0].split()
         self.pane, self.pid = r[0], int(r[1])
 
     def cap(self):

@@ -8,7 +8,8 @@
 # One server, four certificates, by the address it is called on: 127.0.0.1 is good, 127.0.0.2 has expired, 127.0.0.3
 # names another host, 127.0.0.4 comes from an authority that nobody knows. Accounts anna, bob and carol have the
 # password "secret-" and their name; with LOGINS=plain only PLAIN and LOGIN are offered, with CAPABILITY="..." the server
-# says that it can do just that, with ZLIB=yes it can compress.
+# says that it can do just that, with ZLIB=yes it can compress. With PASSWORDS=SCRAM-SHA-256 it keeps them as that scheme
+# (RFC 5803), as a server does that offers SCRAM: from passwords in the clear it would derive a key at each login.
 set -eu
 umask 077
 what=$1
@@ -74,7 +75,9 @@ config() {
 	mkdir -p "$dir/run" "$dir/state" "$dir/mail"
 	: >"$dir/passwd"
 	for name in anna bob carol; do
-		printf '%s:{PLAIN}secret-%s:%s:%s::%s/mail/%s::\n' $name $name "$MAIL_UID" "$MAIL_GID" "$dir" $name >>"$dir/passwd"
+		password="{PLAIN}secret-$name"
+		[ -z "${PASSWORDS:-}" ] || password=$(doveadm pw -s "$PASSWORDS" -p "secret-$name")
+		printf '%s:%s:%s:%s::%s/mail/%s::\n' $name "$password" "$MAIL_UID" "$MAIL_GID" "$dir" $name >>"$dir/passwd"
 		mkdir -p "$dir/mail/$name/Maildir/cur" "$dir/mail/$name/Maildir/new" "$dir/mail/$name/Maildir/tmp"
 	done
 	chmod 644 "$dir/passwd"
