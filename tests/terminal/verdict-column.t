@@ -279,7 +279,7 @@ signed() { # signed SUBJECT NUMBER: what stdin has, by Anna
 	for each in ca anna; do openssl ecparam -name prime256v1 -genkey -noout -out $each.key; done
 	openssl req -x509 -key ca.key -out ca.pem -days 30 -subj '/CN=Lab CA' -addext 'keyUsage=critical,keyCertSign,cRLSign'
 	printf 'subjectAltName=email:anna@example.org\nkeyUsage=digitalSignature\nextendedKeyUsage=emailProtection\n' >ext
-	printf 'authorityInfoAccess=OCSP;URI:http://127.0.0.1:%s/ocsp/none\n' "$(cat port)" >>ext
+	printf 'authorityInfoAccess=OCSP;URI:http://127.0.0.1:%s/error\n' "$(cat port)" >>ext
 	openssl req -new -key anna.key -subj '/CN=Anna' -out csr
 	openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -set_serial 2 -out anna.pem -days 20 -extfile ext
 ) >/dev/null 2>&1
@@ -310,7 +310,7 @@ keys Enter
 wait_for 'D decrypts it' 'could do so with the card'
 keys k
 wait_for 'Subject: +Alone' 'and whoever opens the first'
-check 'asks the responder' until_true grep -q ocsp "$http/log"
+check 'asks the responder' until_true grep -q '^POST /error' "$http/log"
 keys q
 wait_for '^> *1 ' 'the list again'
 keys q
