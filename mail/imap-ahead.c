@@ -205,11 +205,13 @@ ml_imap_ahead_is(const MlImapSession *session, const char *folder, const MlSyncP
          ahead->expected.known.uidvalidity == known->uidvalidity && ahead->expected.known.modseq == known->modseq;
 }
 
-/* How many messages there are is known only now: the last of them are asked for before anything is done with the answer. */
+/* How many messages there are is known only now: the last of them are asked for before anything is done with the answer,
+ * unless they are so many that COMPRESS comes first. */
 static gboolean
 ask_now(MlImapSession *session, MlImapAhead *ahead, GError **error)
 {
-  if (ahead->fetch.tag || !ahead->expected.first || !session->slots->len)
+  guint n = MIN(ahead->expected.first, session->slots->len);
+  if (ahead->fetch.tag || !n || n > ML_IMAP_BULK)
     return TRUE;
   ml_imap_expect_headers(&ahead->expected, session->slots->len);
   ml_imap_session_pipe(session);

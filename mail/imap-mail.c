@@ -2,8 +2,7 @@
 
 #include "mail/imap-private.h"
 
-enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100, AHEAD_MAX = 2000, BULK = 300,
-       QUICK_US = 250 * 1000 };
+enum { UIDS_A_COMMAND = 200, SET_MAX = 6000, FIRST_CHUNK = 100, AHEAD_MAX = 2000, QUICK_US = 250 * 1000 };
 
 typedef struct {
   GPtrArray *headers;
@@ -151,7 +150,7 @@ ask_next(All *all, Piece **piece, GError **error)
 {
   MlImap *imap = all->imap;
   /* A first screen does not wait for it. */
-  if ((all->done || all->size > BULK) && all->highest > BULK && !ml_imap_compress(imap, error))
+  if ((all->done || all->size > ML_IMAP_BULK) && all->highest > ML_IMAP_BULK && !ml_imap_compress(imap, error))
     return FALSE;
   if (!ml_imap_session_settle(imap->session, error))
     return FALSE;
@@ -292,7 +291,7 @@ ml_imap_headers_of(MlDriver *driver, const GArray *uids, MlHeadersFunc func, gpo
     g_autofree char *set = last_set(uids, end, &n);
     g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func((GDestroyNotify)ml_header_free);
     Headers chunk = { headers, 0, 0, 0 };
-    if (!ml_imap_need_folder(imap, error) || (end > BULK && !ml_imap_compress(imap, error)) ||
+    if (!ml_imap_need_folder(imap, error) || (end > ML_IMAP_BULK && !ml_imap_compress(imap, error)) ||
         !ml_imap_session_command(imap->session, on_header, &chunk, error, "UID FETCH %s " ML_IMAP_HEADER_ITEMS, set))
       return FALSE;
     sort_headers(headers);

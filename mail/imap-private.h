@@ -300,6 +300,7 @@ gboolean ml_imap_bodies(MlDriver *driver, const GArray *uids, gsize most, gboole
                         gpointer user_data, GError **error);
 /* imap-search.c */
 gboolean ml_imap_search(MlDriver *driver, const MlQuery *query, GArray *uids, GError **error);
+enum { ML_IMAP_BULK = 300 }; /* from more headers than these on, much is fetched */
 /* imap-compress.c: before much is fetched. FALSE: the line broke; that it is refused is no error */
 gboolean ml_imap_compress(MlImap *imap, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* imap-sync.c */

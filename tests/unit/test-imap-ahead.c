@@ -111,6 +111,7 @@ test_total_unknown(void)
     { THREE, "FETCH 1:*", LINE("1", "10") LINE("2", "20") LINE("3", "40"), 40, 1, 3 },
     { "* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n", "FETCH", "", 40, 0, 0 },
     { THREE, "FETCH", "", 0, 0, 0 }, /* nobody wants them one by one */
+    { "* 301 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n", "FETCH", "", 301, 0, 0 }, /* much: it is compressed first */
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autofree char *select = g_strconcat(cases[i].exists, "$ OK done\r\n", NULL);
